@@ -1,0 +1,1 @@
+//! Whatever no other function answers: 404 in the shape of every error.

@@ -1,0 +1,3 @@
+//! Whatever no other function answers: 404 in the shape of every error.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! GET /health: whether the API answers.

@@ -1,0 +1,3 @@
+//! GET /health: whether the API answers.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Makes the images of a job.
+
+fn main() {}

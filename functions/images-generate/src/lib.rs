@@ -1,0 +1,1 @@
+//! POST /images/generate: accepts an image job.

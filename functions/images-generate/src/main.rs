@@ -1,0 +1,3 @@
+//! POST /images/generate: accepts an image job.
+
+fn main() {}

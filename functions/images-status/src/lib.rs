@@ -1,0 +1,1 @@
+//! GET /images/status/{jobId}: how a job stands.

@@ -1,0 +1,3 @@
+//! GET /images/status/{jobId}: how a job stands.
+
+fn main() {}

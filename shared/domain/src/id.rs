@@ -1,0 +1,157 @@
+//! Typed ids: a job's id cannot be passed where a user's is wanted.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use uuid::Uuid;
+
+/// A UUID that names one kind of thing. New ones are version 7, so they sort by the time they were made.
+pub struct Id<Kind>(Uuid, PhantomData<fn() -> Kind>);
+
+/// The text was no UUID in its hyphenated form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a UUID")]
+pub struct NotAnId;
+
+/// The kinds of things that have ids. Never constructed.
+pub mod kind {
+    /// See [`JobId`](super::JobId).
+    pub enum Job {}
+    /// See [`BatchId`](super::BatchId).
+    pub enum Batch {}
+    /// See [`SessionId`](super::SessionId).
+    pub enum Session {}
+    /// See [`UserId`](super::UserId).
+    pub enum User {}
+    /// See [`KeyId`](super::KeyId).
+    pub enum Key {}
+    /// See [`WebhookId`](super::WebhookId).
+    pub enum Webhook {}
+    /// See [`TraceId`](super::TraceId).
+    pub enum Trace {}
+    /// See [`LeaseId`](super::LeaseId).
+    pub enum Lease {}
+}
+
+/// One image job.
+pub type JobId = Id<kind::Job>;
+/// A group of jobs that were asked for together.
+pub type BatchId = Id<kind::Batch>;
+/// A chat session.
+pub type SessionId = Id<kind::Session>;
+/// The person on whose behalf a client calls; chosen by the client.
+pub type UserId = Id<kind::User>;
+/// An API key (its public half).
+pub type KeyId = Id<kind::Key>;
+/// One webhook event, the same for every attempt at it.
+pub type WebhookId = Id<kind::Webhook>;
+/// What ties the log lines of one request together, across functions.
+pub type TraceId = Id<kind::Trace>;
+/// One worker's claim on a job, or one sender's on a webhook.
+pub type LeaseId = Id<kind::Lease>;
+
+impl<K> Id<K> {
+    /// A new id, later in order than those made before it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7(), PhantomData)
+    }
+
+    /// The id whose bits are these, for tests and for ids made elsewhere.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid, PhantomData)
+    }
+
+    /// The bare UUID.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl<K> Default for Id<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K> FromStr for Id<K> {
+    type Err = NotAnId;
+
+    /// Takes the hyphenated form only (RFC 9562, section 4), in either case: `Uuid` alone would also
+    /// take braces, `urn:uuid:` and bare hex, and one id would have several spellings in a path.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        if text.len() != 36 {
+            return Err(NotAnId);
+        }
+        Uuid::try_parse(text).map(Self::from_uuid).map_err(|_| NotAnId)
+    }
+}
+
+impl<K> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<K> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Id<K> {}
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K> Eq for Id<K> {}
+impl<K> Hash for Id<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl<K> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de, K> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_form_is_an_id() {
+        let id = JobId::new();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        for bad in ["", "x", &id.uuid().simple().to_string(), &id.uuid().urn().to_string(), &format!("{{{id}}}")] {
+            assert_eq!(bad.parse::<JobId>(), Err(NotAnId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_are_version_7_and_sort_by_age() {
+        let (a, b) = (JobId::new(), JobId::new());
+        assert_eq!(a.uuid().get_version_num(), 7);
+        assert!(a.to_string() < b.to_string());
+    }
+}

@@ -1,0 +1,26 @@
+//! What an image job is and what may happen to it: no runtime, no SDK, no HTTP.
+//!
+//! Everything here is plain data and pure functions, with the clock and all randomness passed in,
+//! so that each rule can be tested without anything around it. [`ports`] says what the rules need
+//! from the outside; the crates `aws` and `providers` supply it.
+
+pub mod access;
+pub mod client;
+pub mod delivery;
+pub mod error;
+pub mod id;
+pub mod image;
+pub mod job;
+pub mod ports;
+pub mod provider;
+pub mod request;
+pub mod secret;
+pub mod signature;
+pub mod status;
+pub mod timestamp;
+
+pub use error::{Error, Fault};
+pub use id::{BatchId, JobId, KeyId, SessionId, TraceId, UserId, WebhookId};
+pub use job::Job;
+pub use status::{JobEvent, JobStatus};
+pub use timestamp::Timestamp;

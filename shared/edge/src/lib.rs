@@ -1,0 +1,1 @@
+//! Inbound: HTTP and event bodies into domain values, and answers back.

@@ -1,0 +1,1 @@
+//! Outbound: image providers, and the choice between them.

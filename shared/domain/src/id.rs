@@ -143,7 +143,9 @@ mod tests {
         let id = JobId::new();
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
-        for bad in ["", "x", &id.uuid().simple().to_string(), &id.uuid().urn().to_string(), &format!("{{{id}}}")] {
+        for bad in
+            ["", "x", &id.uuid().simple().to_string(), &id.uuid().urn().to_string(), &format!("{{{id}}}")]
+        {
             assert_eq!(bad.parse::<JobId>(), Err(NotAnId), "{bad}");
         }
     }

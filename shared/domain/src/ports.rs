@@ -1,0 +1,220 @@
+//! What the rules need from the outside. The crates `aws` and `providers` supply it; `testkit` fakes it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::access::KeyRecord;
+use crate::client::ClientId;
+use crate::delivery::Delivery;
+use crate::id::{JobId, KeyId, TraceId, WebhookId};
+use crate::image::{ImageFormat, ImageOrigin};
+use crate::job::Job;
+use crate::provider::{Finished, GeneratedImage, ImageTask, ProviderError};
+use crate::request::Priority;
+use crate::secret::Secret;
+
+/// Why a store or a queue did not do as asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the row first: read again and obey.
+    #[error("the row has changed since it was read")]
+    Conflict,
+    /// It did not answer, or not as it should: the same call may pass later.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for crate::Error {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable { cause: error.to_string(), retry_after: Duration::from_secs(1) }
+    }
+}
+
+/// The jobs and what is owed because of them.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// The job, as it is now (a strongly consistent read); none that has expired.
+    async fn load(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+
+    /// Writes the job and what is owed because of this very change, all or nothing, on the condition
+    /// that the row still has the revision that `job` was read with (none, for a new job). `job` then
+    /// has the new one.
+    async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError>;
+}
+
+/// The webhooks that are owed.
+#[async_trait]
+pub trait DeliveryStore: Send + Sync {
+    /// The delivery, as it is now (a strongly consistent read); none that has expired.
+    async fn load_delivery(&self, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError>;
+
+    /// Writes the delivery on the condition that the row still has the revision it was read with.
+    async fn save_delivery(&self, delivery: &mut Delivery) -> Result<(), StoreError>;
+}
+
+/// Something that the sweeper must look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// A job.
+    Job(JobId),
+    /// A webhook.
+    Delivery(JobId, WebhookId),
+}
+
+/// Finds what is due without scanning anything.
+#[async_trait]
+pub trait DueIndex: Send + Sync {
+    /// What is due at `now`, the longest overdue first, at most `limit` from each part of the index.
+    /// The index may lag behind the rows: the condition is to be checked again on the row.
+    async fn due(&self, now: crate::Timestamp, limit: u32) -> Result<Vec<Due>, StoreError>;
+}
+
+/// Wakes a worker for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "v")]
+pub enum JobMessage {
+    /// The first version.
+    #[serde(rename = "1", rename_all = "camelCase")]
+    V1 {
+        /// Which job.
+        job_id: JobId,
+        /// The trace of the request that started it.
+        trace_id: TraceId,
+    },
+}
+
+impl JobMessage {
+    /// The message about `job`.
+    #[must_use]
+    pub const fn about(job: &Job) -> Self {
+        Self::V1 { job_id: job.id, trace_id: job.trace_id }
+    }
+}
+
+/// The queues that wake workers.
+#[async_trait]
+pub trait JobQueue: Send + Sync {
+    /// Sends a message that is seen after `delay` (at most 900 s). `client` keeps the queue fair between tenants.
+    async fn send(
+        &self,
+        message: &JobMessage,
+        priority: Priority,
+        client: &ClientId,
+        delay: Duration,
+    ) -> Result<(), StoreError>;
+}
+
+/// The longest delay that a queue keeps (SQS: 15 minutes).
+pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// Wakes a sender for a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "v")]
+pub enum WebhookMessage {
+    /// The first version.
+    #[serde(rename = "1", rename_all = "camelCase")]
+    V1 {
+        /// The job it tells of.
+        job_id: JobId,
+        /// Which webhook.
+        webhook_id: WebhookId,
+        /// The trace of the request that started the job.
+        trace_id: TraceId,
+    },
+}
+
+impl WebhookMessage {
+    /// The message about `delivery`.
+    #[must_use]
+    pub const fn about(delivery: &Delivery) -> Self {
+        Self::V1 { job_id: delivery.job_id, webhook_id: delivery.id, trace_id: delivery.trace_id }
+    }
+}
+
+/// The queue that wakes senders.
+#[async_trait]
+pub trait WebhookQueue: Send + Sync {
+    /// Sends a message that is seen after `delay` (at most [`LONGEST_DELAY`]).
+    async fn send_webhook(&self, message: &WebhookMessage, delay: Duration) -> Result<(), StoreError>;
+}
+
+/// An image in the store, with what its provider said of it.
+#[derive(Debug, Clone)]
+pub struct ImageObject {
+    /// The encoded image.
+    pub bytes: Bytes,
+    /// Where it comes from; unknown if the object does not say.
+    pub origin: Option<ImageOrigin>,
+}
+
+/// Where images lie.
+#[async_trait]
+pub trait ImageStore: Send + Sync {
+    /// Stores an image, to be served with its type and cached for good. `origin` is kept with it, so
+    /// that a worker that takes over knows what the dead one paid for.
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        format: ImageFormat,
+        origin: Option<&ImageOrigin>,
+    ) -> Result<(), StoreError>;
+
+    /// The image, if it is there.
+    async fn get(&self, key: &str) -> Result<Option<ImageObject>, StoreError>;
+
+    /// Every key that begins with `prefix`.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Deletes these; a key that is not there is no error.
+    async fn delete(&self, keys: &[String]) -> Result<(), StoreError>;
+}
+
+/// The API keys.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// What is stored of the key, revoked or not.
+    async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError>;
+}
+
+/// One secret.
+#[async_trait]
+pub trait SecretSource: Send + Sync {
+    /// Its present value; may be some minutes old.
+    async fn read(&self) -> Result<Secret, StoreError>;
+}
+
+/// Why a provider must stop: the images are not wanted any more, or cannot be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the worker wants no more")]
+pub struct Stop;
+
+impl From<Stop> for ProviderError {
+    fn from(Stop: Stop) -> Self {
+        // The worker knows why it stopped; this is only how the provider's call comes back to it.
+        Self::new(crate::provider::FaultOf::Ours, "stopped by the worker")
+    }
+}
+
+/// Takes what a provider makes, the moment it is made.
+#[async_trait]
+pub trait ImageSink: Send + Sync {
+    /// Stores image `index` of the job.
+    async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop>;
+
+    /// How far the provider has come with all of it, from 0 to 100.
+    async fn progress(&self, percent: u8) -> Result<(), Stop>;
+}
+
+/// Makes images.
+#[async_trait]
+pub trait ImageProvider: Send + Sync {
+    /// Its name on the wire.
+    fn name(&self) -> &'static str;
+
+    /// Makes the missing images of `task` and hands each to `sink` the moment it has it.
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Finished, ProviderError>;
+}

@@ -1,0 +1,114 @@
+//! Signatures of webhooks, by the Standard Webhooks scheme (symmetric, `v1`).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::client::ClientId;
+use crate::id::WebhookId;
+use crate::secret::Secret;
+use crate::timestamp::Timestamp;
+
+const PREFIX: &str = "whsec_";
+const KEY_BYTES: usize = 32;
+
+/// The secret that one client's webhooks are signed with.
+#[derive(Clone)]
+pub struct SigningSecret([u8; KEY_BYTES]);
+
+impl SigningSecret {
+    /// The secret of `client`'s generation `version`, derived from the deployment's one master secret
+    /// (HKDF-SHA256, RFC 5869): so no table holds any client's secret, and a new client costs nothing.
+    #[must_use]
+    pub fn derive(master: &Secret, client: &ClientId, version: u32) -> Self {
+        let mut key = [0; KEY_BYTES];
+        let info = format!("semantest webhook secret v{version} {client}");
+        let hkdf = Hkdf::<Sha256>::new(None, master.expose().as_bytes());
+        // Fails only for more than 255 times the hash's length.
+        if hkdf.expand(info.as_bytes(), &mut key).is_err() {
+            unreachable!("32 bytes are within HKDF's bound");
+        }
+        Self(key)
+    }
+
+    /// The form in which a receiver is given it: `whsec_` and base64.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        format!("{PREFIX}{}", STANDARD.encode(self.0))
+    }
+
+    /// The value of `webhook-signature` for exactly these bytes, sent in this second.
+    #[must_use]
+    pub fn sign(&self, id: WebhookId, at: Timestamp, body: &[u8]) -> String {
+        sign(&self.0, &id.to_string(), at.seconds(), body)
+    }
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningSecret(…)")
+    }
+}
+
+fn sign(key: &[u8], id: &str, seconds: i64, body: &[u8]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        unreachable!("HMAC takes keys of any length")
+    };
+    mac.update(format!("{id}.{seconds}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(whsec: &str) -> Vec<u8> {
+        STANDARD.decode(whsec.strip_prefix(PREFIX).unwrap()).unwrap()
+    }
+
+    /// Test vectors of the reference libraries of Standard Webhooks (Rust, JavaScript).
+    #[test]
+    fn signs_as_the_reference_libraries_do() {
+        let cases = [
+            (
+                "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+                1_649_367_553,
+                r#"{"email":"test@example.com","username":"test_user"}"#,
+                "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+            ),
+            (
+                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                r#"{"test": 2432232314}"#,
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+        ];
+        for (secret, id, at, body, expected) in cases {
+            assert_eq!(sign(&key(secret), id, at, body.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn each_client_and_generation_has_a_secret_of_its_own() {
+        let (master, other) = (Secret::new("m"), Secret::new("n"));
+        let (acme, apex) = ("acme".parse().unwrap(), "apex".parse().unwrap());
+        let all = [
+            SigningSecret::derive(&master, &acme, 1),
+            SigningSecret::derive(&master, &acme, 2),
+            SigningSecret::derive(&master, &apex, 1),
+            SigningSecret::derive(&other, &acme, 1),
+        ]
+        .map(|secret| secret.expose());
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(SigningSecret::derive(&master, &acme, 1).expose(), all[0]);
+        assert_eq!(key(&all[0]).len(), KEY_BYTES);
+    }
+}

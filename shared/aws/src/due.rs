@@ -1,0 +1,45 @@
+//! The index of due rows.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Timestamp;
+use domain::ports::{Due, DueIndex, StoreError};
+
+use crate::jobs::JobsTable;
+use crate::{keys, unavailable};
+
+impl JobsTable {
+    async fn due_in(&self, shard: String, now: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::DUE_INDEX)
+            .key_condition_expression("dueShard = :shard AND dueAt <= :now")
+            .expression_attribute_values(":shard", AttributeValue::S(shard))
+            .expression_attribute_values(":now", AttributeValue::N(now.millis().to_string()))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", error))?;
+        let text = |value: Option<&AttributeValue>| value.and_then(|value| value.as_s().ok()).cloned();
+        Ok(answer
+            .items()
+            .iter()
+            .filter_map(|item| keys::parse(&text(item.get("pk"))?, &text(item.get("sk"))?))
+            .collect())
+    }
+}
+
+#[async_trait]
+impl DueIndex for JobsTable {
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, StoreError> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let shards = (0..keys::DUE_SHARDS).map(|number| self.due_in(keys::shard(number), now, limit));
+        let mut all = Vec::new();
+        for due in futures_util::future::try_join_all(shards).await? {
+            all.extend(due);
+        }
+        Ok(all)
+    }
+}

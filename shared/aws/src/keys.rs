@@ -1,0 +1,118 @@
+//! The key of every row of every table, and of every object of every bucket.
+
+use domain::image::ImageFormat;
+use domain::ports::Due;
+use domain::{JobId, KeyId, WebhookId};
+
+/// How many parts the index of due rows has: in one, a busy minute would be throttled.
+pub const DUE_SHARDS: u8 = 16;
+/// The index of due rows: `dueShard`, then `dueAt`.
+pub const DUE_INDEX: &str = "due";
+
+const JOB: &str = "JOB#";
+const JOB_ROW: &str = "JOB";
+const HOOK: &str = "HOOK#";
+const KEY: &str = "KEY#";
+
+/// The partition of a job and of the webhooks that tell of it.
+#[must_use]
+pub fn job_partition(id: JobId) -> String {
+    format!("{JOB}{id}")
+}
+
+/// The sort key of a job's own row.
+#[must_use]
+pub const fn job_sort() -> &'static str {
+    JOB_ROW
+}
+
+/// The sort key of a webhook's row. The template's stream filter looks for its beginning.
+#[must_use]
+pub fn webhook_sort(id: WebhookId) -> String {
+    format!("{HOOK}{id}")
+}
+
+/// What a row of the jobs table is, by its keys.
+#[must_use]
+pub fn parse(partition: &str, sort: &str) -> Option<Due> {
+    let job = partition.strip_prefix(JOB)?.parse().ok()?;
+    if sort == JOB_ROW {
+        return Some(Due::Job(job));
+    }
+    Some(Due::Delivery(job, sort.strip_prefix(HOOK)?.parse().ok()?))
+}
+
+/// The part of the due index that a job and its webhooks are in.
+#[must_use]
+pub fn due_shard(job: JobId) -> String {
+    // The last byte of a version 7 UUID is random; the first ones are the time.
+    shard(job.uuid().as_bytes()[15] % DUE_SHARDS)
+}
+
+/// The name of one part of the due index.
+#[must_use]
+pub fn shard(number: u8) -> String {
+    format!("due#{number}")
+}
+
+/// The partition of an API key.
+#[must_use]
+pub fn api_key_partition(id: KeyId) -> String {
+    format!("{KEY}{id}")
+}
+
+/// Where all images lie; the distribution serves nothing else.
+pub const IMAGES: &str = "images/";
+
+/// What the keys of all images of a job begin with.
+#[must_use]
+pub fn image_prefix(storage_prefix: &str) -> String {
+    format!("{IMAGES}{storage_prefix}/")
+}
+
+/// The key of a job's image, without the ending that tells its format.
+#[must_use]
+pub fn image_stem(storage_prefix: &str, index: u8) -> String {
+    format!("{IMAGES}{storage_prefix}/{index}.")
+}
+
+/// The key of a job's image.
+#[must_use]
+pub fn image(storage_prefix: &str, index: u8, format: ImageFormat) -> String {
+    format!("{}{}", image_stem(storage_prefix, index), format.as_str())
+}
+
+/// The key of the thumbnail of a job's image.
+#[must_use]
+pub fn thumbnail(storage_prefix: &str, index: u8, format: ImageFormat) -> String {
+    format!("{IMAGES}{storage_prefix}/{index}-256.{}", format.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_known_by_its_keys() {
+        let (job, webhook) = (JobId::new(), WebhookId::new());
+        assert_eq!(parse(&job_partition(job), job_sort()), Some(Due::Job(job)));
+        assert_eq!(parse(&job_partition(job), &webhook_sort(webhook)), Some(Due::Delivery(job, webhook)));
+        assert_eq!(parse("JOB#x", "JOB"), None);
+        assert_eq!(parse(&job_partition(job), "OTHER"), None);
+        assert_eq!(parse("KEY#1", "JOB"), None);
+    }
+
+    #[test]
+    fn the_due_index_spreads_jobs() {
+        let shards: std::collections::BTreeSet<_> = (0..500).map(|_| due_shard(JobId::new())).collect();
+        assert_eq!(shards.len(), usize::from(DUE_SHARDS));
+    }
+
+    #[test]
+    fn a_thumbnail_is_not_taken_for_its_image() {
+        let stem = image_stem("p", 1);
+        assert!(image("p", 1, ImageFormat::Png).starts_with(&stem));
+        assert!(!thumbnail("p", 1, ImageFormat::Png).starts_with(&stem));
+        assert!(!image("p", 11, ImageFormat::Png).starts_with(&stem));
+    }
+}

@@ -1,0 +1,102 @@
+//! The queues that wake workers and senders.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use domain::client::ClientId;
+use domain::ports::{JobMessage, JobQueue, LONGEST_DELAY, StoreError, WebhookMessage, WebhookQueue};
+use domain::request::Priority;
+use serde::Serialize;
+
+use crate::unavailable;
+
+/// The URLs of the three queues of jobs.
+#[derive(Debug, Clone)]
+pub struct JobQueueUrls {
+    /// High priority.
+    pub high: String,
+    /// Normal priority.
+    pub normal: String,
+    /// Low priority.
+    pub low: String,
+}
+
+/// The three queues of jobs.
+#[derive(Debug, Clone)]
+pub struct JobQueues {
+    client: Client,
+    urls: JobQueueUrls,
+}
+
+impl JobQueues {
+    /// The queues behind these URLs.
+    #[must_use]
+    pub const fn new(client: Client, urls: JobQueueUrls) -> Self {
+        Self { client, urls }
+    }
+}
+
+/// The queue of webhooks.
+#[derive(Debug, Clone)]
+pub struct WebhooksQueue {
+    client: Client,
+    url: String,
+}
+
+impl WebhooksQueue {
+    /// The queue behind this URL.
+    #[must_use]
+    pub const fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+}
+
+async fn send(
+    client: &Client,
+    url: &str,
+    message: &(impl Serialize + Sync),
+    group: Option<String>,
+    delay: Duration,
+) -> Result<(), StoreError> {
+    let body = serde_json::to_string(message).map_err(|error| unavailable("SendMessage", error))?;
+    // Rounded up: a message that comes before its time is acknowledged and gone.
+    let seconds = delay.min(LONGEST_DELAY).as_millis().div_ceil(1000);
+    client
+        .send_message()
+        .queue_url(url)
+        .message_body(body)
+        .set_message_group_id(group)
+        .set_delay_seconds(i32::try_from(seconds).ok().filter(|seconds| *seconds > 0))
+        .send()
+        .await
+        .map_err(|error| unavailable("SendMessage", error))?;
+    Ok(())
+}
+
+#[async_trait]
+impl JobQueue for JobQueues {
+    async fn send(
+        &self,
+        message: &JobMessage,
+        priority: Priority,
+        client: &ClientId,
+        delay: Duration,
+    ) -> Result<(), StoreError> {
+        let url = match priority {
+            Priority::High => &self.urls.high,
+            Priority::Normal => &self.urls.normal,
+            Priority::Low => &self.urls.low,
+        };
+        // On a standard queue the group does not order messages; it keeps one client's thousand jobs
+        // from holding up another's one (SQS fair queues).
+        send(&self.client, url, message, Some(client.to_string()), delay).await
+    }
+}
+
+#[async_trait]
+impl WebhookQueue for WebhooksQueue {
+    async fn send_webhook(&self, message: &WebhookMessage, delay: Duration) -> Result<(), StoreError> {
+        send(&self.client, &self.url, message, None, delay).await
+    }
+}

@@ -1,0 +1,69 @@
+//! Rows of the jobs table: a domain value, its keys, and when the table may forget it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ports::StoreError;
+use domain::{JobId, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::keys;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// A value in a row. `dueAt` is among the value's own fields; with `dueShard` it puts the row into
+/// the due index, and without either the row is not in it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Row<'a, T> {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) due_shard: Option<String>,
+    /// Epoch seconds: DynamoDB deletes the row some time after. Reads do not wait for that.
+    pub(crate) ttl: i64,
+    #[serde(flatten)]
+    pub(crate) value: &'a T,
+}
+
+impl<'a, T: Serialize> Row<'a, T> {
+    pub(crate) fn new(
+        job: JobId,
+        sk: String,
+        due: Option<Timestamp>,
+        expires: Timestamp,
+        value: &'a T,
+    ) -> Self {
+        Self {
+            pk: keys::job_partition(job),
+            sk,
+            due_shard: due.map(|_| keys::due_shard(job)),
+            ttl: expires.seconds(),
+            value,
+        }
+    }
+
+    pub(crate) fn into_item(self) -> Result<Item, StoreError> {
+        serde_dynamo::to_item(&self).map_err(|error| StoreError::Unavailable(format!("row: {error}")))
+    }
+}
+
+/// The value in a row, unless it has expired: DynamoDB may take days to delete it.
+pub(crate) fn read<T: DeserializeOwned>(item: Item, now: Timestamp) -> Result<Option<T>, StoreError> {
+    let ttl = item.get("ttl").and_then(|value| value.as_n().ok()).and_then(|text| text.parse::<i64>().ok());
+    if ttl.is_some_and(|ttl| ttl <= now.seconds()) {
+        return Ok(None);
+    }
+    let value: Result<T, _> = serde_dynamo::from_item(item);
+    value.map(Some).map_err(|error| StoreError::Unavailable(format!("row: {error}")))
+}
+
+/// The condition of a write: nobody has written the row since it was read.
+pub(crate) fn unchanged(revision: u64) -> (&'static str, Option<AttributeValue>) {
+    if revision == 0 {
+        ("attribute_not_exists(pk)", None)
+    } else {
+        ("revision = :read", Some(AttributeValue::N(revision.to_string())))
+    }
+}

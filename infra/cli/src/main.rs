@@ -1,1 +1,35 @@
-fn main() {}
+//! `semantest`: a local cloud to run the platform on, and a client for any deployment of it.
+
+mod cli;
+mod client;
+mod local;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use clap::Parser as _;
+use cli::{Cli, Command};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("semantest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    // Our HTTP clients bring no cryptography of their own; this is the one of the AWS SDK too.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow!("another cryptography provider is installed already"))?;
+    match cli.command {
+        Command::Up(args) => local::up::run(args).await,
+        Command::Down(args) => local::down(&args).await,
+        Command::Status(args) => local::status(&args).await,
+        Command::Generate(args) => client::generate::run(args).await,
+    }
+}

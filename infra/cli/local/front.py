@@ -1,0 +1,95 @@
+"""The one port: the deployed HTTP API under /api/, images under /images/, and everything else is
+the emulator, so that the same address is also the AWS endpoint for SDKs and the `aws` command."""
+import json
+import os
+
+from ministack import app as emulator
+from ministack.core import lambda_runtime
+from ministack.core.responses import request_scope
+
+import audit
+import http_api
+
+ACCOUNT, REGION, STACK = "000000000000", "us-east-1", "semantest"
+# The emulator takes any request of its root key without looking at the signature.
+ROOT = b"AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+# What a viewer of the images' distribution may ask with, and what it may be told.
+VIEWER_REQUEST = {b"host", b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"}
+VIEWER_RESPONSE = {
+    b"content-type", b"content-length", b"content-range", b"content-disposition", b"content-encoding",
+    b"accept-ranges", b"cache-control", b"etag", b"last-modified", b"expires", b"date",
+}
+
+
+async def app(scope, receive, send):
+    path = scope.get("path", "")
+    if scope["type"] != "http":
+        await emulator.app(scope, receive, send)
+    elif path.startswith("/api/"):
+        with request_scope(ACCOUNT, REGION):
+            await http_api.serve(outputs().get("ApiId"), scope, receive, send)
+    elif path.startswith("/images/"):
+        await image(scope, receive, send)
+    elif path == "/_semantest/status":
+        await reply(send, 200, status())
+    else:
+        await audit.observe(emulator.app, scope, receive, send)
+
+
+def outputs():
+    """The deployed stack's outputs; empty until there is one."""
+    from ministack.services import cloudformation
+
+    with request_scope(ACCOUNT, REGION):
+        stack = cloudformation._stacks.get(STACK) or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs") or []}
+
+
+def status():
+    """Which processes run, for `semantest status` and for tests that kill one."""
+    workers = [worker for pool in list(lambda_runtime._workers.values()) for worker in pool]
+    running = [(worker, worker._proc) for worker in workers if worker._proc and worker._proc.poll() is None]
+    from patch_runtime import function_of
+
+    functions = [{"function": function_of(worker), "pid": process.pid} for worker, process in running]
+    return {"pid": os.getpid(), "functions": functions, "outputs": outputs()}
+
+
+async def image(scope, receive, send):
+    """An object of the images' bucket as the distribution before it would serve it: no query, no
+    listing, no header of S3, nothing but GET and HEAD."""
+    bucket = outputs().get("ImagesBucket")
+    if scope["method"] not in ("GET", "HEAD"):
+        return await reply(send, 403, {"message": "Forbidden"})
+    if not bucket or scope["path"].endswith("/"):
+        return await reply(send, 404, {"message": "Not Found"})
+    prefix = f"/{bucket}"
+    headers = [(name, value) for name, value in scope["headers"] if name in VIEWER_REQUEST]
+    inner = {
+        **scope,
+        "path": prefix + scope["path"],
+        "raw_path": prefix.encode() + scope["raw_path"],
+        "query_string": b"",
+        "headers": [*headers, (b"authorization", ROOT)],
+    }
+    refused = False
+
+    async def as_viewer_sees(message):
+        nonlocal refused
+        if message["type"] == "http.response.start":
+            refused = message["status"] >= 400 and message["status"] not in (412, 416)
+            if refused:
+                return await reply(send, message["status"], {"message": "Not Found"})
+            kept = [(name, value) for name, value in message["headers"] if name.lower() in VIEWER_RESPONSE]
+            message = {**message, "headers": kept}
+        if not refused:
+            await send(message)
+
+    await emulator.app(inner, receive, as_viewer_sees)
+
+
+async def reply(send, status_code, body):
+    content = json.dumps(body).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,153 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Image generation on your own AWS account, or on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "semantest", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a local cloud and deploy the platform to it.
+    Up(Up),
+    /// Stop the local cloud. Its jobs and images stay for the next `up`.
+    Down(Down),
+    /// Say whether a local cloud runs, and where.
+    Status(Status),
+    /// Generate images from a prompt, on a local cloud started for it if need be.
+    Generate(Generate),
+}
+
+/// Which local cloud.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// The folder with everything of this cloud. Clouds with other folders and ports never meet.
+    #[arg(long, value_name = "DIR", env = "SEMANTEST_DATA", default_value = ".semantest")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The port of its API, its images and its AWS endpoint; 0 picks a free one.
+    ///
+    /// By default the one it had last, at first 4600.
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Return when it is up, instead of running until Ctrl-C.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Print what it offers as one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Use the image providers of this document, instead of the sandbox that draws without a network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) providers: Option<PathBuf>,
+    /// Set a parameter of template.yaml. It stays set.
+    #[arg(long = "set", value_name = "PARAMETER=VALUE", value_parser = parameter)]
+    pub(crate) set: Vec<(String, String)>,
+    /// The Python environment of the emulator, for clouds that share one.
+    #[arg(long, value_name = "DIR", env = "SEMANTEST_VENV", hide = true)]
+    pub(crate) venv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print it as one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// What to draw.
+    pub(crate) prompt: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Who draws it: dalle3, dalle2, gpt_image, stable_diffusion, midjourney or automatic.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Width and height, such as 1024x1024.
+    #[arg(long)]
+    pub(crate) size: Option<String>,
+    /// How many images, 1 to 4.
+    #[arg(long)]
+    pub(crate) count: Option<u8>,
+    /// standard or hd.
+    #[arg(long)]
+    pub(crate) quality: Option<String>,
+    /// vivid or natural.
+    #[arg(long)]
+    pub(crate) style: Option<String>,
+    /// low, normal or high.
+    #[arg(long)]
+    pub(crate) priority: Option<String>,
+    /// Where to save the images.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// Print the ended job and its files as one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which deployment a client verb talks to: by default this machine's local cloud.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Target {
+    /// A deployment's address, such as https://abc.execute-api.eu-west-1.amazonaws.com
+    #[arg(long, env = "SEMANTEST_URL", requires = "api_key")]
+    pub(crate) url: Option<String>,
+    /// The API key for it.
+    #[arg(long, env = "SEMANTEST_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be Parameter=Value, as in LogLevel=debug".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_parameter_keeps_every_equals_sign_but_the_first() {
+        assert_eq!(parameter("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
+        assert_eq!(parameter("A="), Ok(("A".to_owned(), String::new())));
+        assert!(parameter("A").is_err());
+        assert!(parameter("=b").is_err());
+    }
+
+    #[test]
+    fn up_takes_several_parameters() {
+        let cli = Cli::try_parse_from(["semantest", "up", "--set", "A=1", "--set", "B=2"]).unwrap();
+        let Command::Up(up) = cli.command else { panic!("not up") };
+        assert_eq!(up.set.len(), 2);
+    }
+}

@@ -1,0 +1,3 @@
+//! The client verbs, which work on any deployment.
+
+pub(crate) mod generate;

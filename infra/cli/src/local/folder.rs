@@ -1,0 +1,98 @@
+//! The data folder of a local cloud, and the launcher's files in it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+/// What the emulator is started with; written anew at each `up`, so that it always fits this program.
+const LAUNCHER: [(&str, &str); 10] = [
+    ("audit.py", include_str!("../../local/audit.py")),
+    ("binaries.py", include_str!("../../local/binaries.py")),
+    ("deploy.py", include_str!("../../local/deploy.py")),
+    ("front.py", include_str!("../../local/front.py")),
+    ("http_api.py", include_str!("../../local/http_api.py")),
+    ("launcher.py", include_str!("../../local/launcher.py")),
+    ("patch_http_api.py", include_str!("../../local/patch_http_api.py")),
+    ("patch_runtime.py", include_str!("../../local/patch_runtime.py")),
+    ("patch_streams.py", include_str!("../../local/patch_streams.py")),
+    ("patch_tables.py", include_str!("../../local/patch_tables.py")),
+];
+
+/// A cloud's data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder at `path`; a relative one counts from the workspace's root where we are in one, so
+    /// that it is the same folder whichever subfolder the command is run in.
+    pub(crate) fn at(path: &Path) -> Result<Self> {
+        let here = std::env::current_dir().context("the current folder is gone")?;
+        let base = workspace_above(&here).unwrap_or(here);
+        Ok(Self(base.join(path)))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Makes it, writes the launcher into it, and locks it until the file is dropped: two `up` at once
+    /// come one after the other.
+    pub(crate) fn prepare(&self) -> Result<File> {
+        fs::create_dir_all(self.join("launcher"))
+            .with_context(|| format!("cannot make the data folder {}", self.0.display()))?;
+        let lock = File::create(self.join("lock")).context("cannot write to the data folder")?;
+        lock.lock().context("cannot lock the data folder")?;
+        for (name, text) in LAUNCHER {
+            fs::write(self.join("launcher").join(name), text)
+                .with_context(|| format!("cannot write {name}"))?;
+        }
+        Ok(lock)
+    }
+
+    /// Writes a file that only its owner may read.
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<()> {
+        let part = self.join(&format!("{name}.part"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(part, self.join(name)).with_context(|| format!("cannot write {name}"))
+    }
+}
+
+/// The workspace to build and deploy: the one we are in, else the one this program was built from.
+pub(crate) fn workspace() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("the current folder is gone")?;
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match workspace_above(&here).or_else(|| workspace_above(built_from)) {
+        Some(root) => Ok(root),
+        None => bail!("there is no template.yaml here: run this in a clone of the repository"),
+    }
+}
+
+fn workspace_above(path: &Path) -> Option<PathBuf> {
+    let is_root = |dir: &&Path| dir.join("template.yaml").is_file() && dir.join("Cargo.toml").is_file();
+    path.ancestors().find(is_root).map(Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_launcher_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("local");
+        let mut found: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".py"))
+            .collect();
+        found.sort();
+        assert_eq!(found, LAUNCHER.map(|(name, _)| name));
+    }
+}

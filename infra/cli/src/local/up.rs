@@ -1,0 +1,130 @@
+//! `semantest up`.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::process::Running;
+use super::{Cloud, Folder, build, deploy, folder, process, python};
+use crate::cli;
+
+/// The first choice of a new cloud.
+const PORT: u16 = 4600;
+
+/// Starts the cloud, says what it offers, and unless told to detach stays until it is interrupted.
+pub(crate) async fn run(args: cli::Up) -> Result<()> {
+    let folder = Folder::at(&args.place.data)?;
+    let mut interrupted = Interrupt::listen()?;
+    let running = tokio::select! {
+        started = start(&folder, &args) => started?,
+        // What was started dies with its standard input, or is stopped by `down`.
+        () = interrupted.wait() => bail!("interrupted"),
+    };
+    match running.child {
+        Some(_) if !args.detach => stay(running, interrupted).await,
+        // Somebody else's, or to be left alone.
+        _ => Ok(()),
+    }
+}
+
+/// Brings the cloud up: builds, boots and deploys whatever is not as it should be.
+pub(crate) async fn start(folder: &Folder, args: &cli::Up) -> Result<Running> {
+    let _lock = folder.prepare()?;
+    let workspace = folder::workspace()?;
+    let providers = match &args.providers {
+        Some(file) => {
+            Some(fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?)
+        }
+        None => None,
+    };
+    let mut cloud = Cloud::load(folder)?.unwrap_or_default();
+    let venv = args.venv.clone().unwrap_or_else(|| folder.join("venv"));
+    let (binaries, interpreter) = tokio::try_join!(build::functions(&workspace), python::interpreter(&venv))?;
+
+    let running = match process::running(folder).await {
+        Some(running) => {
+            if let Some(port) = args.port.filter(|port| *port != 0 && *port != running.port()) {
+                bail!(
+                    "this cloud runs on port {} already: stop it with `semantest down` to use {port}",
+                    running.port()
+                );
+            }
+            running
+        }
+        None => {
+            eprintln!("starting the local cloud");
+            let last = Some(cloud.port).filter(|port| *port != 0);
+            let port = args.port.or(last).unwrap_or(PORT);
+            process::start(folder, &interpreter, port, !args.detach).await?
+        }
+    };
+    cloud.port = running.port();
+
+    eprintln!("deploying template.yaml");
+    let order = deploy::Order {
+        endpoint: cloud.url(),
+        template: workspace.join("template.yaml"),
+        binaries,
+        data: folder.path(),
+        set: args.set.iter().cloned().collect::<BTreeMap<_, _>>(),
+        providers,
+    };
+    match deploy::deploy(folder, &interpreter, &order).await {
+        Ok(stack) => cloud.stack = stack,
+        Err(error) => {
+            // A cloud that is not deployed is of no use, unless it was there before us.
+            if running.child.is_some() {
+                running.stop().await?;
+            }
+            return Err(error);
+        }
+    }
+    cloud.save(folder)?;
+    let report = cloud.report(folder, &running.status);
+    if args.json {
+        println!("{report}");
+    } else {
+        report.print();
+    }
+    Ok(running)
+}
+
+async fn stay(mut running: Running, mut interrupted: Interrupt) -> Result<()> {
+    eprintln!("running; Ctrl-C stops it");
+    let child = running.child.as_mut().context("the cloud is not ours")?;
+    tokio::select! {
+        ended = child.wait() => {
+            let status = ended?;
+            // `down` in another terminal ends it as it should.
+            if status.success() { Ok(()) } else { bail!("the local cloud ended by itself ({status})") }
+        }
+        () = interrupted.wait() => {
+            eprintln!("stopping");
+            running.stop().await
+        }
+    }
+}
+
+/// Ctrl-C, and what a service manager or a closed terminal sends instead.
+struct Interrupt([tokio::signal::unix::Signal; 3]);
+
+impl Interrupt {
+    fn listen() -> Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -75,12 +75,13 @@ def main():
     import audit
     import front
     import patch_http_api
+    import patch_numbers
     import patch_runtime
     import patch_streams
     import patch_tables
 
     audit.install(DATA / "requests.jsonl")
-    for patch in (patch_http_api, patch_streams, patch_tables):
+    for patch in (patch_http_api, patch_numbers, patch_streams, patch_tables):
         patch.install()
     patch_runtime.install(DATA / "logs")
     asyncio.run(serve(front.app, patch_streams))

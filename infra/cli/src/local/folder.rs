@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// What the emulator is started with; written anew at each `up`, so that it always fits this program.
-const LAUNCHER: [(&str, &str); 10] = [
+const LAUNCHER: [(&str, &str); 11] = [
     ("audit.py", include_str!("../../local/audit.py")),
     ("binaries.py", include_str!("../../local/binaries.py")),
     ("deploy.py", include_str!("../../local/deploy.py")),
@@ -16,6 +16,7 @@ const LAUNCHER: [(&str, &str); 10] = [
     ("http_api.py", include_str!("../../local/http_api.py")),
     ("launcher.py", include_str!("../../local/launcher.py")),
     ("patch_http_api.py", include_str!("../../local/patch_http_api.py")),
+    ("patch_numbers.py", include_str!("../../local/patch_numbers.py")),
     ("patch_runtime.py", include_str!("../../local/patch_runtime.py")),
     ("patch_streams.py", include_str!("../../local/patch_streams.py")),
     ("patch_tables.py", include_str!("../../local/patch_tables.py")),

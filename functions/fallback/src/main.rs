@@ -1,3 +1,7 @@
 //! Whatever no other function answers: 404 in the shape of every error.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    edge::log::init("fallback");
+    edge::http::serve(fallback::METHODS, fallback::handle).await
+}

@@ -1,3 +1,7 @@
-//! GET /health: whether the API answers.
+//! `GET /health`: whether the API answers.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    edge::log::init("health");
+    edge::http::serve(&["GET"], health::handle).await
+}

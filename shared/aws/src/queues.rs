@@ -22,6 +22,22 @@ pub struct JobQueueUrls {
     pub low: String,
 }
 
+impl JobQueueUrls {
+    /// The URLs that the template gives to a function.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is missing.
+    pub fn from_env() -> Result<Self, std::env::VarError> {
+        let url = |name: &str| std::env::var(name);
+        Ok(Self {
+            high: url("HIGH_QUEUE_URL")?,
+            normal: url("NORMAL_QUEUE_URL")?,
+            low: url("LOW_QUEUE_URL")?,
+        })
+    }
+}
+
 /// The three queues of jobs.
 #[derive(Debug, Clone)]
 pub struct JobQueues {

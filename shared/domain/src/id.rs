@@ -32,6 +32,8 @@ pub mod kind {
     pub enum Webhook {}
     /// See [`TraceId`](super::TraceId).
     pub enum Trace {}
+    /// See [`ImageId`](super::ImageId).
+    pub enum Image {}
     /// See [`LeaseId`](super::LeaseId).
     pub enum Lease {}
 }
@@ -50,6 +52,8 @@ pub type KeyId = Id<kind::Key>;
 pub type WebhookId = Id<kind::Webhook>;
 /// What ties the log lines of one request together, across functions.
 pub type TraceId = Id<kind::Trace>;
+/// One stored image.
+pub type ImageId = Id<kind::Image>;
 /// One worker's claim on a job, or one sender's on a webhook.
 pub type LeaseId = Id<kind::Lease>;
 

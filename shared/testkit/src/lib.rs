@@ -1,1 +1,11 @@
-//! Fakes of every port, event builders and a clock that stands still, for tests.
+//! Fakes of every port and makers of values, for tests. The stores keep the very promises of the
+//! real ones: conditional writes, all or nothing, and reads of what was written last.
+
+// A test helper that cannot go on has nothing better to do than to panic.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod memory;
+mod values;
+
+pub use memory::{Memory, Sent};
+pub use values::{a_request, an_image, api_key, job};

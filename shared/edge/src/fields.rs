@@ -1,0 +1,128 @@
+//! Reads a JSON object field by field and collects every fault, so that a caller is told all of them at once.
+
+use std::collections::BTreeMap;
+
+use domain::request::{Broken, Word};
+use domain::{Error, Fault};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The fields of one JSON object, and what was found wrong with it so far.
+pub struct Fields<'a> {
+    fields: BTreeMap<String, &'a RawValue>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of the object that `body` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if it holds anything else.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
+        let whole = |message: String| Error::Invalid(vec![Fault::new("", message)]);
+        let text = std::str::from_utf8(body).map_err(|_| whole("must be JSON in UTF-8".into()))?;
+        let value: &RawValue = serde_json::from_str(text).map_err(|error| {
+            whole(format!("must be JSON; it breaks off at line {} column {}", error.line(), error.column()))
+        })?;
+        let fields = serde_json::from_str(value.get()).map_err(|_| whole("must be a JSON object".into()))?;
+        Ok(Self { fields, faults: Vec::new() })
+    }
+
+    /// Notes a fault.
+    pub fn fault(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.faults.push(Fault::new(path, message));
+    }
+
+    /// The JSON text of field `name` exactly as it was sent; `None` if it is missing or `null`.
+    #[must_use]
+    pub fn raw(&self, name: &str) -> Option<&'a str> {
+        self.fields.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
+    }
+
+    /// Field `name` as `read` understands it; `None` if it is missing, `null` or at fault.
+    pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        let value = match serde_json::from_str(self.raw(name)?) {
+            Ok(value) => value,
+            // Only for what no JSON number of ours can hold, such as 1e999.
+            Err(_) => {
+                self.fault(name, "is out of range");
+                return None;
+            }
+        };
+        match read(value) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.fault(name, message);
+                None
+            }
+        }
+    }
+
+    /// As [`optional`](Self::optional), but it is a fault if there is nothing.
+    pub fn required<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        if self.raw(name).is_none() {
+            self.fault(name, "is required");
+            return None;
+        }
+        self.optional(name, read)
+    }
+
+    /// `Ok` if nothing was wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every fault.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
+    }
+}
+
+/// Reads a string.
+///
+/// # Errors
+///
+/// What is expected instead, for any other type.
+pub fn text(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err("must be a string".into())
+        }
+    }
+}
+
+/// Reads a string and then what is written in it.
+///
+/// # Errors
+///
+/// What is expected instead.
+pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(value: Value) -> Result<T, String> {
+    text(value)?.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// Reads a whole number from 0 to 255. JSON has one type of number, so `1.0` is as whole as `1`.
+///
+/// # Errors
+///
+/// What is expected instead.
+pub fn small(value: &Value) -> Result<u8, String> {
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=255.0).contains(number));
+    whole.map(|number| number as u8).ok_or_else(|| "must be a whole number".into())
+}
+
+/// Reads one of the words of `T`.
+///
+/// # Errors
+///
+/// The list of the words, for anything else.
+pub fn word<T: Word>(value: Value) -> Result<T, String> {
+    let words = || T::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(", ");
+    text(value).ok().and_then(|text| T::from_word(&text)).ok_or_else(|| format!("must be one of {}", words()))
+}
+
+/// The rule that was broken, as a fault's message.
+#[must_use]
+pub fn message(broken: Broken) -> String {
+    broken.0
+}

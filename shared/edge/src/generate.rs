@@ -1,0 +1,212 @@
+//! The body of `POST /images/generate`.
+
+use domain::Error;
+use domain::delivery::WebhookEvent;
+use domain::request::{
+    Count, GenerateRequest, METADATA_LIMIT, Metadata, Picture, Prompt, WebhookReach, WebhookTarget,
+    WebhookUrl,
+};
+use serde_json::Value;
+
+use crate::fields::{Fields, message, parsed, small, text, word};
+
+/// The request in `body`.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with every fault there is.
+pub fn parse(body: &[u8], reach: WebhookReach) -> Result<GenerateRequest, Error> {
+    let mut fields = Fields::parse(body)?;
+
+    let user = fields.required("userId", parsed);
+    let session = fields.optional("sessionId", parsed);
+    let prompt = fields.required("prompt", |value| Prompt::try_from(text(value)?).map_err(message));
+    let provider = fields.optional("provider", word).unwrap_or_default();
+    let size = fields.optional("size", word).unwrap_or_default();
+    let count = fields
+        .optional("count", |value| small(&value).and_then(|count| Count::try_from(count).map_err(message)))
+        .unwrap_or(Count::ONE);
+    let quality = fields.optional("quality", word).unwrap_or_default();
+    let style = fields.optional("style", word);
+    let priority = fields.optional("priority", word).unwrap_or_default();
+    let url = fields.optional("webhookUrl", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
+    let events = events(&mut fields);
+    let metadata = metadata(&mut fields);
+    fields.finish()?;
+
+    let (Some(user), Some(prompt)) = (user, prompt) else {
+        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+    };
+    Ok(GenerateRequest {
+        user,
+        session,
+        picture: Picture { prompt, provider, size, count, quality, style },
+        priority,
+        webhook: url.map(|url| WebhookTarget { url, events }),
+        metadata,
+    })
+}
+
+fn events(fields: &mut Fields<'_>) -> Vec<WebhookEvent> {
+    let list = fields.optional("webhookEvents", |value| match value {
+        Value::Array(list) => Ok(list),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Err("must be a list".into())
+        }
+    });
+    let Some(list) = list else { return WebhookEvent::DEFAULT.to_vec() };
+    let mut events = Vec::new();
+    for (index, value) in list.into_iter().enumerate() {
+        match word(value) {
+            Ok(event) if events.contains(&event) => {}
+            Ok(event) => events.push(event),
+            Err(message) => fields.fault(format!("webhookEvents[{index}]"), message),
+        }
+    }
+    events
+}
+
+fn metadata(fields: &mut Fields<'_>) -> Option<Metadata> {
+    // As it was sent: a JSON library would turn 1.0 into 1 and round large numbers.
+    let json = fields.raw("metadata")?;
+    if !json.starts_with('{') {
+        fields.fault("metadata", format!("must be an object of at most {METADATA_LIMIT} bytes"));
+        return None;
+    }
+    match Metadata::try_from(json.to_owned()) {
+        Ok(metadata) => Some(metadata),
+        Err(broken) => {
+            fields.fault("metadata", message(broken));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::request::{Priority, ProviderChoice, Quality, Size, Style};
+    use proptest::prelude::*;
+
+    const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
+
+    fn faults(body: &str) -> Vec<String> {
+        match parse(body.as_bytes(), WebhookReach::Public) {
+            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_gets_its_default() {
+        let body = format!(r#"{{"userId":"{USER}","prompt":"a kite","unknown":1,"style":null}}"#);
+        let request = parse(body.as_bytes(), WebhookReach::Public).unwrap();
+        let picture = &request.picture;
+        assert_eq!(
+            (picture.provider, picture.size, picture.count.get(), picture.quality, picture.style),
+            (ProviderChoice::Automatic, Size::S512, 1, Quality::Standard, None)
+        );
+        assert_eq!((request.priority, request.webhook, request.metadata), (Priority::Normal, None, None));
+    }
+
+    #[test]
+    fn everything_that_is_said_is_kept() {
+        let body = format!(
+            r#"{{"userId":"{USER}","sessionId":"{USER}","prompt":"p","provider":"dalle3","size":"1792x1024",
+            "count":4.0,"quality":"hd","style":"natural","priority":"high","webhookUrl":"https://example.com/h",
+            "webhookEvents":["job.failed","job.failed"],"metadata":{{"big":12345678901234567890123, "a":1.0}}}}"#
+        );
+        let request = parse(body.as_bytes(), WebhookReach::Public).unwrap();
+        assert_eq!(request.picture.style, Some(Style::Natural));
+        assert_eq!(request.picture.count.get(), 4);
+        assert_eq!(request.priority, Priority::High);
+        let webhook = request.webhook.unwrap();
+        assert_eq!(webhook.url.url().as_str(), "https://example.com/h");
+        assert_eq!(webhook.events, [WebhookEvent::Failed]);
+        assert_eq!(request.metadata.unwrap().json(), r#"{"big":12345678901234567890123, "a":1.0}"#);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let body = r#"{"userId":7,"sessionId":"x","provider":"dalle9","size":"1x1","count":5,"quality":"best",
+            "style":"loud","priority":9,"webhookUrl":"http://example.com","webhookEvents":["job.completed","nope",1],
+            "metadata":[]}"#;
+        assert_eq!(
+            faults(body),
+            [
+                "userId",
+                "sessionId",
+                "prompt",
+                "provider",
+                "size",
+                "count",
+                "quality",
+                "style",
+                "priority",
+                "webhookUrl",
+                "webhookEvents[1]",
+                "webhookEvents[2]",
+                "metadata"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_an_object_is_a_body() {
+        for body in ["", "{", "[]", "null", "1", "\"x\"", "{}x", "\u{feff}{}"] {
+            assert_eq!(faults(body), [""], "{body}");
+        }
+        assert!(matches!(parse(b"{\"a\":\"\xff\"}", WebhookReach::Public), Err(Error::Invalid(_))));
+    }
+
+    #[test]
+    fn bounds_are_exact() {
+        let with =
+            |field: &str, value: &str| format!(r#"{{"userId":"{USER}","prompt":"p","{field}":{value}}}"#);
+        for (field, value) in [
+            ("count", "0"),
+            ("count", "1.5"),
+            ("count", "-1"),
+            ("count", "1e999"),
+            ("count", "\"1\""),
+            ("count", "257"),
+            ("prompt", "\"\""),
+            ("prompt", "\" \""),
+            ("metadata", &format!(r#"{{"a":"{}"}}"#, "x".repeat(4096))),
+        ] {
+            assert_eq!(faults(&with(field, value)), [field], "{field} {value}");
+        }
+        let longest = format!(r#"{{"a":"{}"}}"#, "x".repeat(4096 - 8));
+        assert!(parse(with("metadata", &longest).as_bytes(), WebhookReach::Public).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&body, WebhookReach::Public);
+        }
+
+        #[test]
+        fn no_value_makes_it_panic(field in "(userId|prompt|count|size|metadata|webhookUrl|webhookEvents)", value in any_json()) {
+            let body = serde_json::json!({ field: value }).to_string();
+            let _ = parse(body.as_bytes(), WebhookReach::Local);
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,40}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(".{0,8}", inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+}

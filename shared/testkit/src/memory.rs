@@ -1,0 +1,247 @@
+//! One store in memory behind all ports.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::access::KeyRecord;
+use domain::client::ClientId;
+use domain::delivery::Delivery;
+use domain::image::{ImageFormat, ImageOrigin};
+use domain::ports::{
+    DeliveryStore, Due, DueIndex, ImageObject, ImageStore, JobMessage, JobQueue, JobStore, KeyStore,
+    SecretSource, StoreError, WebhookMessage, WebhookQueue,
+};
+use domain::request::Priority;
+use domain::secret::Secret;
+use domain::{Job, JobId, KeyId, Timestamp, WebhookId};
+
+/// A message that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// To a queue of jobs.
+    Job(JobMessage, Priority, Duration),
+    /// To the queue of webhooks.
+    Webhook(WebhookMessage, Duration),
+}
+
+/// Every port at once, in memory.
+#[derive(Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: HashMap<JobId, Job>,
+    deliveries: BTreeMap<String, Delivery>,
+    keys: HashMap<KeyId, KeyRecord>,
+    objects: BTreeMap<String, ImageObject>,
+    sent: Vec<Sent>,
+    calls: Vec<&'static str>,
+    failures: VecDeque<(&'static str, StoreError)>,
+}
+
+impl Memory {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call(&self, name: &'static str) -> Result<MutexGuard<'_, State>, StoreError> {
+        let mut state = self.state();
+        state.calls.push(name);
+        match state.failures.iter().position(|(call, _)| *call == name) {
+            Some(index) => Err(state.failures.remove(index).expect("just found").1),
+            None => Ok(state),
+        }
+    }
+
+    /// Makes the next call of this name fail with `error`; may be said several times.
+    pub fn fail_next(&self, call: &'static str, error: StoreError) {
+        self.state().failures.push_back((call, error));
+    }
+
+    /// Puts a job there, as if it had been saved.
+    pub fn put_job(&self, job: &Job) {
+        self.state().jobs.insert(job.id, job.clone());
+    }
+
+    /// Puts a webhook there, as if it had been saved.
+    pub fn put_delivery(&self, delivery: &Delivery) {
+        self.state().deliveries.insert(delivery.id.to_string(), delivery.clone());
+    }
+
+    /// Puts a key there.
+    pub fn put_key(&self, record: KeyRecord) {
+        self.state().keys.insert(record.id, record);
+    }
+
+    /// The job as it is now.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> Option<Job> {
+        self.state().jobs.get(&id).cloned()
+    }
+
+    /// All jobs.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<Job> {
+        self.state().jobs.values().cloned().collect()
+    }
+
+    /// All webhooks, in the order of their ids.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.state().deliveries.values().cloned().collect()
+    }
+
+    /// The keys of all objects.
+    #[must_use]
+    pub fn object_keys(&self) -> Vec<String> {
+        self.state().objects.keys().cloned().collect()
+    }
+
+    /// Every message that was sent, in order.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        self.state().sent.clone()
+    }
+
+    /// The names of all calls, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.state().calls.clone()
+    }
+}
+
+#[async_trait]
+impl JobStore for Memory {
+    async fn load(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.call("load")?.jobs.get(&id).cloned())
+    }
+
+    async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError> {
+        let mut state = self.call("save")?;
+        if state.jobs.get(&job.id).map_or(0, |row| row.revision) != job.revision {
+            return Err(StoreError::Conflict);
+        }
+        job.revision += 1;
+        state.jobs.insert(job.id, job.clone());
+        if let Some(owed) = owed {
+            let mut owed = owed.clone();
+            owed.revision = 1;
+            state.deliveries.insert(owed.id.to_string(), owed);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DeliveryStore for Memory {
+    async fn load_delivery(&self, _: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
+        Ok(self.call("load_delivery")?.deliveries.get(&id.to_string()).cloned())
+    }
+
+    async fn save_delivery(&self, delivery: &mut Delivery) -> Result<(), StoreError> {
+        let mut state = self.call("save_delivery")?;
+        let id = delivery.id.to_string();
+        if state.deliveries.get(&id).map_or(0, |row| row.revision) != delivery.revision {
+            return Err(StoreError::Conflict);
+        }
+        delivery.revision += 1;
+        state.deliveries.insert(id, delivery.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DueIndex for Memory {
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, StoreError> {
+        let state = self.call("due")?;
+        let jobs = state.jobs.values().filter_map(|job| Some((job.due_at?, Due::Job(job.id))));
+        let deliveries = state
+            .deliveries
+            .values()
+            .filter_map(|delivery| Some((delivery.due_at?, Due::Delivery(delivery.job_id, delivery.id))));
+        let mut due: Vec<_> = jobs.chain(deliveries).filter(|(at, _)| *at <= now).collect();
+        due.sort_by_key(|(at, _)| *at);
+        due.truncate(limit as usize);
+        Ok(due.into_iter().map(|(_, due)| due).collect())
+    }
+}
+
+#[async_trait]
+impl JobQueue for Memory {
+    async fn send(
+        &self,
+        message: &JobMessage,
+        priority: Priority,
+        _: &ClientId,
+        delay: Duration,
+    ) -> Result<(), StoreError> {
+        self.call("send")?.sent.push(Sent::Job(message.clone(), priority, delay));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl WebhookQueue for Memory {
+    async fn send_webhook(&self, message: &WebhookMessage, delay: Duration) -> Result<(), StoreError> {
+        self.call("send_webhook")?.sent.push(Sent::Webhook(message.clone(), delay));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ImageStore for Memory {
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        _: ImageFormat,
+        origin: Option<&ImageOrigin>,
+    ) -> Result<(), StoreError> {
+        let object = ImageObject { bytes, origin: origin.cloned() };
+        self.call("put")?.objects.insert(key.to_owned(), object);
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<ImageObject>, StoreError> {
+        Ok(self.call("get")?.objects.get(key).cloned())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let state = self.call("list")?;
+        Ok(state.objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+        let mut state = self.call("delete")?;
+        for key in keys {
+            state.objects.remove(key);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl KeyStore for Memory {
+    async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        Ok(self.call("find")?.keys.get(&id).cloned())
+    }
+}
+
+#[async_trait]
+impl SecretSource for Memory {
+    async fn read(&self) -> Result<Secret, StoreError> {
+        drop(self.call("read")?);
+        Ok(Secret::new(r#"{"sandbox":{}}"#))
+    }
+}

@@ -1,0 +1,73 @@
+//! Values that tests start from.
+
+use domain::access::{ApiKey, KeyRecord, Scope};
+use domain::delivery::WebhookEvent;
+use domain::job::JobPolicy;
+use domain::request::{
+    Count, GenerateRequest, Picture, Priority, Prompt, ProviderChoice, Quality, Size, WebhookReach,
+    WebhookTarget, WebhookUrl,
+};
+use domain::{Job, Timestamp, TraceId, UserId};
+
+/// What a webhook-less caller asks for: one picture of 256 by 256.
+#[must_use]
+pub fn a_request(prompt: &str) -> GenerateRequest {
+    GenerateRequest {
+        user: UserId::new(),
+        session: None,
+        picture: Picture {
+            prompt: Prompt::try_from(prompt.to_owned()).expect("a prompt"),
+            provider: ProviderChoice::Automatic,
+            size: Size::S256,
+            count: Count::ONE,
+            quality: Quality::Standard,
+            style: None,
+        },
+        priority: Priority::Normal,
+        webhook: None,
+        metadata: None,
+    }
+}
+
+/// A job of client `acme`, just accepted, its receiver told of everything.
+#[must_use]
+pub fn job(prompt: &str, now: Timestamp) -> Job {
+    use WebhookEvent as E;
+    let url = WebhookUrl::parse("https://example.com/hook", WebhookReach::Public).expect("a URL");
+    let mut request = a_request(prompt);
+    request.webhook = Some(WebhookTarget {
+        url,
+        events: vec![E::Queued, E::Started, E::Completed, E::Failed, E::Cancelled],
+    });
+    let client = "acme".parse().expect("a client");
+    let mut job = Job::accept(request, client, TraceId::new(), now, &JobPolicy::default());
+    job.revision = 1;
+    job
+}
+
+/// A key of client `client`, good for ever.
+#[must_use]
+pub fn api_key(client: &str, scopes: &[Scope]) -> (ApiKey, KeyRecord) {
+    let key = ApiKey::generate();
+    let record = KeyRecord {
+        id: key.id(),
+        hash: key.hash(),
+        client_id: client.parse().expect("a client"),
+        name: "test".into(),
+        scopes: scopes.to_vec(),
+        created_at: Timestamp::from_millis(0),
+        expires_at: None,
+        revoked_at: None,
+    };
+    (key, record)
+}
+
+/// A plain PNG of this size.
+#[must_use]
+pub fn an_image(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(width, height, image::Rgb([200, 120, 40]))
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .expect("memory takes everything");
+    bytes.into_inner()
+}

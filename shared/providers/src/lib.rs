@@ -1,1 +1,4 @@
 //! Outbound: image providers, and the choice between them.
+
+pub mod sandbox;
+pub mod thumbnail;

@@ -1,0 +1,184 @@
+//! `sandbox`: a provider that draws by itself, without a network, an account or a cost.
+//!
+//! It computes a picture from the prompt: the same prompt and seed give the same bytes on every
+//! machine. The seed comes from the job and the image's index, so that a job's images differ from
+//! one another and a retry draws the same ones again.
+//!
+//! # Switches
+//!
+//! A prompt may hold switches, so that every path of the platform can be tried by hand. They are
+//! taken out before drawing, several may stand in one prompt, and unknown ones are ignored.
+//!
+//! | Switch | What the sandbox does |
+//! |---|---|
+//! | `[[slow:10]]` | waits 10 s before the first image, and reports progress meanwhile |
+//! | `[[linger:10]]` | waits 10 s between the last image and its answer |
+//! | `[[fail:2]]` | the first 2 attempts fail in passing, later ones work |
+//! | `[[fail:forever]]` | every attempt fails in passing |
+//! | `[[fail:operator]]` | fails as if the operator's account had no money |
+//! | `[[limit:5]]` | tells the first attempt to come back in 5 s, for want of room |
+//! | `[[refuse]]` | refuses because of the prompt's content, with a content warning |
+//!
+//! Seconds may have decimals and end at 600. Like a real provider it turns callers away (`limit`,
+//! `fail:operator`) at once, and refuses or fails only after the time that it takes (`slow`). It
+//! gives up at the task's deadline.
+
+mod drawing;
+mod switches;
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::image::ImageOrigin;
+use domain::ports::{ImageProvider, ImageSink};
+use domain::provider::{
+    ContentWarning, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Severity, WarningKind,
+};
+use domain::request::{Picture, Quality, Style};
+use domain::{JobId, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+pub use drawing::{Brief, Mood, draw};
+pub use switches::{Failure, Switches, parse};
+
+/// Its name on the wire.
+pub const PROVIDER: &str = "sandbox";
+/// The model that it says it is.
+pub const MODEL: &str = "sandbox-1";
+/// How often it tells how far it has come while it waits.
+const TICK: Duration = Duration::from_secs(1);
+/// How much of all progress waiting is, in percent; the rest is drawing.
+const WAITING_SHARE: f64 = 60.0;
+
+/// The provider.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sandbox;
+
+#[async_trait]
+impl ImageProvider for Sandbox {
+    fn name(&self) -> &'static str {
+        PROVIDER
+    }
+
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Finished, ProviderError> {
+        let (switches, prompt) = parse(task.picture.prompt.as_str());
+        turn_away(&switches, task.attempt)?;
+        wait(switches.slow, task.deadline, Some(sink)).await?;
+        fail(&switches, task.attempt)?;
+        let waited = if switches.slow.is_zero() { 0.0 } else { WAITING_SHARE };
+        for (done, &index) in task.missing.iter().enumerate() {
+            let seed = seed(task.job, index);
+            let bytes = drawn(prompt.clone(), &task.picture, seed).await?;
+            let origin = ImageOrigin {
+                provider: PROVIDER.to_owned(),
+                model: MODEL.to_owned(),
+                revised_prompt: None,
+                seed: Some(seed),
+                cost_micros: 0,
+            };
+            sink.image(index, GeneratedImage { bytes, origin }).await?;
+            let share = (done + 1) as f64 / task.missing.len() as f64;
+            sink.progress((waited + (100.0 - waited) * share) as u8).await?;
+        }
+        wait(switches.linger, task.deadline, None).await?;
+        Ok(Finished::default())
+    }
+}
+
+/// What is said before any work is done.
+fn turn_away(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
+    if switches.failure == Some(Failure::Operator) {
+        return Err(ProviderError::new(
+            FaultOf::Operator,
+            "the sandbox was told that its account has no money",
+        ));
+    }
+    match switches.limit {
+        Some(pause) if attempt <= 1 => Err(ProviderError {
+            retry_after: Some(pause),
+            ..ProviderError::new(FaultOf::Capacity, "the sandbox was told to have no room")
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What is said instead of drawing.
+fn fail(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
+    if switches.refuse {
+        return Err(ProviderError {
+            warnings: vec![ContentWarning {
+                kind: WarningKind::Violence,
+                severity: Severity::High,
+                confidence: 0.99,
+            }],
+            ..ProviderError::new(
+                FaultOf::Caller,
+                "the sandbox was told to refuse this prompt for its content",
+            )
+        });
+    }
+    let failing = match switches.failure {
+        Some(Failure::First(count)) => attempt <= count,
+        Some(Failure::Forever) => true,
+        Some(Failure::Operator) | None => false,
+    };
+    if failing {
+        return Err(ProviderError::new(FaultOf::Provider, "the sandbox was told to fail"));
+    }
+    Ok(())
+}
+
+/// Waits, but not beyond the deadline; tells `sink` how far it has come, if there is one.
+async fn wait(
+    time: Duration,
+    deadline: Timestamp,
+    sink: Option<&dyn ImageSink>,
+) -> Result<(), ProviderError> {
+    let left = u64::try_from(deadline.millis() - Timestamp::now().millis()).unwrap_or(0);
+    let left = Duration::from_millis(left);
+    let start = Instant::now();
+    while start.elapsed() < time {
+        if start.elapsed() >= left {
+            return Err(ProviderError::new(FaultOf::Provider, "no answer before the deadline"));
+        }
+        if let Some(sink) = sink {
+            let share = start.elapsed().as_secs_f64() / time.as_secs_f64();
+            sink.progress((WAITING_SHARE * share) as u8).await?;
+        }
+        let rest = time.min(left).saturating_sub(start.elapsed());
+        // A millisecond more than the rest, since a timer may fire a little early.
+        tokio::time::sleep(TICK.min(rest + Duration::from_millis(1))).await;
+    }
+    Ok(())
+}
+
+async fn drawn(prompt: String, picture: &Picture, seed: u64) -> Result<Bytes, ProviderError> {
+    let (width, height) = picture.size.pixels();
+    let mood = match picture.style {
+        Some(Style::Vivid) => Mood::Vivid,
+        Some(Style::Natural) => Mood::Natural,
+        None => Mood::Plain,
+    };
+    let detailed = picture.quality == Quality::Hd;
+    // Drawing is arithmetic for up to some seconds, which would keep everything else waiting.
+    let drawing = tokio::task::spawn_blocking(move || {
+        draw(&Brief { prompt: &prompt, width, height, seed, mood, detailed })
+    });
+    let bytes = drawing
+        .await
+        .map_err(|error| ProviderError::new(FaultOf::Provider, format!("the painter stopped: {error}")))?
+        .map_err(|error| {
+            ProviderError::new(FaultOf::Provider, format!("the picture was not encoded: {error}"))
+        })?;
+    Ok(Bytes::from(bytes))
+}
+
+/// The seed of one of a job's images. 32 bits, so that it survives clients that read numbers as floats.
+fn seed(job: JobId, index: u8) -> u64 {
+    let digest = Sha256::new().chain_update(job.uuid().as_bytes()).chain_update([index]).finalize();
+    digest[..4].iter().fold(0, |seed, &byte| (seed << 8) | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests;

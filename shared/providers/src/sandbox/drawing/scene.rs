@@ -1,0 +1,111 @@
+//! The composition: where horizon, light and things lie for one shape of picture.
+
+use super::{
+    canvas::Canvas,
+    land,
+    palette::Palette,
+    path::{Point, at},
+    plan::Plan,
+    rain, sky, subject, water,
+    words::{Place, Subject, Time},
+};
+
+/// A plan laid out on a canvas of one shape.
+pub(super) struct Scene {
+    pub(super) plan: Plan,
+    pub(super) palette: Palette,
+    pub(super) width: f32,
+    pub(super) height: f32,
+    pub(super) horizon: f32,
+    pub(super) sun: Point,
+    pub(super) sun_radius: f32,
+    /// Where a moon stands that is not the source of the light.
+    pub(super) moon: Point,
+    /// -1 where the light comes from the left of the things, 1 where from the right.
+    pub(super) light_side: f32,
+    /// Where the eye is led: the middle of the main thing's foot, before the land is known.
+    pub(super) focus: f32,
+    pub(super) starry: bool,
+    pub(super) octaves: u32,
+    /// More of everything small.
+    pub(super) detailed: bool,
+}
+
+impl Scene {
+    pub(super) fn of(plan: Plan, canvas: &Canvas, detailed: bool) -> Self {
+        let (width, height) = (canvas.width(), canvas.height());
+        let palette = Palette::of(&plan);
+        let mut random = plan.random.part("composition");
+        let light_side = if random.chance(0.62) { -1.0 } else { 1.0 };
+        let horizon = height
+            * match plan.place {
+                Place::Sea => 0.66,
+                Place::Lake => 0.58,
+                Place::Dunes | Place::Field | Place::Snow => 0.62,
+                Place::Mountains | Place::Forest | Place::Hills => 0.66,
+                Place::City => 0.74,
+            };
+        let middle = width * 0.5;
+        // The thing and the light share the width about as the thirds of a picture do.
+        let focus = middle - light_side * width * random.between(0.15, 0.20);
+        let sun_x = middle + light_side * width * random.between(0.16, 0.26);
+        let big = plan.subjects.iter().any(|subject| matches!(subject, Subject::Sun | Subject::Moon));
+        let (sun_y, sun_radius) = match plan.time {
+            Time::Dawn => (horizon - 0.13, 0.050),
+            Time::Day => (height * 0.17, 0.048),
+            Time::Sunset => (horizon - 0.085, 0.072),
+            Time::Dusk => (horizon + 0.012, 0.050),
+            Time::Night => (height * 0.24, 0.062),
+            Time::Storm => (horizon - 0.10, 0.05),
+            Time::Mist => (horizon - height * 0.28, 0.055),
+        };
+        let sun_radius = if big { sun_radius * 2.1 } else { sun_radius };
+        let starry =
+            plan.time == Time::Night && (plan.subjects.contains(&Subject::Stars) || random.chance(0.35));
+        Self {
+            width,
+            height,
+            horizon,
+            sun: at(sun_x, sun_y),
+            sun_radius,
+            moon: at(
+                middle + light_side * width * random.between(0.28, 0.36),
+                height * random.between(0.13, 0.18),
+            ),
+            light_side,
+            focus,
+            starry,
+            octaves: if detailed { 6 } else { 4 },
+            detailed,
+            palette,
+            plan,
+        }
+    }
+
+    pub(super) fn has_water(&self) -> bool {
+        matches!(self.plan.place, Place::Sea | Place::Lake | Place::City)
+    }
+
+    /// The things that stand on land.
+    pub(super) fn standing(&self) -> impl Iterator<Item = Subject> + '_ {
+        self.plan.subjects.iter().copied().filter(|subject| subject::stands(*subject))
+    }
+}
+
+/// Paints from the back to the front.
+pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
+    sky::paint(canvas, scene);
+    land::distance(canvas, scene);
+    subject::in_the_air(canvas, scene);
+    if scene.has_water() {
+        subject::across_the_water(canvas, scene);
+        water::paint(canvas, scene);
+        subject::on_the_water(canvas, scene);
+    }
+    let ground = land::foreground(canvas, scene);
+    subject::on_the_ground(canvas, scene, &ground);
+    land::at_our_feet(canvas, scene);
+    if scene.plan.time == Time::Storm {
+        rain::paint(canvas, scene);
+    }
+}

@@ -1,0 +1,140 @@
+use std::sync::Mutex;
+
+use domain::ports::Stop;
+use domain::request::{Count, Prompt, ProviderChoice, Size};
+
+use super::*;
+
+#[derive(Default)]
+struct Kept {
+    images: Mutex<Vec<(u8, GeneratedImage)>>,
+    progress: Mutex<Vec<u8>>,
+    full: bool,
+}
+
+#[async_trait]
+impl ImageSink for Kept {
+    async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop> {
+        if self.full {
+            return Err(Stop);
+        }
+        self.images.lock().unwrap().push((index, image));
+        Ok(())
+    }
+
+    async fn progress(&self, percent: u8) -> Result<(), Stop> {
+        self.progress.lock().unwrap().push(percent);
+        Ok(())
+    }
+}
+
+fn task(prompt: &str, missing: &[u8], attempt: u32) -> ImageTask {
+    ImageTask {
+        job: JobId::from_uuid("0190a000-0000-7000-8000-000000000001".parse().unwrap()),
+        picture: Picture {
+            prompt: Prompt::try_from(prompt.to_owned()).unwrap(),
+            provider: ProviderChoice::Automatic,
+            size: Size::S256,
+            count: Count::try_from(4).unwrap(),
+            quality: Quality::Standard,
+            style: None,
+        },
+        missing: missing.to_vec(),
+        attempt,
+        deadline: Timestamp::from_millis(Timestamp::now().millis() + 60_000),
+    }
+}
+
+async fn run(task: &ImageTask) -> (Kept, Result<Finished, ProviderError>) {
+    let sink = Kept::default();
+    let answer = Sandbox.generate(task, &sink).await;
+    (sink, answer)
+}
+
+#[tokio::test]
+async fn missing_images_are_drawn_and_a_retry_draws_the_same() {
+    let (first, answer) = run(&task("a red kite", &[0, 1, 2], 1)).await;
+    assert!(answer.unwrap().warnings.is_empty());
+    let (retry, _) = run(&task("a red kite", &[2], 2)).await;
+    let (first, retry) = (first.images.into_inner().unwrap(), retry.images.into_inner().unwrap());
+    assert_eq!(first.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(retry[0].0, 2);
+    assert_eq!(first[2].1.bytes, retry[0].1.bytes);
+    assert_ne!(first[0].1.bytes, first[1].1.bytes);
+    let origin = &first[1].1.origin;
+    assert_eq!(
+        (origin.provider.as_str(), origin.model.as_str(), origin.cost_micros),
+        ("sandbox", "sandbox-1", 0)
+    );
+    assert!(origin.seed.is_some() && origin.seed != first[0].1.origin.seed);
+    let picture = crate::thumbnail::inspect(&first[0].1.bytes).unwrap();
+    assert_eq!((picture.format, picture.width, picture.height), (domain::image::ImageFormat::Png, 256, 256));
+}
+
+#[tokio::test]
+async fn switches_are_not_drawn() {
+    let (plain, _) = run(&task("a red kite", &[0], 1)).await;
+    let (switched, _) = run(&task("a [[fail:1]] red [[nonsense]] kite", &[0], 2)).await;
+    assert_eq!(
+        plain.images.into_inner().unwrap()[0].1.bytes,
+        switched.images.into_inner().unwrap()[0].1.bytes
+    );
+}
+
+#[tokio::test]
+async fn failures_are_the_ones_asked_for() {
+    let cases = [
+        ("[[fail:2]]", 1, Some(FaultOf::Provider)),
+        ("[[fail:2]]", 2, Some(FaultOf::Provider)),
+        ("[[fail:2]]", 3, None),
+        ("[[fail:forever]]", 99, Some(FaultOf::Provider)),
+        ("[[fail:operator]]", 99, Some(FaultOf::Operator)),
+        ("[[limit:5]]", 1, Some(FaultOf::Capacity)),
+        ("[[limit:5]]", 2, None),
+        ("[[limit:5]] [[fail:2]]", 2, Some(FaultOf::Provider)),
+        ("[[refuse]]", 99, Some(FaultOf::Caller)),
+    ];
+    for (prompt, attempt, fault) in cases {
+        let (sink, answer) = run(&task(prompt, &[0], attempt)).await;
+        assert_eq!(answer.err().map(|error| error.fault), fault, "{prompt} {attempt}");
+        assert_eq!(
+            sink.images.into_inner().unwrap().len(),
+            usize::from(fault.is_none()),
+            "{prompt} {attempt}"
+        );
+    }
+    let (_, limited) = run(&task("[[limit:5]]", &[0], 1)).await;
+    assert_eq!(limited.unwrap_err().retry_after, Some(Duration::from_secs(5)));
+    let (_, refused) = run(&task("[[refuse]]", &[0], 1)).await;
+    assert_eq!(refused.unwrap_err().warnings.len(), 1);
+}
+
+#[tokio::test]
+async fn waiting_reports_progress_and_drawing_the_rest() {
+    let start = Instant::now();
+    let (sink, answer) = run(&task("[[slow:1.2]] a boat", &[0, 1], 1)).await;
+    answer.unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(1200));
+    let progress = sink.progress.into_inner().unwrap();
+    assert!(progress.is_sorted() && progress.len() >= 4, "{progress:?}");
+    assert_eq!((progress.first(), progress.last()), (Some(&0), Some(&100)));
+}
+
+#[tokio::test]
+async fn lingering_delivers_first_and_gives_up_at_the_deadline() {
+    let start = Instant::now();
+    let mut task = task("[[linger:30]] a boat", &[0], 1);
+    task.deadline = Timestamp::from_millis(Timestamp::now().millis() + 700);
+    let (sink, answer) = run(&task).await;
+    assert_eq!(answer.unwrap_err().fault, FaultOf::Provider);
+    assert_eq!(sink.images.into_inner().unwrap().len(), 1);
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_worker_that_wants_no_more_is_obeyed() {
+    let sink = Kept { full: true, ..Kept::default() };
+    let answer = Sandbox.generate(&task("a boat", &[0, 1], 1), &sink).await;
+    assert_eq!(answer.unwrap_err().fault, FaultOf::Ours);
+    assert!(sink.progress.into_inner().unwrap().is_empty());
+}

@@ -18,7 +18,6 @@ import time
 SUPPORTED = "1.5.33"
 DATA = pathlib.Path(os.environ["SEMANTEST_DATA"])
 PORT = int(os.environ["SEMANTEST_PORT"])
-WATCH_STDIN = os.environ.get("SEMANTEST_WATCH_STDIN") == "1"
 
 
 def settings():
@@ -103,8 +102,7 @@ async def serve(app, streams):
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if WATCH_STDIN:
-        threading.Thread(target=watch_stdin, args=(loop, stop), daemon=True).start()
+    threading.Thread(target=watch_stdin, args=(loop, stop), daemon=True).start()
 
     async def until_stopped():
         await stop.wait()
@@ -118,9 +116,10 @@ async def serve(app, streams):
 
 
 def watch_stdin(loop, stop):
-    """The command that started us holds the other end: when it dies, even by SIGKILL, we end too."""
-    while os.read(0, 4096):
-        pass
+    """The command that started us holds the other end: when it dies, even by SIGKILL, we end too,
+    unless it has let us go by a byte."""
+    if os.read(0, 1):
+        return
     loop.call_soon_threadsafe(stop.set)
 
 

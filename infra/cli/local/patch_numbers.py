@@ -29,10 +29,13 @@ def updating(update, names):
 
 
 def numbered(value, names):
-    """The properties with each of these names turned into a number, wherever it stands."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: int(inner) if name in names and isinstance(inner, str) else numbered(inner, names)
-        for name, inner in value.items()
-    }
+    """The properties, with those of these names turned into numbers. `MaximumConcurrency` stands one
+    level down; a function's variables must stay text, whatever they are called."""
+    made = {}
+    for name, inner in value.items():
+        if name in names and isinstance(inner, str):
+            inner = int(inner)
+        elif name == "ScalingConfig" and isinstance(inner, dict):
+            inner = numbered(inner, names)
+        made[name] = inner
+    return made

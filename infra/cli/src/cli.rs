@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use domain::access::Scope;
+use domain::client::ClientId;
 
 /// Image generation on your own AWS account, or on this machine.
 #[derive(Debug, Parser)]
@@ -20,6 +22,9 @@ pub(crate) enum Command {
     Down(Down),
     /// Say whether a local cloud runs, and where.
     Status(Status),
+    /// Manage API keys of the local cloud.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Generate images from a prompt, on a local cloud started for it if need be.
     Generate(Generate),
 }
@@ -30,6 +35,9 @@ pub(crate) struct Place {
     /// The folder with everything of this cloud. Clouds with other folders and ports never meet.
     #[arg(long, value_name = "DIR", env = "SEMANTEST_DATA", default_value = ".semantest")]
     pub(crate) data: PathBuf,
+    /// The Python environment of the emulator, for clouds that share one.
+    #[arg(long, value_name = "DIR", env = "SEMANTEST_VENV", hide = true)]
+    pub(crate) venv: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -53,9 +61,13 @@ pub(crate) struct Up {
     /// Set a parameter of template.yaml. It stays set.
     #[arg(long = "set", value_name = "PARAMETER=VALUE", value_parser = parameter)]
     pub(crate) set: Vec<(String, String)>,
-    /// The Python environment of the emulator, for clouds that share one.
-    #[arg(long, value_name = "DIR", env = "SEMANTEST_VENV", hide = true)]
-    pub(crate) venv: Option<PathBuf>,
+}
+
+impl Up {
+    /// What a verb starts that finds no cloud.
+    pub(crate) const fn detached(place: Place) -> Self {
+        Self { place, port: None, detach: true, json: false, providers: None, set: Vec::new() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +81,31 @@ pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) place: Place,
     /// Print it as one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make an API key of any client, with the rights of the cloud's owner.
+    Create(KeysCreate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysCreate {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Whose key it is. Jobs, batches and sessions belong to a client, and no other sees them.
+    #[arg(long)]
+    pub(crate) client: ClientId,
+    /// A name for people.
+    #[arg(long, default_value = "made by `semantest keys create`")]
+    pub(crate) name: String,
+    /// What it allows: chat, images:write, images:read, keys:admin, and for the client `operator`
+    /// addons:admin and clients:admin. By default the first three.
+    #[arg(long = "scope", value_name = "SCOPE", default_values = ["chat", "images:write", "images:read"])]
+    pub(crate) scopes: Vec<Scope>,
+    /// Print the key and its record as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -30,6 +30,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Up(args) => local::up::run(args).await,
         Command::Down(args) => local::down(&args).await,
         Command::Status(args) => local::status(&args).await,
+        Command::Keys(cli::Keys::Create(args)) => local::keys::create(&args).await,
         Command::Generate(args) => client::generate::run(args).await,
     }
 }

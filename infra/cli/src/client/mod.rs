@@ -1,3 +1,7 @@
 //! The client verbs, which work on any deployment.
 
 pub(crate) mod generate;
+
+mod api;
+mod files;
+mod target;

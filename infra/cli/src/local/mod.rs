@@ -1,7 +1,9 @@
 //! The local cloud: MiniStack, an emulator of AWS, with the platform's own template deployed to it.
 
+pub(crate) mod keys;
 pub(crate) mod up;
 
+mod access;
 mod build;
 mod cloud;
 mod deploy;
@@ -15,6 +17,7 @@ use serde_json::json;
 use crate::cli;
 pub(crate) use cloud::Cloud;
 pub(crate) use folder::Folder;
+pub(crate) use process::running;
 
 /// Stops the cloud of a folder, if one runs.
 pub(crate) async fn down(args: &cli::Down) -> Result<()> {

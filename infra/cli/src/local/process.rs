@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
@@ -57,8 +58,8 @@ pub(crate) async fn running(folder: &Folder) -> Option<Running> {
 
 /// Starts the cloud on `port` and waits until it answers.
 ///
-/// `attached`: it ends when this process does, however that happens.
-pub(crate) async fn start(folder: &Folder, python: &Path, port: u16, attached: bool) -> Result<Running> {
+/// It ends when this process does, however that happens, until it is [let go](Running::let_go).
+pub(crate) async fn start(folder: &Folder, python: &Path, port: u16) -> Result<Running> {
     let port = free_port(port)?;
     let log = folder.join("launcher.log");
     let file = File::create(&log).context("cannot write to the data folder")?;
@@ -71,9 +72,8 @@ pub(crate) async fn start(folder: &Folder, python: &Path, port: u16, attached: b
         .arg(folder.join("launcher/launcher.py"))
         .env("SEMANTEST_DATA", folder.path())
         .env("SEMANTEST_PORT", port.to_string())
-        .env("SEMANTEST_WATCH_STDIN", if attached { "1" } else { "0" })
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(if attached { Stdio::piped() } else { Stdio::null() })
+        .stdin(Stdio::piped())
         .stdout(file.try_clone()?)
         .stderr(file)
         .spawn()
@@ -98,6 +98,15 @@ pub(crate) async fn start(folder: &Folder, python: &Path, port: u16, attached: b
 impl Running {
     pub(crate) const fn port(&self) -> u16 {
         self.note.port
+    }
+
+    /// Lets it outlive this process: the launcher takes a byte, instead of the end, for that.
+    pub(crate) async fn let_go(&mut self) -> Result<()> {
+        if let Some(mut input) = self.child.as_mut().and_then(|child| child.stdin.take()) {
+            input.write_all(b".").await.context("the local cloud has ended")?;
+            input.flush().await?;
+        }
+        Ok(())
     }
 
     /// Asks it to write its state and end, waits for that, and makes sure that nothing is left.

@@ -2,35 +2,50 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use domain::access::Scope;
+use domain::client::ClientId;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::access::Access;
+use super::cloud::Report;
 use super::process::Running;
 use super::{Cloud, Folder, build, deploy, folder, process, python};
 use crate::cli;
 
 /// The first choice of a new cloud.
 const PORT: u16 = 4600;
+/// Whose key a new cloud's user gets.
+const CLIENT: &str = "local";
 
 /// Starts the cloud, says what it offers, and unless told to detach stays until it is interrupted.
 pub(crate) async fn run(args: cli::Up) -> Result<()> {
     let folder = Folder::at(&args.place.data)?;
     let mut interrupted = Interrupt::listen()?;
-    let running = tokio::select! {
+    let (mut running, report) = tokio::select! {
         started = start(&folder, &args) => started?,
-        // What was started dies with its standard input, or is stopped by `down`.
+        // What was started so far ends with our hold on it.
         () = interrupted.wait() => bail!("interrupted"),
     };
-    match running.child {
-        Some(_) if !args.detach => stay(running, interrupted).await,
-        // Somebody else's, or to be left alone.
-        _ => Ok(()),
+    if args.json {
+        println!("{report}");
+    } else {
+        report.print();
+    }
+    if args.detach {
+        running.let_go().await
+    } else if running.child.is_some() {
+        stay(running, interrupted).await
+    } else {
+        // Another command started it, and keeps it.
+        Ok(())
     }
 }
 
 /// Brings the cloud up: builds, boots and deploys whatever is not as it should be.
-pub(crate) async fn start(folder: &Folder, args: &cli::Up) -> Result<Running> {
+pub(crate) async fn start(folder: &Folder, args: &cli::Up) -> Result<(Running, Report)> {
     let _lock = folder.prepare()?;
     let workspace = folder::workspace()?;
     let providers = match &args.providers {
@@ -40,7 +55,7 @@ pub(crate) async fn start(folder: &Folder, args: &cli::Up) -> Result<Running> {
         None => None,
     };
     let mut cloud = Cloud::load(folder)?.unwrap_or_default();
-    let venv = args.venv.clone().unwrap_or_else(|| folder.join("venv"));
+    let venv = args.place.venv.clone().unwrap_or_else(|| folder.join("venv"));
     let (binaries, interpreter) = tokio::try_join!(build::functions(&workspace), python::interpreter(&venv))?;
 
     let running = match process::running(folder).await {
@@ -57,7 +72,7 @@ pub(crate) async fn start(folder: &Folder, args: &cli::Up) -> Result<Running> {
             eprintln!("starting the local cloud");
             let last = Some(cloud.port).filter(|port| *port != 0);
             let port = args.port.or(last).unwrap_or(PORT);
-            process::start(folder, &interpreter, port, !args.detach).await?
+            process::start(folder, &interpreter, port).await?
         }
     };
     cloud.port = running.port();
@@ -71,24 +86,32 @@ pub(crate) async fn start(folder: &Folder, args: &cli::Up) -> Result<Running> {
         set: args.set.iter().cloned().collect::<BTreeMap<_, _>>(),
         providers,
     };
-    match deploy::deploy(folder, &interpreter, &order).await {
-        Ok(stack) => cloud.stack = stack,
-        Err(error) => {
-            // A cloud that is not deployed is of no use, unless it was there before us.
-            if running.child.is_some() {
-                running.stop().await?;
-            }
-            return Err(error);
+    let made = furnish(folder, &interpreter, &order, &mut cloud).await;
+    if let Err(error) = made {
+        // A cloud without a deployment is of no use, unless it was there before us.
+        if running.child.is_some() {
+            running.stop().await?;
         }
+        return Err(error);
     }
-    cloud.save(folder)?;
     let report = cloud.report(folder, &running.status);
-    if args.json {
-        println!("{report}");
-    } else {
-        report.print();
-    }
-    Ok(running)
+    Ok((running, report))
+}
+
+/// Deploys to a running emulator, and gives the deployment its first keys.
+async fn furnish(
+    folder: &Folder,
+    interpreter: &Path,
+    order: &deploy::Order<'_>,
+    cloud: &mut Cloud,
+) -> Result<()> {
+    cloud.stack = deploy::deploy(folder, interpreter, order).await?;
+    let access = Access::to(&cloud.url(), &cloud.stack)?;
+    let plain = [Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
+    cloud.api_key = Some(access.ensure(cloud.api_key.as_deref(), CLIENT, &plain).await?);
+    cloud.admin_key = Some(access.ensure(cloud.admin_key.as_deref(), ClientId::OPERATOR, &Scope::ALL).await?);
+    cloud.webhook_secret = Some(access.webhook_secret(CLIENT).await?);
+    cloud.save(folder)
 }
 
 async fn stay(mut running: Running, mut interrupted: Interrupt) -> Result<()> {

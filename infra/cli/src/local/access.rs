@@ -1,0 +1,104 @@
+//! The local cloud's own access: its API keys, and the secret of its webhooks.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use aws::access::AccessTable;
+use aws::secrets::ManagedSecret;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use domain::Timestamp;
+use domain::access::{ApiKey, KeyRecord, Scope};
+use domain::client::ClientId;
+use domain::ports::{KeyStore as _, SecretSource as _};
+use domain::signature::SigningSecret;
+use serde_json::Value;
+
+/// The emulator's own root: whatever is signed with it is allowed.
+const ROOT: &str = "test";
+const REGION: &str = "us-east-1";
+
+/// The access table and the webhooks' secret of a running cloud.
+#[derive(Debug)]
+pub(crate) struct Access {
+    keys: AccessTable,
+    webhook_secret: ManagedSecret,
+}
+
+impl Access {
+    /// Of the cloud at `endpoint` whose stack has these outputs.
+    pub(crate) fn to(endpoint: &str, stack: &Value) -> Result<Self> {
+        let output = |name: &str| {
+            stack[name].as_str().map(str::to_owned).with_context(|| format!("the stack has no output {name}"))
+        };
+        // Not the user's own configuration: this account is on this machine only.
+        let credentials = Credentials::new(ROOT, ROOT, None, None, "local cloud");
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .endpoint_url(endpoint)
+            .credentials_provider(credentials.clone())
+            .http_client(http.clone())
+            .build();
+        let secrets = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .endpoint_url(endpoint)
+            .credentials_provider(credentials)
+            .http_client(http)
+            .build();
+        let secrets = aws_sdk_secretsmanager::Client::from_conf(secrets);
+        Ok(Self {
+            keys: AccessTable::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), output("AccessTable")?),
+            webhook_secret: ManagedSecret::new(secrets, output("WebhookSecret")?),
+        })
+    }
+
+    /// Stores a key and gives its record.
+    pub(crate) async fn add(
+        &self,
+        key: &ApiKey,
+        client: &ClientId,
+        name: &str,
+        scopes: &[Scope],
+    ) -> Result<KeyRecord> {
+        if let Some(scope) = scopes.iter().find(|scope| !scope.allowed_for(client)) {
+            bail!("only keys of the client {} may have {}", ClientId::OPERATOR, scope.as_str());
+        }
+        let record = KeyRecord {
+            id: key.id(),
+            hash: key.hash(),
+            client_id: client.clone(),
+            name: name.to_owned(),
+            scopes: scopes.to_vec(),
+            created_at: Timestamp::now(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        self.keys.add(&record).await?;
+        Ok(record)
+    }
+
+    /// The key that the cloud's record holds for `client`, or a new one; stored in either case.
+    ///
+    /// A cloud that was killed has lost what it was told last, and that may be the key's row.
+    pub(crate) async fn ensure(
+        &self,
+        recorded: Option<&str>,
+        client: &str,
+        scopes: &[Scope],
+    ) -> Result<String> {
+        let key = match recorded {
+            Some(text) => text.parse().map_err(|_| anyhow!("cloud.json holds a damaged key: remove it"))?,
+            None => ApiKey::generate(),
+        };
+        if self.keys.find(key.id()).await?.is_none() {
+            self.add(&key, &client.parse()?, "made by `semantest up`", scopes).await?;
+        }
+        Ok(key.expose().to_owned())
+    }
+
+    /// What webhooks for this client's jobs are signed with.
+    pub(crate) async fn webhook_secret(&self, client: &str) -> Result<String> {
+        let master = self.webhook_secret.read().await?;
+        Ok(SigningSecret::derive(&master, &client.parse()?, 1).expose())
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep};
 
 use super::Folder;
@@ -44,8 +44,10 @@ pub(crate) struct Running {
     note: Note,
     folder: Folder,
     pub(crate) status: Status,
-    /// Only where this very command started it, and holds its standard input.
+    /// Only where this very command started it.
     pub(crate) child: Option<Child>,
+    /// What it lives by. Not left in `child`, whose `wait` would close it.
+    hold: Option<ChildStdin>,
 }
 
 /// The cloud that runs in a folder, if one does.
@@ -53,7 +55,13 @@ pub(crate) async fn running(folder: &Folder) -> Option<Running> {
     let note: Note = serde_json::from_str(&fs::read_to_string(folder.join(NOTE)).ok()?).ok()?;
     let status = ask(note.port).await?;
     // Another program, or another folder's cloud, may have the port by now.
-    (status.pid == note.pid).then(|| Running { note, folder: folder.clone(), status, child: None })
+    (status.pid == note.pid).then(|| Running {
+        note,
+        folder: folder.clone(),
+        status,
+        child: None,
+        hold: None,
+    })
 }
 
 /// Starts the cloud on `port` and waits until it answers.
@@ -79,13 +87,14 @@ pub(crate) async fn start(folder: &Folder, python: &Path, port: u16) -> Result<R
         .spawn()
         .context("cannot start the emulator")?;
     let pid = child.id().context("the emulator ended at once")?;
+    let hold = child.stdin.take();
     let note = Note { pid, port };
     folder.write_private(NOTE, &serde_json::to_string(&note)?)?;
 
     let deadline = Instant::now() + BOOT_TIME;
     loop {
         if let Some(status) = ask(port).await.filter(|status| status.pid == pid) {
-            return Ok(Running { note, folder: folder.clone(), status, child: Some(child) });
+            return Ok(Running { note, folder: folder.clone(), status, child: Some(child), hold });
         }
         if child.try_wait()?.is_some() || Instant::now() > deadline {
             child.start_kill().ok();
@@ -102,9 +111,9 @@ impl Running {
 
     /// Lets it outlive this process: the launcher takes a byte, instead of the end, for that.
     pub(crate) async fn let_go(&mut self) -> Result<()> {
-        if let Some(mut input) = self.child.as_mut().and_then(|child| child.stdin.take()) {
-            input.write_all(b".").await.context("the local cloud has ended")?;
-            input.flush().await?;
+        if let Some(mut hold) = self.hold.take() {
+            hold.write_all(b".").await.context("the local cloud has ended")?;
+            hold.flush().await?;
         }
         Ok(())
     }

@@ -1,1 +1,93 @@
 //! Makes the images of a job.
+//!
+//! The row decides everything; a message only wakes. Between any two lines the function may die, and
+//! the sweeper will wake another worker once the lease has lapsed.
+
+mod attempt;
+mod conclude;
+mod sink;
+mod takeover;
+
+use std::time::Duration;
+
+use domain::delivery::WebhookEvent;
+use domain::id::LeaseId;
+use domain::job::{Admission, JobPolicy, Lease};
+use domain::ports::{ImageStore, JobMessage, JobQueue, JobStore, SecretSource, StoreError};
+use domain::{Error, Job, JobId, Timestamp};
+use tracing::{info, warn};
+
+/// What the worker needs.
+pub struct Deps<'a> {
+    /// Where jobs are kept.
+    pub jobs: &'a dyn JobStore,
+    /// What wakes workers.
+    pub queue: &'a dyn JobQueue,
+    /// Where images go.
+    pub images: &'a dyn ImageStore,
+    /// The providers document.
+    pub providers: &'a dyn SecretSource,
+    /// How jobs live.
+    pub policy: JobPolicy,
+    /// How much longer than this function a lease lasts.
+    pub lease_margin: Duration,
+}
+
+/// How often a worker reads again when others keep changing the row before it does.
+const RACES: u32 = 10;
+
+/// Handles one message. `deadline` is when Lambda ends this function.
+///
+/// # Errors
+///
+/// If a store did not answer; the message then comes again, or the sweeper sends another.
+pub async fn handle(deps: &Deps<'_>, message: JobMessage, deadline: Timestamp) -> Result<(), Error> {
+    let JobMessage::V1 { job_id, .. } = message;
+    let Some(job) = take_up(deps, job_id, deadline).await? else { return Ok(()) };
+    info!(attempt = job.attempts, failures = job.failures, "job taken up");
+    attempt::run(deps, job, deadline).await
+}
+
+/// Leases the job to this worker; `None` if there is nothing to do for it.
+async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option<Job>, Error> {
+    let lease = Lease { id: LeaseId::new(), until: deadline + deps.lease_margin };
+    for _ in 0..RACES {
+        let Some(mut job) = deps.jobs.load(id).await? else {
+            warn!("a message about a job that does not exist, or not any more");
+            return Ok(None);
+        };
+        let now = Timestamp::now();
+        let admission = job.admission(now, &deps.policy);
+        let event = match admission {
+            Admission::Run => {
+                let first = job.attempts == 0;
+                job.take_up(lease, now).map_err(Error::internal)?;
+                first.then_some(WebhookEvent::Started)
+            }
+            Admission::Expired | Admission::Exhausted => {
+                let error = if admission == Admission::Expired {
+                    job.deadline_error()
+                } else {
+                    job.exhausted_error()
+                };
+                job.fail(error, now).map_err(Error::internal)?;
+                Some(WebhookEvent::Failed)
+            }
+            Admission::Ended | Admission::Leased | Admission::TooEarly => {
+                info!(?admission, "nothing to do for this job");
+                return Ok(None);
+            }
+        };
+        let owed = event.and_then(|event| job.delivery(event, now));
+        match deps.jobs.save(&mut job, owed.as_ref()).await {
+            Ok(()) if admission == Admission::Run => return Ok(Some(job)),
+            Ok(()) => {
+                info!(?admission, "job failed");
+                return Ok(None);
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Unavailable { cause: "the row kept changing".into(), retry_after: Duration::from_secs(1) })
+}

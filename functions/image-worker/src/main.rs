@@ -1,3 +1,45 @@
 //! Makes the images of a job.
 
-fn main() {}
+use std::time::Duration;
+
+use aws::images::ImagesBucket;
+use aws::jobs::JobsTable;
+use aws::queues::{JobQueueUrls, JobQueues};
+use aws::secrets::ManagedSecret;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use domain::Timestamp;
+use domain::ports::JobMessage;
+use edge::env;
+use image_worker::{Deps, handle};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tracing::{Instrument as _, info_span};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    edge::log::init("image-worker");
+    let sdk = aws::config::load().await;
+    let deps = Deps {
+        jobs: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
+        queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
+        images: &ImagesBucket::new(aws_sdk_s3::Client::new(&sdk), env::required("IMAGES_BUCKET")?),
+        providers: &ManagedSecret::new(
+            aws_sdk_secretsmanager::Client::new(&sdk),
+            env::required("PROVIDERS_SECRET")?,
+        ),
+        policy: env::job_policy()?,
+        lease_margin: env::duration("LEASE_MARGIN_SECONDS", Duration::from_secs(1))?,
+    };
+    let deps = &deps;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        let request_id = event.context.request_id;
+        let response = edge::batch::messages(event.payload.records, |message: JobMessage| {
+            let JobMessage::V1 { job_id, trace_id } = message;
+            let span = info_span!("job", traceId = %trace_id, jobId = %job_id, requestId = request_id);
+            handle(deps, message, deadline).instrument(span)
+        })
+        .await;
+        Ok::<SqsBatchResponse, Error>(response)
+    }))
+    .await
+}

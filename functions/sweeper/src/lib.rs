@@ -1,1 +1,187 @@
 //! Re-enqueues what is due and unattended, ends what is past its deadline, deletes what no row names.
+//!
+//! The index only says where to look; each condition is checked on the row. A sweep does a bounded
+//! amount of work, and what is left over is the first thing the next one finds.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws::keys;
+use domain::delivery::{Delivery, Turn, WebhookEvent};
+use domain::job::{Admission, JobPolicy};
+use domain::ports::{
+    DeliveryStore, Due, DueIndex, ImageStore, JobMessage, JobQueue, JobStore, StoreError, WebhookMessage,
+    WebhookQueue,
+};
+use domain::{Error, Job, JobId, Timestamp, WebhookId};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde::Serialize;
+use tracing::{Instrument as _, info, info_span, warn};
+
+/// How many rows a sweep takes from each part of the index at the most.
+const PER_SHARD: u32 = 50;
+/// How many rows are looked at side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+/// What the sweeper needs.
+pub struct Deps<'a> {
+    /// What is due.
+    pub due: &'a dyn DueIndex,
+    /// Where jobs are kept.
+    pub jobs: &'a dyn JobStore,
+    /// Where webhooks are kept.
+    pub deliveries: &'a dyn DeliveryStore,
+    /// What wakes workers.
+    pub job_queue: &'a dyn JobQueue,
+    /// What wakes senders.
+    pub webhook_queue: &'a dyn WebhookQueue,
+    /// Where images lie.
+    pub images: &'a dyn ImageStore,
+    /// How jobs live.
+    pub policy: JobPolicy,
+}
+
+/// What a sweep did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swept {
+    /// Rows that the index named.
+    pub due: u32,
+    /// Jobs whose message was sent again.
+    pub jobs_sent: u32,
+    /// Jobs that were ended.
+    pub jobs_failed: u32,
+    /// Jobs that were cleaned up after.
+    pub jobs_cleaned: u32,
+    /// Webhooks whose message was sent again.
+    pub webhooks_sent: u32,
+    /// Rows that could not be seen to; the next sweep finds them again.
+    pub failed: u32,
+}
+
+enum Done {
+    Nothing,
+    JobSent,
+    JobFailed,
+    JobCleaned,
+    WebhookSent,
+    Failed,
+}
+
+/// One sweep. It begins nothing new once `deadline` is near.
+///
+/// # Errors
+///
+/// If the index did not answer.
+pub async fn sweep(deps: &Deps<'_>, deadline: Timestamp) -> Result<Swept, Error> {
+    let due = deps.due.due(Timestamp::now(), PER_SHARD).await?;
+    let mut swept = Swept { due: u32::try_from(due.len()).unwrap_or(u32::MAX), ..Swept::default() };
+    let last_start = deadline - Duration::from_secs(10);
+    let mut all = stream::iter(due)
+        .map(|due| async move {
+            if Timestamp::now() >= last_start {
+                return Done::Nothing;
+            }
+            see_to(deps, due).await
+        })
+        .buffer_unordered(SIDE_BY_SIDE);
+    while let Some(done) = all.next().await {
+        match done {
+            Done::Nothing => {}
+            Done::JobSent => swept.jobs_sent += 1,
+            Done::JobFailed => swept.jobs_failed += 1,
+            Done::JobCleaned => swept.jobs_cleaned += 1,
+            Done::WebhookSent => swept.webhooks_sent += 1,
+            Done::Failed => swept.failed += 1,
+        }
+    }
+    Ok(swept)
+}
+
+async fn see_to(deps: &Deps<'_>, due: Due) -> Done {
+    let (span, outcome) = match due {
+        Due::Job(id) => {
+            let span = info_span!("due", jobId = %id, traceId = tracing::field::Empty);
+            (span.clone(), job(deps, id).instrument(span).await)
+        }
+        Due::Delivery(job, id) => {
+            let span = info_span!("due", jobId = %job, webhookId = %id, traceId = tracing::field::Empty);
+            (span.clone(), webhook(deps, job, id).instrument(span).await)
+        }
+    };
+    match outcome {
+        Ok(done) => done,
+        // Somebody is at it: that is all a sweep wants.
+        Err(StoreError::Conflict) => Done::Nothing,
+        Err(error) => {
+            span.in_scope(|| warn!(%error, "a due row could not be seen to"));
+            Done::Failed
+        }
+    }
+}
+
+async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
+    let now = Timestamp::now();
+    let Some(mut job) = deps.jobs.load(id).await? else { return Ok(Done::Nothing) };
+    if job.due_at.is_none_or(|at| at > now) {
+        return Ok(Done::Nothing);
+    }
+    tracing::Span::current().record("traceId", tracing::field::display(job.trace_id));
+    match job.admission(now, &deps.policy) {
+        Admission::Leased | Admission::TooEarly => Ok(Done::Nothing),
+        Admission::Ended => clean_up(deps, job).await,
+        Admission::Run => {
+            // The message first: dying between the two sends it once more, the other way round not at all.
+            let message = JobMessage::about(&job);
+            deps.job_queue.send(&message, job.priority, &job.client_id, Duration::ZERO).await?;
+            if job.message_sent(now, &deps.policy).is_ok() {
+                deps.jobs.save(&mut job, None).await?;
+            }
+            info!(resends = job.resends, "job sent again");
+            Ok(Done::JobSent)
+        }
+        admission @ (Admission::Expired | Admission::Exhausted) => {
+            let error =
+                if admission == Admission::Expired { job.deadline_error() } else { job.exhausted_error() };
+            if job.fail(error, now).is_err() {
+                return Ok(Done::Nothing);
+            }
+            let owed: Option<Delivery> = job.delivery(WebhookEvent::Failed, now);
+            deps.jobs.save(&mut job, owed.as_ref()).await?;
+            info!(?admission, "job failed");
+            Ok(Done::JobFailed)
+        }
+    }
+}
+
+/// Deletes every object of an ended job that its row does not name.
+async fn clean_up(deps: &Deps<'_>, mut job: Job) -> Result<Done, StoreError> {
+    let named: BTreeSet<&str> = job
+        .result
+        .iter()
+        .flat_map(|result| &result.images)
+        .flat_map(|image| [image.key.as_str(), image.thumbnail_key.as_str()])
+        .collect();
+    let mut stray = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
+    stray.retain(|key| !named.contains(key.as_str()));
+    deps.images.delete(&stray).await?;
+    job.cleaned_up();
+    deps.jobs.save(&mut job, None).await?;
+    info!(deleted = stray.len(), "job cleaned up after");
+    Ok(Done::JobCleaned)
+}
+
+async fn webhook(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Done, StoreError> {
+    let now = Timestamp::now();
+    let Some(mut delivery) = deps.deliveries.load_delivery(job, id).await? else { return Ok(Done::Nothing) };
+    if delivery.due_at.is_none_or(|at| at > now) || delivery.turn(now) != Turn::Now {
+        return Ok(Done::Nothing);
+    }
+    tracing::Span::current().record("traceId", tracing::field::display(delivery.trace_id));
+    deps.webhook_queue.send_webhook(&WebhookMessage::about(&delivery), Duration::ZERO).await?;
+    delivery.message_sent(now);
+    deps.deliveries.save_delivery(&mut delivery).await?;
+    info!(attempts = delivery.attempts, "webhook sent again");
+    Ok(Done::WebhookSent)
+}

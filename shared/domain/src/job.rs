@@ -93,14 +93,12 @@ pub struct JobError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureReason {
-    /// The provider will not, or cannot, make it.
+    /// The provider will not or cannot make it, or is not enabled here.
     Refused,
     /// Every try failed.
     AttemptsExhausted,
     /// It did not end in time.
     DeadlineExceeded,
-    /// No provider that could make it is configured.
-    NoProvider,
 }
 
 /// One image job.

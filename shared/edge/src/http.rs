@@ -267,10 +267,9 @@ mod tests {
     use domain::error::Missing;
     use std::time::Duration;
 
-    async fn answer(
-        method: &str,
-        outcome: fn() -> Result<Answer, Error>,
-    ) -> (u16, HeaderMap, serde_json::Value) {
+    type Outcome = fn() -> Result<Answer, Error>;
+
+    async fn answer(method: &str, outcome: Outcome) -> (u16, HeaderMap, serde_json::Value) {
         let event = ::http::Request::builder().method(method).uri("/x").body(Body::Empty).unwrap();
         let event = event.with_lambda_context(lambda_http::Context::default());
         let response = respond(event, &["GET"], |_| async move { outcome() }).await;

@@ -1,0 +1,221 @@
+//! Takes each image the moment its provider has it, and stores it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws::keys;
+use bytes::Bytes;
+use domain::id::ImageId;
+use domain::image::{ImageFormat, ImageOrigin, StoredImage, sha256_hex};
+use domain::job::Lease;
+use domain::ports::{ImageSink, Stop, StoreError};
+use domain::provider::GeneratedImage;
+use domain::{Job, Timestamp};
+use providers::thumbnail;
+use tracing::{info, warn};
+
+use crate::Deps;
+
+/// How far apart two writes of a job's progress are at the least.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+
+/// Why the worker wants no more from the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// The job has ended, or is another worker's.
+    JobGone,
+    /// What came is no image, or not the one that was asked for.
+    BadImage(String),
+}
+
+/// Why an image could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepError {
+    #[error("{0}")]
+    BadImage(#[from] thumbnail::BadPicture),
+    #[error("{width}x{height} is not the size that was asked for")]
+    WrongSize { width: u32, height: u32 },
+    #[error("the store did not take it")]
+    NotStored,
+}
+
+pub(crate) struct Sink<'a> {
+    deps: &'a Deps<'a>,
+    lease: Option<Lease>,
+    prefix: String,
+    size: (u32, u32),
+    wanted: u8,
+    until: Timestamp,
+    state: Mutex<State>,
+    /// Held while the row is written, so that progress is written in order.
+    row: tokio::sync::Mutex<Job>,
+}
+
+struct State {
+    stored: Vec<StoredImage>,
+    stopped: Option<Stopped>,
+    written_at: Timestamp,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(deps: &'a Deps<'a>, job: &Job, until: Timestamp) -> Self {
+        Self {
+            deps,
+            lease: job.lease,
+            prefix: job.storage_prefix.clone(),
+            size: job.picture.size.pixels(),
+            wanted: job.picture.count.get(),
+            until,
+            state: Mutex::new(State { stored: Vec::new(), stopped: None, written_at: Timestamp::now() }),
+            row: tokio::sync::Mutex::new(job.clone()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The row as this worker last wrote it. `None` while a write is under way that was cut off:
+    /// the next write then finds out.
+    pub(crate) fn current_job(&self) -> Option<Job> {
+        self.row.try_lock().ok().map(|job| job.clone())
+    }
+
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        self.state().stopped.clone()
+    }
+
+    /// The images that are stored, in order.
+    pub(crate) fn stored(&self) -> Vec<StoredImage> {
+        let mut stored = self.state().stored.clone();
+        stored.sort_by_key(|image| image.index);
+        stored
+    }
+
+    /// The indexes of the images that are not stored yet.
+    pub(crate) fn missing(&self) -> Vec<u8> {
+        let state = self.state();
+        (0..self.wanted).filter(|index| !state.stored.iter().any(|image| image.index == *index)).collect()
+    }
+
+    fn stop(&self, why: Stopped) -> Stop {
+        self.state().stopped.get_or_insert(why);
+        Stop
+    }
+
+    /// Stores what is not stored yet of image `index`, and notes it.
+    pub(crate) async fn keep(
+        &self,
+        index: u8,
+        bytes: Bytes,
+        origin: ImageOrigin,
+        already_stored: bool,
+    ) -> Result<(), KeepError> {
+        let picture = thumbnail::inspect(&bytes)?;
+        if (picture.width, picture.height) != self.size {
+            return Err(KeepError::WrongSize { width: picture.width, height: picture.height });
+        }
+        let key = keys::image(&self.prefix, index, picture.format);
+        if !already_stored {
+            // First of all: from here on the image is safe, whatever happens to this function.
+            self.put(&key, bytes.clone(), picture.format, Some(&origin)).await?;
+            info!(index, bytes = bytes.len(), "image stored");
+        }
+        let small = picture.thumbnail()?;
+        let thumbnail_key = keys::thumbnail(&self.prefix, index, small.format);
+        self.put(&thumbnail_key, small.bytes.into(), small.format, None).await?;
+        self.state().stored.push(StoredImage {
+            id: ImageId::new(),
+            index,
+            key,
+            thumbnail_key,
+            format: picture.format,
+            width: picture.width,
+            height: picture.height,
+            size_bytes: bytes.len() as u64,
+            sha256: sha256_hex(&bytes),
+            origin,
+        });
+        Ok(())
+    }
+
+    /// Stores, again and again until the time is up: the image is paid for.
+    async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        format: ImageFormat,
+        origin: Option<&ImageOrigin>,
+    ) -> Result<(), KeepError> {
+        let mut pause = Duration::from_millis(100);
+        while let Err(error) = self.deps.images.put(key, bytes.clone(), format, origin).await {
+            warn!(%error, "an image could not be stored; trying again");
+            if Timestamp::now() + pause >= self.until {
+                return Err(KeepError::NotStored);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+        Ok(())
+    }
+
+    /// Writes the progress. Who finds the row changed learns here that the job was cancelled.
+    async fn write(&self, percent: u8) -> Result<(), Stop> {
+        let mut row = self.row.lock().await;
+        let before = row.progress;
+        row.report_progress(percent);
+        if row.progress == before {
+            return Ok(());
+        }
+        match self.deps.jobs.save(&mut row, None).await {
+            Ok(()) => return Ok(()),
+            Err(StoreError::Conflict) => {}
+            Err(error) => {
+                warn!(%error, "the progress could not be written");
+                return Ok(());
+            }
+        }
+        match self.deps.jobs.load(row.id).await {
+            Ok(Some(current)) if !current.status.ended() && current.lease == self.lease => {
+                *row = current;
+                Ok(())
+            }
+            Ok(_) => Err(self.stop(Stopped::JobGone)),
+            Err(error) => {
+                warn!(%error, "the row could not be read");
+                Ok(())
+            }
+        }
+    }
+
+    async fn report(&self, percent: u8) -> Result<(), Stop> {
+        let now = Timestamp::now();
+        {
+            let mut state = self.state();
+            if now.since(state.written_at) < PROGRESS_EVERY {
+                return Ok(());
+            }
+            state.written_at = now;
+        }
+        self.write(percent).await
+    }
+}
+
+#[async_trait]
+impl ImageSink for Sink<'_> {
+    async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop> {
+        self.keep(index, image.bytes, image.origin, false).await.map_err(|error| match error {
+            KeepError::NotStored => Stop,
+            KeepError::BadImage(_) | KeepError::WrongSize { .. } => {
+                self.stop(Stopped::BadImage(error.to_string()))
+            }
+        })?;
+        let stored = self.state().stored.len();
+        self.report((stored * 100 / usize::from(self.wanted.max(1))) as u8).await
+    }
+
+    async fn progress(&self, percent: u8) -> Result<(), Stop> {
+        self.report(percent).await
+    }
+}

@@ -1,0 +1,139 @@
+//! What a sweep does about each kind of row.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::delivery::{Delivery, WebhookEvent};
+use domain::id::LeaseId;
+use domain::image::ImageFormat;
+use domain::job::{JobPolicy, Lease};
+use domain::ports::{ImageStore as _, StoreError};
+use domain::{Job, JobStatus, Timestamp};
+use sweeper::{Deps, Swept, sweep};
+use testkit::{Memory, Sent};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn swept(store: &Memory) -> Swept {
+    let deps = Deps {
+        due: store,
+        jobs: store,
+        deliveries: store,
+        job_queue: store,
+        webhook_queue: store,
+        images: store,
+        policy: JobPolicy::default(),
+    };
+    sweep(&deps, Timestamp::now() + Duration::from_secs(50)).await.unwrap()
+}
+
+fn old_job(age: Duration) -> Job {
+    testkit::job("p", Timestamp::now() - age)
+}
+
+#[tokio::test]
+async fn a_job_without_its_message_is_sent_again_but_not_at_every_sweep() {
+    let store = Memory::new();
+    let mut job = old_job(HOUR);
+    job.status = JobStatus::Pending;
+    store.put_job(&job);
+    assert_eq!(swept(&store).await, Swept { due: 1, jobs_sent: 1, ..Swept::default() });
+    assert_eq!(store.job(job.id).unwrap().status, JobStatus::Queued);
+    assert_eq!(store.sent().len(), 1);
+    assert_eq!(swept(&store).await, Swept::default());
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_died_is_sent_again() {
+    let store = Memory::new();
+    let mut job = old_job(HOUR);
+    let begun = Timestamp::now() - Duration::from_secs(600);
+    job.take_up(Lease { id: LeaseId::new(), until: begun + Duration::from_secs(60) }, begun).unwrap();
+    store.put_job(&job);
+    assert_eq!(swept(&store).await.jobs_sent, 1);
+    let job = store.job(job.id).unwrap();
+    assert!(job.lease.is_some(), "the next worker must see that the last one died");
+}
+
+#[tokio::test]
+async fn a_job_that_somebody_works_at_is_left_alone() {
+    let store = Memory::new();
+    let mut job = old_job(HOUR);
+    let now = Timestamp::now();
+    job.take_up(Lease { id: LeaseId::new(), until: now + HOUR }, now).unwrap();
+    job.due_at = Some(now);
+    store.put_job(&job);
+    assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() });
+}
+
+#[tokio::test]
+async fn a_job_past_its_deadline_ends_and_its_receiver_is_told() {
+    let store = Memory::new();
+    let job = old_job(25 * HOUR);
+    store.put_job(&job);
+    assert_eq!(swept(&store).await.jobs_failed, 1);
+    let job = store.job(job.id).unwrap();
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(job.error.unwrap().message.contains("24 hours"));
+    assert_eq!(store.deliveries()[0].event, WebhookEvent::Failed);
+    assert!(store.sent().is_empty());
+}
+
+#[tokio::test]
+async fn after_the_end_only_what_the_row_names_stays() {
+    let store = Memory::new();
+    let mut job = old_job(25 * HOUR);
+    let begun = Timestamp::now() - HOUR;
+    job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+    store.put_job(&job);
+    let stray = format!("images/{}/0.png", job.storage_prefix);
+    store.put(&stray, Bytes::from_static(b"x"), ImageFormat::Png, None).await.unwrap();
+    store.put("images/other/0.png", Bytes::from_static(b"x"), ImageFormat::Png, None).await.unwrap();
+
+    assert_eq!(swept(&store).await.jobs_failed, 1);
+    assert_eq!(swept(&store).await.jobs_cleaned, 1);
+    assert_eq!(store.object_keys(), ["images/other/0.png"]);
+    assert_eq!(swept(&store).await, Swept::default());
+}
+
+#[tokio::test]
+async fn a_clean_up_that_fails_is_done_by_the_next_sweep() {
+    let store = Memory::new();
+    let mut job = old_job(HOUR);
+    let begun = Timestamp::now() - HOUR;
+    job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+    let error = job.exhausted_error();
+    job.fail(error, begun).unwrap();
+    store.put_job(&job);
+    store.fail_next("delete", StoreError::Unavailable("down".into()));
+    assert_eq!(swept(&store).await.failed, 1);
+    assert_eq!(swept(&store).await.jobs_cleaned, 1);
+}
+
+#[tokio::test]
+async fn an_overdue_webhook_is_sent_again_and_a_claimed_one_is_not() {
+    let store = Memory::new();
+    let job = old_job(HOUR);
+    let mut overdue: Delivery = job.delivery(WebhookEvent::Queued, Timestamp::now() - HOUR).unwrap();
+    overdue.revision = 1;
+    let mut claimed = job.delivery(WebhookEvent::Started, Timestamp::now() - HOUR).unwrap();
+    claimed.revision = 1;
+    claimed.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR });
+    store.put_delivery(&overdue);
+    store.put_delivery(&claimed);
+    assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
+    assert!(matches!(&store.sent()[..], [Sent::Webhook(_, Duration::ZERO)]));
+    assert_eq!(swept(&store).await, Swept::default());
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_go_out_leaves_the_row_due() {
+    let store = Memory::new();
+    store.put_job(&old_job(HOUR));
+    store.fail_next("send", StoreError::Unavailable("down".into()));
+    assert_eq!(swept(&store).await.failed, 1);
+    assert_eq!(swept(&store).await.jobs_sent, 1);
+}

@@ -1,0 +1,59 @@
+//! The first trigger: new rows in the stream go onto the queue.
+
+use std::time::Duration;
+
+use aws::keys;
+use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use domain::TraceId;
+use domain::ports::{Due, WebhookMessage};
+use serde::Deserialize;
+use tracing::{info, warn};
+
+use crate::Deps;
+
+#[derive(Deserialize)]
+struct Keys {
+    pk: String,
+    sk: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Image {
+    trace_id: TraceId,
+}
+
+/// Sends a message for each new delivery. The first one that fails is reported, and with it all that
+/// follow come again: sending one twice costs a message and no more.
+pub async fn forward(deps: &Deps<'_>, event: Event) -> DynamoDbEventResponse {
+    let mut response = DynamoDbEventResponse::default();
+    for record in event.records {
+        let Some(message) = message(&record) else {
+            // Would be no better the next time; and the sweeper finds every delivery.
+            warn!(event_id = record.event_id, "a stream record that is no delivery");
+            continue;
+        };
+        let WebhookMessage::V1 { job_id, webhook_id, trace_id } = &message;
+        match deps.queue.send_webhook(&message, Duration::ZERO).await {
+            Ok(()) => {
+                info!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, "webhook queued");
+            }
+            Err(error) => {
+                warn!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, %error, "webhook not queued");
+                let mut failure = DynamoDbBatchItemFailure::default();
+                failure.item_identifier = record.change.sequence_number;
+                response.batch_item_failures.push(failure);
+                break;
+            }
+        }
+    }
+    response
+}
+
+fn message(record: &EventRecord) -> Option<WebhookMessage> {
+    let keys: Keys = serde_dynamo::from_item(record.change.keys.clone()).ok()?;
+    let Due::Delivery(job_id, webhook_id) = keys::parse(&keys.pk, &keys.sk)? else { return None };
+    let image: Image = serde_dynamo::from_item(record.change.new_image.clone()).ok()?;
+    Some(WebhookMessage::V1 { job_id, webhook_id, trace_id: image.trace_id })
+}

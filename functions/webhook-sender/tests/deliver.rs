@@ -1,0 +1,190 @@
+//! One message, one try, and what it leaves on the row.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::Timestamp;
+use domain::delivery::{Delivery, DeliveryState, WebhookEvent};
+use domain::id::LeaseId;
+use domain::job::Lease;
+use domain::ports::{StoreError, WebhookMessage};
+use testkit::{Memory, Sent};
+use url::Url;
+use webhook_sender::post::{HttpPost, Post, Signed};
+use webhook_sender::{Deps, deliver};
+use wiremock::matchers::{header, header_exists, headers, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+#[derive(Default)]
+struct Receiver {
+    answers: Mutex<Vec<Result<u16, String>>>,
+    got: Mutex<Vec<Signed>>,
+}
+
+#[async_trait]
+impl Post for Receiver {
+    async fn post(&self, _: &Url, webhook: Signed) -> Result<u16, String> {
+        self.got.lock().unwrap().push(webhook);
+        self.answers.lock().unwrap().pop().unwrap_or(Ok(204))
+    }
+}
+
+impl Receiver {
+    fn answering(answer: Result<u16, String>) -> Self {
+        Self { answers: Mutex::new(vec![answer]), ..Self::default() }
+    }
+}
+
+fn owed(store: &Memory) -> Delivery {
+    let job = testkit::job("p", Timestamp::now());
+    let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now()).unwrap();
+    delivery.revision = 1;
+    store.put_delivery(&delivery);
+    delivery
+}
+
+async fn handle(store: &Memory, post: &dyn Post, delivery: &Delivery) -> Result<(), domain::Error> {
+    let deps = Deps {
+        deliveries: store,
+        queue: store,
+        master_secret: store,
+        post,
+        images_url: "https://cdn.example".into(),
+        claim_margin: Duration::from_secs(30),
+    };
+    deliver::deliver(&deps, WebhookMessage::about(delivery), Timestamp::now() + Duration::from_secs(30)).await
+}
+
+fn row(store: &Memory) -> Delivery {
+    store.deliveries().pop().unwrap()
+}
+
+#[tokio::test]
+async fn two_hundreds_are_success_and_nothing_else() {
+    for (answer, state) in [
+        (Ok(200), DeliveryState::Delivered),
+        (Ok(204), DeliveryState::Delivered),
+        (Ok(302), DeliveryState::Owed),
+        (Ok(404), DeliveryState::Owed),
+        (Ok(500), DeliveryState::Owed),
+        (Err("no connection".to_owned()), DeliveryState::Owed),
+    ] {
+        let store = Memory::new();
+        let delivery = owed(&store);
+        handle(&store, &Receiver::answering(answer.clone()), &delivery).await.unwrap();
+        assert_eq!(row(&store).state, state, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_try_puts_the_next_one_on_the_row_and_on_the_queue() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    handle(&store, &Receiver::answering(Ok(500)), &delivery).await.unwrap();
+    let row = row(&store);
+    let wait = row.not_before.unwrap().since(Timestamp::now());
+    assert!((3..=6).contains(&wait.as_secs()), "{wait:?}");
+    assert_eq!((row.attempts, row.claim, row.due_at), (1, None, row.not_before));
+    assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(6)));
+}
+
+#[tokio::test]
+async fn the_same_message_again_sends_nothing_again() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    let receiver = Receiver::default();
+    for _ in 0..3 {
+        handle(&store, &receiver, &delivery).await.unwrap();
+    }
+    assert_eq!(receiver.got.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_claimed_webhook_is_left_to_its_sender_until_the_claim_lapses() {
+    let store = Memory::new();
+    let mut delivery = owed(&store);
+    delivery.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + Duration::from_secs(60) });
+    store.put_delivery(&delivery);
+    let receiver = Receiver::default();
+    handle(&store, &receiver, &delivery).await.unwrap();
+    assert!(receiver.got.lock().unwrap().is_empty());
+
+    delivery.claim = Some(Lease { id: LeaseId::new(), until: Timestamp::now() });
+    store.put_delivery(&delivery);
+    handle(&store, &receiver, &delivery).await.unwrap();
+    let got = receiver.got.lock().unwrap();
+    assert_eq!(got[0].id, delivery.id.to_string());
+}
+
+#[tokio::test]
+async fn every_try_carries_the_same_id_and_the_same_body() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    let receiver = Receiver::answering(Ok(500));
+    handle(&store, &receiver, &delivery).await.unwrap();
+    let mut again = row(&store);
+    again.not_before = None;
+    store.put_delivery(&again);
+    handle(&store, &receiver, &delivery).await.unwrap();
+    let got = receiver.got.lock().unwrap();
+    assert_eq!(got.len(), 2);
+    assert_eq!((&got[0].id, &got[0].body), (&got[1].id, &got[1].body));
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_written_at_once_is_written_later() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    // The first write is the claim; the second one, of the result, fails once.
+    struct FailAfterPost<'a>(&'a Memory);
+    #[async_trait]
+    impl Post for FailAfterPost<'_> {
+        async fn post(&self, _: &Url, _: Signed) -> Result<u16, String> {
+            self.0.fail_next("save_delivery", StoreError::Unavailable("down".into()));
+            Ok(200)
+        }
+    }
+    handle(&store, &FailAfterPost(&store), &delivery).await.unwrap();
+    assert_eq!(row(&store).state, DeliveryState::Delivered);
+}
+
+#[tokio::test]
+async fn a_try_that_cannot_be_signed_is_no_try() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    store.fail_next("read", StoreError::Unavailable("down".into()));
+    assert!(handle(&store, &Receiver::default(), &delivery).await.is_err());
+    assert_eq!(row(&store).attempts, 0);
+}
+
+fn signed() -> Signed {
+    Signed { id: "i".into(), timestamp: "1".into(), signature: "v1,x".into(), body: b"{}".to_vec() }
+}
+
+#[tokio::test]
+async fn over_http_it_sends_the_standard_headers_and_follows_no_redirect() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(header("webhook-id", "i"))
+        .and(header("webhook-timestamp", "1"))
+        .and(headers("webhook-signature", vec!["v1", "x"]))
+        .and(header("content-type", "application/json"))
+        .and(header_exists("user-agent"))
+        .respond_with(ResponseTemplate::new(307).insert_header("location", "/elsewhere"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let url = server.uri().parse().unwrap();
+    assert_eq!(HttpPost::new().unwrap().post(&url, signed()).await, Ok(307));
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_not_there_is_told_of_without_its_url() {
+    let url: Url = "http://127.0.0.1:1/secret-token".parse().unwrap();
+    let problem = HttpPost::new().unwrap().post(&url, signed()).await.unwrap_err();
+    assert!(!problem.contains("secret-token"), "{problem}");
+}

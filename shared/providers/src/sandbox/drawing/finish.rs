@@ -36,8 +36,8 @@ pub(super) fn png(canvas: &Canvas, finish: &Finish) -> ImageResult<Vec<u8>> {
             let halo = bloom.sample(place);
             let shade = 1.0 - 0.30 * smooth(0.45, 1.05, (place - middle).length() / reach);
             let light = (painted + halo * 0.35) * shade;
-            // Two fields of noise make a triangular one: it hides the steps of 8 bits without
-            // being seen itself. The second, coarser in strength, is the grain.
+            // The sum of two even noises hides the steps of 8 bits better than one. Strengthened in
+            // the middle tones it is the grain as well.
             let dither = fraction(column as i32, row as i32, finish.seed)
                 + fraction(column as i32, row as i32, finish.seed ^ 0x5bd1_e995)
                 - 1.0;

@@ -4,7 +4,7 @@ use super::{
     canvas::Canvas,
     colour::Colour,
     maths::{cos, mix, sin, smooth},
-    noise::{cloud, skyline},
+    noise::{cloud, noise, skyline},
     palette::Palette,
     path::{Path, at},
     plan::Plan,
@@ -46,35 +46,87 @@ fn ribbons(canvas: &mut Canvas, plan: &Plan, palette: &Palette, detailed: bool) 
         let t = point.y / height + 0.12 * cloud(point.x, point.y, 3, seed);
         scale(palette, 0.95 - 0.40 * t).light()
     });
-    let folds = 11;
+    let count = 11;
+    let folds: Vec<Fold> = (0..count)
+        .map(|fold| {
+            let t = fold as f32 / (count - 1) as f32;
+            Fold {
+                t,
+                seed: random.seed(),
+                base: mix(0.06, 1.02, t) * height,
+                swing: random.between(0.14, 0.30) * height.min(1.3),
+                pace: random.between(0.55, 1.05),
+                tilt: tilt * (0.4 + 0.6 * t),
+                middle: width * 0.5,
+                colour: scale(palette, (0.86 - 0.80 * t + random.between(-0.10, 0.10)).clamp(0.0, 1.0)),
+            }
+        })
+        .collect();
     let octaves = if detailed { 4 } else { 3 };
-    for fold in 0..folds {
-        let t = fold as f32 / (folds - 1) as f32;
-        let seed = random.seed();
-        let base = mix(0.06, 1.02, t) * height;
-        let swing = random.between(0.14, 0.30) * height.min(1.3);
-        let pace = random.between(0.55, 1.05);
-        let colour = scale(palette, (0.86 - 0.80 * t + random.between(-0.10, 0.10)).clamp(0.0, 1.0));
+    // Most of a fold lies under later ones: what they hide is not worth its noise.
+    let columns: Vec<f32> = (0..canvas.columns).map(|column| (column as f32 + 0.5) / canvas.scale).collect();
+    let mut hidden = vec![vec![f32::MAX; columns.len()]];
+    for fold in folds.iter().skip(1).rev() {
+        let edges = columns.iter().map(|&x| fold.line(x) + 3.0 / canvas.scale);
+        let above = hidden.last().map_or(&[][..], Vec::as_slice);
+        hidden.push(edges.zip(above).map(|(edge, &above)| edge.min(above)).collect());
+    }
+    hidden.reverse();
+    for (fold, hidden) in folds.iter().zip(&hidden) {
+        fold.paint(canvas, palette, octaves, hidden);
+    }
+}
+
+/// One fold of the silk.
+struct Fold {
+    /// How near it is, from 0 to 1.
+    t: f32,
+    seed: u32,
+    base: f32,
+    swing: f32,
+    pace: f32,
+    tilt: f32,
+    middle: f32,
+    colour: Colour,
+}
+
+impl Fold {
+    fn line(&self, x: f32) -> f32 {
+        self.base
+            + self.tilt * (x - self.middle)
+            + self.swing * skyline(x * self.pace + self.t * 1.9, 2, self.seed)
+            + 0.05 * sin(x * 0.7 + self.t * 2.3)
+    }
+
+    fn paint(&self, canvas: &mut Canvas, palette: &Palette, octaves: u32, hidden: &[f32]) {
+        let Self { t, seed, colour, .. } = *self;
         let glint = colour.mix(palette.glow, 0.55);
         let dark = colour.mix(palette.near, 0.55);
-        let line = move |x: f32| {
-            base + tilt * (x - width * 0.5) * (0.4 + 0.6 * t)
-                + swing * skyline(x * pace + t * 1.9, 2, seed)
-                + 0.05 * sin(x * 0.7 + t * 2.3)
-        };
         // The shadow that the fold throws on those behind it.
         let shadow = dark.light();
-        canvas.above(line, 0.10, |light, above| light.mix(shadow, 0.42 * (1.0 - above) * (1.0 - above)));
-        canvas.ground(line, height, |point, below| {
-            let weave = cloud(point.x * 1.6, below * 2.2 + t * 9.0, octaves, seed ^ 5);
-            let thread = skyline(below * 34.0 + 5.0 * skyline(point.x * 1.3, 2, seed), 2, seed ^ 6);
-            let crest = 1.0 - smooth(0.0, 0.030, below);
-            let sheen = smooth(-0.1, 0.7, weave + 0.12 * thread);
-            colour
-                .mix(dark, smooth(0.0, 0.34, below) * 0.75)
-                .mix(glint, 0.55 * crest * smooth(-0.5, 0.6, weave + 0.3) + 0.30 * sheen)
-                .light()
-        });
+        let (height, pixels) = (canvas.height(), canvas.scale);
+        canvas.above(
+            |x| self.line(x),
+            0.10,
+            |light, above| light.mix(shadow, 0.42 * (1.0 - above) * (1.0 - above)),
+        );
+        canvas.ground(
+            |x| self.line(x),
+            height,
+            |point, below| {
+                if point.y > hidden[(point.x * pixels) as usize] {
+                    return shadow;
+                }
+                let weave = cloud(point.x * 1.6, below * 2.2 + t * 9.0, octaves, seed ^ 5);
+                let thread = noise(below * 34.0 + 5.0 * weave, 0.5, seed ^ 6);
+                let crest = 1.0 - smooth(0.0, 0.030, below);
+                let sheen = smooth(-0.1, 0.7, weave + 0.12 * thread);
+                colour
+                    .mix(dark, smooth(0.0, 0.34, below) * 0.75)
+                    .mix(glint, 0.55 * crest * smooth(-0.5, 0.6, weave + 0.3) + 0.30 * sheen)
+                    .light()
+            },
+        );
     }
 }
 

@@ -76,11 +76,12 @@ def main():
     import patch_http_api
     import patch_numbers
     import patch_runtime
+    import patch_secrets
     import patch_streams
     import patch_tables
 
     audit.install(DATA / "requests.jsonl")
-    for patch in (patch_http_api, patch_numbers, patch_streams, patch_tables):
+    for patch in (patch_http_api, patch_numbers, patch_secrets, patch_streams, patch_tables):
         patch.install()
     patch_runtime.install(DATA / "logs")
     asyncio.run(serve(front.app, patch_streams))

@@ -23,7 +23,7 @@ pub(crate) async fn create(args: &cli::KeysCreate) -> Result<()> {
             "clientId": record.client_id,
             "name": record.name,
             "scopes": record.scopes,
-            "createdAt": record.created_at,
+            "createdAt": record.created_at.to_string(),
         });
         println!("{shown}");
     } else {

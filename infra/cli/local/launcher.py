@@ -81,7 +81,7 @@ def main():
     import patch_tables
 
     audit.install(DATA / "requests.jsonl")
-    for patch in (patch_http_api, patch_numbers, patch_secrets, patch_streams, patch_tables):
+    for patch in (front, patch_http_api, patch_numbers, patch_secrets, patch_streams, patch_tables):
         patch.install()
     patch_runtime.install(DATA / "logs")
     asyncio.run(serve(front.app, patch_streams))

@@ -82,7 +82,7 @@ async fn follow(api: &Api, mut job: Job) -> Result<Job> {
     let mut wait = Duration::from_millis(200);
     loop {
         bar.set_message(job.status.clone());
-        bar.set_position(percent(job.progress));
+        bar.set_position(percent(&job.progress));
         if matches!(job.status.as_str(), "completed" | "failed" | "cancelled") {
             bar.finish_and_clear();
             return Ok(job);
@@ -105,9 +105,8 @@ async fn follow(api: &Api, mut job: Job) -> Result<Job> {
     }
 }
 
-fn percent(progress: f64) -> u64 {
-    // A float cast to an integer keeps to the integer's range.
-    progress.clamp(0.0, 100.0) as u64
+fn percent(progress: &Value) -> u64 {
+    progress.as_u64().unwrap_or_default().min(100)
 }
 
 /// Downloads an image, holds it against its hash, and only then gives it its name.

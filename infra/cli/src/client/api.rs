@@ -75,7 +75,7 @@ struct RefusalError {
 
 /// The answer to a question that may be asked again.
 pub(crate) enum Answer {
-    Job(Job),
+    Job(Box<Job>),
     /// Not now: the network, the server, or a limit.
     Later(Duration, anyhow::Error),
 }
@@ -110,7 +110,7 @@ impl Api {
         };
         let status = response.status();
         if status.is_success() {
-            return Ok(Answer::Job(response.json().await.context("the answer is not a job")?));
+            return Ok(Answer::Job(Box::new(response.json().await.context("the answer is not a job")?)));
         }
         let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let wait = Duration::from_secs(asked.unwrap_or(1));

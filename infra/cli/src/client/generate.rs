@@ -92,7 +92,7 @@ async fn follow(api: &Api, mut job: Job) -> Result<Job> {
         match api.status(&job.job_id).await? {
             Answer::Job(now) => {
                 silent = 0;
-                job = now;
+                job = *now;
             }
             Answer::Later(asked, error) => {
                 silent += 1;

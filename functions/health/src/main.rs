@@ -3,5 +3,5 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     edge::log::init("health");
-    edge::http::serve(&["GET"], health::handle).await
+    edge::http::serve(health::METHODS, health::handle).await
 }

@@ -14,6 +14,9 @@ use edge::wire::{JobResponse, status_url};
 use lambda_http::http::{StatusCode, header};
 use tracing::{info, warn};
 
+/// What its path takes.
+pub const METHODS: &[&str] = &["POST"];
+
 /// What the endpoint needs.
 pub struct Deps<'a> {
     /// Who may call.

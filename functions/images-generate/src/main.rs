@@ -4,7 +4,7 @@ use aws::access::AccessTable;
 use aws::jobs::JobsTable;
 use aws::queues::{JobQueueUrls, JobQueues};
 use edge::env;
-use images_generate::{Deps, handle};
+use images_generate::{Deps, METHODS, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -19,5 +19,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         policy: env::job_policy()?,
         webhook_reach: env::webhook_reach(),
     };
-    edge::http::serve(&["POST"], |request| handle(&deps, request)).await
+    edge::http::serve(METHODS, |request| handle(&deps, request)).await
 }

@@ -9,6 +9,9 @@ use edge::http::{Answer, Request};
 use edge::wire::JobStatusResponse;
 use lambda_http::http::StatusCode;
 
+/// What its path takes.
+pub const METHODS: &[&str] = &["GET"];
+
 /// What the endpoint needs.
 pub struct Deps<'a> {
     /// Who may call.

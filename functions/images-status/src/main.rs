@@ -3,7 +3,7 @@
 use aws::access::AccessTable;
 use aws::jobs::JobsTable;
 use edge::env;
-use images_status::{Deps, handle};
+use images_status::{Deps, METHODS, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -15,5 +15,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         jobs: &JobsTable::new(dynamodb, env::required("JOBS_TABLE")?),
         images_url: env::required("IMAGES_BASE_URL")?,
     };
-    edge::http::serve(&["GET"], |request| handle(&deps, request)).await
+    edge::http::serve(METHODS, |request| handle(&deps, request)).await
 }

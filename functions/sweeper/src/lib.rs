@@ -4,7 +4,7 @@
 //! amount of work, and what is left over is the first thing the next one finds.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws::keys;
 use domain::delivery::{Delivery, Turn, WebhookEvent};
@@ -16,7 +16,9 @@ use domain::ports::{
 use domain::{Error, Job, JobId, Timestamp, WebhookId};
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use lambda_runtime::LambdaEvent;
 use serde::Serialize;
+use serde_json::Value;
 use tracing::{Instrument as _, info, info_span, warn};
 
 /// How many rows a sweep takes from each part of the index at the most.
@@ -67,6 +69,29 @@ enum Done {
     JobCleaned,
     WebhookSent,
     Failed,
+}
+
+/// Handles one event, whatever it holds: that it came is all it says.
+///
+/// # Errors
+///
+/// If the index did not answer.
+pub async fn handle(deps: &Deps<'_>, event: LambdaEvent<Value>) -> Result<Swept, lambda_runtime::Error> {
+    let started = Instant::now();
+    let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+    let swept = sweep(deps, deadline).await?;
+    let duration = started.elapsed().as_millis() as u64;
+    info!(
+        due = swept.due,
+        jobsSent = swept.jobs_sent,
+        jobsFailed = swept.jobs_failed,
+        jobsCleaned = swept.jobs_cleaned,
+        webhooksSent = swept.webhooks_sent,
+        failed = swept.failed,
+        durationMs = duration,
+        "swept"
+    );
+    Ok(swept)
 }
 
 /// One sweep. It begins nothing new once `deadline` is near.

@@ -8,7 +8,13 @@ pub mod post;
 
 use std::time::Duration;
 
-use domain::ports::{DeliveryStore, SecretSource, WebhookQueue};
+use aws_lambda_events::event::dynamodb;
+use aws_lambda_events::event::sqs::SqsEvent;
+use domain::Timestamp;
+use domain::ports::{DeliveryStore, SecretSource, WebhookMessage, WebhookQueue};
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
+use tracing::{Instrument as _, info_span};
 
 /// What the sender needs.
 pub struct Deps<'a> {
@@ -24,4 +30,27 @@ pub struct Deps<'a> {
     pub images_url: String,
     /// How much longer than this function a claim lasts.
     pub claim_margin: Duration,
+}
+
+/// Handles one event of either trigger, and says which of its records failed.
+///
+/// # Errors
+///
+/// If it is an event of neither.
+pub async fn handle(deps: &Deps<'_>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let from_stream = event.payload["Records"][0]["eventSource"] == "aws:dynamodb";
+    if from_stream {
+        let event: dynamodb::Event = serde_json::from_value(event.payload)?;
+        return Ok(serde_json::to_value(forward::forward(deps, event).await)?);
+    }
+    let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+    let request_id = event.context.request_id;
+    let event: SqsEvent = serde_json::from_value(event.payload)?;
+    let response = edge::batch::messages(event.records, |message: WebhookMessage| {
+        let WebhookMessage::V1 { job_id, webhook_id, trace_id } = message;
+        let span = info_span!("webhook", traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, requestId = request_id);
+        deliver::deliver(deps, message, deadline).instrument(span)
+    })
+    .await;
+    Ok(serde_json::to_value(response)?)
 }

@@ -4,8 +4,10 @@
 // A test helper that cannot go on has nothing better to do than to panic.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod events;
 mod memory;
 mod values;
 
+pub use events::{SAMPLE_JOB, SAMPLE_KEY, SAMPLE_WEBHOOK, event, event_names, sample_job, sample_key};
 pub use memory::{Memory, Sent};
 pub use values::{a_request, an_image, api_key, job};

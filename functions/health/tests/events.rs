@@ -1,0 +1,25 @@
+//! The sample events, replayed.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use edge::http::respond;
+use health::{METHODS, handle};
+use lambda_http::{Context, RequestExt as _};
+use serde_json::Value;
+
+#[tokio::test]
+async fn every_sample_is_answered_as_it_should_be() {
+    let expected = [("get.json", 200, true), ("head.json", 200, false), ("wrong-method.json", 405, true)];
+    assert_eq!(testkit::event_names("health"), expected.map(|(file, ..)| file));
+    for (file, status, has_body) in expected {
+        let event = lambda_http::request::from_str(&testkit::event("health", file)).unwrap();
+        let response = respond(event.with_lambda_context(Context::default()), METHODS, handle).await;
+        assert_eq!(response.status().as_u16(), status, "{file}");
+        assert_eq!(!response.body().is_empty(), has_body, "{file}");
+        if file == "get.json" {
+            let body: Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(body["status"], "healthy");
+        }
+    }
+}

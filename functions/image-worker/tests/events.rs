@@ -1,0 +1,57 @@
+//! The sample events, replayed.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use domain::job::JobPolicy;
+use domain::ports::{JobMessage, StoreError};
+use domain::{JobStatus, Timestamp};
+use image_worker::{Deps, handle};
+use testkit::Memory;
+
+async fn replay(store: &Memory, file: &str) -> SqsBatchResponse {
+    let deps = Deps {
+        jobs: store,
+        queue: store,
+        images: store,
+        providers: store,
+        policy: JobPolicy::default(),
+        lease_margin: Duration::from_secs(30),
+    };
+    let deadline = Timestamp::now() + Duration::from_secs(60);
+    let event: SqsEvent = serde_json::from_str(&testkit::event("image-worker", file)).unwrap();
+    assert!(!event.records.is_empty());
+    edge::batch::messages(event.records, |message: JobMessage| handle(&deps, message, deadline)).await
+}
+
+fn failed(response: SqsBatchResponse) -> Vec<String> {
+    response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+#[tokio::test]
+async fn every_sample_is_handled_as_it_should_be() {
+    assert_eq!(testkit::event_names("image-worker"), ["job.json", "unreadable.json"]);
+    let (store, job) = (Memory::new(), testkit::sample_job());
+    store.put_job(&job);
+
+    assert!(
+        failed(replay(&store, "unreadable.json").await).is_empty(),
+        "acknowledged, for it gets no better"
+    );
+    assert_eq!(store.job(job.id).unwrap(), job);
+
+    assert!(failed(replay(&store, "job.json").await).is_empty());
+    assert_eq!(store.job(job.id).unwrap().status, JobStatus::Completed);
+    assert_eq!(store.object_keys().len(), 2, "an image and its thumbnail");
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_there_is_nothing_to_do_and_a_store_that_is_not_there_is_a_failure() {
+    let store = Memory::new();
+    assert!(failed(replay(&store, "job.json").await).is_empty());
+    store.fail_next("load", StoreError::Unavailable("down".into()));
+    assert_eq!(failed(replay(&store, "job.json").await), ["059f36b4-87a3-44ab-83d2-661975140000"]);
+}

@@ -1,0 +1,98 @@
+//! The sample events, replayed.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lambda_events::event::dynamodb;
+use domain::Timestamp;
+use domain::delivery::{Delivery, DeliveryState, WebhookEvent};
+use domain::ports::{StoreError, WebhookMessage};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use testkit::{Memory, SAMPLE_WEBHOOK, Sent};
+use url::Url;
+use webhook_sender::post::{Post, Signed};
+use webhook_sender::{Deps, handle};
+
+#[derive(Default)]
+struct Receiver(Mutex<Vec<Signed>>);
+
+#[async_trait]
+impl Post for Receiver {
+    async fn post(&self, _: &Url, webhook: Signed) -> Result<u16, String> {
+        self.0.lock().unwrap().push(webhook);
+        Ok(204)
+    }
+}
+
+async fn replay(store: &Memory, receiver: &Receiver, file: &str) -> Value {
+    let deps = Deps {
+        deliveries: store,
+        queue: store,
+        master_secret: store,
+        post: receiver,
+        images_url: "https://cdn.example".into(),
+        claim_margin: Duration::from_secs(30),
+    };
+    let mut context = Context::default();
+    context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 30_000;
+    let payload: Value = serde_json::from_str(&testkit::event("webhook-sender", file)).unwrap();
+    assert!(!payload["Records"].as_array().unwrap().is_empty());
+    handle(&deps, LambdaEvent::new(payload, context)).await.unwrap()
+}
+
+#[test]
+fn no_sample_is_missed() {
+    let replayed = ["queue.json", "stream-other-row.json", "stream.json", "unreadable.json"];
+    assert_eq!(testkit::event_names("webhook-sender"), replayed);
+}
+
+#[tokio::test]
+async fn a_new_row_in_the_stream_becomes_a_message() {
+    for file in ["stream.json", "stream-other-row.json"] {
+        let (store, receiver) = (Memory::new(), Receiver::default());
+        assert_eq!(replay(&store, &receiver, file).await, json!({"batchItemFailures": []}), "{file}");
+        let [Sent::Webhook(WebhookMessage::V1 { webhook_id, .. }, Duration::ZERO)] = store.sent()[..] else {
+            panic!("{file}: {:?}", store.sent());
+        };
+        assert_eq!(webhook_id.to_string(), SAMPLE_WEBHOOK);
+    }
+}
+
+#[tokio::test]
+async fn a_row_whose_message_is_refused_comes_again() {
+    let (store, receiver) = (Memory::new(), Receiver::default());
+    store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
+    let answer = replay(&store, &receiver, "stream.json").await;
+    assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "4400000000003676724501");
+}
+
+#[test]
+fn the_row_in_the_stream_is_a_whole_one() {
+    let event: dynamodb::Event =
+        serde_json::from_str(&testkit::event("webhook-sender", "stream.json")).unwrap();
+    let delivery: Delivery = serde_dynamo::from_item(event.records[0].change.new_image.clone()).unwrap();
+    assert_eq!((delivery.event, delivery.state), (WebhookEvent::Completed, DeliveryState::Owed));
+}
+
+#[tokio::test]
+async fn a_message_becomes_a_request_to_the_receiver() {
+    let (store, receiver) = (Memory::new(), Receiver::default());
+    let job = testkit::sample_job();
+    let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now()).unwrap();
+    delivery.id = SAMPLE_WEBHOOK.parse().unwrap();
+    delivery.revision = 1;
+    store.put_delivery(&delivery);
+
+    let nothing_failed = json!({"batchItemFailures": []});
+    assert_eq!(replay(&store, &receiver, "unreadable.json").await, nothing_failed);
+    assert!(receiver.0.lock().unwrap().is_empty(), "acknowledged, for it gets no better");
+
+    assert_eq!(replay(&store, &receiver, "queue.json").await, nothing_failed);
+    assert_eq!(receiver.0.lock().unwrap()[0].id, SAMPLE_WEBHOOK);
+    assert_eq!(store.deliveries()[0].state, DeliveryState::Delivered);
+}

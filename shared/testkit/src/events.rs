@@ -1,0 +1,59 @@
+//! The sample events in `events/`, and what must be there for them to be about something.
+
+use std::fs;
+use std::path::PathBuf;
+
+use domain::access::{ApiKey, KeyRecord, Scope};
+use domain::{Job, Timestamp};
+
+/// The API key that the samples call with. It is a secret of nobody.
+pub const SAMPLE_KEY: &str = "sk_0190b8a0000070008000000000005a3ethis-is-the-key-of-the-sample-events-only-0";
+/// The job that the samples are about.
+pub const SAMPLE_JOB: &str = "0190b8a0-0000-7000-8000-00000000000a";
+/// The webhook that the samples are about.
+pub const SAMPLE_WEBHOOK: &str = "0190b8a0-0000-7000-8000-00000000000b";
+
+fn folder(function: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events").join(function)
+}
+
+/// The text of one sample, such as `health`, `get.json`.
+#[must_use]
+pub fn event(function: &str, file: &str) -> String {
+    let path = folder(function).join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names of all samples of a function, sorted: a test that replays them shows that it misses none.
+#[must_use]
+pub fn event_names(function: &str) -> Vec<String> {
+    let files = fs::read_dir(folder(function)).expect("every function has sample events");
+    let mut names: Vec<_> =
+        files.map(|file| file.expect("a file").file_name().into_string().expect("a plain name")).collect();
+    names.sort();
+    names
+}
+
+/// What is stored of the samples' key, for client `acme`.
+#[must_use]
+pub fn sample_key() -> KeyRecord {
+    let key: ApiKey = SAMPLE_KEY.parse().expect("a key");
+    KeyRecord {
+        id: key.id(),
+        hash: key.hash(),
+        client_id: "acme".parse().expect("a client"),
+        name: "samples".into(),
+        scopes: vec![Scope::ImagesWrite, Scope::ImagesRead],
+        created_at: Timestamp::from_millis(0),
+        expires_at: None,
+        revoked_at: None,
+    }
+}
+
+/// The job that the samples are about, just accepted, of client `acme`.
+#[must_use]
+pub fn sample_job() -> Job {
+    let mut job = crate::job("a lighthouse at dusk", Timestamp::now());
+    job.id = SAMPLE_JOB.parse().expect("an id");
+    job
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 /// A call that takes longer than this is lost; a picture of some megabytes takes a fraction of it.
@@ -12,14 +12,16 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// The configuration of every client, from the environment that Lambda gives.
 pub async fn load() -> SdkConfig {
+    loader().load().await
+}
+
+/// The same, for who must set more.
+#[must_use]
+pub fn loader() -> ConfigLoader {
     // One HTTP stack and one TLS library for all clients: the crates' own defaults bring a second of each.
     let http =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .timeout_config(
-            TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build(),
-        )
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(
+        TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build(),
+    )
 }

@@ -1,0 +1,276 @@
+//! One local cloud for all end-to-end tests, started by the very command that a newcomer types.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use aws::jobs::JobsTable;
+use domain::ports::{JobMessage, JobStore as _};
+use domain::{Job, JobId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// How long anything may take that is not itself about time. Far more than it needs: a test fails
+/// because something is wrong, not because a machine is slow.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The settings that the tests' cloud runs with: the same rules, told in seconds instead of minutes.
+const SETTINGS: [&str; 4] =
+    ["WorkerTimeoutSeconds=15", "LeaseMarginSeconds=2", "RequeueAfterSeconds=5", "MaxFailures=3"];
+
+/// A running local cloud. It ends with this value, or with this process, however that ends.
+pub struct Cloud {
+    child: Child,
+    /// Where the API, the images and the AWS endpoint are.
+    pub url: String,
+    /// A key of client `local`, for images.
+    pub api_key: String,
+    /// That client's webhook secret.
+    pub webhook_secret: String,
+    /// Where its state and logs lie.
+    pub data: PathBuf,
+    stack: Value,
+    /// For the API and the images.
+    pub http: reqwest::Client,
+    /// The emulator's DynamoDB, with every right.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The emulator's SQS, with every right.
+    pub sqs: aws_sdk_sqs::Client,
+    /// The emulator's S3, with every right.
+    pub s3: aws_sdk_s3::Client,
+    /// The emulator's Lambda, with every right.
+    pub lambda: aws_sdk_lambda::Client,
+}
+
+/// The root of the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// The `semantest` binary, freshly built: a test run builds libraries and tests, but not every binary.
+#[must_use]
+pub fn semantest() -> PathBuf {
+    static BINARY: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let build = || {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--workspace", "--bins"]).current_dir(workspace());
+        assert!(command.status().expect("cargo").success(), "the binaries do not build");
+        let tests = std::env::current_exe().expect("this test's path");
+        tests.ancestors().nth(2).expect("the target directory").join("semantest")
+    };
+    BINARY.get_or_init(build).clone()
+}
+
+/// The command `semantest`, with the tests' one installation of the emulator.
+#[must_use]
+pub fn semantest_command(data: &Path) -> Command {
+    let mut command = Command::new(semantest());
+    command.current_dir(workspace()).env("SEMANTEST_DATA", data);
+    command.env("SEMANTEST_VENV", workspace().join(".semantest/venv"));
+    command
+}
+
+impl Cloud {
+    /// Starts one in a new folder, on a free port.
+    pub async fn start() -> Self {
+        let data = workspace().join("target/e2e").join(Uuid::new_v4().simple().to_string());
+        std::fs::create_dir_all(&data).expect("a folder");
+        let mut command = semantest_command(&data);
+        command.args(["up", "--json", "--port", "0"]).args(SETTINGS.iter().flat_map(|set| ["--set", set]));
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("semantest up starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+        let up: Value = serde_json::from_str(&line).expect("semantest up says where it is");
+        let text = |name: &str| up[name].as_str().unwrap_or_else(|| panic!("{name} in {up}")).to_owned();
+
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = text("url");
+        let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests");
+        let sdk = aws::config::loader()
+            .endpoint_url(&url)
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .load()
+            .await;
+        Self {
+            child,
+            api_key: text("apiKey"),
+            webhook_secret: text("webhookSecret"),
+            data: text("dataDir").into(),
+            stack: up["stack"].clone(),
+            url,
+            http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client"),
+            dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
+            sqs: aws_sdk_sqs::Client::new(&sdk),
+            s3: aws_sdk_s3::Client::new(&sdk),
+            lambda: aws_sdk_lambda::Client::new(&sdk),
+        }
+    }
+
+    /// Ends it as Ctrl-C does, and says which of its processes are still there some seconds later.
+    #[must_use]
+    pub fn stop(mut self) -> Vec<String> {
+        let launcher = self.data.clone();
+        // The cloud also ends by itself when `semantest up` is gone, however that ends.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let mut left = processes_in(&launcher);
+        for _ in 0..100 {
+            if left.is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+            left = processes_in(&launcher);
+        }
+        left
+    }
+
+    /// An output of the stack.
+    #[must_use]
+    pub fn output(&self, name: &str) -> &str {
+        self.stack[name].as_str().unwrap_or_else(|| panic!("output {name} in {}", self.stack))
+    }
+
+    /// What the function of this folder is called in AWS.
+    #[must_use]
+    pub fn function(&self, folder: &str) -> &str {
+        self.stack["functions"][folder].as_str().unwrap_or_else(|| panic!("function {folder}"))
+    }
+
+    /// A request to the API, with the key of client `local`.
+    #[must_use]
+    pub fn api(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}/api/v1{path}", self.url)).header("x-api-key", &self.api_key)
+    }
+
+    /// Posts an image job, of which `body` says what is special, and gives the answer to it.
+    pub async fn generate(&self, body: Value) -> Value {
+        let mut whole = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
+        whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        let answer = self.api(reqwest::Method::POST, "/images/generate").json(&whole).send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+        answer.json().await.unwrap()
+    }
+
+    /// How a job stands.
+    pub async fn status(&self, job: &str) -> Value {
+        let answer = self.api(reqwest::Method::GET, &format!("/images/status/{job}")).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    /// Waits until the job has ended, and gives its state.
+    pub async fn ended(&self, job: &str) -> Value {
+        self.ended_with(job, false).await
+    }
+
+    /// The same, with sweeps every second, for a job that needs them.
+    pub async fn ended_by_sweeps(&self, job: &str) -> Value {
+        self.ended_with(job, true).await
+    }
+
+    async fn ended_with(&self, job: &str, sweeping: bool) -> Value {
+        eventually(&format!("job {job} ends"), async || {
+            if sweeping {
+                self.sweep().await;
+            }
+            let state = self.status(job).await;
+            ["completed", "failed", "cancelled"].contains(&state["status"].as_str().unwrap()).then_some(state)
+        })
+        .await
+    }
+
+    /// One sweep, now, and what it did.
+    pub async fn sweep(&self) -> Value {
+        let answer = self.lambda.invoke().function_name(self.function("sweeper")).send().await.unwrap();
+        assert_eq!(answer.function_error(), None);
+        serde_json::from_slice(answer.payload().unwrap().as_ref()).unwrap()
+    }
+
+    /// The table of jobs, with every right.
+    #[must_use]
+    pub fn jobs(&self) -> JobsTable {
+        JobsTable::new(self.dynamodb.clone(), self.output("JobsTable").to_owned())
+    }
+
+    /// The row of a job.
+    pub async fn job(&self, id: &str) -> Job {
+        let id: JobId = id.parse().unwrap();
+        self.jobs().load(id).await.unwrap().unwrap()
+    }
+
+    /// Sends the job's message once more, to the queue of normal priority.
+    pub async fn send_message(&self, job: &Job) {
+        let body = serde_json::to_string(&JobMessage::about(job)).unwrap();
+        let url = self.output("NormalQueueUrl");
+        self.sqs.send_message().queue_url(url).message_body(body).send().await.unwrap();
+    }
+
+    /// The keys of all objects below `prefix`.
+    pub async fn objects(&self, prefix: &str) -> Vec<String> {
+        let bucket = self.output("ImagesBucket");
+        let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            keys.extend(page.unwrap().contents().iter().map(|object| object.key().unwrap().to_owned()));
+        }
+        keys
+    }
+
+    /// Kills every process of a function, as hard as can be, and says how many there were.
+    pub async fn kill(&self, folder: &str) -> usize {
+        let status: Value = self
+            .http
+            .get(format!("{}/_semantest/status", self.url))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let pids = status["functions"].as_array().unwrap().iter().filter(|one| one["function"] == folder);
+        let pids: Vec<_> = pids.map(|one| one["pid"].to_string()).collect();
+        for pid in &pids {
+            Command::new("kill").args(["-9", pid]).status().unwrap();
+        }
+        pids.len()
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The command lines of all processes that run out of `folder`.
+fn processes_in(folder: &Path) -> Vec<String> {
+    let folder = folder.to_string_lossy().into_owned();
+    let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
+    all.flatten()
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(&folder))
+        .collect()
+}
+
+/// Waits until `condition` gives something.
+///
+/// # Panics
+///
+/// If it gives nothing within [`PATIENCE`].
+pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = std::time::Instant::now();
+    while started.elapsed() < PATIENCE {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("waited {PATIENCE:?} in vain: {what}");
+}

@@ -1,0 +1,135 @@
+//! What must be true of everything that has happened: every call, every log line, every object.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Job;
+use semantest_tests::cloud::{Cloud, eventually};
+use serde_json::Value;
+
+use crate::Round;
+
+const FUNCTIONS: [&str; 7] =
+    ["fallback", "health", "image-worker", "images-generate", "images-status", "sweeper", "webhook-sender"];
+
+/// What Lambda itself does in a function's name: the function never calls it, so no call shows it.
+const BY_LAMBDA: [&str; 9] = [
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+];
+
+pub(crate) fn tests(round: &mut Round<'_>) {
+    round.test("every_object_is_named_by_a_row", |cloud| async move {
+        eventually("the sweep has nothing left to do", async || {
+            let stray = stray_objects(&cloud).await;
+            if !stray.is_empty() {
+                cloud.sweep().await;
+            }
+            stray.is_empty().then_some(())
+        })
+        .await;
+    });
+
+    round.test("every_role_grants_what_is_used_and_nothing_else", |cloud| async move {
+        let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for call in cloud.calls() {
+            let principal = call["principal"].as_str().unwrap_or_default();
+            let of = |folder: &&&str| principal.ends_with(&format!("/{}", cloud.function(folder)));
+            let Some(folder) = FUNCTIONS.iter().find(of) else { continue };
+            assert_eq!(call["denied"], false, "{call}");
+            let actions = call["iam"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned());
+            used.entry(folder).or_default().extend(actions);
+        }
+        for folder in FUNCTIONS {
+            let granted: BTreeSet<String> = granted(&cloud, folder).await;
+            let granted: BTreeSet<_> =
+                granted.into_iter().filter(|action| !BY_LAMBDA.contains(&action.as_str())).collect();
+            assert_eq!(granted, used.remove(folder).unwrap_or_default(), "granted and used by {folder}");
+        }
+    });
+
+    round.test("every_log_line_is_json_and_tells_nothing_secret", |cloud| async move {
+        for folder in FUNCTIONS {
+            let log = cloud.log(folder);
+            assert!(!log.is_empty(), "{folder} has logged nothing");
+            for line in log {
+                let fields: Value =
+                    serde_json::from_str(&line).unwrap_or_else(|_| panic!("{folder}: {line}"));
+                assert_eq!(fields["function"], folder, "{line}");
+                for secret in
+                    ["sk_", "whsec_", "a kite", "lighthouse", "receivers-own", "iVBOR", &cloud.api_key]
+                {
+                    assert!(!line.contains(secret), "{folder} tells {secret}: {line}");
+                }
+            }
+        }
+    });
+
+    round.test("a_trace_leads_from_the_request_to_the_webhook", |cloud| async move {
+        let lines = |folder: &str, message: &str| -> BTreeSet<(String, String)> {
+            let all =
+                cloud.log(folder).into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+            let about = all.filter(|line| line["message"] == message);
+            about.map(|line| (line["jobId"].to_string(), line["traceId"].to_string())).collect()
+        };
+        let accepted = lines("images-generate", "job accepted");
+        let (ended, sent) = (lines("image-worker", "try ended"), lines("webhook-sender", "webhook sent"));
+        assert!(ended.intersection(&accepted).count() > 10, "the worker's lines carry the request's trace");
+        assert!(!sent.is_empty());
+        assert!(sent.is_subset(&accepted), "the sender's lines carry the request's trace");
+        let answered = cloud.log("images-generate");
+        assert!(answered.iter().any(|line| line.contains("\"durationMs\"")));
+    });
+}
+
+async fn stray_objects(cloud: &Cloud) -> Vec<String> {
+    let mut named = BTreeSet::new();
+    let mut pages =
+        cloud.dynamodb.scan().table_name(cloud.output("JobsTable")).into_paginator().items().send();
+    while let Some(item) = pages.next().await {
+        let item = item.unwrap();
+        if item["sk"].as_s().unwrap() != "JOB" {
+            continue;
+        }
+        let job: Job = serde_dynamo::from_item(item).unwrap();
+        for image in job.result.iter().flat_map(|result| &result.images) {
+            named.extend([image.key.clone(), image.thumbnail_key.clone()]);
+        }
+    }
+    let there: BTreeSet<_> = cloud.objects("").await.into_iter().collect();
+    assert!(named.is_subset(&there), "a row names what is not there");
+    there.difference(&named).cloned().collect()
+}
+
+/// The actions in the role of a function; a wildcard in one fails at once.
+async fn granted(cloud: &Cloud, folder: &str) -> BTreeSet<String> {
+    let configuration =
+        cloud.lambda.get_function_configuration().function_name(cloud.function(folder)).send().await.unwrap();
+    let role = configuration.role().unwrap().rsplit('/').next().unwrap().to_owned();
+    let policies = semantest_tests::roles::policies(cloud, &role).await;
+    let mut actions = BTreeSet::new();
+    for statement in policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()) {
+        let list = |name: &str| match &statement[name] {
+            Value::Array(list) => list.clone(),
+            one => vec![one.clone()],
+        };
+        for resource in list("Resource") {
+            let resource = resource.as_str().unwrap();
+            // The streams of one log group, and the objects of one folder, have no other name.
+            let inner = resource.strip_suffix(":*").or_else(|| resource.strip_suffix("/images/*"));
+            assert!(!inner.unwrap_or(resource).contains('*'), "{folder} may touch {resource}");
+        }
+        for action in list("Action") {
+            let action = action.as_str().unwrap().to_owned();
+            assert!(!action.contains('*'), "{folder} may {action}");
+            actions.insert(action);
+        }
+    }
+    actions
+}

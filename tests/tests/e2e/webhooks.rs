@@ -1,0 +1,93 @@
+//! Webhooks: who is told what, signed how, and how often.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use semantest_tests::receiver::{Arrived, Receiver};
+use serde_json::json;
+use wiremock::ResponseTemplate;
+
+use crate::Round;
+
+/// Verifies by Standard Webhooks in Python's own library: nothing of the sender's code is in it.
+const VERIFY: &str = r#"
+import base64, hashlib, hmac, sys, time
+secret, id, timestamp, signature = sys.argv[1:5]
+body = sys.stdin.buffer.read()
+assert abs(time.time() - int(timestamp)) < 300, "too old"
+key = base64.b64decode(secret.removeprefix("whsec_"))
+mac = hmac.new(key, f"{id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+expected = "v1," + base64.b64encode(mac).decode()
+assert any(hmac.compare_digest(expected, one) for one in signature.split(" ")), "wrong signature"
+"#;
+
+pub(crate) fn verify(secret: &str, webhook: &Arrived) {
+    let mut python = Command::new("python3")
+        .args(["-c", VERIFY, secret, &webhook.id, &webhook.timestamp, &webhook.signature])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python.stdin.take().unwrap().write_all(&webhook.bytes).unwrap();
+    assert!(python.wait().unwrap().success(), "the signature of {webhook:?} is wrong");
+}
+
+pub(crate) fn tests(round: &mut Round<'_>) {
+    round.test("an_ending_is_told_once_signed_and_with_what_the_api_tells", |cloud| async move {
+        let receiver = Receiver::start().await;
+        let metadata = json!({"order": 5});
+        let job = cloud.generate(json!({"webhookUrl": receiver.url(), "metadata": metadata})).await;
+        let id = job["jobId"].as_str().unwrap();
+        let arrived = receiver.settled("job.completed").await;
+        assert_eq!(arrived.len(), 1);
+        verify(&cloud.webhook_secret, &arrived[0]);
+
+        let (body, state) = (&arrived[0].body, cloud.status(id).await);
+        let data = &body["data"];
+        assert_eq!((&data["jobId"], &data["status"]), (&state["jobId"], &state["status"]));
+        assert_eq!((&data["result"], &data["metadata"]), (&state["result"], &metadata));
+        assert_eq!(body["timestamp"], state["completedAt"]);
+        assert_eq!(receiver.arrived().len(), 1, "nobody asked for other events");
+        let image =
+            cloud.http.get(data["result"]["images"][0]["url"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(image.status(), 200);
+    });
+
+    round.test("a_receiver_hears_of_what_it_asked_for", |cloud| async move {
+        let receiver = Receiver::start().await;
+        let events = json!(["job.queued", "job.started", "job.failed"]);
+        let job =
+            json!({"prompt": "[[refuse]] a kite", "webhookUrl": receiver.url(), "webhookEvents": events});
+        cloud.generate(job).await;
+        for event in ["job.queued", "job.started", "job.failed"] {
+            let arrived = receiver.wait_for(event, 1).await;
+            verify(&cloud.webhook_secret, &arrived[0]);
+        }
+        let failed = &receiver.of("job.failed")[0].body["data"];
+        assert_eq!(
+            (failed["status"].as_str(), failed["error"]["code"].as_str()),
+            (Some("failed"), Some("GENERATION_FAILED"))
+        );
+        let ids: std::collections::BTreeSet<_> = receiver.arrived().into_iter().map(|one| one.id).collect();
+        assert_eq!(ids.len(), 3);
+    });
+
+    round.test("a_failed_try_comes_again_with_the_same_id_some_seconds_later", |cloud| async move {
+        let receiver = Receiver::answering(vec![ResponseTemplate::new(500)]).await;
+        cloud.generate(json!({"webhookUrl": receiver.url()})).await;
+        let arrived = receiver.wait_for("job.completed", 2).await;
+        assert_eq!((&arrived[0].id, &arrived[0].bytes), (&arrived[1].id, &arrived[1].bytes));
+        let apart =
+            arrived[1].timestamp.parse::<i64>().unwrap() - arrived[0].timestamp.parse::<i64>().unwrap();
+        assert!((3..60).contains(&apart), "{apart} s apart");
+        verify(&cloud.webhook_secret, &arrived[1]);
+    });
+
+    round.test("a_redirect_is_a_failure_and_is_not_followed", |cloud| async move {
+        let elsewhere = Receiver::start().await;
+        let redirect = ResponseTemplate::new(308).insert_header("location", elsewhere.url());
+        let receiver = Receiver::answering(vec![redirect]).await;
+        cloud.generate(json!({"webhookUrl": receiver.url()})).await;
+        receiver.wait_for("job.completed", 2).await;
+        assert!(elsewhere.arrived().is_empty());
+    });
+}

@@ -142,7 +142,6 @@ impl Cloud {
     }
 
     /// A request to the API, with the key of client `local`.
-    #[must_use]
     pub fn api(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}/api/v1{path}", self.url)).header("x-api-key", &self.api_key)
     }

@@ -115,9 +115,9 @@ async fn granted(cloud: &Cloud, folder: &str) -> BTreeSet<String> {
     let policies = semantest_tests::roles::policies(cloud, &role).await;
     let mut actions = BTreeSet::new();
     for statement in policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()) {
-        let list = |name: &str| match &statement[name] {
-            Value::Array(list) => list.clone(),
-            one => vec![one.clone()],
+        let list = |name: &str| {
+            let value = &statement[name];
+            value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
         };
         for resource in list("Resource") {
             let resource = resource.as_str().unwrap();

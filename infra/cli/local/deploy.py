@@ -41,7 +41,19 @@ def main():
         for resource in page["StackResourceSummaries"]
     }
     outputs["functions"] = {function: names.get(logical) for logical, function in functions.items()}
-    print(json.dumps(outputs))
+    settings = environments(client("lambda"), outputs["functions"].values())
+    print(json.dumps({"outputs": outputs, "settings": settings}))
+
+
+def environments(functions, names):
+    """The variables of all functions together: the template gives one name one value."""
+    settings = {}
+    for name in names:
+        function = functions.get_function_configuration(FunctionName=name)
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            if settings.setdefault(variable, value) != value:
+                sys.exit(f"template.yaml gives {variable} two values: one environment file cannot hold both")
+    return settings
 
 
 class Loader(yaml.SafeLoader):

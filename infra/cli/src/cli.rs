@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use domain::access::Scope;
+use domain::access::{ApiKey, Scope};
 use domain::client::ClientId;
 
 /// Image generation on your own AWS account, or on this machine.
@@ -105,6 +105,9 @@ pub(crate) struct KeysCreate {
     /// addons:admin and clients:admin. By default the first three.
     #[arg(long = "scope", value_name = "SCOPE", default_values = ["chat", "images:write", "images:read"])]
     pub(crate) scopes: Vec<Scope>,
+    /// Store this key instead of a new one, such as that of the samples in events/.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<ApiKey>,
     /// Print the key and its record as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,8 +12,8 @@ use domain::signature::SigningSecret;
 use serde_json::Value;
 
 /// The emulator's own root: whatever is signed with it is allowed.
-const ROOT: &str = "test";
-const REGION: &str = "us-east-1";
+pub(crate) const ROOT: &str = "test";
+pub(crate) const REGION: &str = "us-east-1";
 
 /// The access table and the webhooks' secret of a running cloud.
 #[derive(Debug)]
@@ -62,6 +62,9 @@ impl Access {
     ) -> Result<KeyRecord> {
         if let Some(scope) = scopes.iter().find(|scope| !scope.allowed_for(client)) {
             bail!("only keys of the client {} may have {}", ClientId::OPERATOR, scope.as_str());
+        }
+        if self.keys.find(key.id()).await?.is_some() {
+            bail!("the key {} is stored already", key.id());
         }
         let record = KeyRecord {
             id: key.id(),

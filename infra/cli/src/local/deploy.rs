@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -26,8 +26,17 @@ pub(crate) struct Order<'a> {
     pub(crate) providers: Option<String>,
 }
 
-/// Deploys, and gives the stack's outputs and, under `functions`, the full name of each function.
-pub(crate) async fn deploy(folder: &Folder, python: &Path, order: &Order<'_>) -> Result<Value> {
+/// What was deployed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Deployed {
+    /// The stack's outputs and, under `functions`, the full name of each function.
+    pub(crate) outputs: Value,
+    /// The environment variables that the template gives to functions.
+    pub(crate) settings: BTreeMap<String, String>,
+}
+
+/// Deploys, and says what there is now.
+pub(crate) async fn deploy(folder: &Folder, python: &Path, order: &Order<'_>) -> Result<Deployed> {
     let mut child = Command::new(python)
         .arg(folder.join("launcher/deploy.py"))
         // The emulator is on this machine, whatever proxy the user has.

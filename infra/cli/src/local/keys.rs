@@ -13,7 +13,7 @@ pub(crate) async fn create(args: &cli::KeysCreate) -> Result<()> {
     let folder = Folder::at(&args.place.data)?;
     process::running(&folder).await.context("no local cloud runs: start it with `semantest up`")?;
     let cloud = Cloud::load(&folder)?.context("the cloud has no record of itself: run `semantest up`")?;
-    let key = ApiKey::generate();
+    let key = args.key.clone().unwrap_or_else(ApiKey::generate);
     let record =
         Access::to(&cloud.url(), &cloud.stack)?.add(&key, &args.client, &args.name, &args.scopes).await?;
     if args.json {

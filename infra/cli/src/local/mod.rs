@@ -7,6 +7,7 @@ mod access;
 mod build;
 mod cloud;
 mod deploy;
+mod environment;
 mod folder;
 mod process;
 mod python;

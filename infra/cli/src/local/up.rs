@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::access::Access;
 use super::cloud::Report;
 use super::process::Running;
-use super::{Cloud, Folder, build, deploy, folder, process, python};
+use super::{Cloud, Folder, build, deploy, environment, folder, process, python};
 use crate::cli;
 
 /// The first choice of a new cloud.
@@ -105,7 +105,9 @@ async fn furnish(
     order: &deploy::Order<'_>,
     cloud: &mut Cloud,
 ) -> Result<()> {
-    cloud.stack = deploy::deploy(folder, interpreter, order).await?;
+    let deployed = deploy::deploy(folder, interpreter, order).await?;
+    environment::write(folder, &cloud.url(), deployed.settings)?;
+    cloud.stack = deployed.outputs;
     let access = Access::to(&cloud.url(), &cloud.stack)?;
     let plain = [Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
     cloud.api_key = Some(access.ensure(cloud.api_key.as_deref(), CLIENT, &plain).await?);

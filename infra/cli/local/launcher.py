@@ -75,13 +75,15 @@ def main():
     import front
     import patch_http_api
     import patch_numbers
+    import patch_queues
     import patch_runtime
     import patch_secrets
     import patch_streams
     import patch_tables
 
     audit.install(DATA / "requests.jsonl")
-    for patch in (front, patch_http_api, patch_numbers, patch_secrets, patch_streams, patch_tables):
+    patches = (front, patch_http_api, patch_numbers, patch_queues, patch_secrets, patch_streams, patch_tables)
+    for patch in patches:
         patch.install()
     patch_runtime.install(DATA / "logs")
     asyncio.run(serve(front.app, patch_streams))

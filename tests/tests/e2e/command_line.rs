@@ -98,6 +98,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             let second = up(&data);
             assert_eq!(second["apiKey"], first["apiKey"]);
             assert_ne!(first["url"], url_of_the_first);
+            // On another port than before: queues, mappings and images must not mind.
+            stdout(&run(&data, &["generate", "a kite", "--size", "256x256", "--out", &out]));
             (data, format!("{}/images/{path}", second["url"].as_str().unwrap()))
         };
         let (data, image) = tokio::task::spawn_blocking(work).await.unwrap();

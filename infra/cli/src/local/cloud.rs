@@ -73,7 +73,6 @@ impl Report {
     pub(crate) fn print(&self) {
         let text = |name: &str| self.0[name].as_str().unwrap_or("-");
         println!("API             {}/api/v1", text("url"));
-        println!("Documentation   {}", text("docsUrl"));
         println!("API key         {}", text("apiKey"));
         println!("Operator's key  {}", text("adminKey"));
         println!("Webhook secret  {}", text("webhookSecret"));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// What the emulator is started with; written anew at each `up`, so that it always fits this program.
-const LAUNCHER: [(&str, &str); 12] = [
+const LAUNCHER: [(&str, &str); 13] = [
     ("audit.py", include_str!("../../local/audit.py")),
     ("binaries.py", include_str!("../../local/binaries.py")),
     ("deploy.py", include_str!("../../local/deploy.py")),
@@ -18,6 +18,7 @@ const LAUNCHER: [(&str, &str); 12] = [
     ("patch_http_api.py", include_str!("../../local/patch_http_api.py")),
     ("patch_numbers.py", include_str!("../../local/patch_numbers.py")),
     ("patch_runtime.py", include_str!("../../local/patch_runtime.py")),
+    ("patch_queues.py", include_str!("../../local/patch_queues.py")),
     ("patch_secrets.py", include_str!("../../local/patch_secrets.py")),
     ("patch_streams.py", include_str!("../../local/patch_streams.py")),
     ("patch_tables.py", include_str!("../../local/patch_tables.py")),

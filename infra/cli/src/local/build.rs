@@ -27,7 +27,11 @@ struct BuiltTarget {
 pub(crate) async fn functions(workspace: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     eprintln!("building the functions (the first time takes some minutes)");
-    let output = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    let output = command
         .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
         .current_dir(workspace)
         .stdin(Stdio::null())
@@ -41,6 +45,12 @@ pub(crate) async fn functions(workspace: &Path) -> Result<BTreeMap<String, PathB
         bail!("the functions do not build");
     }
     Ok(executables(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Whether it is a variable by which `cargo run` and `cargo test` tell a program of its package. Build
+/// scripts that ask for it, such as ring's, would run again, and half of the tree be compiled again.
+fn describes_a_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 fn executables(report: &str) -> BTreeMap<String, PathBuf> {

@@ -1,0 +1,269 @@
+//! What the folders, the manifests, the template and the README say of each other.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use semantest_tests::cloud::workspace;
+use serde_json::Value;
+
+/// Which part of the layout a workspace member is, by its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Function,
+    Domain,
+    Edge,
+    Aws,
+    Providers,
+    Testkit,
+    CommandLine,
+    Tests,
+}
+
+impl Part {
+    fn at(folder: &str) -> Self {
+        match folder {
+            "shared/domain" => Self::Domain,
+            "shared/edge" => Self::Edge,
+            "shared/aws" => Self::Aws,
+            "shared/providers" => Self::Providers,
+            "shared/testkit" => Self::Testkit,
+            "infra/cli" => Self::CommandLine,
+            "tests" => Self::Tests,
+            _ if folder.starts_with("functions/") => Self::Function,
+            _ => panic!("{folder} has no place in the layout: give it one here, and say what it may use"),
+        }
+    }
+
+    /// Which of our own crates it may use, tests aside.
+    const fn may_use(self) -> &'static [Self] {
+        match self {
+            Self::Domain => &[],
+            Self::Edge | Self::Aws | Self::Providers | Self::Testkit => &[Self::Domain],
+            Self::Function => &[Self::Domain, Self::Edge, Self::Aws, Self::Providers],
+            Self::CommandLine => &[Self::Domain, Self::Aws, Self::Providers],
+            Self::Tests => &[
+                Self::Domain,
+                Self::Edge,
+                Self::Aws,
+                Self::Providers,
+                Self::Testkit,
+                Self::Function,
+                Self::CommandLine,
+            ],
+        }
+    }
+}
+
+/// What cargo knows of the workspace, for this machine.
+fn metadata() -> Value {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--locked",
+            "--filter-platform",
+            "host-tuple",
+        ])
+        .current_dir(workspace())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// The members by their folder, which ends a member's id.
+fn members(metadata: &Value) -> BTreeMap<String, &Value> {
+    let root = workspace();
+    let members: BTreeSet<&str> = list(&metadata["workspace_members"]).iter().map(text).collect();
+    list(&metadata["packages"])
+        .iter()
+        .filter(|package| members.contains(text(&package["id"])))
+        .map(|package| {
+            let folder = Path::new(text(&package["manifest_path"])).parent().unwrap();
+            (folder.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(), package)
+        })
+        .collect()
+}
+
+/// The names of the crates that a member's program or library is built from.
+fn built_from(metadata: &Value, member: &Value) -> BTreeSet<String> {
+    let nodes: BTreeMap<&str, &Value> =
+        list(&metadata["resolve"]["nodes"]).iter().map(|node| (text(&node["id"]), node)).collect();
+    let names: BTreeMap<&str, &str> = list(&metadata["packages"])
+        .iter()
+        .map(|package| (text(&package["id"]), text(&package["name"])))
+        .collect();
+    let (mut found, mut open) = (BTreeSet::new(), vec![text(&member["id"])]);
+    while let Some(id) = open.pop() {
+        if !found.insert(id) {
+            continue;
+        }
+        let normal =
+            |dependency: &&Value| list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
+        open.extend(
+            list(&nodes[id]["deps"]).iter().filter(normal).map(|dependency| text(&dependency["pkg"])),
+        );
+    }
+    found.into_iter().map(|id| names[id].to_owned()).collect()
+}
+
+#[test]
+fn every_arrow_points_the_right_way() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    let folders: BTreeMap<&str, &str> =
+        members.iter().map(|(folder, package)| (text(&package["name"]), folder.as_str())).collect();
+    for (folder, package) in &members {
+        let part = Part::at(folder);
+        for dependency in list(&package["dependencies"]) {
+            let Some(used) = folders.get(text(&dependency["name"])) else { continue };
+            let in_tests_only = dependency["kind"] == "dev";
+            let allowed = part.may_use().contains(&Part::at(used))
+                || in_tests_only && Part::at(used) == Part::Testkit && part != Part::Domain;
+            assert!(allowed, "{folder} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn the_domain_knows_no_runtime_no_sdk_and_no_http() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    let foreign = |name: &String| {
+        let outside = ["tokio", "hyper", "http", "h2", "reqwest", "rustls", "tower", "lambda_http"];
+        outside.contains(&name.as_str()) || name.starts_with("aws") || name.starts_with("lambda")
+    };
+    let tree = built_from(&metadata, members["shared/domain"]);
+    assert!(tree.contains("serde"), "the tree was read");
+    assert_eq!(tree.iter().find(|name| foreign(name)), None);
+    // So that this test notices if it looks for the wrong thing.
+    assert!(built_from(&metadata, members["shared/aws"]).iter().any(foreign));
+}
+
+#[test]
+fn only_the_outbound_side_knows_the_sdk() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    for folder in ["shared/domain", "shared/edge", "shared/providers", "shared/testkit"] {
+        // The manifest's own: through the workspace's one set of features the events bring types of the SDK.
+        let mut named = list(&members[folder]["dependencies"]).iter().map(|used| text(&used["name"]));
+        assert_eq!(named.find(|name| name.starts_with("aws-")), None, "{folder}");
+    }
+}
+
+/// The names of the folders in a folder.
+fn folders(name: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(workspace().join(name)).unwrap().map(Result::unwrap);
+    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// A function as template.yaml has it.
+#[derive(Debug, Default)]
+struct Deployed {
+    name: String,
+    code: String,
+    /// The path of the API that it answers; the function of every other path has an empty one.
+    path: Option<String>,
+}
+
+/// The functions of template.yaml, read by its lines: they are all written in one way.
+fn deployed() -> Vec<Deployed> {
+    let template = fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    let resources = template.split_once("\nResources:\n").unwrap().1.split_once("\nOutputs:\n").unwrap().0;
+    let mut found: Vec<Deployed> = Vec::new();
+    let mut in_function = false;
+    for line in resources.lines() {
+        let is_key = line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
+        let line = line.trim();
+        if is_key {
+            in_function = false;
+        } else if line == "Type: AWS::Serverless::Function" {
+            in_function = true;
+            found.push(Deployed::default());
+        }
+        let Some(function) = found.last_mut().filter(|_| in_function) else { continue };
+        if let Some(name) = line.strip_prefix("FunctionName: ") {
+            let name = name.strip_prefix("!Sub \"${AWS::StackName}-").unwrap().strip_suffix('"').unwrap();
+            name.clone_into(&mut function.name);
+        } else if let Some(code) = line.strip_prefix("CodeUri: ") {
+            code.clone_into(&mut function.code);
+        } else if line.contains("{ Type: HttpApi,") {
+            let path = line.split_once("Path: \"").map_or("", |(_, rest)| rest.split('"').next().unwrap());
+            assert!(function.path.replace(path.to_owned()).is_none(), "{}: one endpoint each", function.name);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_template_deploys_every_function_and_nothing_else() {
+    let functions = deployed();
+    for function in &functions {
+        assert_eq!(function.code, format!("target/lambda/{}/", function.name));
+    }
+    let names: Vec<_> = functions.into_iter().map(|function| function.name).collect();
+    let unique: BTreeSet<_> = names.iter().cloned().collect();
+    assert_eq!(names.len(), unique.len(), "{names:?}");
+    assert_eq!(unique, folders("functions"));
+}
+
+#[test]
+fn every_function_has_sample_events() {
+    assert_eq!(folders("events"), folders("functions"));
+}
+
+#[test]
+fn cargo_lambda_watch_has_the_templates_routes() {
+    let metadata = metadata();
+    let routes = metadata["metadata"]["lambda"]["watch"]["router"].as_object().unwrap();
+    let routes: BTreeMap<_, _> =
+        routes.iter().map(|(path, to)| (path.clone(), text(to).to_owned())).collect();
+    let rest = |path: String| if path.is_empty() { "/{*path}".to_owned() } else { path };
+    let expected = deployed().into_iter().filter_map(|function| Some((rest(function.path?), function.name)));
+    assert_eq!(routes, expected.collect());
+}
+
+/// What stands between the first pair of backticks.
+fn code(cell: &str) -> Option<&str> {
+    cell.split('`').nth(1)
+}
+
+#[test]
+fn the_readme_lists_every_function_with_its_endpoint() {
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let rows = readme
+        .lines()
+        .skip_while(|line| *line != "| Endpoint | Function |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut listed = BTreeMap::new();
+    for row in rows {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, endpoint, function, _] = cells[..] else { panic!("two columns: {row}") };
+        let name = code(function).unwrap_or_else(|| panic!("no function in backticks: {row}"));
+        let path = code(endpoint).map(|endpoint| {
+            let (method, path) = endpoint.split_once(' ').unwrap_or_else(|| panic!("METHOD /path: {row}"));
+            assert!(["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method), "{row}");
+            path.to_owned()
+        });
+        assert!(listed.insert(name.to_owned(), path).is_none(), "{name} stands there twice");
+    }
+    let with_path = |function: Deployed| (function.name, function.path.filter(|path| !path.is_empty()));
+    assert_eq!(listed, deployed().into_iter().map(with_path).collect());
+}

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tracing::{Instrument as _, info, info_span, warn};
 
 /// How many rows a sweep takes from each part of the index at the most.
-const PER_SHARD: u32 = 50;
+const PER_SHARD: u32 = 250;
 /// How many rows are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -182,19 +182,33 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
 
 /// Deletes every object of an ended job that its row does not name.
 async fn clean_up(deps: &Deps<'_>, mut job: Job) -> Result<Done, StoreError> {
-    let named: BTreeSet<&str> = job
+    let named: BTreeSet<String> = job
         .result
         .iter()
         .flat_map(|result| &result.images)
-        .flat_map(|image| [image.key.as_str(), image.thumbnail_key.as_str()])
+        .flat_map(|image| [image.key.clone(), image.thumbnail_key.clone()])
         .collect();
-    let mut stray = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
-    stray.retain(|key| !named.contains(key.as_str()));
-    deps.images.delete(&stray).await?;
+    let deleted = match delete_stray(deps, &job, &named).await {
+        Ok(deleted) => deleted,
+        Err(error) => {
+            // To the back: at the head of the index, rows that cannot be cleaned up would in the end
+            // keep all others from being seen.
+            job.clean_up_later(Timestamp::now());
+            deps.jobs.save(&mut job, None).await?;
+            return Err(error);
+        }
+    };
     job.cleaned_up();
     deps.jobs.save(&mut job, None).await?;
-    info!(deleted = stray.len(), "job cleaned up after");
+    info!(deleted, "job cleaned up after");
     Ok(Done::JobCleaned)
+}
+
+async fn delete_stray(deps: &Deps<'_>, job: &Job, named: &BTreeSet<String>) -> Result<usize, StoreError> {
+    let mut stray = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
+    stray.retain(|key| !named.contains(key));
+    deps.images.delete(&stray).await?;
+    Ok(stray.len())
 }
 
 async fn webhook(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Done, StoreError> {

@@ -11,7 +11,7 @@ use domain::KeyId;
 use domain::access::KeyRecord;
 use domain::ports::{KeyStore, StoreError};
 
-use crate::{keys, unavailable};
+use crate::{keys, unavailable, unusable};
 
 /// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ impl AccessTable {
     /// [`StoreError::Unavailable`], also if there is such a key already.
     pub async fn add(&self, record: &KeyRecord) -> Result<(), StoreError> {
         let mut item: HashMap<String, AttributeValue> =
-            serde_dynamo::to_item(record).map_err(|error| unavailable("key", error))?;
+            serde_dynamo::to_item(record).map_err(|error| unusable("key", error))?;
         item.insert("pk".to_owned(), AttributeValue::S(keys::api_key_partition(record.id)));
         self.client
             .put_item()
@@ -90,7 +90,7 @@ impl KeyStore for AccessTable {
             // Not remembered: a key must be good from the moment it is made.
             return Ok(None);
         };
-        let record: KeyRecord = serde_dynamo::from_item(item).map_err(|error| unavailable("key", error))?;
+        let record: KeyRecord = serde_dynamo::from_item(item).map_err(|error| unusable("key", error))?;
         self.remember(record.clone(), read_at);
         Ok(Some(record))
     }

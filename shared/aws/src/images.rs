@@ -9,7 +9,7 @@ use bytes::Bytes;
 use domain::image::{ImageFormat, ImageOrigin};
 use domain::ports::{ImageObject, ImageStore, StoreError};
 
-use crate::unavailable;
+use crate::{unavailable, unusable};
 
 /// The URL of an image never shows another image: its key is random and written once.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
@@ -39,7 +39,7 @@ fn encode(origin: &ImageOrigin) -> Result<String, StoreError> {
     let text = |origin: &ImageOrigin| {
         serde_json::to_vec(origin)
             .map(|json| STANDARD.encode(json))
-            .map_err(|error| unavailable("PutObject", error))
+            .map_err(|error| unusable("PutObject", error))
     };
     let whole = text(origin)?;
     if whole.len() <= ORIGIN_LIMIT {
@@ -85,8 +85,7 @@ impl ImageStore for ImagesBucket {
             Err(error) => return Err(unavailable("GetObject", error)),
         };
         let origin = answer.metadata().and_then(|all| all.get(ORIGIN)).and_then(|text| decode(text));
-        let bytes =
-            answer.body.collect().await.map_err(|error| unavailable("GetObject", error))?.into_bytes();
+        let bytes = answer.body.collect().await.map_err(|error| unusable("GetObject", error))?.into_bytes();
         Ok(Some(ImageObject { bytes, origin }))
     }
 

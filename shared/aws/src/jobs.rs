@@ -13,7 +13,7 @@ use domain::ports::{JobStore, StoreError};
 use domain::{Job, JobId, Timestamp};
 
 use crate::row::{Item, Row, read, unchanged};
-use crate::{keys, unavailable};
+use crate::{keys, unavailable, unusable};
 
 /// The jobs table.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl JobsTable {
                 )
                 .build()
                 .map(|put| TransactWriteItem::builder().put(put).build())
-                .map_err(|error| unavailable("TransactWriteItems", error))
+                .map_err(|error| unusable("TransactWriteItems", error))
         };
         // The SDK gives each transaction a token of its own: trying again after a lost answer is safe.
         let answer = self

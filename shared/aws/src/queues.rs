@@ -9,7 +9,7 @@ use domain::ports::{JobMessage, JobQueue, LONGEST_DELAY, StoreError, WebhookMess
 use domain::request::Priority;
 use serde::Serialize;
 
-use crate::unavailable;
+use crate::{unavailable, unusable};
 
 /// The URLs of the three queues of jobs.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ async fn send(
     group: Option<String>,
     delay: Duration,
 ) -> Result<(), StoreError> {
-    let body = serde_json::to_string(message).map_err(|error| unavailable("SendMessage", error))?;
+    let body = serde_json::to_string(message).map_err(|error| unusable("SendMessage", error))?;
     // Rounded up: a message that comes before its time is acknowledged and gone.
     let seconds = delay.min(LONGEST_DELAY).as_millis().div_ceil(1000);
     client

@@ -117,6 +117,8 @@ pub struct Delivery {
     /// Before when nobody should try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// How often the sweeper sent its message again since the last try.
+    pub resends: u32,
     /// When the sweeper must look at it; nothing is left to do for one without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
@@ -187,6 +189,7 @@ impl Delivery {
             attempts: 0,
             claim: None,
             not_before: None,
+            resends: 0,
             due_at: Some(now + UNATTENDED),
             expires_at: job.expires_at,
         }
@@ -206,6 +209,7 @@ impl Delivery {
     /// A sender takes it on until `claim` lapses.
     pub fn take_on(&mut self, claim: Lease) {
         self.attempts += 1;
+        self.resends = 0;
         self.claim = Some(claim);
         self.not_before = None;
         self.due_at = Some(claim.until);
@@ -233,9 +237,11 @@ impl Delivery {
         self.due_at = Some(at);
     }
 
-    /// The sweeper sent its message again, and looks once more if nothing comes of it.
+    /// The sweeper sent its message again. Each time it waits twice as long before the next, for a
+    /// message may only be waiting its turn in a long queue.
     pub fn message_sent(&mut self, now: Timestamp) {
-        self.due_at = Some(now + UNATTENDED);
+        self.resends += 1;
+        self.due_at = Some(now + UNATTENDED * 2u32.pow(self.resends.min(6)));
     }
 }
 
@@ -275,6 +281,7 @@ mod tests {
             attempts: 0,
             claim: None,
             not_before: None,
+            resends: 0,
             due_at: Some(at(30)),
             expires_at: at(999),
         }
@@ -304,6 +311,19 @@ mod tests {
         assert_eq!((delivery.attempts, delivery.state, delivery.due_at), (10, DeliveryState::GivenUp, None));
         let hours = waits.iter().sum::<i64>() / 3600;
         assert!((75..=76).contains(&hours), "{hours}");
+    }
+
+    #[test]
+    fn resends_come_further_and_further_apart_until_the_next_try() {
+        let mut delivery = delivery();
+        let mut waits = vec![];
+        for _ in 0..8 {
+            delivery.message_sent(at(0));
+            waits.extend(delivery.due_at.map(Timestamp::seconds));
+        }
+        assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
+        delivery.take_on(claim(40));
+        assert_eq!(delivery.resends, 0);
     }
 
     #[test]

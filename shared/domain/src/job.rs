@@ -373,6 +373,11 @@ impl Job {
         self.due_at = (self.attempts > 0 && !clean).then_some(last_worker);
     }
 
+    /// Its clean-up failed: later, behind what can be seen to now.
+    pub fn clean_up_later(&mut self, now: Timestamp) {
+        self.due_at = Some(now + Duration::from_secs(600));
+    }
+
     /// Nothing is left of it in the store but what its row names.
     pub fn cleaned_up(&mut self) {
         self.due_at = None;

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use domain::delivery::WebhookEvent;
+use domain::id::LeaseId;
 use domain::image::sha256_hex;
-use domain::job::JobPolicy;
+use domain::job::{JobPolicy, Lease};
 use domain::ports::JobStore as _;
+use domain::request::{GenerateRequest, WebhookReach, WebhookTarget, WebhookUrl};
 use domain::{Job, Timestamp, TraceId};
 use reqwest::Method;
+use semantest_tests::cloud::eventually;
+use semantest_tests::receiver::Receiver;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -157,7 +162,9 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 
     round.test("the_same_message_three_times_at_once_makes_one_result", |cloud| async move {
-        let job = cloud.generate(json!({"prompt": "[[slow:2]] a kite"})).await;
+        let receiver = Receiver::start().await;
+        let job = json!({"prompt": "[[slow:2]] a kite", "webhookUrl": receiver.url()});
+        let job = cloud.generate(job).await;
         let id = job["jobId"].as_str().unwrap();
         let row = cloud.job(id).await;
         tokio::join!(cloud.send_message(&row), cloud.send_message(&row), cloud.send_message(&row));
@@ -171,11 +178,15 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(cloud.status(id).await, state, "a late message changes nothing");
         assert_eq!(cloud.objects(&format!("images/{}/", row.storage_prefix)).await.len(), 2);
         assert_eq!(cloud.log_about("image-worker", id, "provider called").len(), 1);
+        assert_eq!(receiver.settled("job.completed").await.len(), 1);
     });
 
     round.test("a_job_whose_message_never_went_out_is_found", |cloud| async move {
+        let receiver = Receiver::start().await;
+        let url = WebhookUrl::parse(&receiver.url(), WebhookReach::Local).unwrap();
+        let webhook = Some(WebhookTarget { url, events: WebhookEvent::DEFAULT.to_vec() });
         let mut job = Job::accept(
-            testkit::a_request("a kite"),
+            GenerateRequest { webhook, ..testkit::a_request("a kite") },
             "local".parse().unwrap(),
             TraceId::new(),
             Timestamp::now(),
@@ -188,28 +199,41 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             (Some("completed"), Some(1)),
             "{state}"
         );
+        assert_eq!(receiver.settled("job.completed").await.len(), 1);
     });
 
-    round.test("a_job_past_its_deadline_ends_with_a_clear_error", |cloud| async move {
+    round.test("a_job_past_its_deadline_ends_and_what_its_worker_left_is_deleted", |cloud| async move {
         let long_ago = Timestamp::now() - Duration::from_secs(25 * 3600);
         let mut job = testkit::job("a kite", long_ago);
         job.client_id = "local".parse().unwrap();
         job.webhook = None;
         job.revision = 0;
+        // Its worker stored an image and died.
+        job.take_up(Lease { id: LeaseId::new(), until: long_ago }, long_ago).unwrap();
+        let prefix = format!("images/{}/", job.storage_prefix);
+        let bucket = cloud.output("ImagesBucket");
+        let put = cloud.s3.put_object().bucket(bucket).key(format!("{prefix}0.png"));
+        put.body(testkit::an_image(256, 256).into()).send().await.unwrap();
         cloud.jobs().save(&mut job, None).await.unwrap();
+
         let state = cloud.ended_by_sweeps(&job.id.to_string()).await;
         assert_eq!(
             (state["status"].as_str(), state["attempts"].as_u64()),
-            (Some("failed"), Some(0)),
+            (Some("failed"), Some(1)),
             "{state}"
         );
         assert_eq!(state["error"]["details"]["reason"], "deadline_exceeded");
+        eventually("the sweep deletes what no row names", async || {
+            cloud.sweep().await;
+            cloud.objects(&prefix).await.is_empty().then_some(())
+        })
+        .await;
     });
 
     round.test("the_progress_shows_while_the_provider_works", |cloud| async move {
         let job = cloud.generate(json!({"prompt": "[[slow:6]] a kite"})).await;
         let id = job["jobId"].as_str().unwrap().to_owned();
-        let seen = semantest_tests::cloud::eventually("progress is seen", async || {
+        let seen = eventually("progress is seen", async || {
             let state = cloud.status(&id).await;
             assert_ne!(state["status"], "completed", "no progress was seen before the end");
             let progress = state["progress"].as_u64().unwrap();

@@ -118,6 +118,7 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// How often the sweeper sent its message again since the last try.
+    #[serde(default)]
     pub resends: u32,
     /// When the sweeper must look at it; nothing is left to do for one without.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -164,6 +164,7 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// How often the sweeper sent its message again.
+    #[serde(default)]
     pub resends: u32,
     /// When the sweeper must look at it; nothing is left to do for a job without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,24 +11,43 @@ use tracing::{error, info, warn};
 
 use crate::conclude::{End, conclude};
 use crate::sink::{Sink, Stopped};
-use crate::{Deps, takeover};
+use crate::{Deps, Purpose, takeover};
 
 /// What is left of the function's time when a provider's call is cut off: for storing what has come,
 /// and for the row.
 const RESERVE: Duration = Duration::from_secs(10);
+/// The part of it that is for the row.
+const ROW_RESERVE: Duration = Duration::from_secs(3);
+/// A provider that has less time than this is not asked: it could not answer.
+const SHORTEST_CALL: Duration = Duration::from_secs(1);
 /// How long a provider that is out of room is left alone, if it does not say.
 const CAPACITY_PAUSE: Duration = Duration::from_secs(5);
 /// How long to wait for an operator to see to the account.
 const OPERATOR_PAUSE: Duration = Duration::from_secs(300);
 /// The pause after the first failed try; each further one is four times as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
-pub(crate) async fn run(deps: &Deps<'_>, mut job: Job, deadline: Timestamp) -> Result<(), Error> {
-    let cut_off = deadline - RESERVE.min(deadline.since(Timestamp::now()) / 4);
-    let sink = Sink::new(deps, &job, cut_off);
-    if job.attempts > 1 {
-        takeover::collect(deps, &job, &sink).await?;
+pub(crate) async fn run(
+    deps: &Deps<'_>,
+    mut job: Job,
+    purpose: Purpose,
+    deadline: Timestamp,
+) -> Result<(), Error> {
+    let time = deadline.since(Timestamp::now());
+    let cut_off = deadline - RESERVE.min(time / 4);
+    let sink = Sink::new(deps, &job, deadline - ROW_RESERVE.min(time / 8));
+    if job.attempts > 1
+        && let Err(problem) = takeover::collect(deps, &job, &sink).await
+    {
+        let failure = ProviderError::new(FaultOf::Ours, problem.to_string());
+        return put_back(deps, job, failure, deadline).await;
+    }
+    if purpose == Purpose::Salvage && !sink.missing().is_empty() {
+        let over = Timestamp::now() >= job.deadline;
+        let error = if over { job.deadline_error() } else { job.exhausted_error() };
+        return conclude(deps, job, End::Failed(error), deadline).await;
     }
     let outcome = generate(deps, &job, &sink, cut_off).await;
     if let Some(current) = sink.current_job() {
@@ -76,6 +95,9 @@ async fn generate(
     let registry = Registry::from_document(&document)
         .map_err(|problem| ProviderError::new(FaultOf::Operator, problem.to_string()))?;
     let provider = registry.choose(&job.picture)?;
+    if cut_off.since(Timestamp::now()) < SHORTEST_CALL {
+        return Err(ProviderError::new(FaultOf::Ours, "no time was left for a provider"));
+    }
     let task = ImageTask {
         job: job.id,
         picture: job.picture.clone(),
@@ -86,10 +108,7 @@ async fn generate(
     // The one line that every call to a provider leaves: what may have been paid for.
     info!(provider = provider.name(), attempt = job.attempts, images = task.missing.len(), "provider called");
     let called = std::time::Instant::now();
-    let limit = cut_off.since(Timestamp::now());
-    let outcome = tokio::time::timeout(limit, provider.generate(&task, sink)).await.unwrap_or_else(|_| {
-        Err(ProviderError::new(FaultOf::Provider, "the provider did not answer in time"))
-    });
+    let outcome = until_cut_off(provider.generate(&task, sink), sink, cut_off).await;
     let duration = called.elapsed().as_millis() as u64;
     match &outcome {
         Ok(_) => info!(provider = provider.name(), durationMs = duration, "provider answered"),
@@ -102,6 +121,27 @@ async fn generate(
         ),
     }
     outcome
+}
+
+/// The provider's answer, or that there was none by `cut_off`. An image that has come by then is still
+/// stored: it is paid for.
+async fn until_cut_off(
+    call: impl Future<Output = Result<Finished, ProviderError>>,
+    sink: &Sink<'_>,
+    cut_off: Timestamp,
+) -> Result<Finished, ProviderError> {
+    let mut call = std::pin::pin!(call);
+    let mut limit = cut_off.since(Timestamp::now());
+    loop {
+        match tokio::time::timeout(limit, &mut call).await {
+            Ok(outcome) => return outcome,
+            // Storing ends by itself before the function does.
+            Err(_) if sink.is_storing() => limit = Duration::from_millis(50),
+            Err(_) => {
+                return Err(ProviderError::new(FaultOf::Provider, "the provider did not answer in time"));
+            }
+        }
+    }
 }
 
 async fn complete(
@@ -140,20 +180,23 @@ async fn put_back(
             );
             false
         }
-        FaultOf::Capacity => false,
-        FaultOf::Ours | FaultOf::Provider => true,
+        // What is ours in passing is no reason to fail a caller's job before its deadline.
+        FaultOf::Capacity | FaultOf::Ours => false,
+        FaultOf::Provider => true,
     };
     if counts && job.failures + 1 >= deps.policy.max_failures {
         let error = job.exhausted_error();
         return conclude(deps, job, End::Failed(error), deadline).await;
     }
+    let growing = |times: u32| (FIRST_PAUSE * 4u32.pow(times.min(5))).min(LONGEST_PAUSE);
     let pause = failure.retry_after.unwrap_or(match failure.fault {
         FaultOf::Operator => OPERATOR_PAUSE,
         FaultOf::Capacity => CAPACITY_PAUSE,
-        FaultOf::Ours | FaultOf::Provider | FaultOf::Caller => {
-            (FIRST_PAUSE * 4u32.pow(job.failures.min(5))).min(LONGEST_PAUSE)
-        }
+        FaultOf::Ours => growing(job.attempts.saturating_sub(1)),
+        FaultOf::Provider | FaultOf::Caller => growing(job.failures),
     });
+    // A provider that says "at once" and means it would be asked for ever without a pause.
+    let pause = pause.max(SHORTEST_PAUSE);
     let (message, priority, client) = (JobMessage::about(&job), job.priority, job.client_id.clone());
     // Nothing is gained by waiting past the job's own end.
     let at = (Timestamp::now() + pause).min(job.deadline);

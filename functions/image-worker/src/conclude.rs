@@ -29,35 +29,37 @@ pub(crate) async fn conclude(
     let lease = job.lease;
     let mut pause = Duration::from_millis(100);
     loop {
+        let mut next = job.clone();
         let now = Timestamp::now();
-        let owed = apply(deps, &mut job, end.clone(), now)?;
-        match deps.jobs.save(&mut job, owed.as_ref()).await {
+        let owed = apply(deps, &mut next, end.clone(), now)?;
+        let error = match deps.jobs.save(&mut next, owed.as_ref()).await {
             Ok(()) => {
-                info!(
-                    status = job.status.as_str(),
-                    attempts = job.attempts,
-                    failures = job.failures,
-                    "try ended"
-                );
+                let (attempts, failures) = (next.attempts, next.failures);
+                info!(status = next.status.as_str(), attempts, failures, "try ended");
                 return Ok(());
             }
-            Err(StoreError::Conflict) => {}
-            Err(error) if now + pause < deadline => {
-                warn!(%error, "the row could not be written; trying again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(error) => return Err(error.into()),
+            // Somebody else wrote the row, or our own write went through and its answer was lost. Both
+            // show in the row: it has ended, or has another lease.
+            Err(StoreError::Conflict) => match deps.jobs.load(job.id).await {
+                Ok(Some(current)) if !current.status.ended() && current.lease == lease => {
+                    job = current;
+                    continue;
+                }
+                Ok(_) => {
+                    info!("the job is no longer this worker's");
+                    return Ok(());
+                }
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        // Writing the same once more is safe: a write that went through has changed the revision.
+        if now + pause >= deadline {
+            return Err(error.into());
         }
-        // Somebody else wrote the row, or our own write went through and its answer was lost. Both
-        // show in the row: it has ended, or has another lease.
-        match deps.jobs.load(job.id).await? {
-            Some(current) if !current.status.ended() && current.lease == lease => job = current,
-            Some(_) | None => {
-                info!("the job is no longer this worker's");
-                return Ok(());
-            }
-        }
+        warn!(%error, "the row could not be written; trying again");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
     }
 }
 

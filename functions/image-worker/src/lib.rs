@@ -43,13 +43,22 @@ const RACES: u32 = 10;
 /// If a store did not answer; the message then comes again, or the sweeper sends another.
 pub async fn handle(deps: &Deps<'_>, message: JobMessage, deadline: Timestamp) -> Result<(), Error> {
     let JobMessage::V1 { job_id, .. } = message;
-    let Some(job) = take_up(deps, job_id, deadline).await? else { return Ok(()) };
-    info!(attempt = job.attempts, failures = job.failures, "job taken up");
-    attempt::run(deps, job, deadline).await
+    let Some((job, purpose)) = take_up(deps, job_id, deadline).await? else { return Ok(()) };
+    info!(attempt = job.attempts, failures = job.failures, ?purpose, "job taken up");
+    attempt::run(deps, job, purpose, deadline).await
+}
+
+/// What a job was taken up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To make its images.
+    Generate,
+    /// To end it by what a dead worker has stored, and to ask no provider.
+    Salvage,
 }
 
 /// Leases the job to this worker; `None` if there is nothing to do for it.
-async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option<Job>, Error> {
+async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option<(Job, Purpose)>, Error> {
     let lease = Lease { id: LeaseId::new(), until: deadline + deps.lease_margin };
     for _ in 0..RACES {
         let Some(mut job) = deps.jobs.load(id).await? else {
@@ -58,8 +67,11 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
         };
         let now = Timestamp::now();
         let admission = job.admission(now, &deps.policy);
+        let mut purpose = None;
         let event = match admission {
-            Admission::Run => {
+            Admission::Run | Admission::Salvage => {
+                purpose =
+                    Some(if admission == Admission::Run { Purpose::Generate } else { Purpose::Salvage });
                 let first = job.attempts == 0;
                 job.take_up(lease, now).map_err(Error::internal)?;
                 first.then_some(WebhookEvent::Started)
@@ -79,14 +91,20 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
             }
         };
         let owed = event.and_then(|event| job.delivery(event, now));
-        match deps.jobs.save(&mut job, owed.as_ref()).await {
-            Ok(()) if admission == Admission::Run => return Ok(Some(job)),
-            Ok(()) => {
+        match (deps.jobs.save(&mut job, owed.as_ref()).await, purpose) {
+            (Ok(()), Some(purpose)) => return Ok(Some((job, purpose))),
+            (Ok(()), None) => {
                 info!(?admission, "job failed");
                 return Ok(None);
             }
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+            (Err(StoreError::Conflict), _) => {}
+            (Err(error), purpose) => {
+                // The write may have gone through all the same; then the lease is ours to use.
+                return match (deps.jobs.load(id).await, purpose) {
+                    (Ok(Some(job)), Some(purpose)) if job.lease == Some(lease) => Ok(Some((job, purpose))),
+                    _ => Err(error.into()),
+                };
+            }
         }
     }
     Err(Error::Unavailable { cause: "the row kept changing".into(), retry_after: Duration::from_secs(1) })

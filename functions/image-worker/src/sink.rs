@@ -1,5 +1,6 @@
 //! Takes each image the moment its provider has it, and stores it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub(crate) struct Sink<'a> {
     size: (u32, u32),
     wanted: u8,
     until: Timestamp,
+    storing: AtomicUsize,
     state: Mutex<State>,
     /// Held while the row is written, so that progress is written in order.
     row: tokio::sync::Mutex<Job>,
@@ -67,6 +69,7 @@ impl<'a> Sink<'a> {
             size: job.picture.size.pixels(),
             wanted: job.picture.count.get(),
             until,
+            storing: AtomicUsize::new(0),
             state: Mutex::new(State { stored: Vec::new(), stopped: None, written_at: Timestamp::now() }),
             row: tokio::sync::Mutex::new(job.clone()),
         }
@@ -80,6 +83,11 @@ impl<'a> Sink<'a> {
     /// the next write then finds out.
     pub(crate) fn current_job(&self) -> Option<Job> {
         self.row.try_lock().ok().map(|job| job.clone())
+    }
+
+    /// Whether an image has come that is not stored yet.
+    pub(crate) fn is_storing(&self) -> bool {
+        self.storing.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn stopped(&self) -> Option<Stopped> {
@@ -205,7 +213,10 @@ impl<'a> Sink<'a> {
 #[async_trait]
 impl ImageSink for Sink<'_> {
     async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop> {
-        self.keep(index, image.bytes, image.origin, false).await.map_err(|error| match error {
+        self.storing.fetch_add(1, Ordering::Relaxed);
+        let kept = self.keep(index, image.bytes, image.origin, false).await;
+        self.storing.fetch_sub(1, Ordering::Relaxed);
+        kept.map_err(|error| match error {
             KeepError::NotStored => Stop,
             KeepError::BadImage(_) | KeepError::WrongSize { .. } => {
                 self.stop(Stopped::BadImage(error.to_string()))

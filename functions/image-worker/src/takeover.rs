@@ -1,14 +1,16 @@
 //! What an earlier worker has left: images that are paid for must not be paid for again.
 
 use aws::keys;
-use domain::{Error, Job};
+use domain::Job;
+use domain::ports::StoreError;
 use tracing::{info, warn};
 
 use crate::Deps;
-use crate::sink::Sink;
+use crate::sink::{KeepError, Sink};
 
-/// Takes over every image that is in the store already.
-pub(crate) async fn collect(deps: &Deps<'_>, job: &Job, sink: &Sink<'_>) -> Result<(), Error> {
+/// Takes over every image that is in the store already. A store that does not answer is an error:
+/// going on without knowing what is there would pay for it again.
+pub(crate) async fn collect(deps: &Deps<'_>, job: &Job, sink: &Sink<'_>) -> Result<(), StoreError> {
     let there = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
     for index in 0..job.picture.count.get() {
         let stem = keys::image_stem(&job.storage_prefix, index);
@@ -20,7 +22,12 @@ pub(crate) async fn collect(deps: &Deps<'_>, job: &Job, sink: &Sink<'_>) -> Resu
         };
         match sink.keep(index, object.bytes, origin, true).await {
             Ok(()) => info!(index, "image taken over"),
-            Err(problem) => warn!(index, %problem, "an image cannot be taken over"),
+            Err(KeepError::NotStored) => {
+                return Err(StoreError::Unavailable("no thumbnail was stored".into()));
+            }
+            Err(problem @ (KeepError::BadImage(_) | KeepError::WrongSize { .. })) => {
+                warn!(index, %problem, "an image cannot be taken over")
+            }
         }
     }
     Ok(())

@@ -176,6 +176,78 @@ async fn a_job_that_fails_too_often_ends() {
 }
 
 #[tokio::test]
+async fn what_the_last_try_has_stored_is_not_thrown_away() {
+    for change in [(|job| job.failures = 4) as fn(&mut Job), |job| job.deadline = Timestamp::now()] {
+        let store = Memory::new();
+        let job = accepted(&store, "a kite", |job| {
+            crashed(job);
+            change(job);
+        });
+        leave_behind(&store, &job, 0, testkit::an_image(256, 256)).await;
+        work(&store, &job).await.unwrap();
+        let job = store.job(job.id).unwrap();
+        assert_eq!(job.status, JobStatus::Completed);
+        assert_eq!(job.result.unwrap().images[0].origin.provider, "dead");
+        assert!(!store.calls().contains(&"read"), "no provider was asked");
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_written_or_read_is_written_later() {
+    let down = || StoreError::Unavailable("down".into());
+    let store = Memory::new();
+    let job = accepted(&store, "[[slow:0.5]] a kite", |_| {});
+    let outage = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        for _ in 0..3 {
+            store.fail_next("save", down());
+        }
+        store.fail_next("save", StoreError::Conflict);
+        store.fail_next("load", down());
+    };
+    let (worked, ()) = tokio::join!(work(&store, &job), outage);
+    worked.unwrap();
+    let job = store.job(job.id).unwrap();
+    assert_eq!((job.status, job.attempts), (JobStatus::Completed, 1));
+    assert_eq!(events(&store), [WebhookEvent::Started, WebhookEvent::Completed]);
+}
+
+#[tokio::test]
+async fn an_outage_of_ours_is_no_failure_of_the_jobs() {
+    let down = || StoreError::Unavailable("down".into());
+    for (call, change) in [("read", (|_| {}) as fn(&mut Job)), ("list", |job| job.attempts = 1)] {
+        let store = Memory::new();
+        let job = accepted(&store, "a kite", change);
+        store.fail_next(call, down());
+        work(&store, &job).await.unwrap();
+        let job = store.job(job.id).unwrap();
+        assert_eq!((job.status, job.failures, job.lease), (JobStatus::Processing, 0, None), "{call}");
+        assert_eq!(store.sent().len(), 1, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_comes_at_the_last_moment_is_stored() {
+    let store = Memory::new();
+    let job = accepted(&store, "[[slow:0.4]] a kite", |_| {});
+    // The provider is cut off while the store still fails: the image is kept all the same.
+    for _ in 0..3 {
+        store.fail_next("put", StoreError::Unavailable("down".into()));
+    }
+    let deps = Deps {
+        jobs: &store,
+        queue: &store,
+        images: &store,
+        providers: &store,
+        policy: JobPolicy::default(),
+        lease_margin: MARGIN,
+    };
+    let deadline = Timestamp::now() + Duration::from_millis(1800);
+    handle(&deps, JobMessage::about(&job), deadline).await.unwrap();
+    assert!(store.object_keys().iter().any(|key| key.ends_with("/0.png")), "{:?}", store.object_keys());
+}
+
+#[tokio::test]
 async fn a_worker_that_keeps_dying_ends_its_job() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |job| {

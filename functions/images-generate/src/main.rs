@@ -9,7 +9,7 @@ use images_generate::{Deps, METHODS, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     edge::log::init("images-generate");
-    let sdk = aws::config::load().await;
+    let sdk = aws::config::load_for_api().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let urls = JobQueueUrls::from_env()?;
     let deps = Deps {

@@ -8,7 +8,7 @@ use images_status::{Deps, METHODS, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     edge::log::init("images-status");
-    let sdk = aws::config::load().await;
+    let sdk = aws::config::load_for_api().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let deps = Deps {
         keys: &AccessTable::new(dynamodb.clone(), env::required("ACCESS_TABLE")?),

@@ -25,6 +25,8 @@ use tracing::{Instrument as _, info, info_span, warn};
 const PER_SHARD: u32 = 250;
 /// How many rows are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
+/// How long one row may take: a store that hangs must not use up the whole sweep.
+const PER_ROW: Duration = Duration::from_secs(10);
 
 /// What the sweeper needs.
 pub struct Deps<'a> {
@@ -108,7 +110,7 @@ pub async fn sweep(deps: &Deps<'_>, deadline: Timestamp) -> Result<Swept, Error>
             if Timestamp::now() >= last_start {
                 return Done::Nothing;
             }
-            see_to(deps, due).await
+            tokio::time::timeout(PER_ROW, see_to(deps, due)).await.unwrap_or(Done::Failed)
         })
         .buffer_unordered(SIDE_BY_SIDE);
     while let Some(done) = all.next().await {
@@ -156,7 +158,7 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
     match job.admission(now, &deps.policy) {
         Admission::Leased | Admission::TooEarly => Ok(Done::Nothing),
         Admission::Ended => clean_up(deps, job).await,
-        Admission::Run => {
+        Admission::Run | Admission::Salvage => {
             // The message first: dying between the two sends it once more, the other way round not at all.
             let message = JobMessage::about(&job);
             deps.job_queue.send(&message, job.priority, &job.client_id, Duration::ZERO).await?;

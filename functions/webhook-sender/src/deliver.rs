@@ -53,6 +53,12 @@ async fn take_on(
             info!(?turn, "nothing to do for this webhook");
             return Ok(None);
         }
+        if delivery.worn_out() {
+            warn!(attempts = delivery.attempts, "webhook given up: its senders died");
+            delivery.give_up();
+            deps.deliveries.save_delivery(&mut delivery).await?;
+            return Ok(None);
+        }
         delivery.take_on(claim);
         match deps.deliveries.save_delivery(&mut delivery).await {
             Ok(()) => return Ok(Some(delivery)),

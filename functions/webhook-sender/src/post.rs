@@ -50,6 +50,8 @@ impl HttpPost {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            // Lambda freezes a function between events: a connection that was kept may be dead by then.
+            .pool_max_idle_per_host(0)
             .timeout(TIMEOUT)
             .user_agent(concat!("Semantest/", env!("CARGO_PKG_VERSION")))
             .build()?;

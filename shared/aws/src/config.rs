@@ -10,6 +10,16 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 const ATTEMPT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(2);
 
+/// The configuration for functions that somebody waits for: they must say 503 before Lambda ends them.
+pub async fn load_for_api() -> SdkConfig {
+    let short = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(1500))
+        .operation_timeout(Duration::from_secs(4))
+        .build();
+    loader().timeout_config(short).load().await
+}
+
 /// The configuration of every client, from the environment that Lambda gives.
 pub async fn load() -> SdkConfig {
     loader().load().await

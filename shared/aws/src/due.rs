@@ -36,9 +36,22 @@ impl DueIndex for JobsTable {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, StoreError> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let shards = (0..keys::DUE_SHARDS).map(|number| self.due_in(keys::shard(number), now, limit));
+        let mut parts = Vec::new();
+        let mut problem = None;
+        for part in futures_util::future::join_all(shards).await {
+            match part {
+                Ok(part) => parts.push(part.into_iter()),
+                // One part that is throttled must not keep the others from being seen.
+                Err(error) => problem = Some(error),
+            }
+        }
+        if let (true, Some(error)) = (parts.is_empty(), problem) {
+            return Err(error);
+        }
+        // In turns: what fills one part must not keep the others waiting.
         let mut all = Vec::new();
-        for due in futures_util::future::try_join_all(shards).await? {
-            all.extend(due);
+        while !parts.is_empty() {
+            parts.retain_mut(|part| part.next().map(|due| all.push(due)).is_some());
         }
         Ok(all)
     }

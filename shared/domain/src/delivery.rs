@@ -216,6 +216,19 @@ impl Delivery {
         self.due_at = Some(claim.until);
     }
 
+    /// Whether every try of the ladder was begun, and the last one not even brought to its end.
+    #[must_use]
+    pub fn worn_out(&self) -> bool {
+        usize::try_from(self.attempts).is_ok_and(|attempts| attempts > LADDER.len())
+    }
+
+    /// No further try is made.
+    pub fn give_up(&mut self) {
+        self.state = DeliveryState::GivenUp;
+        self.claim = None;
+        self.due_at = None;
+    }
+
     /// The receiver took it.
     pub fn delivered(&mut self) {
         self.state = DeliveryState::Delivered;
@@ -229,8 +242,7 @@ impl Delivery {
         self.claim = None;
         let step = usize::try_from(self.attempts.saturating_sub(1)).ok().and_then(|step| LADDER.get(step));
         let Some(step) = step else {
-            self.state = DeliveryState::GivenUp;
-            self.due_at = None;
+            self.give_up();
             return;
         };
         let at = now + step.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0));

@@ -193,7 +193,15 @@ pub enum Admission {
     Expired,
     /// End it: it failed too often.
     Exhausted,
+    /// Its time or its tries are up, but its last worker died and may have stored what was paid for:
+    /// take it up once more, ask no provider, and end it by what is there.
+    Salvage,
 }
+
+/// How long after a job's deadline its last worker's images may still be salvaged.
+const SALVAGE: Duration = Duration::from_secs(30 * 60);
+/// How many crashes of a worker that salvages are too many.
+const SALVAGE_CRASHES: u32 = 3;
 
 impl Job {
     /// A new job, accepted at `now`.
@@ -274,20 +282,30 @@ impl Job {
     pub fn message_sent(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), Refused> {
         self.advance(JobEvent::Enqueued)?;
         self.resends += 1;
-        self.due_at = Some(now + policy.requeue_after * 2u32.pow(self.resends.min(5)));
+        let next = now + policy.requeue_after * 2u32.pow(self.resends.min(5));
+        // Whatever the queue does, the sweeper is there when the job must end.
+        self.due_at = Some(next.min(self.deadline.max(now + policy.requeue_after)));
         Ok(())
     }
 
     /// What to do on a message about this job.
     #[must_use]
     pub fn admission(&self, now: Timestamp, policy: &JobPolicy) -> Admission {
+        let failures = self.failures + u32::from(self.lapsed(now));
+        let over = now >= self.deadline || failures >= policy.max_failures;
         if self.status.ended() {
             Admission::Ended
         } else if self.lease.is_some_and(|lease| lease.until > now) {
             Admission::Leased
+        } else if over
+            && self.lapsed(now)
+            && now < self.deadline + SALVAGE
+            && failures < policy.max_failures + SALVAGE_CRASHES
+        {
+            Admission::Salvage
         } else if now >= self.deadline {
             Admission::Expired
-        } else if self.failures + u32::from(self.lapsed(now)) >= policy.max_failures {
+        } else if over {
             Admission::Exhausted
         } else if self.not_before.is_some_and(|at| at > now) {
             Admission::TooEarly
@@ -327,7 +345,7 @@ impl Job {
         self.failures += u32::from(failed);
         self.lease = None;
         self.not_before = Some(at);
-        self.due_at = Some(at + policy.requeue_after);
+        self.due_at = Some((at + policy.requeue_after).min(self.deadline.max(at)));
         Ok(())
     }
 
@@ -480,6 +498,9 @@ mod tests {
         job.take_up(lease(90), at(50)).unwrap();
         assert_eq!((job.attempts, job.failures), (2, 1));
         job.take_up(lease(130), at(90)).unwrap();
+        assert_eq!(job.admission(at(131), &POLICY), Admission::Salvage);
+        job.lease = None;
+        job.failures = 3;
         assert_eq!(job.admission(at(131), &POLICY), Admission::Exhausted);
     }
 
@@ -521,6 +542,25 @@ mod tests {
         assert_eq!(job.admission(at(10_000), &POLICY), Admission::Expired);
         job.take_up(lease(10_050), at(9_999)).unwrap();
         assert_eq!(job.admission(at(10_000), &POLICY), Admission::Leased);
+    }
+
+    #[test]
+    fn what_a_dead_worker_left_is_salvaged_before_the_end_but_not_for_ever() {
+        let mut job = job();
+        job.take_up(lease(10_050), at(9_999)).unwrap();
+        assert_eq!(job.admission(at(10_050), &POLICY), Admission::Salvage);
+        assert_eq!(job.admission(at(10_000 + 1800), &POLICY), Admission::Expired);
+        job.failures = 5;
+        assert_eq!(job.admission(at(10_050), &POLICY), Admission::Expired);
+    }
+
+    #[test]
+    fn the_sweeper_is_there_at_the_deadline() {
+        let mut job = job();
+        for _ in 0..7 {
+            job.message_sent(at(9_000), &POLICY).unwrap();
+        }
+        assert_eq!(job.due_at, Some(at(10_000)));
     }
 
     #[test]

@@ -84,6 +84,8 @@ impl Api {
     /// The deployment at `url`, which may or may not end in the API's own path.
     pub(crate) fn new(url: &str, key: &str) -> Result<Self> {
         let http = Client::builder()
+            // A redirect to another host would take the key along.
+            .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(60))
             .build()

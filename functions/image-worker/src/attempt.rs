@@ -41,12 +41,16 @@ pub(crate) async fn run(
     if job.attempts > 1
         && let Err(problem) = takeover::collect(deps, &job, &sink).await
     {
+        if purpose == Purpose::Salvage {
+            // Put back, it would be a job without a worker, and ended without another look into the
+            // store. Its lease lapses instead, and another worker salvages.
+            return Err(problem.into());
+        }
         let failure = ProviderError::new(FaultOf::Ours, problem.to_string());
         return put_back(deps, job, failure, deadline).await;
     }
     if purpose == Purpose::Salvage && !sink.missing().is_empty() {
-        let over = Timestamp::now() >= job.deadline;
-        let error = if over { job.deadline_error() } else { job.exhausted_error() };
+        let error = job.ending_error(Timestamp::now());
         return conclude(deps, job, End::Failed(error), deadline).await;
     }
     let outcome = generate(deps, &job, &sink, cut_off).await;

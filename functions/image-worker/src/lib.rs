@@ -77,11 +77,7 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
                 first.then_some(WebhookEvent::Started)
             }
             Admission::Expired | Admission::Exhausted => {
-                let error = if admission == Admission::Expired {
-                    job.deadline_error()
-                } else {
-                    job.exhausted_error()
-                };
+                let error = job.ending_error(now);
                 job.fail(error, now).map_err(Error::internal)?;
                 Some(WebhookEvent::Failed)
             }

@@ -193,6 +193,25 @@ async fn what_the_last_try_has_stored_is_not_thrown_away() {
 }
 
 #[tokio::test]
+async fn a_salvage_that_cannot_look_into_the_store_leaves_it_to_the_next() {
+    let store = Memory::new();
+    let job = accepted(&store, "a kite", |job| {
+        crashed(job);
+        job.failures = 4;
+    });
+    leave_behind(&store, &job, 0, testkit::an_image(256, 256)).await;
+    store.fail_next("list", StoreError::Unavailable("down".into()));
+    assert!(work(&store, &job).await.is_err());
+    let mut waiting = store.job(job.id).unwrap();
+    assert_eq!(waiting.status, JobStatus::Processing);
+
+    waiting.lease = waiting.lease.map(|lease| Lease { until: Timestamp::now(), ..lease });
+    store.put_job(&waiting);
+    work(&store, &job).await.unwrap();
+    assert_eq!(store.job(job.id).unwrap().status, JobStatus::Completed);
+}
+
+#[tokio::test]
 async fn an_end_that_cannot_be_written_or_read_is_written_later() {
     let down = || StoreError::Unavailable("down".into());
     let store = Memory::new();

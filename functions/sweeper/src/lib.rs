@@ -169,8 +169,7 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
             Ok(Done::JobSent)
         }
         admission @ (Admission::Expired | Admission::Exhausted) => {
-            let error =
-                if admission == Admission::Expired { job.deadline_error() } else { job.exhausted_error() };
+            let error = job.ending_error(now);
             if job.fail(error, now).is_err() {
                 return Ok(Done::Nothing);
             }

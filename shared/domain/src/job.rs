@@ -402,6 +402,12 @@ impl Job {
         self.due_at = None;
     }
 
+    /// The error of a job that must end without images at `now`: its time is up, or else its tries are.
+    #[must_use]
+    pub fn ending_error(&self, now: Timestamp) -> JobError {
+        if now >= self.deadline { self.deadline_error() } else { self.exhausted_error() }
+    }
+
     /// The error of a job whose time is up.
     #[must_use]
     pub fn deadline_error(&self) -> JobError {

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use edge::route::ROUTES;
 use semantest_tests::cloud::workspace;
 use serde_json::Value;
 
@@ -178,8 +179,8 @@ fn folders(name: &str) -> BTreeSet<String> {
 struct Deployed {
     name: String,
     code: String,
-    /// The path of the API that it answers; the function of every other path has an empty one.
-    path: Option<String>,
+    /// The paths of the API that it answers; the function of every other path has an empty one.
+    paths: Vec<String>,
 }
 
 /// The functions of template.yaml, read by its lines: they are all written in one way.
@@ -205,7 +206,7 @@ fn deployed() -> Vec<Deployed> {
             code.clone_into(&mut function.code);
         } else if line.contains("{ Type: HttpApi,") {
             let path = line.split_once("Path: \"").map_or("", |(_, rest)| rest.split('"').next().unwrap());
-            assert!(function.path.replace(path.to_owned()).is_none(), "{}: one endpoint each", function.name);
+            function.paths.push(path.to_owned());
         }
     }
     found
@@ -235,7 +236,10 @@ fn cargo_lambda_watch_has_the_templates_routes() {
     let routes: BTreeMap<_, _> =
         routes.iter().map(|(path, to)| (path.clone(), text(to).to_owned())).collect();
     let rest = |path: String| if path.is_empty() { "/{*path}".to_owned() } else { path };
-    let expected = deployed().into_iter().filter_map(|function| Some((rest(function.path?), function.name)));
+    let expected = deployed().into_iter().flat_map(|function| {
+        let Deployed { name, paths, .. } = function;
+        paths.into_iter().map(move |path| (rest(path), name.clone()))
+    });
     assert_eq!(routes, expected.collect());
 }
 
@@ -244,26 +248,49 @@ fn code(cell: &str) -> Option<&str> {
     cell.split('`').nth(1)
 }
 
+/// Method and path of every endpoint, and the function that serves it.
+type Endpoints = BTreeSet<(String, String, String)>;
+
+/// The API's endpoints, by the table that the functions themselves obey.
+fn endpoints() -> Endpoints {
+    let existing = folders("functions");
+    let there = ROUTES.iter().filter(|route| existing.contains(route.function));
+    there
+        .map(|route| {
+            (route.method.to_owned(), format!("{}{}", edge::API, route.path), route.function.to_owned())
+        })
+        .collect()
+}
+
 #[test]
-fn the_readme_lists_every_function_with_its_endpoint() {
+fn the_template_has_every_endpoints_path_and_no_other() {
+    let of_template: BTreeSet<_> = deployed()
+        .into_iter()
+        .flat_map(|function| function.paths.into_iter().map(move |path| (path, function.name.clone())))
+        .filter(|(path, _)| !path.is_empty())
+        .collect();
+    let of_table: BTreeSet<_> = endpoints().into_iter().map(|(_, path, function)| (path, function)).collect();
+    assert_eq!(of_template, of_table);
+}
+
+#[test]
+fn the_readme_lists_every_function_with_its_endpoints() {
     let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
     let rows = readme
         .lines()
         .skip_while(|line| *line != "| Endpoint | Function |")
         .skip(2)
         .take_while(|line| line.starts_with('|'));
-    let mut listed = BTreeMap::new();
+    let (mut listed, mut functions) = (Endpoints::new(), BTreeSet::new());
     for row in rows {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
         let [_, endpoint, function, _] = cells[..] else { panic!("two columns: {row}") };
-        let name = code(function).unwrap_or_else(|| panic!("no function in backticks: {row}"));
-        let path = code(endpoint).map(|endpoint| {
-            let (method, path) = endpoint.split_once(' ').unwrap_or_else(|| panic!("METHOD /path: {row}"));
-            assert!(["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method), "{row}");
-            path.to_owned()
-        });
-        assert!(listed.insert(name.to_owned(), path).is_none(), "{name} stands there twice");
+        let name = code(function).unwrap_or_else(|| panic!("no function in backticks: {row}")).to_owned();
+        functions.insert(name.clone());
+        let Some(endpoint) = code(endpoint) else { continue };
+        let (method, path) = endpoint.split_once(' ').unwrap_or_else(|| panic!("METHOD /path: {row}"));
+        assert!(listed.insert((method.to_owned(), path.to_owned(), name)), "twice: {row}");
     }
-    let with_path = |function: Deployed| (function.name, function.path.filter(|path| !path.is_empty()));
-    assert_eq!(listed, deployed().into_iter().map(with_path).collect());
+    assert_eq!(listed, endpoints());
+    assert_eq!(functions, folders("functions"));
 }

@@ -4,9 +4,6 @@ use domain::Error;
 use domain::error::Missing;
 use edge::http::{Answer, Request};
 
-/// Every method: none of them finds anything here.
-pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-
 /// Answers one request.
 ///
 /// # Errors

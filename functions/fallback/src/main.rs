@@ -1,7 +1,13 @@
 //! Whatever no other function answers: 404 in the shape of every error.
 
+use aws::front::Front;
+use edge::gate::Gate;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     edge::log::init("fallback");
-    edge::http::serve(fallback::METHODS, fallback::handle).await
+    let sdk = aws::config::load_for_api().await;
+    let front = Front::from_env(&sdk)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    edge::http::serve("fallback", &gate, fallback::handle).await
 }

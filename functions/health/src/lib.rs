@@ -5,9 +5,6 @@ use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use serde_json::json;
 
-/// What its path takes.
-pub const METHODS: &[&str] = &["GET"];
-
 /// Answers one request. That it answers is all it says: it asks nothing else.
 ///
 /// # Errors

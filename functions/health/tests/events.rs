@@ -3,8 +3,9 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
+use edge::gate::Gate;
 use edge::http::respond;
-use health::{METHODS, handle};
+use health::handle;
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 
@@ -14,7 +15,8 @@ async fn every_sample_is_answered_as_it_should_be() {
     assert_eq!(testkit::event_names("health"), expected.map(|(file, ..)| file));
     for (file, status, has_body) in expected {
         let event = lambda_http::request::from_str(&testkit::event("health", file)).unwrap();
-        let response = respond(event.with_lambda_context(Context::default()), METHODS, handle).await;
+        let event = event.with_lambda_context(Context::default());
+        let response = respond(event, "health", &Gate::public(), handle).await;
         assert_eq!(response.status().as_u16(), status, "{file}");
         assert_eq!(!response.body().is_empty(), has_body, "{file}");
         if file == "get.json" {

@@ -2,27 +2,23 @@
 
 use std::time::Duration;
 
-use domain::access::Scope;
 use domain::delivery::WebhookEvent;
 use domain::job::JobPolicy;
-use domain::ports::{JobMessage, JobQueue, JobStore, KeyStore};
+use domain::ports::{IdempotencyStore, JobMessage, JobQueue, JobStore, StoreError};
 use domain::request::WebhookReach;
 use domain::{Error, Job, JobId};
-use edge::auth::authenticate;
 use edge::http::{Answer, Request};
+use edge::idempotency::once;
 use edge::wire::{JobResponse, status_url};
 use lambda_http::http::{StatusCode, header};
 use tracing::{info, warn};
 
-/// What its path takes.
-pub const METHODS: &[&str] = &["POST"];
-
 /// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Who may call.
-    pub keys: &'a dyn KeyStore,
     /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
+    /// Which `Idempotency-Key`s were used.
+    pub idempotency: &'a dyn IdempotencyStore,
     /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
     /// How jobs live.
@@ -37,21 +33,32 @@ pub struct Deps<'a> {
 ///
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
-    let caller = authenticate(&request.headers, deps.keys, request.now).await?;
-    caller.require(Scope::ImagesWrite)?;
-    let wanted = edge::generate::parse(&request.body, deps.webhook_reach)?;
+    let caller = request.caller()?;
+    let wanted = request.with_header_faults(edge::generate::parse(&request.body, deps.webhook_reach))?;
     if !caller.acts_for(wanted.user) {
         return Err(Error::Forbidden("the credential does not act for this userId"));
     }
-
-    let mut job = Job::accept(wanted, caller.client, request.trace_id, request.now, &deps.policy);
-    let owed = job.delivery(WebhookEvent::Queued, request.now);
-    deps.jobs.save(&mut job, owed.as_ref()).await?;
-    send(deps, &mut job, &request).await;
-
-    info!(jobId = %job.id, client = %job.client_id, status = job.status.as_str(), "job accepted");
-    let id: JobId = job.id;
-    Ok(Answer::json(StatusCode::ACCEPTED, &JobResponse::from(&job))?.with(header::LOCATION, &status_url(id)))
+    once(deps.idempotency, &request, async |seed| {
+        let id = JobId::from_uuid(seed);
+        let client = caller.client.clone();
+        let mut job = Job::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
+        let owed = job.delivery(WebhookEvent::Queued, request.now);
+        match deps.jobs.save(&mut job, owed.as_ref()).await {
+            Ok(()) => {
+                send(deps, &mut job, &request).await;
+                info!(jobId = %id, client = %job.client_id, status = job.status.as_str(), "job accepted");
+            }
+            // An earlier run of this very request died after it. Its message, if it never went, is
+            // the sweeper's to send.
+            Err(StoreError::Conflict) => {
+                job = deps.jobs.load(id).await?.ok_or_else(|| Error::internal("the job is gone"))?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let answer = Answer::json(StatusCode::ACCEPTED, &JobResponse::from(&job))?;
+        Ok(answer.with(header::LOCATION, &status_url(id)))
+    })
+    .await
 }
 
 async fn send(deps: &Deps<'_>, job: &mut Job, request: &Request) {

@@ -1,23 +1,26 @@
 //! `POST /images/generate`: accepts an image job.
 
-use aws::access::AccessTable;
+use aws::front::Front;
 use aws::jobs::JobsTable;
 use aws::queues::{JobQueueUrls, JobQueues};
 use edge::env;
-use images_generate::{Deps, METHODS, handle};
+use edge::gate::Gate;
+use images_generate::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     edge::log::init("images-generate");
     let sdk = aws::config::load_for_api().await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let front = Front::from_env(&sdk)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let jobs = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?);
     let urls = JobQueueUrls::from_env()?;
     let deps = Deps {
-        keys: &AccessTable::new(dynamodb.clone(), env::required("ACCESS_TABLE")?),
-        jobs: &JobsTable::new(dynamodb, env::required("JOBS_TABLE")?),
+        jobs: &jobs,
+        idempotency: &jobs,
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), urls),
         policy: env::job_policy()?,
         webhook_reach: env::webhook_reach(),
     };
-    edge::http::serve(METHODS, |request| handle(&deps, request)).await
+    edge::http::serve("images-generate", &gate, |request| handle(&deps, request)).await
 }

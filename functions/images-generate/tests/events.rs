@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use domain::job::JobPolicy;
 use domain::request::{Priority, Size, WebhookReach};
+use edge::cors::Origins;
+use edge::gate::Gate;
 use edge::http::respond;
-use images_generate::{Deps, METHODS, handle};
+use images_generate::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 use testkit::{Memory, Sent};
@@ -18,15 +20,16 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
     let deps = Deps {
-        keys: &store,
         jobs: &store,
+        idempotency: &store,
         queue: &store,
         policy: JobPolicy::default(),
         webhook_reach: WebhookReach::Public,
     };
     let event = lambda_http::request::from_str(&testkit::event("images-generate", file)).unwrap();
     let event = event.with_lambda_context(Context::default());
-    let response = respond(event, METHODS, |request| handle(&deps, request)).await;
+    let gate = Gate::with(&store, &store, &store, Origins::default());
+    let response = respond(event, "images-generate", &gate, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());
     (store, status, body)
 }

@@ -5,39 +5,39 @@
 
 use std::time::Duration;
 
-use domain::access::Scope;
+use domain::access::{Principal, Scope};
 use domain::job::JobPolicy;
 use domain::ports::StoreError;
 use domain::request::WebhookReach;
 use domain::{Error, JobStatus};
 use edge::http::{Answer, Request};
 use images_generate::{Deps, handle};
-use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 use testkit::{Memory, Sent};
 
 const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
-async fn post(store: &Memory, scopes: &[Scope], body: Value) -> Result<Answer, Error> {
-    let (key, record) = testkit::api_key("acme", scopes);
-    store.put_key(record);
-    let mut headers = HeaderMap::new();
-    headers.insert("x-api-key", key.expose().parse().unwrap());
+async fn post(store: &Memory, body: Value) -> Result<Answer, Error> {
+    let caller = testkit::principal("acme", &[Scope::ImagesWrite]);
+    send(store, Request::by(caller, "images-generate", "POST", body.to_string())).await
+}
+
+async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
     let deps = Deps {
-        keys: store,
         jobs: store,
+        idempotency: store,
         queue: store,
         policy: JobPolicy::default(),
         webhook_reach: WebhookReach::Public,
     };
-    handle(&deps, Request::new(headers, body.to_string().into_bytes(), vec![])).await
+    handle(&deps, request).await
 }
 
 #[tokio::test]
 async fn a_job_is_a_row_and_then_a_message() {
     let store = Memory::new();
     let body = json!({"userId": USER, "prompt": "a kite", "priority": "high"});
-    let answer = post(&store, &[Scope::ImagesWrite], body).await.unwrap();
+    let answer = post(&store, body).await.unwrap();
 
     let job = store.jobs().pop().unwrap();
     let said: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -48,7 +48,7 @@ async fn a_job_is_a_row_and_then_a_message() {
     assert_eq!(said["cancelUrl"], format!("/api/v1/images/cancel/{}", job.id));
     assert_eq!((said["status"].as_str(), said["priority"].as_str()), (Some("queued"), Some("high")));
     assert!(said["createdAt"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(store.calls(), ["find", "save", "send"]);
+    assert_eq!(store.calls(), ["save", "send"]);
     assert!(matches!(store.sent()[..], [Sent::Job(_, domain::request::Priority::High, Duration::ZERO)]));
 }
 
@@ -56,7 +56,7 @@ async fn a_job_is_a_row_and_then_a_message() {
 async fn a_job_whose_message_is_refused_is_accepted_all_the_same() {
     let store = Memory::new();
     store.fail_next("send", StoreError::Unavailable("down".into()));
-    let answer = post(&store, &[Scope::ImagesWrite], json!({"userId": USER, "prompt": "p"})).await.unwrap();
+    let answer = post(&store, json!({"userId": USER, "prompt": "p"})).await.unwrap();
     let said: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!((answer.status.as_u16(), said["status"].as_str()), (202, Some("pending")));
     let job = store.jobs().pop().unwrap();
@@ -70,13 +70,10 @@ async fn a_job_stays_due_when_not_even_that_can_be_written() {
     store.fail_next("send", StoreError::Unavailable("down".into()));
     let body = json!({"userId": USER, "prompt": "p"});
     store.fail_next("save", StoreError::Unavailable("down".into()));
-    assert!(matches!(
-        post(&store, &[Scope::ImagesWrite], body.clone()).await,
-        Err(Error::Unavailable { .. })
-    ));
+    assert!(matches!(post(&store, body.clone()).await, Err(Error::Unavailable { .. })));
     assert_eq!((store.jobs().len(), store.sent().len()), (0, 0), "nothing was accepted");
 
-    assert!(post(&store, &[Scope::ImagesWrite], body).await.is_ok());
+    assert!(post(&store, body).await.is_ok());
     assert!(store.jobs()[0].due_at.is_some());
 }
 
@@ -85,7 +82,7 @@ async fn a_queued_webhook_is_owed_from_the_same_moment() {
     let store = Memory::new();
     let body = json!({"userId": USER, "prompt": "p", "webhookUrl": "https://example.com/h",
         "webhookEvents": ["job.queued"]});
-    post(&store, &[Scope::ImagesWrite], body).await.unwrap();
+    post(&store, body).await.unwrap();
     assert_eq!(store.deliveries().len(), 1);
     assert_eq!(store.calls().iter().filter(|call| **call == "save").count(), 1);
 }
@@ -93,9 +90,69 @@ async fn a_queued_webhook_is_owed_from_the_same_moment() {
 #[tokio::test]
 async fn a_bad_request_costs_nothing() {
     let store = Memory::new();
-    let refused = post(&store, &[Scope::ImagesWrite], json!({"prompt": 1})).await;
+    let refused = post(&store, json!({"prompt": 1})).await;
     assert!(matches!(refused, Err(Error::Invalid(faults)) if faults.len() == 2));
-    let refused = post(&store, &[Scope::ImagesRead], json!({"userId": USER, "prompt": "p"})).await;
-    assert!(matches!(refused, Err(Error::Forbidden(_))));
-    assert!(store.calls().iter().all(|call| *call == "find"));
+    assert!(store.calls().is_empty());
+}
+
+/// The same request of the same caller, each time anew.
+fn with_key(caller: &Principal, key: &str, body: &Value) -> Request {
+    let request = Request::by(caller.clone(), "images-generate", "POST", body.to_string());
+    request.with("idempotency-key", key)
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_make_one_job_and_get_one_answer() {
+    let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
+    let body = json!({"userId": USER, "prompt": "p"});
+    let first = send(&store, with_key(&caller, "k", &body)).await.unwrap();
+    let again = send(&store, with_key(&caller, "k", &body)).await.unwrap();
+    assert!(!first.headers.contains_key("idempotent-replayed"));
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_eq!((first.status, &first.body), (again.status, &again.body));
+    assert_eq!(first.headers["location"], again.headers["location"]);
+    assert_eq!((store.jobs().len(), store.sent().len()), (1, 1));
+
+    let other = testkit::principal("acme", &[Scope::ImagesWrite]);
+    send(&store, with_key(&other, "k", &body)).await.unwrap();
+    assert_eq!(store.jobs().len(), 2, "another caller's key is another key");
+    let body = json!({"userId": USER, "prompt": "q"});
+    let refused = send(&store, with_key(&caller, "k", &body)).await;
+    assert!(matches!(refused, Err(Error::IdempotencyMismatch)));
+}
+
+#[tokio::test]
+async fn a_run_that_died_after_the_row_is_repeated_without_a_second_job() {
+    let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
+    let body = json!({"userId": USER, "prompt": "p"});
+    store.fail_next("settle", StoreError::Unavailable("dies here".into()));
+    let first = send(&store, with_key(&caller, "k", &body)).await.unwrap();
+
+    let early = send(&store, with_key(&caller, "k", &body)).await;
+    assert!(matches!(early, Err(Error::IdempotencyInFlight { retry_after }) if retry_after.as_secs() > 10));
+    let mut late = with_key(&caller, "k", &body);
+    late.now = late.now + Duration::from_secs(16);
+    let again = send(&store, late).await.unwrap();
+    assert_eq!((first.status, first.body), (again.status, again.body));
+    assert_eq!((store.jobs().len(), store.sent().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_run_that_failed_may_be_repeated_at_once() {
+    let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
+    let body = json!({"userId": USER, "prompt": "p"});
+    store.fail_next("save", StoreError::Unavailable("down".into()));
+    assert!(send(&store, with_key(&caller, "k", &body)).await.is_err());
+    assert!(send(&store, with_key(&caller, "k", &body)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_bad_key_is_told_with_every_other_fault_and_a_bad_request_uses_up_none() {
+    let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
+    let refused = send(&store, with_key(&caller, "a b", &json!({"userId": USER}))).await;
+    let Err(Error::Invalid(faults)) = refused else { panic!("{refused:?}") };
+    let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+    assert_eq!(paths, ["prompt", "Idempotency-Key"]);
+    assert!(send(&store, with_key(&caller, "k", &json!({"userId": USER}))).await.is_err());
+    assert!(send(&store, with_key(&caller, "k", &json!({"userId": USER, "prompt": "p"}))).await.is_ok());
 }

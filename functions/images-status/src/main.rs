@@ -1,19 +1,20 @@
 //! `GET /images/status/{jobId}`: how a job stands.
 
-use aws::access::AccessTable;
+use aws::front::Front;
 use aws::jobs::JobsTable;
 use edge::env;
-use images_status::{Deps, METHODS, handle};
+use edge::gate::Gate;
+use images_status::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     edge::log::init("images-status");
     let sdk = aws::config::load_for_api().await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let front = Front::from_env(&sdk)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
     let deps = Deps {
-        keys: &AccessTable::new(dynamodb.clone(), env::required("ACCESS_TABLE")?),
-        jobs: &JobsTable::new(dynamodb, env::required("JOBS_TABLE")?),
+        jobs: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
         images_url: env::required("IMAGES_BASE_URL")?,
     };
-    edge::http::serve(METHODS, |request| handle(&deps, request)).await
+    edge::http::serve("images-status", &gate, |request| handle(&deps, request)).await
 }

@@ -3,8 +3,10 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
+use edge::cors::Origins;
+use edge::gate::Gate;
 use edge::http::respond;
-use images_status::{Deps, METHODS, handle};
+use images_status::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 use testkit::{Memory, SAMPLE_JOB};
@@ -14,7 +16,8 @@ async fn every_sample_is_answered_as_it_should_be() {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
     store.put_job(&testkit::sample_job());
-    let deps = Deps { keys: &store, jobs: &store, images_url: "https://cdn.example".into() };
+    let deps = Deps { jobs: &store, images_url: "https://cdn.example".into() };
+    let gate = Gate::with(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),
         ("no-key.json", 401, Some("UNAUTHORIZED")),
@@ -25,7 +28,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, code) in expected {
         let event = lambda_http::request::from_str(&testkit::event("images-status", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, METHODS, |request| handle(&deps, request)).await;
+        let response = respond(event, "images-status", &gate, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(body["jobId"] == SAMPLE_JOB, status == 200, "{file}");

@@ -17,6 +17,8 @@ from botocore.session import Session
 import binaries
 
 STACK, BUCKET = "semantest", "semantest-deployments"
+# Pages and extensions that are being developed on this machine.
+LOCAL_ORIGINS = "chrome-extension://*,moz-extension://*,http://localhost:*,http://127.0.0.1:*"
 FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
 
 
@@ -131,7 +133,7 @@ def archive(name, binary):
 def parameters(template, order):
     """This machine's values, then the caller's."""
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    values = {"Architecture": machine, "ImagesBaseUrl": order["endpoint"]}
+    values = {"Architecture": machine, "ImagesBaseUrl": order["endpoint"], "AllowedOrigins": LOCAL_ORIGINS}
     known = template.get("Parameters", {})
     unknown = sorted(set(order["set"]) - set(known))
     if unknown:

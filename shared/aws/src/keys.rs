@@ -1,7 +1,11 @@
 //! The key of every row of every table, and of every object of every bucket.
 
+use domain::access::Caller;
+use domain::idempotency::IdempotencyKey;
 use domain::image::ImageFormat;
+use domain::limit::Endpoint;
 use domain::ports::Due;
+use domain::request::Word as _;
 use domain::{JobId, KeyId, WebhookId};
 
 /// How many parts the index of due rows has: in one, a busy minute would be throttled.
@@ -59,6 +63,30 @@ pub fn shard(number: u8) -> String {
 #[must_use]
 pub fn api_key_partition(id: KeyId) -> String {
     format!("{KEY}{id}")
+}
+
+/// The row that counts a caller's requests to an endpoint.
+#[must_use]
+pub fn limit_partition(caller: &Caller, endpoint: Endpoint) -> String {
+    format!("LIMIT#{caller}#{}", endpoint.as_str())
+}
+
+/// The row of a caller's places to wait.
+#[must_use]
+pub fn waits_partition(caller: &Caller) -> String {
+    format!("WAITS#{caller}")
+}
+
+/// The partition of a caller's `Idempotency-Key`.
+#[must_use]
+pub fn idempotency_partition(key: &IdempotencyKey) -> String {
+    format!("IDEMPOTENCY#{}", key.digest())
+}
+
+/// The sort key of an `Idempotency-Key`'s row.
+#[must_use]
+pub const fn idempotency_sort() -> &'static str {
+    "IDEMPOTENCY"
 }
 
 /// Where all images lie; the distribution serves nothing else.

@@ -6,12 +6,16 @@ pub mod access;
 pub mod config;
 pub mod deliveries;
 pub mod due;
+pub mod front;
+pub mod idempotency;
 pub mod images;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod queues;
 mod row;
 pub mod secrets;
+pub mod waits;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use domain::ports::StoreError;

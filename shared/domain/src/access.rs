@@ -1,6 +1,7 @@
 //! Who is calling, and what they may do.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::client::ClientId;
 use crate::error::Error;
 use crate::id::{KeyId, UserId};
+use crate::limit::Limits;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 
@@ -236,15 +238,46 @@ impl KeyRecord {
             scopes: self.scopes.clone(),
             user: None,
             caller: Caller::Key(self.id),
+            limits: Limits::default(),
         })
     }
 }
 
-/// What identifies a caller for limits and in logs.
+/// What identifies a caller for limits, for its `Idempotency-Key`s and in logs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Caller {
     /// An API key.
     Key(KeyId),
+    /// A user, by a token of its client. Two clients may give their users the same ids.
+    User(ClientId, UserId),
+    /// Somebody without a credential.
+    Address(IpAddr),
+}
+
+impl Caller {
+    /// Somebody without a credential, who calls from `address`. Of an IPv6 address the first 64 bits
+    /// count: that is the least that one subscriber is given.
+    #[must_use]
+    pub fn from_address(address: IpAddr) -> Self {
+        Self::Address(match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(address) => IpAddr::V4(address),
+                None => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+            },
+        })
+    }
+}
+
+impl fmt::Display for Caller {
+    /// Different for every caller, and without spaces or line breaks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(f, "key:{id}"),
+            Self::User(client, user) => write!(f, "user:{client}:{user}"),
+            Self::Address(address) => write!(f, "address:{address}"),
+        }
+    }
 }
 
 /// An authenticated caller.
@@ -258,6 +291,8 @@ pub struct Principal {
     pub user: Option<UserId>,
     /// What limits count it by.
     pub caller: Caller,
+    /// The limits that its client has of its own.
+    pub limits: Limits,
 }
 
 impl Principal {
@@ -338,6 +373,15 @@ mod tests {
 
         assert!(KeyRecord { expires_at: Some(now), ..record(&key) }.admit(&key, now).is_err());
         assert!(KeyRecord { revoked_at: Some(now), ..record(&key) }.admit(&key, now).is_err());
+    }
+
+    #[test]
+    fn one_subscriber_is_one_caller() {
+        let caller = |text: &str| Caller::from_address(text.parse().unwrap()).to_string();
+        assert_eq!(caller("192.0.2.1"), "address:192.0.2.1");
+        assert_eq!(caller("::ffff:192.0.2.1"), "address:192.0.2.1");
+        assert_eq!(caller("2001:db8:1:2:3::4"), caller("2001:db8:1:2:ffff::1"));
+        assert_ne!(caller("2001:db8:1:2::"), caller("2001:db8:1:3::"));
     }
 
     #[test]

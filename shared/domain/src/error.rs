@@ -25,6 +25,10 @@ pub enum Missing {
     Path,
     /// No such job, or not the caller's.
     Job,
+    /// No such batch, or not the caller's.
+    Batch,
+    /// No such chat session, or not the caller's.
+    Session,
 }
 
 /// Why a call was not carried out.
@@ -52,8 +56,29 @@ pub enum Error {
     #[error("method not allowed")]
     MethodNotAllowed {
         /// The methods that it does take.
-        allow: &'static [&'static str],
+        allow: Vec<&'static str>,
     },
+    /// The job has ended already.
+    #[error("the job has ended already")]
+    CannotCancel,
+    /// Another request with the same `Idempotency-Key` is still at work.
+    #[error("a request with this Idempotency-Key is still at work")]
+    IdempotencyInFlight {
+        /// When it is done or dead.
+        retry_after: Duration,
+    },
+    /// The `Idempotency-Key` was used with another request.
+    #[error("this Idempotency-Key was used with another request")]
+    IdempotencyMismatch,
+    /// The caller has had its share of this window.
+    #[error("too many requests")]
+    RateLimited {
+        /// When the window ends.
+        retry_after: Duration,
+    },
+    /// The chat provider failed; the text says how, for a person.
+    #[error("{0}")]
+    GenerationFailed(String),
     /// A store or a queue did not answer; the same call may pass later.
     #[error("unavailable: {cause}")]
     Unavailable {
@@ -86,7 +111,13 @@ impl Error {
             Self::Forbidden(_) => "FORBIDDEN",
             Self::NotFound(Missing::Path) => "NOT_FOUND",
             Self::NotFound(Missing::Job) => "JOB_NOT_FOUND",
+            Self::NotFound(Missing::Batch) => "BATCH_NOT_FOUND",
+            Self::NotFound(Missing::Session) => "SESSION_NOT_FOUND",
             Self::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",
+            Self::CannotCancel => "CANNOT_CANCEL",
+            Self::IdempotencyInFlight { .. } | Self::IdempotencyMismatch => "IDEMPOTENCY_CONFLICT",
+            Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::GenerationFailed(_) => "GENERATION_FAILED",
             Self::Unavailable { .. } => "SERVICE_UNAVAILABLE",
             Self::Internal { .. } => "INTERNAL_ERROR",
         }

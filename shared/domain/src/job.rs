@@ -207,6 +207,7 @@ impl Job {
     /// A new job, accepted at `now`.
     #[must_use]
     pub fn accept(
+        id: JobId,
         request: GenerateRequest,
         client: ClientId,
         trace_id: TraceId,
@@ -215,7 +216,7 @@ impl Job {
     ) -> Self {
         let secret: [u8; 16] = rand::random();
         Self {
-            id: JobId::new(),
+            id,
             revision: 0,
             client_id: client,
             user_id: request.user,
@@ -472,7 +473,7 @@ mod tests {
             webhook: None,
             metadata: None,
         };
-        Job::accept(request, "acme".parse().unwrap(), TraceId::new(), at(0), &POLICY)
+        Job::accept(JobId::new(), request, "acme".parse().unwrap(), TraceId::new(), at(0), &POLICY)
     }
 
     fn result() -> JobResult {

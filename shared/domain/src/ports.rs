@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::access::KeyRecord;
+use crate::access::{Caller, KeyRecord};
 use crate::client::ClientId;
 use crate::delivery::Delivery;
 use crate::id::{JobId, KeyId, TraceId, WebhookId};
+use crate::idempotency::{Claim, FirstAnswer, IdempotencyKey};
 use crate::image::{ImageFormat, ImageOrigin};
 use crate::job::Job;
+use crate::limit::{Counted, Endpoint};
 use crate::provider::{Finished, GeneratedImage, ImageTask, ProviderError};
 use crate::request::Priority;
 use crate::secret::Secret;
@@ -178,6 +180,71 @@ pub trait ImageStore: Send + Sync {
 pub trait KeyStore: Send + Sync {
     /// What is stored of the key, revoked or not.
     async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError>;
+}
+
+/// The counters of rate limits.
+#[async_trait]
+pub trait LimitStore: Send + Sync {
+    /// Counts a request of `caller` to `endpoint`, of which `limit` pass in a window. However many
+    /// callers race, exactly that many pass.
+    async fn count(
+        &self,
+        caller: &Caller,
+        endpoint: Endpoint,
+        limit: u32,
+        now: crate::Timestamp,
+    ) -> Result<Counted, StoreError>;
+}
+
+/// The waits that callers hold open.
+#[async_trait]
+pub trait WaitStore: Send + Sync {
+    /// A place for one more wait of `caller`, which is its own until `until` at the latest; `None` if
+    /// it holds [`WAITS`](crate::limit::WAITS) already.
+    async fn begin_wait(
+        &self,
+        caller: &Caller,
+        now: crate::Timestamp,
+        until: crate::Timestamp,
+    ) -> Result<Option<WaitPlace>, StoreError>;
+
+    /// Gives the place back.
+    async fn end_wait(&self, caller: &Caller, place: WaitPlace) -> Result<(), StoreError>;
+}
+
+/// One of a caller's places to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitPlace {
+    /// Which, from 0.
+    pub number: usize,
+    /// Until when it is taken, which also tells whose it is.
+    pub until: crate::Timestamp,
+}
+
+/// The `Idempotency-Key`s that were used.
+#[async_trait]
+pub trait IdempotencyStore: Send + Sync {
+    /// Begins, repeats or refuses the request `fingerprint` under `key`; a run that begins is thought
+    /// to be alive until `until`. `owner` names this very run.
+    async fn claim(
+        &self,
+        key: &IdempotencyKey,
+        fingerprint: &str,
+        owner: uuid::Uuid,
+        now: crate::Timestamp,
+        until: crate::Timestamp,
+    ) -> Result<Claim, StoreError>;
+
+    /// Keeps the answer of the run `owner`, to be given again.
+    async fn settle(
+        &self,
+        key: &IdempotencyKey,
+        owner: uuid::Uuid,
+        answer: &FirstAnswer,
+    ) -> Result<(), StoreError>;
+
+    /// Lets the same request be tried again at once: the run `owner` has failed.
+    async fn release(&self, key: &IdempotencyKey, owner: uuid::Uuid) -> Result<(), StoreError>;
 }
 
 /// One secret.

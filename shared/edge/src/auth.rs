@@ -1,7 +1,7 @@
 //! The caller's credential.
 
 use domain::access::{ApiKey, Principal};
-use domain::ports::KeyStore;
+use domain::ports::{KeyStore, SecretSource};
 use domain::{Error, Timestamp};
 use http::HeaderMap;
 
@@ -13,10 +13,17 @@ use http::HeaderMap;
 pub async fn authenticate(
     headers: &HeaderMap,
     keys: &dyn KeyStore,
+    _token_keys: &dyn SecretSource,
     now: Timestamp,
 ) -> Result<Principal, Error> {
     let key: ApiKey = credential(headers).and_then(|text| text.parse().ok()).ok_or(Error::Unauthorized)?;
     keys.find(key.id()).await?.ok_or(Error::Unauthorized)?.admit(&key, now)
+}
+
+/// Whether the caller shows a credential, good or bad.
+#[must_use]
+pub fn has_credential(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-api-key") || headers.contains_key(http::header::AUTHORIZATION)
 }
 
 fn credential(headers: &HeaderMap) -> Option<&str> {

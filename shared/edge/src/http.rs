@@ -2,45 +2,25 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
 use std::time::Instant;
 
-use ::http::{HeaderMap, Method, StatusCode, header};
-use domain::{Error, Fault, Timestamp, TraceId};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use domain::limit::{Standing, WINDOW};
+use domain::request::Word as _;
+use domain::{Error, Timestamp, TraceId};
 use futures_util::FutureExt as _;
 use lambda_http::{Body, RequestExt as _, Response, service_fn};
 use serde::Serialize;
-use tracing::{Instrument as _, error, info, info_span};
+use tracing::{Instrument as _, info, info_span};
+
+use crate::gate::Gate;
+use crate::refusal::refusal;
+pub use crate::request::Request;
+use crate::route::{Found, find};
 
 /// The longest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
-
-/// A request, as far as an endpoint needs it.
-#[derive(Debug)]
-pub struct Request {
-    /// Ties the log lines of this request together, in every function that works because of it.
-    pub trace_id: TraceId,
-    /// When it came.
-    pub now: Timestamp,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body, at most [`BODY_LIMIT`] bytes.
-    pub body: Vec<u8>,
-    path_parameters: Vec<(String, String)>,
-}
-
-impl Request {
-    /// A request for tests of handlers.
-    #[must_use]
-    pub fn new(headers: HeaderMap, body: Vec<u8>, path_parameters: Vec<(String, String)>) -> Self {
-        Self { trace_id: TraceId::new(), now: Timestamp::now(), headers, body, path_parameters }
-    }
-
-    /// The part of the path that the route calls `name`.
-    #[must_use]
-    pub fn path_parameter(&self, name: &str) -> Option<&str> {
-        self.path_parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
-    }
-}
 
 /// An answer other than an error.
 #[derive(Debug)]
@@ -49,7 +29,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Headers beyond those of every answer.
     pub headers: HeaderMap,
-    /// Its body as JSON.
+    /// Its body, JSON unless a header says otherwise.
     pub body: Vec<u8>,
 }
 
@@ -64,6 +44,19 @@ impl Answer {
         Ok(Self { status, headers: HeaderMap::new(), body })
     }
 
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Vec::new() }
+    }
+
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
     /// The same answer with one header more; left out if `value` cannot be a header's.
     #[must_use]
     pub fn with(mut self, name: header::HeaderName, value: &str) -> Self {
@@ -74,14 +67,14 @@ impl Answer {
     }
 }
 
-/// Serves one endpoint for good. `methods` are what its path takes; any other is answered with 405,
-/// for API Gateway routes every method of a path here and has no such answer of its own.
+/// Serves the endpoints of `function` for good.
 ///
 /// # Errors
 ///
 /// If the Lambda runtime fails; the environment is then started anew.
 pub async fn serve<F>(
-    methods: &'static [&'static str],
+    function: &'static str,
+    gate: &Gate<'_>,
     handle: impl Fn(Request) -> F + Sync,
 ) -> Result<(), lambda_http::Error>
 where
@@ -89,7 +82,7 @@ where
 {
     let handle = &handle;
     lambda_http::run(service_fn(move |event: lambda_http::Request| async move {
-        Ok::<_, Infallible>(respond(event, methods, handle).await)
+        Ok::<_, Infallible>(respond(event, function, gate, handle).await)
     }))
     .await
 }
@@ -97,7 +90,8 @@ where
 /// One request, whatever becomes of it.
 pub async fn respond<F>(
     event: lambda_http::Request,
-    methods: &'static [&'static str],
+    function: &str,
+    gate: &Gate<'_>,
     handle: impl Fn(Request) -> F,
 ) -> Response<Body>
 where
@@ -108,19 +102,35 @@ where
     let span = info_span!("request", traceId = %trace_id, requestId = %event.lambda_context().request_id);
     async {
         let method = event.method().clone();
-        let outcome = AssertUnwindSafe(async { handle(admit(event, trace_id, methods)?).await })
+        let asked = event.headers().clone();
+        let preflight = (method == Method::OPTIONS).then(|| methods(function, event.uri().path()));
+        let standing = OnceLock::new();
+        let note = |own: Standing| _ = standing.set(own);
+        let answer = async {
+            if preflight.is_some() {
+                return Ok(Answer::empty(StatusCode::NO_CONTENT));
+            }
+            handle(gate.admit(event, function, trace_id, note).await?).await
+        };
+        let outcome = AssertUnwindSafe(answer)
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(Error::internal("the handler panicked")));
         let mut response = match outcome {
-            Ok(answer) => {
-                let mut response = Response::new(Body::from(answer.body));
-                *response.status_mut() = answer.status;
-                *response.headers_mut() = answer.headers;
-                response
-            }
+            Ok(answer) => answer.into_response(),
             Err(error) => refusal(&error, trace_id),
         };
+        let headers = response.headers_mut();
+        if let Some(standing) = standing.get() {
+            tell_standing(headers, standing);
+        }
+        match preflight {
+            Some(methods) => {
+                set(headers, header::ALLOW, &methods);
+                gate.origins().open_preflight(&asked, &methods, headers);
+            }
+            None => gate.origins().open(&asked, headers),
+        }
         finish(&mut response, trace_id, &method);
         let status = response.status().as_u16();
         let duration = started.elapsed().as_millis() as u64;
@@ -131,130 +141,57 @@ where
     .await
 }
 
-fn admit(
-    event: lambda_http::Request,
-    trace_id: TraceId,
-    methods: &'static [&'static str],
-) -> Result<Request, Error> {
-    let allowed = match event.method() {
-        &Method::HEAD => methods.contains(&"GET"),
-        method => methods.contains(&method.as_str()),
-    };
-    if !allowed {
-        return Err(Error::MethodNotAllowed { allow: methods });
-    }
-    let path_parameters =
-        event.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let (parts, body) = event.into_parts();
-    if body.len() > BODY_LIMIT {
-        return Err(Error::TooLarge { limit: BODY_LIMIT });
-    }
-    Ok(Request {
-        trace_id,
-        now: Timestamp::now(),
-        headers: parts.headers,
-        body: body.to_vec(),
-        path_parameters,
-    })
-}
-
-#[derive(Serialize)]
-struct ErrorEnvelope<'a> {
-    error: ErrorBody<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorBody<'a> {
-    code: &'a str,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Vec<FaultBody<'a>>>,
-    trace_id: TraceId,
-    timestamp: String,
-}
-
-#[derive(Serialize)]
-struct FaultBody<'a> {
-    path: &'a str,
-    message: &'a str,
-}
-
-fn status(error: &Error) -> StatusCode {
-    match error {
-        Error::Invalid(_) => StatusCode::BAD_REQUEST,
-        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Error::Unauthorized => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) => StatusCode::FORBIDDEN,
-        Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+/// What the path takes, for who asks beforehand.
+fn methods(function: &str, path: &str) -> String {
+    match find(function, "OPTIONS", path) {
+        Found::OtherMethods(methods) => methods.join(", "),
+        Found::Route(_) | Found::Nothing => "OPTIONS".to_owned(),
     }
 }
 
-/// The answer to a request that was not carried out. What went wrong inside goes to the log alone.
-fn refusal(error: &Error, trace_id: TraceId) -> Response<Body> {
-    let (message, details) = match error {
-        Error::Invalid(faults) => {
-            let details = faults.iter().map(|Fault { path, message }| FaultBody { path, message });
-            (error.to_string(), Some(details.collect()))
-        }
-        Error::Unavailable { cause, .. } => {
-            error!(cause, "a dependency did not answer");
-            ("a part of the service does not answer; try again".to_owned(), None)
-        }
-        Error::Internal { cause } => {
-            error!(cause, "internal error");
-            ("an internal error; the trace id names it in the logs".to_owned(), None)
-        }
-        Error::TooLarge { .. }
-        | Error::Unauthorized
-        | Error::Forbidden(_)
-        | Error::NotFound(_)
-        | Error::MethodNotAllowed { .. } => (error.to_string(), None),
-    };
-    let envelope = ErrorEnvelope {
-        error: ErrorBody {
-            code: error.code(),
-            message,
-            details,
-            trace_id,
-            timestamp: Timestamp::now().to_string(),
-        },
-    };
-    let body = serde_json::to_vec(&envelope).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status(error);
-    let header = match error {
-        Error::MethodNotAllowed { allow } => Some((header::ALLOW, allow.join(", "))),
-        Error::Unavailable { retry_after, .. } => {
-            Some((header::RETRY_AFTER, retry_after.as_secs().max(1).to_string()))
-        }
-        Error::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
-        Error::Invalid(_)
-        | Error::TooLarge { .. }
-        | Error::Forbidden(_)
-        | Error::NotFound(_)
-        | Error::Internal { .. } => None,
-    };
-    if let Some((name, Ok(value))) = header.map(|(name, text)| (name, text.parse())) {
-        response.headers_mut().insert(name, value);
+fn set(headers: &mut HeaderMap, name: impl ::http::header::IntoHeaderName, value: &str) {
+    if let Ok(value) = value.parse() {
+        headers.insert(name, value);
     }
-    response
+}
+
+/// How the caller stands with its limit: by the headers that everybody knows, and by those of
+/// draft-ietf-httpapi-ratelimit-headers.
+fn tell_standing(headers: &mut HeaderMap, standing: &Standing) {
+    let (name, limit, remaining) = (standing.endpoint.as_str(), standing.limit, standing.remaining());
+    let seconds = standing.seconds_left(Timestamp::now());
+    set(headers, "x-ratelimit-limit", &limit.to_string());
+    set(headers, "x-ratelimit-remaining", &remaining.to_string());
+    set(headers, "x-ratelimit-reset", &standing.counted.ends_at.to_string());
+    set(headers, "ratelimit-policy", &format!("\"{name}\";q={limit};w={}", WINDOW.as_secs()));
+    set(headers, "ratelimit", &format!("\"{name}\";r={remaining};t={seconds}"));
 }
 
 /// What every answer carries.
 fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
     let headers = response.headers_mut();
-    if let Ok(value) = trace_id.to_string().parse() {
-        headers.insert("x-trace-id", value);
+    set(headers, "x-trace-id", &trace_id.to_string());
+    let always: [(HeaderName, &str); 3] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in always {
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-    for (name, value) in [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")] {
+    let unless_said: [(HeaderName, &str); 3] = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        // An answer that a browser is made to show as a page must not run or load anything.
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ];
+    for (name, value) in unless_said {
         if !headers.contains_key(&name) {
-            headers.insert(name, header::HeaderValue::from_static(value));
+            headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response.headers_mut().remove(header::CONTENT_TYPE);
     }
     if method == Method::HEAD {
         *response.body_mut() = Body::Empty;
@@ -264,47 +201,72 @@ fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::Fault;
     use domain::error::Missing;
     use std::time::Duration;
 
     type Outcome = fn() -> Result<Answer, Error>;
 
+    async fn send(event: ::http::request::Builder, body: Body, outcome: Outcome) -> Response<Body> {
+        let event = event.body(body).unwrap().with_lambda_context(lambda_http::Context::default());
+        respond(event, "health", &Gate::public(), |_| async move { outcome() }).await
+    }
+
     async fn answer(method: &str, outcome: Outcome) -> (u16, HeaderMap, serde_json::Value) {
-        let event = ::http::Request::builder().method(method).uri("/x").body(Body::Empty).unwrap();
-        let event = event.with_lambda_context(lambda_http::Context::default());
-        let response = respond(event, &["GET"], |_| async move { outcome() }).await;
-        let (parts, body) = response.into_parts();
+        let event = ::http::Request::builder().method(method).uri("/api/v1/health");
+        let (parts, body) = send(event, Body::Empty, outcome).await.into_parts();
         (parts.status.as_u16(), parts.headers, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    fn unavailable() -> Error {
+        Error::Unavailable { cause: "table-secret".into(), retry_after: Duration::from_millis(2001) }
     }
 
     #[tokio::test]
     async fn every_error_has_the_same_shape_and_tells_nothing_of_the_inside() {
-        let cases: [(Outcome, u16, &str); 8] = [
-            (|| Err(Error::Invalid(vec![Fault::new("prompt", "is required")])), 400, "VALIDATION_ERROR"),
-            (|| Err(Error::TooLarge { limit: 1 }), 413, "PAYLOAD_TOO_LARGE"),
-            (|| Err(Error::Unauthorized), 401, "UNAUTHORIZED"),
-            (|| Err(Error::Forbidden("no")), 403, "FORBIDDEN"),
-            (|| Err(Error::NotFound(Missing::Job)), 404, "JOB_NOT_FOUND"),
+        let cases: [(Outcome, u16, &str, Option<&str>); 15] = [
             (
-                || {
-                    Err(Error::Unavailable {
-                        cause: "table-secret".into(),
-                        retry_after: Duration::from_secs(3),
-                    })
-                },
-                503,
-                "SERVICE_UNAVAILABLE",
+                || Err(Error::Invalid(vec![Fault::new("prompt", "is required")])),
+                400,
+                "VALIDATION_ERROR",
+                None,
             ),
-            (|| Err(Error::internal("table-secret")), 500, "INTERNAL_ERROR"),
-            (|| panic!("table-secret"), 500, "INTERNAL_ERROR"),
+            (|| Err(Error::TooLarge { limit: 1 }), 413, "PAYLOAD_TOO_LARGE", None),
+            (|| Err(Error::Unauthorized), 401, "UNAUTHORIZED", None),
+            (|| Err(Error::Forbidden("no")), 403, "FORBIDDEN", None),
+            (|| Err(Error::NotFound(Missing::Job)), 404, "JOB_NOT_FOUND", None),
+            (|| Err(Error::NotFound(Missing::Batch)), 404, "BATCH_NOT_FOUND", None),
+            (|| Err(Error::NotFound(Missing::Session)), 404, "SESSION_NOT_FOUND", None),
+            (|| Err(Error::CannotCancel), 409, "CANNOT_CANCEL", None),
+            (
+                || Err(Error::IdempotencyInFlight { retry_after: Duration::from_secs(3) }),
+                409,
+                "IDEMPOTENCY_CONFLICT",
+                Some("3"),
+            ),
+            (|| Err(Error::IdempotencyMismatch), 422, "IDEMPOTENCY_CONFLICT", None),
+            (
+                || Err(Error::RateLimited { retry_after: Duration::from_millis(1) }),
+                429,
+                "RATE_LIMITED",
+                Some("1"),
+            ),
+            (|| Err(Error::GenerationFailed("no".into())), 502, "GENERATION_FAILED", None),
+            (|| Err(unavailable()), 503, "SERVICE_UNAVAILABLE", Some("3")),
+            (|| Err(Error::internal("table-secret")), 500, "INTERNAL_ERROR", None),
+            (|| panic!("table-secret"), 500, "INTERNAL_ERROR", None),
         ];
-        for (outcome, status, code) in cases {
+        for (outcome, status, code, retry_after) in cases {
             let (got, headers, body) = answer("GET", outcome).await;
             assert_eq!((got, body["error"]["code"].as_str()), (status, Some(code)));
             assert_eq!(body["error"]["traceId"], headers["x-trace-id"].to_str().unwrap());
             assert!(body["error"]["timestamp"].as_str().unwrap().ends_with('Z'));
             assert!(!body.to_string().contains("table-secret"), "{body}");
-            assert_eq!(headers.contains_key("retry-after"), status == 503);
+            assert_eq!(
+                headers.get("retry-after").map(|value| value.to_str().unwrap()),
+                retry_after,
+                "{code}"
+            );
         }
     }
 
@@ -312,18 +274,43 @@ mod tests {
     async fn other_methods_are_refused_and_head_is_a_get_without_a_body() {
         let ok = || Answer::json(StatusCode::OK, &1);
         let (status, headers, body) = answer("POST", ok).await;
-        assert_eq!((status, headers["allow"].to_str().unwrap()), (405, "GET"));
+        assert_eq!((status, headers["allow"].to_str().unwrap()), (405, "GET, HEAD, OPTIONS"));
         assert_eq!(body["error"]["code"], "METHOD_NOT_ALLOWED");
-        let (status, _, body) = answer("HEAD", ok).await;
+        let (status, headers, body) = answer("HEAD", ok).await;
         assert_eq!((status, body), (200, serde_json::Value::Null));
+        assert_eq!(headers["content-type"], "application/json");
+    }
+
+    #[tokio::test]
+    async fn a_browser_may_ask_beforehand() {
+        let ok = || panic!("a preflight reaches no handler");
+        let event = ::http::Request::builder().method("OPTIONS").uri("/api/v1/health");
+        let answer = send(event.header("origin", "https://a.example"), Body::Empty, ok).await;
+        let headers = answer.headers();
+        assert_eq!(answer.status(), 204);
+        assert_eq!(headers["access-control-allow-origin"], "https://a.example");
+        assert_eq!(headers["access-control-allow-methods"], "GET, HEAD, OPTIONS");
+        assert_eq!(headers["vary"], "Origin");
+        assert!(!headers.contains_key("content-type"));
     }
 
     #[tokio::test]
     async fn a_body_over_the_limit_never_reaches_the_handler() {
-        let event =
-            ::http::Request::builder().method("GET").body(Body::from(vec![b' '; BODY_LIMIT + 1])).unwrap();
-        let event = event.with_lambda_context(lambda_http::Context::default());
-        let response = respond(event, &["GET"], |_| async { panic!("called") }).await;
-        assert_eq!(response.status(), 413);
+        let event = ::http::Request::builder().method("GET").uri("/api/v1/health");
+        let body = Body::from(vec![b' '; BODY_LIMIT + 1]);
+        assert_eq!(send(event, body, || panic!("called")).await.status(), 413);
+    }
+
+    #[test]
+    fn a_caller_is_told_how_it_stands() {
+        use domain::limit::{Counted, Endpoint};
+        let counted = Counted { admitted: true, passed: 12, ends_at: Timestamp::now() + WINDOW };
+        let mut headers = HeaderMap::new();
+        tell_standing(&mut headers, &Standing { endpoint: Endpoint::ImagesGenerate, limit: 30, counted });
+        assert_eq!(headers["x-ratelimit-limit"], "30");
+        assert_eq!(headers["x-ratelimit-remaining"], "18");
+        assert_eq!(headers["x-ratelimit-reset"], counted.ends_at.to_string());
+        assert_eq!(headers["ratelimit-policy"], "\"/images/generate\";q=30;w=60");
+        assert_eq!(headers["ratelimit"], "\"/images/generate\";r=18;t=60");
     }
 }

@@ -2,11 +2,17 @@
 
 pub mod auth;
 pub mod batch;
+pub mod cors;
 pub mod env;
 pub mod fields;
+pub mod gate;
 pub mod generate;
 pub mod http;
+pub mod idempotency;
 pub mod log;
+mod refusal;
+pub mod request;
+pub mod route;
 pub mod wire;
 
 /// Where every path of the API begins.

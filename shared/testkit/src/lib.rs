@@ -5,9 +5,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod events;
+mod front;
 mod memory;
 mod values;
 
 pub use events::{SAMPLE_JOB, SAMPLE_KEY, SAMPLE_WEBHOOK, event, event_names, sample_job, sample_key};
 pub use memory::{Memory, Sent};
-pub use values::{a_request, an_image, api_key, job};
+pub use values::{a_request, an_image, api_key, job, principal};

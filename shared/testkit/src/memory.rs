@@ -9,10 +9,12 @@ use bytes::Bytes;
 use domain::access::KeyRecord;
 use domain::client::ClientId;
 use domain::delivery::Delivery;
+use domain::idempotency::IdempotencyRecord;
 use domain::image::{ImageFormat, ImageOrigin};
+use domain::limit::{Counted, Endpoint};
 use domain::ports::{
     DeliveryStore, Due, DueIndex, ImageObject, ImageStore, JobMessage, JobQueue, JobStore, KeyStore,
-    SecretSource, StoreError, WebhookMessage, WebhookQueue,
+    SecretSource, StoreError, WaitPlace, WebhookMessage, WebhookQueue,
 };
 use domain::request::Priority;
 use domain::secret::Secret;
@@ -34,11 +36,14 @@ pub struct Memory {
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     jobs: HashMap<JobId, Job>,
     deliveries: BTreeMap<String, Delivery>,
     keys: HashMap<KeyId, KeyRecord>,
     objects: BTreeMap<String, ImageObject>,
+    pub(crate) windows: HashMap<(String, Endpoint), Counted>,
+    pub(crate) waits: HashMap<String, Vec<WaitPlace>>,
+    pub(crate) idempotency: HashMap<String, IdempotencyRecord>,
     sent: Vec<Sent>,
     calls: Vec<&'static str>,
     failures: VecDeque<(&'static str, StoreError)>,
@@ -51,11 +56,11 @@ impl Memory {
         Self::default()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call(&self, name: &'static str) -> Result<MutexGuard<'_, State>, StoreError> {
+    pub(crate) fn call(&self, name: &'static str) -> Result<MutexGuard<'_, State>, StoreError> {
         let mut state = self.state();
         state.calls.push(name);
         match state.failures.iter().position(|(call, _)| *call == name) {

@@ -1,13 +1,14 @@
 //! Values that tests start from.
 
-use domain::access::{ApiKey, KeyRecord, Scope};
+use domain::access::{ApiKey, Caller, KeyRecord, Principal, Scope};
 use domain::delivery::WebhookEvent;
 use domain::job::JobPolicy;
+use domain::limit::Limits;
 use domain::request::{
     Count, GenerateRequest, Picture, Priority, Prompt, ProviderChoice, Quality, Size, WebhookReach,
     WebhookTarget, WebhookUrl,
 };
-use domain::{Job, Timestamp, TraceId, UserId};
+use domain::{Job, JobId, KeyId, Timestamp, TraceId, UserId};
 
 /// What a webhook-less caller asks for: one picture of 256 by 256.
 #[must_use]
@@ -40,7 +41,7 @@ pub fn job(prompt: &str, now: Timestamp) -> Job {
         events: vec![E::Queued, E::Started, E::Completed, E::Failed, E::Cancelled],
     });
     let client = "acme".parse().expect("a client");
-    let mut job = Job::accept(request, client, TraceId::new(), now, &JobPolicy::default());
+    let mut job = Job::accept(JobId::new(), request, client, TraceId::new(), now, &JobPolicy::default());
     job.revision = 1;
     job
 }
@@ -60,6 +61,18 @@ pub fn api_key(client: &str, scopes: &[Scope]) -> (ApiKey, KeyRecord) {
         revoked_at: None,
     };
     (key, record)
+}
+
+/// Somebody who calls with an API key of `client`.
+#[must_use]
+pub fn principal(client: &str, scopes: &[Scope]) -> Principal {
+    Principal {
+        client: client.parse().expect("a client"),
+        scopes: scopes.to_vec(),
+        user: None,
+        caller: Caller::Key(KeyId::new()),
+        limits: Limits::default(),
+    }
 }
 
 /// A plain PNG of this size.

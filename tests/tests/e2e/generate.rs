@@ -186,6 +186,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let url = WebhookUrl::parse(&receiver.url(), WebhookReach::Local).unwrap();
         let webhook = Some(WebhookTarget { url, events: WebhookEvent::DEFAULT.to_vec() });
         let mut job = Job::accept(
+            domain::JobId::new(),
             GenerateRequest { webhook, ..testkit::a_request("a kite") },
             "local".parse().unwrap(),
             TraceId::new(),

@@ -1,0 +1,120 @@
+//! The jobs table: the `Idempotency-Key`s that were used.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::Timestamp;
+use domain::idempotency::{Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, REMEMBERED};
+use domain::ports::{IdempotencyStore, StoreError};
+use uuid::Uuid;
+
+use crate::jobs::JobsTable;
+use crate::limits::{Written, number, numeral, written};
+use crate::{keys, unusable};
+
+impl JobsTable {
+    fn update_key(&self, key: &IdempotencyKey) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(keys::idempotency_partition(key)))
+            .key("sk", AttributeValue::S(keys::idempotency_sort().to_owned()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+#[async_trait]
+impl IdempotencyStore for JobsTable {
+    async fn claim(
+        &self,
+        key: &IdempotencyKey,
+        fingerprint: &str,
+        owner: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let expires = now + REMEMBERED;
+        let values = HashMap::from([
+            (":print".to_owned(), AttributeValue::S(fingerprint.to_owned())),
+            (":seed".to_owned(), AttributeValue::S(Uuid::now_v7().to_string())),
+            (":owner".to_owned(), AttributeValue::S(owner.to_string())),
+            (":until".to_owned(), number(until.millis())),
+            (":expires".to_owned(), number(expires.millis())),
+            (":ttl".to_owned(), number(expires.seconds())),
+            (":now".to_owned(), number(now.millis())),
+        ]);
+        // A new key, or the same request after its run has died or failed: that keeps its seed.
+        let update = self
+            .update_key(key)
+            .update_expression(
+                "SET fingerprint = :print, seed = if_not_exists(seed, :seed), #owner = :owner, \
+                 claimedUntil = :until, expiresAt = if_not_exists(expiresAt, :expires), \
+                 #ttl = if_not_exists(#ttl, :ttl)",
+            )
+            .condition_expression(
+                "attribute_not_exists(pk) OR (fingerprint = :print AND attribute_not_exists(answer) \
+                 AND claimedUntil <= :now AND expiresAt > :now)",
+            )
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#ttl", "ttl")
+            .set_expression_attribute_values(Some(values.clone()));
+        let found = match written(update.send().await)? {
+            Written::Yes(item) => return Ok(Claim::Run(read(item)?.seed)),
+            Written::No(item) => item.unwrap_or_default(),
+        };
+        if numeral(&found, "expiresAt") > now.millis() {
+            return Ok(read(found)?.claim(fingerprint, owner));
+        }
+        // Forgotten, but not deleted yet: a new key in the old one's row.
+        let update = self
+            .update_key(key)
+            .update_expression(
+                "SET fingerprint = :print, seed = :seed, #owner = :owner, claimedUntil = :until, \
+                 expiresAt = :expires, #ttl = :ttl REMOVE answer",
+            )
+            .condition_expression("attribute_not_exists(pk) OR expiresAt <= :now")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#ttl", "ttl")
+            .set_expression_attribute_values(Some(values));
+        match written(update.send().await)? {
+            Written::Yes(item) => Ok(Claim::Run(read(item)?.seed)),
+            Written::No(Some(item)) => Ok(read(item)?.claim(fingerprint, owner)),
+            Written::No(None) => Err(StoreError::Conflict),
+        }
+    }
+
+    async fn settle(
+        &self,
+        key: &IdempotencyKey,
+        owner: Uuid,
+        answer: &FirstAnswer,
+    ) -> Result<(), StoreError> {
+        let answer = serde_dynamo::to_attribute_value(answer).map_err(|error| unusable("answer", error))?;
+        let update = self
+            .update_key(key)
+            .update_expression("SET answer = :answer")
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":answer", answer)
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()));
+        written(update.send().await).map(|_| ())
+    }
+
+    async fn release(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {
+        let update = self
+            .update_key(key)
+            .update_expression("SET claimedUntil = :zero")
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()));
+        written(update.send().await).map(|_| ())
+    }
+}
+
+fn read(item: HashMap<String, AttributeValue>) -> Result<IdempotencyRecord, StoreError> {
+    serde_dynamo::from_item(item).map_err(|error| unusable("Idempotency-Key", error))
+}

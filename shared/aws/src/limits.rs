@@ -1,0 +1,141 @@
+//! The limits table: one row counts one caller's requests to one endpoint.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::Timestamp;
+use domain::access::Caller;
+use domain::limit::{Counted, Endpoint, WINDOW};
+use domain::ports::{LimitStore, StoreError};
+
+use crate::row::Item;
+use crate::{keys, unavailable};
+
+/// How often a request looks again when others keep opening and filling windows before it does.
+const RACES: u32 = 5;
+
+/// The limits table.
+#[derive(Debug, Clone)]
+pub struct LimitsTable {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+}
+
+/// The row as a conditional write left or found it.
+pub(crate) enum Written {
+    Yes(Item),
+    /// What is there instead; nothing, if there is no such row.
+    No(Option<Item>),
+}
+
+impl LimitsTable {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, table: String) -> Self {
+        // A counter that is asked again after a lost answer counts twice.
+        let config = aws_sdk_dynamodb::config::Builder::from(sdk).retry_config(RetryConfig::disabled());
+        Self { client: Client::from_conf(config.build()), table }
+    }
+
+    pub(crate) fn update(&self, partition: String) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(partition))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// One request within a window that is open.
+    async fn add(&self, row: String, limit: u32, now: Timestamp) -> Result<Written, StoreError> {
+        let update = self
+            .update(row)
+            .update_expression("ADD passed :one")
+            .condition_expression("endsAt > :now AND passed < :limit")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":limit", number(limit))
+            .expression_attribute_values(":now", number(now.millis()));
+        written(update.send().await)
+    }
+
+    /// The first request of a new window. Of two that open one at the same time, one succeeds.
+    async fn open(&self, row: String, now: Timestamp) -> Result<Written, StoreError> {
+        let ends_at = now + WINDOW;
+        let update = self
+            .update(row)
+            .update_expression("SET passed = :one, endsAt = :end, #ttl = :ttl")
+            .condition_expression("attribute_not_exists(pk) OR endsAt <= :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":end", number(ends_at.millis()))
+            // Later than the window: DynamoDB must never delete a row that still counts.
+            .expression_attribute_values(":ttl", number((ends_at + WINDOW).seconds()))
+            .expression_attribute_values(":now", number(now.millis()));
+        written(update.send().await)
+    }
+}
+
+#[async_trait]
+impl LimitStore for LimitsTable {
+    async fn count(
+        &self,
+        caller: &Caller,
+        endpoint: Endpoint,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Counted, StoreError> {
+        let row = keys::limit_partition(caller, endpoint);
+        for _ in 0..RACES {
+            let found = match self.add(row.clone(), limit, now).await? {
+                Written::Yes(item) => return Ok(counted(true, &item)),
+                Written::No(item) => item,
+            };
+            if let Some(full) = found.map(|item| counted(false, &item)).filter(|row| row.ends_at > now) {
+                return Ok(full);
+            }
+            if let Written::Yes(item) = self.open(row.clone(), now).await? {
+                return Ok(counted(true, &item));
+            }
+        }
+        Err(StoreError::Unavailable("the window kept changing".into()))
+    }
+}
+
+pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A row's number; 0 if it has none of that name.
+pub(crate) fn numeral(item: &Item, name: &str) -> i64 {
+    item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn counted(admitted: bool, item: &Item) -> Counted {
+    Counted {
+        admitted,
+        passed: u32::try_from(numeral(item, "passed")).unwrap_or(u32::MAX),
+        ends_at: Timestamp::from_millis(numeral(item, "endsAt")),
+    }
+}
+
+/// What came of a conditional update that asks for the row either way.
+pub(crate) fn written<R>(
+    answer: Result<UpdateItemOutput, SdkError<UpdateItemError, R>>,
+) -> Result<Written, StoreError> {
+    match answer {
+        Ok(output) => Ok(Written::Yes(output.attributes.unwrap_or_default())),
+        Err(error) => {
+            if let SdkError::ServiceError(failed) = &error
+                && let UpdateItemError::ConditionalCheckFailedException(check) = failed.err()
+            {
+                return Ok(Written::No(check.item().cloned()));
+            }
+            Err(unavailable("UpdateItem", error))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The one shape of every error.
+
+use ::http::{StatusCode, header};
+use domain::{Error, Fault, Timestamp, TraceId};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+use tracing::error;
+
+#[derive(Serialize)]
+struct ErrorEnvelope<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Vec<FaultBody<'a>>>,
+    trace_id: TraceId,
+    timestamp: String,
+}
+
+#[derive(Serialize)]
+struct FaultBody<'a> {
+    path: &'a str,
+    message: &'a str,
+}
+
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::Invalid(_) => StatusCode::BAD_REQUEST,
+        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::Unauthorized => StatusCode::UNAUTHORIZED,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        Error::CannotCancel | Error::IdempotencyInFlight { .. } => StatusCode::CONFLICT,
+        Error::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::GenerationFailed(_) => StatusCode::BAD_GATEWAY,
+        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The answer to a request that was not carried out. What went wrong inside goes to the log alone.
+pub(crate) fn refusal(error: &Error, trace_id: TraceId) -> Response<Body> {
+    let (message, details) = match error {
+        Error::Invalid(faults) => {
+            let details = faults.iter().map(|Fault { path, message }| FaultBody { path, message });
+            (error.to_string(), Some(details.collect()))
+        }
+        Error::Unavailable { cause, .. } => {
+            error!(cause, "a dependency did not answer");
+            ("a part of the service does not answer; try again".to_owned(), None)
+        }
+        Error::Internal { cause } => {
+            error!(cause, "internal error");
+            ("an internal error; the trace id names it in the logs".to_owned(), None)
+        }
+        Error::TooLarge { .. }
+        | Error::Unauthorized
+        | Error::Forbidden(_)
+        | Error::NotFound(_)
+        | Error::MethodNotAllowed { .. }
+        | Error::CannotCancel
+        | Error::IdempotencyInFlight { .. }
+        | Error::IdempotencyMismatch
+        | Error::RateLimited { .. }
+        | Error::GenerationFailed(_) => (error.to_string(), None),
+    };
+    let envelope = ErrorEnvelope {
+        error: ErrorBody {
+            code: error.code(),
+            message,
+            details,
+            trace_id,
+            timestamp: Timestamp::now().to_string(),
+        },
+    };
+    let body = serde_json::to_vec(&envelope).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status(error);
+    let header = match error {
+        Error::MethodNotAllowed { allow } => Some((header::ALLOW, allow.join(", "))),
+        Error::Unavailable { retry_after, .. }
+        | Error::RateLimited { retry_after }
+        | Error::IdempotencyInFlight { retry_after } => {
+            // Rounded up: whoever comes back when told must find it so.
+            let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+            Some((header::RETRY_AFTER, seconds.to_string()))
+        }
+        Error::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
+        Error::Invalid(_)
+        | Error::TooLarge { .. }
+        | Error::Forbidden(_)
+        | Error::NotFound(_)
+        | Error::CannotCancel
+        | Error::IdempotencyMismatch
+        | Error::GenerationFailed(_)
+        | Error::Internal { .. } => None,
+    };
+    if let Some((name, Ok(value))) = header.map(|(name, text)| (name, text.parse())) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}

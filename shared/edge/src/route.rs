@@ -1,0 +1,164 @@
+//! Every endpoint of the API, in one table: who serves it, who may call it, and what counts it.
+
+use domain::access::Scope;
+use domain::limit::Endpoint;
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, from any web page; a credential is not looked at.
+    Public,
+    /// Anybody; who shows a credential must show a good one.
+    Optional,
+    /// Whoever has a good credential. The handler checks what else is needed.
+    Credential,
+    /// Whoever has a credential with this scope.
+    Scope(Scope),
+}
+
+/// One method of one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The folder in `functions/` of the function that serves it.
+    pub function: &'static str,
+    /// The method; a `GET` is answered to `HEAD` too.
+    pub method: &'static str,
+    /// The path below [`API`](crate::API), its parameters in braces.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// What counts its requests; `None` if nothing does.
+    pub limit: Option<Endpoint>,
+}
+
+const fn route(
+    function: &'static str,
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    limit: Option<Endpoint>,
+) -> Route {
+    Route { function, method, path, access, limit }
+}
+
+/// Every endpoint.
+pub const ROUTES: &[Route] = {
+    use Access::{Credential, Public};
+    const CHAT: Access = Access::Scope(Scope::Chat);
+    const READ: Access = Access::Scope(Scope::ImagesRead);
+    const WRITE: Access = Access::Scope(Scope::ImagesWrite);
+    const KEYS: Access = Access::Scope(Scope::KeysAdmin);
+    &[
+        route("chat-new", "POST", "/chat/new", CHAT, Some(Endpoint::ChatNew)),
+        route("chat-get", "GET", "/chat/{sessionId}", CHAT, Some(Endpoint::Other)),
+        route("images-generate", "POST", "/images/generate", WRITE, Some(Endpoint::ImagesGenerate)),
+        route("images-batch", "POST", "/images/batch", WRITE, Some(Endpoint::ImagesBatch)),
+        route(
+            "images-batch-status",
+            "GET",
+            "/images/batch/{batchId}/status",
+            READ,
+            Some(Endpoint::BatchStatus),
+        ),
+        route("images-status", "GET", "/images/status/{jobId}", READ, Some(Endpoint::ImagesStatus)),
+        route("images-list", "GET", "/images/jobs", READ, Some(Endpoint::ImagesJobs)),
+        route("images-cancel", "DELETE", "/images/cancel/{jobId}", WRITE, Some(Endpoint::ImagesCancel)),
+        route("auth-token", "POST", "/auth/token", Credential, Some(Endpoint::Auth)),
+        route("admin-keys", "GET", "/admin/keys", KEYS, Some(Endpoint::Admin)),
+        route("admin-keys", "POST", "/admin/keys", KEYS, Some(Endpoint::Admin)),
+        route("admin-keys", "DELETE", "/admin/keys/{keyId}", KEYS, Some(Endpoint::Admin)),
+        route("admin-keys", "POST", "/admin/keys/{keyId}/rotate", KEYS, Some(Endpoint::Admin)),
+        route("health", "GET", "/health", Public, None),
+        route("docs", "GET", "/openapi.json", Public, None),
+        route("docs", "GET", "/docs", Public, None),
+    ]
+};
+
+/// What the function `fallback` serves: every other path, whatever the method.
+pub const FALLBACK: Route = route("fallback", "*", "/*", Access::Optional, Some(Endpoint::Other));
+
+/// What became of looking for a request's endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// This one.
+    Route(&'static Route),
+    /// The path is there, but takes other methods.
+    OtherMethods(Vec<&'static str>),
+    /// There is no such path.
+    Nothing,
+}
+
+/// The endpoint that `function` serves by `method` at `path`, which may have anything before
+/// [`API`](crate::API): a custom domain can map the API below a path of its own.
+#[must_use]
+pub fn find(function: &str, method: &str, path: &str) -> Found {
+    if function == FALLBACK.function {
+        return Found::Route(&FALLBACK);
+    }
+    let path = path.find(crate::API).map_or(path, |start| &path[start + crate::API.len()..]);
+    let here: Vec<_> =
+        ROUTES.iter().filter(|route| route.function == function && matches(route.path, path)).collect();
+    let asked = if method == "HEAD" { "GET" } else { method };
+    if let Some(route) = here.iter().find(|route| route.method == asked) {
+        return Found::Route(route);
+    }
+    if here.is_empty() {
+        return Found::Nothing;
+    }
+    let mut methods: Vec<_> = here.iter().map(|route| route.method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    Found::OtherMethods(methods)
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some(expected), Some(part)) if expected.starts_with('{') && !part.is_empty() => {}
+            (Some(expected), Some(part)) if expected == part => {}
+            (Some(_) | None, _) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_finds_its_endpoint_and_no_other() {
+        let found = |function: &str, method: &str, path: &str| match find(function, method, path) {
+            Found::Route(route) => route.path,
+            Found::OtherMethods(_) => "other",
+            Found::Nothing => "nothing",
+        };
+        assert_eq!(found("images-generate", "POST", "/api/v1/images/generate"), "/images/generate");
+        assert_eq!(found("images-generate", "POST", "/mapped/api/v1/images/generate"), "/images/generate");
+        assert_eq!(found("images-generate", "GET", "/api/v1/images/generate"), "other");
+        assert_eq!(found("images-generate", "POST", "/api/v1/images/batch"), "nothing");
+        assert_eq!(found("images-status", "HEAD", "/api/v1/images/status/1"), "/images/status/{jobId}");
+        assert_eq!(found("images-status", "GET", "/api/v1/images/status/"), "nothing");
+        assert_eq!(found("images-status", "GET", "/api/v1/images/status/1/2"), "nothing");
+        assert_eq!(found("admin-keys", "POST", "/api/v1/admin/keys/1/rotate"), "/admin/keys/{keyId}/rotate");
+        assert_eq!(found("fallback", "PURGE", "/"), "/*");
+    }
+
+    #[test]
+    fn a_path_tells_the_methods_it_takes() {
+        let methods = find("admin-keys", "PATCH", "/api/v1/admin/keys");
+        assert_eq!(methods, Found::OtherMethods(vec!["GET", "POST", "HEAD", "OPTIONS"]));
+        let methods = find("images-cancel", "GET", "/api/v1/images/cancel/1");
+        assert_eq!(methods, Found::OtherMethods(vec!["DELETE", "OPTIONS"]));
+    }
+
+    #[test]
+    fn only_what_everybody_may_see_is_not_counted() {
+        for route in ROUTES {
+            assert_eq!(route.limit.is_none(), route.access == Access::Public, "{}", route.path);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The memory as what stands before every endpoint: limits, waits and `Idempotency-Key`s.
+
+use async_trait::async_trait;
+use domain::Timestamp;
+use domain::access::Caller;
+use domain::idempotency::{Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, REMEMBERED};
+use domain::limit::{Counted, Endpoint, WAITS, WINDOW};
+use domain::ports::{IdempotencyStore, LimitStore, StoreError, WaitPlace, WaitStore};
+use uuid::Uuid;
+
+use crate::Memory;
+
+#[async_trait]
+impl LimitStore for Memory {
+    async fn count(
+        &self,
+        caller: &Caller,
+        endpoint: Endpoint,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Counted, StoreError> {
+        let mut state = self.call("count")?;
+        let window = state.windows.entry((caller.to_string(), endpoint)).or_insert(Counted {
+            admitted: true,
+            passed: 0,
+            ends_at: now + WINDOW,
+        });
+        if window.ends_at <= now {
+            *window = Counted { admitted: true, passed: 0, ends_at: now + WINDOW };
+        }
+        window.admitted = window.passed < limit;
+        window.passed += u32::from(window.admitted);
+        Ok(*window)
+    }
+}
+
+#[async_trait]
+impl WaitStore for Memory {
+    async fn begin_wait(
+        &self,
+        caller: &Caller,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<WaitPlace>, StoreError> {
+        let mut state = self.call("begin_wait")?;
+        let places = state.waits.entry(caller.to_string()).or_default();
+        places.retain(|place| place.until > now);
+        let free = (0..WAITS).find(|number| places.iter().all(|place| place.number != *number));
+        let place = free.map(|number| WaitPlace { number, until });
+        places.extend(place);
+        Ok(place)
+    }
+
+    async fn end_wait(&self, caller: &Caller, place: WaitPlace) -> Result<(), StoreError> {
+        self.call("end_wait")?.waits.entry(caller.to_string()).or_default().retain(|own| *own != place);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl IdempotencyStore for Memory {
+    async fn claim(
+        &self,
+        key: &IdempotencyKey,
+        fingerprint: &str,
+        owner: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let mut state = self.call("claim")?;
+        let found = state.idempotency.get(&key.digest()).filter(|record| record.expires_at > now).cloned();
+        let new = IdempotencyRecord {
+            fingerprint: fingerprint.to_owned(),
+            seed: Uuid::now_v7(),
+            owner,
+            claimed_until: until,
+            expires_at: now + REMEMBERED,
+            answer: None,
+        };
+        let record = match found {
+            None => new,
+            Some(old)
+                if old.fingerprint == fingerprint && old.answer.is_none() && old.claimed_until <= now =>
+            {
+                IdempotencyRecord { seed: old.seed, expires_at: old.expires_at, ..new }
+            }
+            Some(old) => return Ok(old.claim(fingerprint, owner)),
+        };
+        let seed = record.seed;
+        state.idempotency.insert(key.digest(), record);
+        Ok(Claim::Run(seed))
+    }
+
+    async fn settle(
+        &self,
+        key: &IdempotencyKey,
+        owner: Uuid,
+        answer: &FirstAnswer,
+    ) -> Result<(), StoreError> {
+        let mut state = self.call("settle")?;
+        if let Some(own) = state.idempotency.get_mut(&key.digest()).filter(|record| record.owner == owner) {
+            own.answer = Some(answer.clone());
+        }
+        Ok(())
+    }
+
+    async fn release(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {
+        let mut state = self.call("release")?;
+        if let Some(own) = state.idempotency.get_mut(&key.digest()).filter(|record| record.owner == owner) {
+            own.claimed_until = Timestamp::from_millis(0);
+        }
+        Ok(())
+    }
+}

@@ -1,6 +1,7 @@
 //! Reads a JSON object field by field and collects every fault, so that a caller is told all of them at once.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use domain::request::{Broken, Word};
 use domain::{Error, Fault};
@@ -9,6 +10,8 @@ use serde_json::value::RawValue;
 
 /// The fields of one JSON object, and what was found wrong with it so far.
 pub struct Fields<'a> {
+    /// Where the object is in the body: empty, or with a dot at its end, as in `jobs[3].`.
+    prefix: String,
     fields: BTreeMap<String, &'a RawValue>,
     faults: Vec<Fault>,
 }
@@ -26,12 +29,12 @@ impl<'a> Fields<'a> {
             whole(format!("must be JSON; it breaks off at line {} column {}", error.line(), error.column()))
         })?;
         let fields = serde_json::from_str(value.get()).map_err(|_| whole("must be a JSON object".into()))?;
-        Ok(Self { fields, faults: Vec::new() })
+        Ok(Self { prefix: String::new(), fields, faults: Vec::new() })
     }
 
-    /// Notes a fault.
-    pub fn fault(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.faults.push(Fault::new(path, message));
+    /// Notes a fault at `path`, as it is called within this object.
+    pub fn fault(&mut self, path: impl AsRef<str>, message: impl Into<String>) {
+        self.faults.push(Fault::new(format!("{}{}", self.prefix, path.as_ref()), message));
     }
 
     /// The JSON text of field `name` exactly as it was sent; `None` if it is missing or `null`.
@@ -66,6 +69,47 @@ impl<'a> Fields<'a> {
             return None;
         }
         self.optional(name, read)
+    }
+
+    /// What `read` makes of the object in field `name`; `None` if there is none. What it finds wrong
+    /// is noted here, with the whole path.
+    pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'a>) -> T) -> Option<T> {
+        let text = self.raw(name)?;
+        self.inner(name, text, read)
+    }
+
+    /// What `read` makes of each object in the list in field `name`; `None` if there is no list, or
+    /// one whose length is out of `bounds`.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        bounds: RangeInclusive<usize>,
+        mut read: impl FnMut(&mut Fields<'a>) -> T,
+    ) -> Option<Vec<Option<T>>> {
+        let Ok(list) = serde_json::from_str::<Vec<&'a RawValue>>(self.raw(name)?) else {
+            self.fault(name, "must be a list");
+            return None;
+        };
+        if !bounds.contains(&list.len()) {
+            let (least, most) = (bounds.start(), bounds.end());
+            self.fault(name, format!("must be a list of {least} to {most}, not of {}", list.len()));
+            return None;
+        }
+        let one = |(index, value): (usize, &'a RawValue)| {
+            self.inner(&format!("{name}[{index}]"), value.get(), &mut read)
+        };
+        Some(list.into_iter().enumerate().map(one).collect())
+    }
+
+    fn inner<T>(&mut self, path: &str, text: &'a str, read: impl FnOnce(&mut Fields<'a>) -> T) -> Option<T> {
+        let Ok(fields) = serde_json::from_str(text) else {
+            self.fault(path, "must be a JSON object");
+            return None;
+        };
+        let mut inner = Fields { prefix: format!("{}{path}.", self.prefix), fields, faults: Vec::new() };
+        let value = read(&mut inner);
+        self.faults.append(&mut inner.faults);
+        Some(value)
     }
 
     /// `Ok` if nothing was wrong.
@@ -125,4 +169,26 @@ pub fn word<T: Word>(value: Value) -> Result<T, String> {
 #[must_use]
 pub fn message(broken: Broken) -> String {
     broken.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_inside_is_named_by_its_whole_path() {
+        let body = br#"{"a":{"b":{"c":1}},"list":[{"c":"x"},{"c":2},3],"none":null,"no":[],"word":"x"}"#;
+        let mut fields = Fields::parse(body).unwrap();
+        let c = |fields: &mut Fields<'_>| fields.required("c", text);
+        assert_eq!(fields.object("a", |a| a.object("b", c)), Some(Some(None)));
+        let list = fields.objects("list", 1..=3, c).unwrap();
+        assert_eq!(list, [Some(Some("x".to_owned())), Some(None), None]);
+        assert_eq!(fields.object("none", c), None);
+        assert_eq!(fields.objects("no", 1..=3, c), None);
+        assert_eq!(fields.objects("word", 1..=3, c), None);
+        assert_eq!(fields.object("word", c), None);
+        let Err(Error::Invalid(faults)) = fields.finish() else { panic!("no faults") };
+        let paths: Vec<_> = faults.into_iter().map(|fault| fault.path).collect();
+        assert_eq!(paths, ["a.b.c", "list[1].c", "list[2]", "no", "word", "word"]);
+    }
 }

@@ -1,14 +1,10 @@
 //! The body of `POST /images/generate`.
 
 use domain::Error;
-use domain::delivery::WebhookEvent;
-use domain::request::{
-    Count, GenerateRequest, METADATA_LIMIT, Metadata, Picture, Prompt, WebhookReach, WebhookTarget,
-    WebhookUrl,
-};
-use serde_json::Value;
+use domain::request::{GenerateRequest, WebhookReach};
 
-use crate::fields::{Fields, message, parsed, small, text, word};
+use crate::fields::{Fields, parsed};
+use crate::picture;
 
 /// The request in `body`.
 ///
@@ -20,73 +16,26 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<GenerateRequest, Error>
 
     let user = fields.required("userId", parsed);
     let session = fields.optional("sessionId", parsed);
-    let prompt = fields.required("prompt", |value| Prompt::try_from(text(value)?).map_err(message));
-    let provider = fields.optional("provider", word).unwrap_or_default();
-    let size = fields.optional("size", word).unwrap_or_default();
-    let count = fields
-        .optional("count", |value| small(&value).and_then(|count| Count::try_from(count).map_err(message)))
-        .unwrap_or(Count::ONE);
-    let quality = fields.optional("quality", word).unwrap_or_default();
-    let style = fields.optional("style", word);
-    let priority = fields.optional("priority", word).unwrap_or_default();
-    let url = fields.optional("webhookUrl", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
-    let events = events(&mut fields);
-    let metadata = metadata(&mut fields);
+    let prompt = picture::prompt(&mut fields);
+    let look = picture::look(&mut fields);
+    let priority = picture::priority(&mut fields);
+    let webhook = picture::webhook(&mut fields, reach);
+    let metadata = picture::metadata(&mut fields);
     fields.finish()?;
 
     let (Some(user), Some(prompt)) = (user, prompt) else {
         return Err(Error::internal("a required field is missing and was not noted as a fault"));
     };
-    Ok(GenerateRequest {
-        user,
-        session,
-        picture: Picture { prompt, provider, size, count, quality, style },
-        priority,
-        webhook: url.map(|url| WebhookTarget { url, events }),
-        metadata,
-    })
-}
-
-fn events(fields: &mut Fields<'_>) -> Vec<WebhookEvent> {
-    let list = fields.optional("webhookEvents", |value| match value {
-        Value::Array(list) => Ok(list),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            Err("must be a list".into())
-        }
-    });
-    let Some(list) = list else { return WebhookEvent::DEFAULT.to_vec() };
-    let mut events = Vec::new();
-    for (index, value) in list.into_iter().enumerate() {
-        match word(value) {
-            Ok(event) if events.contains(&event) => {}
-            Ok(event) => events.push(event),
-            Err(message) => fields.fault(format!("webhookEvents[{index}]"), message),
-        }
-    }
-    events
-}
-
-fn metadata(fields: &mut Fields<'_>) -> Option<Metadata> {
-    // As it was sent: a JSON library would turn 1.0 into 1 and round large numbers.
-    let json = fields.raw("metadata")?;
-    if !json.starts_with('{') {
-        fields.fault("metadata", format!("must be an object of at most {METADATA_LIMIT} bytes"));
-        return None;
-    }
-    match Metadata::try_from(json.to_owned()) {
-        Ok(metadata) => Some(metadata),
-        Err(broken) => {
-            fields.fault("metadata", message(broken));
-            None
-        }
-    }
+    Ok(GenerateRequest { user, session, picture: look.of(prompt), priority, webhook, metadata })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::delivery::WebhookEvent;
     use domain::request::{Priority, ProviderChoice, Quality, Size, Style};
     use proptest::prelude::*;
+    use serde_json::Value;
 
     const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 

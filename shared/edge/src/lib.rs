@@ -10,6 +10,7 @@ pub mod generate;
 pub mod http;
 pub mod idempotency;
 pub mod log;
+pub mod picture;
 mod refusal;
 pub mod request;
 pub mod route;

@@ -1,0 +1,95 @@
+//! What a body says of the pictures it wants. The same fields stand in `POST /images/generate`, in
+//! the `imageGeneration` of `POST /chat/new` and in each job of `POST /images/batch`.
+
+use domain::delivery::WebhookEvent;
+use domain::request::{
+    Count, METADATA_LIMIT, Metadata, Picture, Priority, Prompt, ProviderChoice, Quality, Size, Style,
+    WebhookReach, WebhookTarget, WebhookUrl,
+};
+use serde_json::Value;
+
+use crate::fields::{Fields, message, small, text, word};
+
+/// How the pictures should be, but for what is on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    provider: ProviderChoice,
+    size: Size,
+    count: Count,
+    quality: Quality,
+    style: Option<Style>,
+}
+
+impl Look {
+    /// Pictures of `prompt` that look so.
+    #[must_use]
+    pub const fn of(self, prompt: Prompt) -> Picture {
+        let Self { provider, size, count, quality, style } = self;
+        Picture { prompt, provider, size, count, quality, style }
+    }
+}
+
+/// The field `prompt`, which must be there.
+pub fn prompt(fields: &mut Fields<'_>) -> Option<Prompt> {
+    fields.required("prompt", |value| Prompt::try_from(text(value)?).map_err(message))
+}
+
+/// The fields `provider`, `size`, `count`, `quality` and `style`.
+pub fn look(fields: &mut Fields<'_>) -> Look {
+    let read_count = |value: Value| small(&value).and_then(|count| Count::try_from(count).map_err(message));
+    Look {
+        provider: fields.optional("provider", word).unwrap_or_default(),
+        size: fields.optional("size", word).unwrap_or_default(),
+        count: fields.optional("count", read_count).unwrap_or(Count::ONE),
+        quality: fields.optional("quality", word).unwrap_or_default(),
+        style: fields.optional("style", word),
+    }
+}
+
+/// The field `priority`.
+pub fn priority(fields: &mut Fields<'_>) -> Priority {
+    fields.optional("priority", word).unwrap_or_default()
+}
+
+/// The fields `webhookUrl` and `webhookEvents`.
+pub fn webhook(fields: &mut Fields<'_>, reach: WebhookReach) -> Option<WebhookTarget> {
+    let url = fields.optional("webhookUrl", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
+    let events = events(fields);
+    url.map(|url| WebhookTarget { url, events })
+}
+
+fn events(fields: &mut Fields<'_>) -> Vec<WebhookEvent> {
+    let list = fields.optional("webhookEvents", |value| match value {
+        Value::Array(list) => Ok(list),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Err("must be a list".into())
+        }
+    });
+    let Some(list) = list else { return WebhookEvent::DEFAULT.to_vec() };
+    let mut events = Vec::new();
+    for (index, value) in list.into_iter().enumerate() {
+        match word(value) {
+            Ok(event) if events.contains(&event) => {}
+            Ok(event) => events.push(event),
+            Err(message) => fields.fault(format!("webhookEvents[{index}]"), message),
+        }
+    }
+    events
+}
+
+/// The field `metadata`.
+pub fn metadata(fields: &mut Fields<'_>) -> Option<Metadata> {
+    // As it was sent: a JSON library would turn 1.0 into 1 and round large numbers.
+    let json = fields.raw("metadata")?;
+    if !json.starts_with('{') {
+        fields.fault("metadata", format!("must be an object of at most {METADATA_LIMIT} bytes"));
+        return None;
+    }
+    match Metadata::try_from(json.to_owned()) {
+        Ok(metadata) => Some(metadata),
+        Err(broken) => {
+            fields.fault("metadata", message(broken));
+            None
+        }
+    }
+}

@@ -1,21 +1,98 @@
-//! `GET /health`: whether the API answers.
+//! `GET /health`: how the parts of this deployment are.
 
+use std::time::{Duration, Instant};
+
+use domain::health::{Overall, SLOW, Sighting, State, overall};
+use domain::ports::{Probe, SightingStore, StoreError};
 use domain::{Error, Timestamp};
+use edge::health::{Health, Service, Services};
 use edge::http::{Answer, Request};
+use futures_util::future::join_all;
 use lambda_http::http::StatusCode;
-use serde_json::json;
+use tokio::sync::Mutex;
+use tracing::warn;
 
-/// Answers one request. That it answers is all it says: it asks nothing else.
+/// How long a part may take to answer.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// How long an answer is given again: a busy monitor must cost next to nothing.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// What the endpoint needs.
+pub struct Deps<'a> {
+    /// The database, by what is known of the providers in it.
+    pub sightings: &'a dyn SightingStore,
+    /// The queues.
+    pub queues: Vec<&'a dyn Probe>,
+    /// Where images lie.
+    pub storage: &'a dyn Probe,
+    /// What was found last. Held over the asking, so that a burst of requests asks once.
+    pub last: Mutex<Option<(Instant, Health)>>,
+}
+
+/// Answers one request.
 ///
 /// # Errors
 ///
 /// None in practice.
-pub async fn handle(_: Request) -> Result<Answer, Error> {
-    let body = json!({
-        "status": "healthy",
-        "version": env!("CARGO_PKG_VERSION"),
-        "timestamp": Timestamp::now().to_string(),
-        "services": {},
-    });
-    Answer::json(StatusCode::OK, &body)
+pub async fn handle(deps: &Deps<'_>, _: Request) -> Result<Answer, Error> {
+    let mut last = deps.last.lock().await;
+    let health = match last.take_if(|(at, _)| at.elapsed() < REMEMBERED) {
+        Some((at, health)) => last.insert((at, health)),
+        None => last.insert((Instant::now(), look(deps).await)),
+    };
+    let status = match health.1.status {
+        Overall::Healthy | Overall::Degraded => StatusCode::OK,
+        Overall::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Answer::json(status, &health.1)
+}
+
+async fn look(deps: &Deps<'_>) -> Health {
+    let (database, queues, storage) = tokio::join!(
+        ask("database", deps.sightings.sightings()),
+        join_all(deps.queues.iter().map(|queue| ask("queue", queue.probe()))),
+        ask("storage", deps.storage.probe()),
+    );
+    let (database, providers) = database;
+    let queue = worst(queues.into_iter().map(|(service, _)| service));
+    let storage = storage.0;
+    let providers: Vec<Sighting> = providers.unwrap_or_default();
+    let mut rest = vec![queue.status, storage.status];
+    rest.extend(providers.iter().map(|sighting| sighting.state));
+    Health {
+        status: overall(database.status, &rest),
+        version: env!("CARGO_PKG_VERSION"),
+        timestamp: Timestamp::now(),
+        services: Services::new(database, queue, storage, providers),
+    }
+}
+
+/// How a part is by how it answers. Why it does not is for the log: it may name what nobody outside should know.
+async fn ask<T>(
+    name: &'static str,
+    question: impl Future<Output = Result<T, StoreError>>,
+) -> (Service, Option<T>) {
+    let started = Instant::now();
+    let (state, error, value) = match tokio::time::timeout(PATIENCE, question).await {
+        Ok(Ok(value)) if started.elapsed() < SLOW => (State::Up, None, Some(value)),
+        Ok(Ok(value)) => (State::Degraded, None, Some(value)),
+        Ok(Err(error)) => {
+            warn!(service = name, %error, "a part does not answer as it should");
+            (State::Down, Some("it did not answer as it should"), None)
+        }
+        Err(_) => (State::Down, Some("it did not answer in time"), None),
+    };
+    let latency = value.as_ref().map(|_| started.elapsed().as_millis() as u64);
+    (Service { status: state, latency, error }, value)
+}
+
+/// The queues count as one part, which is as well as the worst of them.
+fn worst(queues: impl Iterator<Item = Service>) -> Service {
+    let rank = |service: &Service| match service.status {
+        State::Up => 0,
+        State::Degraded => 1,
+        State::Down => 2,
+    };
+    let none = Service { status: State::Down, latency: None, error: Some("there is none") };
+    queues.max_by_key(|service| (rank(service), service.latency)).unwrap_or(none)
 }

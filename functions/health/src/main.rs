@@ -1,9 +1,29 @@
-//! `GET /health`: whether the API answers.
+//! `GET /health`: how the parts of this deployment are.
 
+use aws::health::{BucketProbe, QueueProbe};
+use aws::jobs::JobsTable;
+use domain::ports::Probe;
+use edge::env;
 use edge::gate::Gate;
+use health::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     edge::log::init("health");
-    edge::http::serve("health", &Gate::public(), health::handle).await
+    let sdk = aws::config::load_for_api().await;
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let queue = |name| Ok::<_, env::BadSetting>(QueueProbe::new(sqs.clone(), env::required(name)?));
+    let queues = [
+        queue("HIGH_QUEUE_URL")?,
+        queue("NORMAL_QUEUE_URL")?,
+        queue("LOW_QUEUE_URL")?,
+        queue("WEBHOOKS_QUEUE_URL")?,
+    ];
+    let deps = Deps {
+        sightings: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
+        queues: queues.iter().map(|queue| queue as &dyn Probe).collect(),
+        storage: &BucketProbe::new(aws_sdk_s3::Client::new(&sdk), env::required("IMAGES_BUCKET")?),
+        last: Default::default(),
+    };
+    edge::http::serve("health", &Gate::public(), |request| handle(&deps, request)).await
 }

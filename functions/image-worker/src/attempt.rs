@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::conclude::{End, conclude};
 use crate::sink::{Sink, Stopped};
-use crate::{Deps, Purpose, takeover};
+use crate::{Deps, Purpose, observe, takeover};
 
 /// What is left of the function's time when a provider's call is cut off: for storing what has come,
 /// and for the row.
@@ -124,6 +124,7 @@ async fn generate(
             "provider failed"
         ),
     }
+    observe::saw(deps, provider.name(), &outcome).await;
     outcome
 }
 
@@ -164,7 +165,10 @@ async fn complete(
         images,
         warnings,
     };
-    conclude(deps, job, End::Completed(Box::new(result)), deadline).await
+    let (ended_at, done) = (Timestamp::now(), job.clone());
+    conclude(deps, job, End::Completed(Box::new(result)), deadline).await?;
+    observe::took(deps, &done, ended_at).await;
+    Ok(())
 }
 
 /// What becomes of a job whose provider failed, by whose fault it was.

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod conclude;
+mod observe;
 mod sink;
 mod takeover;
 
@@ -13,7 +14,9 @@ use std::time::Duration;
 use domain::delivery::WebhookEvent;
 use domain::id::LeaseId;
 use domain::job::{Admission, JobPolicy, Lease};
-use domain::ports::{ImageStore, JobMessage, JobQueue, JobStore, SecretSource, StoreError};
+use domain::ports::{
+    ImageStore, JobMessage, JobQueue, JobStore, PaceStore, SecretSource, SightingStore, StoreError,
+};
 use domain::{Error, Job, JobId, Timestamp};
 use tracing::{info, warn};
 
@@ -27,6 +30,10 @@ pub struct Deps<'a> {
     pub images: &'a dyn ImageStore,
     /// The providers document.
     pub providers: &'a dyn SecretSource,
+    /// How long jobs take.
+    pub paces: &'a dyn PaceStore,
+    /// What is seen of the providers.
+    pub sightings: &'a dyn SightingStore,
     /// How jobs live.
     pub policy: JobPolicy,
     /// How much longer than this function a lease lasts.

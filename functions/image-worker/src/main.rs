@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws::images::ImagesBucket;
 use aws::jobs::JobsTable;
+use aws::pace::PaceTable;
 use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
@@ -18,14 +19,18 @@ use tracing::{Instrument as _, info_span};
 async fn main() -> Result<(), Error> {
     edge::log::init("image-worker");
     let sdk = aws::config::load().await;
+    let (dynamodb, table) = (aws_sdk_dynamodb::Client::new(&sdk), env::required::<String>("JOBS_TABLE")?);
+    let jobs = JobsTable::new(dynamodb.clone(), table.clone());
     let deps = Deps {
-        jobs: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
+        jobs: &jobs,
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
         images: &ImagesBucket::new(aws_sdk_s3::Client::new(&sdk), env::required("IMAGES_BUCKET")?),
         providers: &ManagedSecret::new(
             aws_sdk_secretsmanager::Client::new(&sdk),
             env::required("PROVIDERS_SECRET")?,
         ),
+        paces: &PaceTable::new(dynamodb, table),
+        sightings: &jobs,
         policy: env::job_policy()?,
         lease_margin: env::duration("LEASE_MARGIN_SECONDS", Duration::from_secs(1))?,
     };

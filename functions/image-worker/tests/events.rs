@@ -18,6 +18,8 @@ async fn replay(store: &Memory, file: &str) -> SqsBatchResponse {
         queue: store,
         images: store,
         providers: store,
+        paces: store,
+        sightings: store,
         policy: JobPolicy::default(),
         lease_margin: Duration::from_secs(30),
     };

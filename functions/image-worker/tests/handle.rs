@@ -23,6 +23,8 @@ async fn work(store: &Memory, job: &Job) -> Result<(), Error> {
         queue: store,
         images: store,
         providers: store,
+        paces: store,
+        sightings: store,
         policy: JobPolicy::default(),
         lease_margin: MARGIN,
     };
@@ -258,6 +260,8 @@ async fn an_image_that_comes_at_the_last_moment_is_stored() {
         queue: &store,
         images: &store,
         providers: &store,
+        paces: &store,
+        sightings: &store,
         policy: JobPolicy::default(),
         lease_margin: MARGIN,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::delivery::WebhookEvent;
 use domain::job::JobPolicy;
-use domain::ports::{IdempotencyStore, JobMessage, JobQueue, JobStore, StoreError};
+use domain::ports::{IdempotencyStore, JobMessage, JobQueue, JobStore, PaceStore, StoreError};
 use domain::request::WebhookReach;
 use domain::{Error, Job, JobId};
 use edge::http::{Answer, Request};
@@ -19,6 +19,8 @@ pub struct Deps<'a> {
     pub jobs: &'a dyn JobStore,
     /// Which `Idempotency-Key`s were used.
     pub idempotency: &'a dyn IdempotencyStore,
+    /// How long jobs take.
+    pub paces: &'a dyn PaceStore,
     /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
     /// How jobs live.
@@ -42,6 +44,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         let id = JobId::from_uuid(seed);
         let client = caller.client.clone();
         let mut job = Job::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
+        job.expect(edge::estimate::of(deps.paces, &job.picture).await);
         let owed = job.delivery(WebhookEvent::Queued, request.now);
         match deps.jobs.save(&mut job, owed.as_ref()).await {
             Ok(()) => {

@@ -22,6 +22,7 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
     let deps = Deps {
         jobs: &store,
         idempotency: &store,
+        paces: &store,
         queue: &store,
         policy: JobPolicy::default(),
         webhook_reach: WebhookReach::Public,

@@ -26,6 +26,7 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
     let deps = Deps {
         jobs: store,
         idempotency: store,
+        paces: store,
         queue: store,
         policy: JobPolicy::default(),
         webhook_reach: WebhookReach::Public,
@@ -48,7 +49,7 @@ async fn a_job_is_a_row_and_then_a_message() {
     assert_eq!(said["cancelUrl"], format!("/api/v1/images/cancel/{}", job.id));
     assert_eq!((said["status"].as_str(), said["priority"].as_str()), (Some("queued"), Some("high")));
     assert!(said["createdAt"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(store.calls(), ["save", "send"]);
+    assert_eq!(store.calls(), ["expected", "save", "send"]);
     assert!(matches!(store.sent()[..], [Sent::Job(_, domain::request::Priority::High, Duration::ZERO)]));
 }
 

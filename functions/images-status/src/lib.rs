@@ -1,16 +1,22 @@
-//! `GET /images/status/{jobId}`: how a job stands.
+//! `GET /images/status/{jobId}`: how a job stands, or how it stands when it ends.
+
+mod wait;
 
 use domain::error::Missing;
-use domain::ports::JobStore;
-use domain::{Error, JobId};
+use domain::ports::{JobStore, StoreError, WaitStore};
+use domain::{Error, Job, JobId};
+use edge::etag;
 use edge::http::{Answer, Request};
+use edge::prefer::{self, PREFERENCE_APPLIED};
 use edge::wire::JobStatusResponse;
-use lambda_http::http::StatusCode;
+use lambda_http::http::{StatusCode, header};
 
 /// What the endpoint needs.
 pub struct Deps<'a> {
     /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
+    /// Which waits callers hold open.
+    pub waits: &'a dyn WaitStore,
     /// Where images are served, without a slash at the end.
     pub images_url: String,
 }
@@ -24,9 +30,26 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
     let caller = request.caller()?;
     let missing = || Error::NotFound(Missing::Job);
     let id: JobId = request.path_parameter("jobId").and_then(|text| text.parse().ok()).ok_or_else(missing)?;
-    let job = deps.jobs.load(id).await?.ok_or_else(missing)?;
+    let mut job = read(deps, id).await?.ok_or_else(missing)?;
     if job.client_id != caller.client || !caller.acts_for(job.user_id) {
         return Err(missing());
     }
-    Answer::json(StatusCode::OK, &JobStatusResponse::new(&job, &deps.images_url))
+    let mut applied = None;
+    if let Some(time) = prefer::wait(&request.headers)
+        && let Some(waited) = wait::for_end(deps, &request, job.clone(), time).await?
+    {
+        job = waited;
+        applied = Some(format!("wait={}", time.as_secs()));
+    }
+    let mut answer = Answer::json(StatusCode::OK, &JobStatusResponse::new(&job, &deps.images_url))?
+        // A browser may keep it, but asks each time whether it is still so.
+        .with(header::CACHE_CONTROL, "private, no-cache");
+    if let Some(applied) = applied {
+        answer = answer.with(PREFERENCE_APPLIED, &applied);
+    }
+    Ok(etag::conditional(answer, &request.headers))
+}
+
+async fn read(deps: &Deps<'_>, id: JobId) -> Result<Option<Job>, StoreError> {
+    deps.jobs.load(id).await
 }

@@ -14,6 +14,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
     let deps = Deps {
         jobs: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
+        waits: &front.limits,
         images_url: env::required("IMAGES_BASE_URL")?,
     };
     edge::http::serve("images-status", &gate, |request| handle(&deps, request)).await

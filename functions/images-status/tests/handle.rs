@@ -3,7 +3,12 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
-use domain::access::Scope;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::access::{Principal, Scope};
+use domain::limit::WAITS;
+use domain::ports::StoreError;
 use domain::{Error, JobId, Timestamp};
 use edge::http::{Answer, Request};
 use images_status::{Deps, handle};
@@ -11,9 +16,17 @@ use serde_json::Value;
 use testkit::Memory;
 
 async fn get(store: &Memory, client: &str, id: &str) -> Result<Answer, Error> {
-    let deps = Deps { jobs: store, images_url: "https://cdn.example".into() };
     let caller = testkit::principal(client, &[Scope::ImagesRead]);
-    handle(&deps, Request::by(caller, "images-status", "GET", "").at("jobId", id)).await
+    send(store, asking(&caller, id)).await
+}
+
+fn asking(caller: &Principal, id: &str) -> Request {
+    Request::by(caller.clone(), "images-status", "GET", "").at("jobId", id)
+}
+
+async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
+    let deps = Deps { jobs: store, waits: store, images_url: "https://cdn.example".into() };
+    handle(&deps, request).await
 }
 
 #[tokio::test]
@@ -40,5 +53,96 @@ async fn somebody_elses_job_does_not_exist_and_neither_does_nonsense() {
         [("other", job.id.to_string()), ("acme", JobId::new().to_string()), ("acme", "x".into())]
     {
         assert!(matches!(get(&store, client, &id).await, Err(Error::NotFound(_))), "{client} {id}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_the_answer_already_is_not_sent_it_again() {
+    let store = Memory::new();
+    let mut job = testkit::job("p", Timestamp::now());
+    store.put_job(&job);
+    let caller = testkit::principal("acme", &[Scope::ImagesRead]);
+    let id = job.id.to_string();
+    let first = send(&store, asking(&caller, &id)).await.unwrap();
+    let tag = first.headers["etag"].to_str().unwrap().to_owned();
+
+    let again = send(&store, asking(&caller, &id).with("if-none-match", &tag)).await.unwrap();
+    assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+    assert_eq!(again.headers["etag"], tag.as_str());
+
+    let (error, now) = (job.deadline_error(), Timestamp::now());
+    job.fail(error, now).unwrap();
+    store.put_job(&job);
+    let changed = send(&store, asking(&caller, &id).with("if-none-match", &tag)).await.unwrap();
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.headers["etag"], tag.as_str());
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_the_job() {
+    let store = Arc::new(Memory::new());
+    let mut job = testkit::job("p", Timestamp::now());
+    store.put_job(&job);
+    let id = job.id.to_string();
+    let caller = testkit::principal("acme", &[Scope::ImagesRead]);
+    let began = Instant::now();
+    let later = Arc::clone(&store);
+    let ending = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let error = job.deadline_error();
+        job.fail(error, Timestamp::now()).unwrap();
+        later.put_job(&job);
+    });
+    let answer = send(&store, asking(&caller, &id).with("prefer", "wait=9")).await.unwrap();
+    ending.await.unwrap();
+    let said: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(
+        (said["status"].as_str(), &answer.headers["preference-applied"]),
+        (Some("failed"), &"wait=9".parse().unwrap())
+    );
+    assert!(began.elapsed() < Duration::from_secs(8), "it did not wait for the job only");
+    let calls = store.calls();
+    assert_eq!((calls.first(), calls.last()), (Some(&"load"), Some(&"end_wait")));
+}
+
+#[tokio::test]
+async fn a_wait_reads_ten_times_at_most_whatever_the_store_says() {
+    let store = Memory::new();
+    let job = testkit::job("p", Timestamp::now());
+    store.put_job(&job);
+    let caller = testkit::principal("acme", &[Scope::ImagesRead]);
+    let request = asking(&caller, &job.id.to_string()).with("prefer", "wait=1");
+    let answer = send(&store, request).await.unwrap();
+    assert_eq!(answer.status, 200);
+    let reads = store.calls().iter().filter(|call| **call == "load").count();
+    assert_eq!(reads, 10);
+
+    store.fail_next("begin_wait", StoreError::Unavailable("down".into()));
+    let request = asking(&caller, &job.id.to_string()).with("prefer", "wait=1");
+    let at_once = send(&store, request).await.unwrap();
+    assert!(!at_once.headers.contains_key("preference-applied"));
+}
+
+#[tokio::test]
+async fn the_fifth_wait_of_a_caller_is_answered_at_once() {
+    let store = Memory::new();
+    let job = testkit::job("p", Timestamp::now());
+    store.put_job(&job);
+    let caller = testkit::principal("acme", &[Scope::ImagesRead]);
+    let waiting = || send(&store, asking(&caller, &job.id.to_string()).with("prefer", "wait=2"));
+    let began = Instant::now();
+    let mut held: Vec<_> = (0..WAITS).map(|_| Box::pin(waiting())).collect();
+    for one in &mut held {
+        assert!(tokio::time::timeout(Duration::from_millis(10), one).await.is_err());
+    }
+    let fifth = waiting().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(!fifth.headers.contains_key("preference-applied"));
+    let other = testkit::principal("acme", &[Scope::ImagesRead]);
+    let mut others = Box::pin(send(&store, asking(&other, &job.id.to_string()).with("prefer", "wait=2")));
+    let waits = tokio::time::timeout(Duration::from_millis(10), &mut others).await.is_err();
+    assert!(waits, "another caller has places of its own");
+    for one in held {
+        assert!(one.await.unwrap().headers.contains_key("preference-applied"));
     }
 }

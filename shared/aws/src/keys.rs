@@ -4,6 +4,7 @@ use domain::access::Caller;
 use domain::idempotency::IdempotencyKey;
 use domain::image::ImageFormat;
 use domain::limit::Endpoint;
+use domain::pace;
 use domain::ports::Due;
 use domain::request::Word as _;
 use domain::{JobId, KeyId, WebhookId};
@@ -88,6 +89,21 @@ pub fn idempotency_partition(key: &IdempotencyKey) -> String {
 pub const fn idempotency_sort() -> &'static str {
     "IDEMPOTENCY"
 }
+
+/// The partition of what jobs of a kind took.
+#[must_use]
+pub fn pace_partition(kind: pace::Kind) -> String {
+    format!("PACE#{}", kind.name())
+}
+
+/// The sort key of what jobs of a kind took.
+#[must_use]
+pub const fn pace_sort() -> &'static str {
+    "PACE"
+}
+
+/// The partition of what was last seen of the providers. The template names it to the function `health`.
+pub const PROVIDERS: &str = "PROVIDERS";
 
 /// Where all images lie; the distribution serves nothing else.
 pub const IMAGES: &str = "images/";

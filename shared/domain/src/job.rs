@@ -144,6 +144,9 @@ pub struct Job {
     /// When it ended, in whichever way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// When it would probably be done, as far as could be told when it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_at: Option<Timestamp>,
     /// When it ends at the latest.
     pub deadline: Timestamp,
     /// From when on it does not exist any more.
@@ -232,6 +235,7 @@ impl Job {
             created_at: now,
             started_at: None,
             completed_at: None,
+            expected_at: None,
             deadline: now + policy.lifetime,
             expires_at: now + policy.keep_jobs,
             images_expire_at: now + policy.keep_images,
@@ -245,6 +249,11 @@ impl Job {
             result: None,
             error: None,
         }
+    }
+
+    /// Notes how long jobs of its kind take, if that is known.
+    pub fn expect(&mut self, time: Option<Duration>) {
+        self.expected_at = time.map(|time| self.created_at + time);
     }
 
     /// The webhook for `event`, if its receiver asked for it. It must be saved together with the job.

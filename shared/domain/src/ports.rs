@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Caller, KeyRecord};
 use crate::client::ClientId;
 use crate::delivery::Delivery;
+use crate::health::Sighting;
 use crate::id::{JobId, KeyId, TraceId, WebhookId};
 use crate::idempotency::{Claim, FirstAnswer, IdempotencyKey};
 use crate::image::{ImageFormat, ImageOrigin};
 use crate::job::Job;
 use crate::limit::{Counted, Endpoint};
+use crate::pace;
 use crate::provider::{Finished, GeneratedImage, ImageTask, ProviderError};
 use crate::request::Priority;
 use crate::secret::Secret;
@@ -245,6 +247,34 @@ pub trait IdempotencyStore: Send + Sync {
 
     /// Lets the same request be tried again at once: the run `owner` has failed.
     async fn release(&self, key: &IdempotencyKey, owner: uuid::Uuid) -> Result<(), StoreError>;
+}
+
+/// How long jobs take.
+#[async_trait]
+pub trait PaceStore: Send + Sync {
+    /// How long a job of this kind takes from its acceptance to its end, by what the last ones took;
+    /// nothing, if there were none. May be a minute old.
+    async fn expected(&self, kind: pace::Kind) -> Result<Option<Duration>, StoreError>;
+
+    /// Remembers how long `job` took.
+    async fn took(&self, kind: pace::Kind, job: JobId, time: Duration) -> Result<(), StoreError>;
+}
+
+/// What workers last saw of the providers.
+#[async_trait]
+pub trait SightingStore: Send + Sync {
+    /// Remembers this, in place of what was seen of that provider before.
+    async fn saw(&self, sighting: &Sighting) -> Result<(), StoreError>;
+
+    /// What was last seen of each provider.
+    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError>;
+}
+
+/// Something that can be asked whether it answers.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Asks.
+    async fn probe(&self) -> Result<(), StoreError>;
 }
 
 /// One secret.

@@ -248,7 +248,7 @@ impl std::fmt::Debug for Prompt {
 }
 
 /// How many images: 1 to [`COUNT_LIMIT`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Count(u8);
 

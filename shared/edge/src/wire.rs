@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::API;
 
-fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
 }
 
@@ -37,6 +37,8 @@ pub struct JobResponse {
     status: JobStatus,
     #[serde(serialize_with = "rfc3339")]
     created_at: Timestamp,
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    estimated_completion_time: Option<Timestamp>,
     priority: Priority,
     status_url: String,
     cancel_url: String,
@@ -48,6 +50,7 @@ impl From<&Job> for JobResponse {
             job_id: job.id,
             status: job.status,
             created_at: job.created_at,
+            estimated_completion_time: estimate(job),
             priority: job.priority,
             status_url: status_url(job.id),
             cancel_url: format!("{API}/images/cancel/{}", job.id),
@@ -70,6 +73,8 @@ pub struct JobStatusResponse {
     started_at: Option<Timestamp>,
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     completed_at: Option<Timestamp>,
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    estimated_completion_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
     attempts: u32,
@@ -93,6 +98,7 @@ impl JobStatusResponse {
             created_at: job.created_at,
             started_at: job.started_at,
             completed_at: job.completed_at,
+            estimated_completion_time: estimate(job),
             provider: job.result.as_ref().map(|result| result.provider.clone()),
             attempts: job.attempts,
             result: job
@@ -103,6 +109,11 @@ impl JobStatusResponse {
             metadata: raw(job.metadata.as_ref()),
         }
     }
+}
+
+/// When the job will probably be done. Once that has passed it is no estimate any more.
+fn estimate(job: &Job) -> Option<Timestamp> {
+    job.expected_at.filter(|at| !job.status.ended() && *at > Timestamp::now())
 }
 
 fn raw(metadata: Option<&Metadata>) -> Option<Box<RawValue>> {

@@ -8,6 +8,7 @@ mod events;
 mod front;
 mod memory;
 mod values;
+mod watch;
 
 pub use events::{SAMPLE_JOB, SAMPLE_KEY, SAMPLE_WEBHOOK, event, event_names, sample_job, sample_key};
 pub use memory::{Memory, Sent};

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use domain::access::KeyRecord;
 use domain::client::ClientId;
 use domain::delivery::Delivery;
+use domain::health::Sighting;
 use domain::idempotency::IdempotencyRecord;
 use domain::image::{ImageFormat, ImageOrigin};
 use domain::limit::{Counted, Endpoint};
+use domain::pace::Kind;
 use domain::ports::{
     DeliveryStore, Due, DueIndex, ImageObject, ImageStore, JobMessage, JobQueue, JobStore, KeyStore,
     SecretSource, StoreError, WaitPlace, WebhookMessage, WebhookQueue,
@@ -43,6 +45,8 @@ pub(crate) struct State {
     objects: BTreeMap<String, ImageObject>,
     pub(crate) windows: HashMap<(String, Endpoint), Counted>,
     pub(crate) waits: HashMap<String, Vec<WaitPlace>>,
+    pub(crate) paces: HashMap<Kind, Vec<Duration>>,
+    pub(crate) sightings: BTreeMap<String, Sighting>,
     pub(crate) idempotency: HashMap<String, IdempotencyRecord>,
     sent: Vec<Sent>,
     calls: Vec<&'static str>,

@@ -1,0 +1,69 @@
+//! What `GET /health` says, and what it costs.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use domain::Timestamp;
+use domain::health::{Sighting, State};
+use domain::ports::{SightingStore as _, StoreError};
+use edge::http::Request;
+use health::{Deps, handle};
+use serde_json::Value;
+use testkit::Memory;
+
+fn deps(store: &Memory) -> Deps<'_> {
+    Deps { sightings: store, queues: vec![store, store], storage: store, last: Default::default() }
+}
+
+async fn get(deps: &Deps<'_>) -> (u16, Value) {
+    let request = Request::by(testkit::principal("acme", &[]), "health", "GET", "");
+    let answer = handle(deps, request).await.unwrap();
+    (answer.status.as_u16(), serde_json::from_slice(&answer.body).unwrap())
+}
+
+async fn seen(store: &Memory, provider: &str, state: State) {
+    let sighting = Sighting { provider: provider.into(), state, seen_at: Timestamp::now() };
+    store.saw(&sighting).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_part_is_asked_and_none_twice_in_ten_seconds() {
+    let store = Memory::new();
+    seen(&store, "sandbox", State::Up).await;
+    let deps = deps(&store);
+    let (status, body) = get(&deps).await;
+    assert_eq!((status, body["status"].as_str()), (200, Some("healthy")));
+    for part in ["database", "queue", "storage"] {
+        assert_eq!(body["services"][part]["status"], "up", "{part}");
+        assert!(body["services"][part]["latency"].is_u64(), "{part}");
+    }
+    assert_eq!(body["services"]["imageProviders"]["sandbox"]["status"], "up");
+    let calls = store.calls();
+    assert_eq!(calls.iter().filter(|call| **call == "probe").count(), 3);
+    assert_eq!(get(&deps).await, (status, body));
+    assert_eq!(store.calls(), calls);
+}
+
+#[tokio::test]
+async fn without_a_queue_jobs_wait_and_without_the_database_nothing_works() {
+    let store = Memory::new();
+    store.fail_next("probe", StoreError::Unavailable("arn:aws:sqs:eu-west-1:1234:secret".into()));
+    let (status, body) = get(&deps(&store)).await;
+    assert_eq!((status, body["status"].as_str()), (200, Some("degraded")));
+    assert_eq!(body["services"]["queue"]["status"], "down");
+    assert!(!body.to_string().contains("arn:"), "{body}");
+
+    store.fail_next("sightings", StoreError::Unavailable("down".into()));
+    let (status, body) = get(&deps(&store)).await;
+    assert_eq!((status, body["status"].as_str()), (503, Some("unhealthy")));
+}
+
+#[tokio::test]
+async fn a_provider_that_workers_saw_fail_shows() {
+    let store = Memory::new();
+    seen(&store, "openai", State::Down).await;
+    seen(&store, "sandbox", State::Up).await;
+    let (status, body) = get(&deps(&store)).await;
+    assert_eq!((status, body["status"].as_str()), (200, Some("degraded")));
+    assert_eq!(body["services"]["imageProviders"]["openai"]["status"], "down");
+}

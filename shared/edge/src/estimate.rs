@@ -1,0 +1,20 @@
+//! When a job will probably be done.
+
+use std::time::Duration;
+
+use domain::pace::Kind;
+use domain::ports::PaceStore;
+use domain::request::Picture;
+use tracing::warn;
+
+/// How long a job for `picture` takes, by what the last ones took. An estimate is no reason to refuse
+/// a job: where none can be had there is none.
+pub async fn of(paces: &dyn PaceStore, picture: &Picture) -> Option<Duration> {
+    match paces.expected(Kind::of(picture)).await {
+        Ok(time) => time,
+        Err(error) => {
+            warn!(%error, "no estimate could be had");
+            None
+        }
+    }
+}

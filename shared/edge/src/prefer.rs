@@ -1,0 +1,47 @@
+//! `Prefer: wait=N`: how long a client wants us to hold its request open (RFC 7240, section 4.3).
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName};
+
+/// The longest wait; a longer one is cut to it.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// Says which preference was obeyed.
+pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// How long to wait. A preference that cannot be understood is ignored, as the RFC wants it.
+#[must_use]
+pub fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut preferences = values.flat_map(|list| list.split(','));
+    let seconds = preferences.find_map(|preference| {
+        let (name, value) =
+            preference.split_once(';').map_or(preference, |(first, _)| first).split_once('=')?;
+        if !name.trim().eq_ignore_ascii_case("wait") {
+            return None;
+        }
+        value.trim().trim_matches('"').parse::<u64>().ok()
+    })?;
+    (seconds > 0).then(|| Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(value: &str) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        headers.insert("prefer", value.parse().unwrap());
+        wait(&headers).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_wait_is_found_among_other_preferences_and_cut_to_the_longest() {
+        assert_eq!(seconds("wait=5"), Some(5));
+        assert_eq!(seconds("respond-async, Wait = \"10\"; x=1"), Some(10));
+        assert_eq!(seconds("wait=9999"), Some(20));
+        for none in ["wait=0", "wait", "wait=-1", "wait=a", "wait=1.5", "await=5", ""] {
+            assert_eq!(seconds(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The memory as what is known of paces and providers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::JobId;
+use domain::health::Sighting;
+use domain::pace::{Kind, expected};
+use domain::ports::{PaceStore, Probe, SightingStore, StoreError};
+
+use crate::Memory;
+
+#[async_trait]
+impl PaceStore for Memory {
+    async fn expected(&self, kind: Kind) -> Result<Option<Duration>, StoreError> {
+        let state = self.call("expected")?;
+        Ok(expected(state.paces.get(&kind).cloned().unwrap_or_default()))
+    }
+
+    async fn took(&self, kind: Kind, _: JobId, time: Duration) -> Result<(), StoreError> {
+        self.call("took")?.paces.entry(kind).or_default().push(time);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SightingStore for Memory {
+    async fn saw(&self, sighting: &Sighting) -> Result<(), StoreError> {
+        self.call("saw")?.sightings.insert(sighting.provider.clone(), sighting.clone());
+        Ok(())
+    }
+
+    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError> {
+        Ok(self.call("sightings")?.sightings.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Probe for Memory {
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.call("probe").map(|_| ())
+    }
+}

@@ -28,17 +28,8 @@ impl ManagedSecret {
     pub fn new(client: Client, id: String) -> Self {
         Self { client, id, known: Mutex::new(None) }
     }
-}
 
-#[async_trait]
-impl SecretSource for ManagedSecret {
-    async fn read(&self) -> Result<Secret, StoreError> {
-        let mut known = self.known.lock().await;
-        if let Some((read_at, secret)) = known.as_ref().filter(|(read_at, _)| read_at.elapsed() < REMEMBERED)
-        {
-            let _ = read_at;
-            return Ok(secret.clone());
-        }
+    async fn fetch(&self) -> Result<Secret, StoreError> {
         let answer = self
             .client
             .get_secret_value()
@@ -49,7 +40,27 @@ impl SecretSource for ManagedSecret {
         let text = answer
             .secret_string
             .ok_or_else(|| StoreError::Unavailable("GetSecretValue: the secret is not text".into()))?;
-        let secret = Secret::new(text);
+        Ok(Secret::new(text))
+    }
+}
+
+#[async_trait]
+impl SecretSource for ManagedSecret {
+    async fn read(&self) -> Result<Secret, StoreError> {
+        let mut known = self.known.lock().await;
+        if let Some((read_at, secret)) = known.as_ref()
+            && read_at.elapsed() < REMEMBERED
+        {
+            return Ok(secret.clone());
+        }
+        let secret = self.fetch().await?;
+        *known = Some((Instant::now(), secret.clone()));
+        Ok(secret)
+    }
+
+    async fn read_anew(&self) -> Result<Secret, StoreError> {
+        let mut known = self.known.lock().await;
+        let secret = self.fetch().await?;
         *known = Some((Instant::now(), secret.clone()));
         Ok(secret)
     }

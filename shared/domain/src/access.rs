@@ -72,6 +72,15 @@ impl Scope {
         }
     }
 
+    /// Whether it is one to manage with, which no token that we issue ever has.
+    #[must_use]
+    pub const fn is_admin(self) -> bool {
+        match self {
+            Self::KeysAdmin | Self::AddonsAdmin | Self::ClientsAdmin => true,
+            Self::Chat | Self::ImagesWrite | Self::ImagesRead => false,
+        }
+    }
+
     /// Whether a key of `client` may have it.
     #[must_use]
     pub fn allowed_for(self, client: &ClientId) -> bool {

@@ -22,6 +22,7 @@ pub mod secret;
 pub mod signature;
 pub mod status;
 pub mod timestamp;
+pub mod token;
 
 pub use error::{Error, Fault};
 pub use id::{BatchId, JobId, KeyId, SessionId, TraceId, UserId, WebhookId};

@@ -282,6 +282,10 @@ pub trait Probe: Send + Sync {
 pub trait SecretSource: Send + Sync {
     /// Its present value; may be some minutes old.
     async fn read(&self) -> Result<Secret, StoreError>;
+
+    /// Its value as it is this moment, for who has reason to think that it has changed. From then on
+    /// [`read`](Self::read) gives this one.
+    async fn read_anew(&self) -> Result<Secret, StoreError>;
 }
 
 /// Why a provider must stop: the images are not wanted any more, or cannot be stored.

@@ -12,6 +12,7 @@ pub mod generate;
 pub mod health;
 pub mod http;
 pub mod idempotency;
+pub mod jwt;
 pub mod log;
 pub mod picture;
 pub mod prefer;

@@ -7,9 +7,11 @@
 mod events;
 mod front;
 mod memory;
+mod secret;
 mod values;
 mod watch;
 
 pub use events::{SAMPLE_JOB, SAMPLE_KEY, SAMPLE_WEBHOOK, event, event_names, sample_job, sample_key};
 pub use memory::{Memory, Sent};
+pub use secret::KeptSecret;
 pub use values::{a_request, an_image, api_key, job, principal};

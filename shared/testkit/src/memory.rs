@@ -253,4 +253,9 @@ impl SecretSource for Memory {
         drop(self.call("read")?);
         Ok(Secret::new(r#"{"sandbox":{}}"#))
     }
+
+    async fn read_anew(&self) -> Result<Secret, StoreError> {
+        drop(self.call("read_anew")?);
+        Ok(Secret::new(r#"{"sandbox":{}}"#))
+    }
 }

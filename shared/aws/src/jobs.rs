@@ -70,40 +70,78 @@ impl JobsTable {
         Err(unavailable("PutItem", error))
     }
 
-    async fn put_both(&self, job: Item, read: u64, owed: Item) -> Result<(), StoreError> {
-        let put = |item: Item, read: u64| {
-            let (condition, value) = unchanged(read);
-            Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(item))
-                .condition_expression(condition)
-                .set_expression_attribute_values(
-                    value.map(|value| HashMap::from([(":read".to_owned(), value)])),
-                )
-                .build()
-                .map(|put| TransactWriteItem::builder().put(put).build())
-                .map_err(|error| unusable("TransactWriteItems", error))
-        };
-        // The SDK gives each transaction a token of its own: trying again after a lost answer is safe.
-        let answer = self
-            .client
-            .transact_write_items()
-            .transact_items(put(job, read)?)
-            .transact_items(put(owed, 0)?)
-            .send()
-            .await;
-        let Err(error) = answer else { return Ok(()) };
-        if let SdkError::ServiceError(failed) = &error
-            && let TransactWriteItemsError::TransactionCanceledException(cancelled) = failed.err()
-        {
-            let codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-            if codes.into_iter().any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
-            {
-                return Err(StoreError::Conflict);
-            }
-        }
-        Err(unavailable("TransactWriteItems", error))
+    /// The part of a transaction that writes `item` if the row still has the revision `read`.
+    pub(crate) fn write(&self, item: Item, read: u64) -> Result<TransactWriteItem, StoreError> {
+        let (condition, value) = unchanged(read);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_values(value.map(|value| HashMap::from([(":read".to_owned(), value)])))
+            .build()
+            .map_err(|error| unusable("TransactWriteItems", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
+}
+
+/// Writes all of it or nothing.
+pub(crate) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) -> Result<(), Cancelled> {
+    // The SDK gives each transaction a token of its own: trying again after a lost answer is safe.
+    let answer = client.transact_write_items().set_transact_items(Some(writes)).send().await;
+    let Err(error) = answer else { return Ok(()) };
+    if let SdkError::ServiceError(failed) = &error
+        && let TransactWriteItemsError::TransactionCanceledException(cancelled) = failed.err()
+    {
+        let codes: Vec<_> =
+            cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+        if codes.contains(&"ConditionalCheckFailed") {
+            return Err(Cancelled::Condition);
+        }
+        if codes.contains(&"TransactionConflict") {
+            return Err(Cancelled::Race);
+        }
+    }
+    Err(Cancelled::Unavailable(unavailable("TransactWriteItems", error)))
+}
+
+/// Why a transaction wrote nothing.
+pub(crate) enum Cancelled {
+    /// A condition did not hold.
+    Condition,
+    /// Another one was at work at the same rows: the same may pass a moment later.
+    Race,
+    /// The table did not answer.
+    Unavailable(StoreError),
+}
+
+impl From<Cancelled> for StoreError {
+    fn from(cancelled: Cancelled) -> Self {
+        match cancelled {
+            Cancelled::Condition | Cancelled::Race => Self::Conflict,
+            Cancelled::Unavailable(error) => error,
+        }
+    }
+}
+
+/// The row of a job.
+pub(crate) fn item(job: &Job) -> Result<Item, StoreError> {
+    Row::new(job.id, keys::job_sort().to_owned(), job.due_at, job.expires_at, job).into_item()
+}
+
+/// The parts of a transaction that write the job as it is to be, and what is owed because of it.
+pub(crate) fn writes(
+    table: &JobsTable,
+    next: &Job,
+    read: u64,
+    owed: Option<&Delivery>,
+) -> Result<Vec<TransactWriteItem>, StoreError> {
+    let mut writes = vec![table.write(item(next)?, read)?];
+    if let Some(owed) = owed {
+        let mut owed = owed.clone();
+        owed.revision = 1;
+        writes.push(table.write(crate::deliveries::item(&owed)?, 0)?);
+    }
+    Ok(writes)
 }
 
 #[async_trait]
@@ -119,15 +157,9 @@ impl JobStore for JobsTable {
         let read = job.revision;
         let mut next = job.clone();
         next.revision += 1;
-        let item =
-            Row::new(job.id, keys::job_sort().to_owned(), job.due_at, job.expires_at, &next).into_item()?;
         match owed {
-            None => self.put(item, read).await?,
-            Some(owed) => {
-                let mut owed = owed.clone();
-                owed.revision = 1;
-                self.put_both(item, read, crate::deliveries::item(&owed)?).await?;
-            }
+            None => self.put(item(&next)?, read).await?,
+            Some(_) => transact(&self.client, writes(self, &next, read, owed)?).await?,
         }
         *job = next;
         Ok(())

@@ -7,7 +7,7 @@ use domain::limit::Endpoint;
 use domain::pace;
 use domain::ports::Due;
 use domain::request::Word as _;
-use domain::{JobId, KeyId, WebhookId};
+use domain::{JobId, KeyId, MessageId, SessionId, WebhookId};
 
 /// How many parts the index of due rows has: in one, a busy minute would be throttled.
 pub const DUE_SHARDS: u8 = 16;
@@ -18,6 +18,8 @@ const JOB: &str = "JOB#";
 const JOB_ROW: &str = "JOB";
 const HOOK: &str = "HOOK#";
 const KEY: &str = "KEY#";
+const SESSION: &str = "SESSION#";
+const SESSION_ROW: &str = "SESSION";
 
 /// The partition of a job and of the webhooks that tell of it.
 #[must_use]
@@ -105,6 +107,28 @@ pub const fn pace_sort() -> &'static str {
 /// The partition of what was last seen of the providers. The template names it to the function `health`.
 pub const PROVIDERS: &str = "PROVIDERS";
 
+/// The partition of a chat session and of its messages.
+#[must_use]
+pub fn session_partition(id: SessionId) -> String {
+    format!("{SESSION}{id}")
+}
+
+/// The sort key of a session's own row. It comes after those of all messages, so that one query
+/// backwards reads the session and what was said last.
+#[must_use]
+pub const fn session_sort() -> &'static str {
+    SESSION_ROW
+}
+
+/// What the sort keys of a session's messages begin with.
+pub const MESSAGES: &str = "MSG#";
+
+/// The sort key of a message.
+#[must_use]
+pub fn message_sort(id: MessageId) -> String {
+    format!("{MESSAGES}{id}")
+}
+
 /// Where all images lie; the distribution serves nothing else.
 pub const IMAGES: &str = "images/";
 
@@ -144,6 +168,13 @@ mod tests {
         assert_eq!(parse("JOB#x", "JOB"), None);
         assert_eq!(parse(&job_partition(job), "OTHER"), None);
         assert_eq!(parse("KEY#1", "JOB"), None);
+    }
+
+    #[test]
+    fn a_session_comes_after_its_messages_and_they_in_their_order() {
+        let (first, second) = (MessageId::new(), MessageId::new());
+        let (first, second) = (message_sort(first), message_sort(second));
+        assert!(first < second && second.as_str() < session_sort());
     }
 
     #[test]

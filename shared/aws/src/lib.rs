@@ -17,6 +17,7 @@ pub mod pace;
 pub mod queues;
 mod row;
 pub mod secrets;
+pub mod sessions;
 pub mod waits;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// A UUID that names one kind of thing. New ones are version 7, so they sort by the time they were made.
@@ -36,6 +37,8 @@ pub mod kind {
     pub enum Image {}
     /// See [`LeaseId`](super::LeaseId).
     pub enum Lease {}
+    /// See [`MessageId`](super::MessageId).
+    pub enum Message {}
 }
 
 /// One image job.
@@ -54,6 +57,8 @@ pub type WebhookId = Id<kind::Webhook>;
 pub type TraceId = Id<kind::Trace>;
 /// One stored image.
 pub type ImageId = Id<kind::Image>;
+/// One message of a chat.
+pub type MessageId = Id<kind::Message>;
 /// One worker's claim on a job, or one sender's on a webhook.
 pub type LeaseId = Id<kind::Lease>;
 
@@ -62,6 +67,19 @@ impl<K> Id<K> {
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::now_v7(), PhantomData)
+    }
+
+    /// The id of `what`, made because of `seed`, a version 7 UUID: always the same, of the same age
+    /// as the seed, and as good as random to whoever does not know both.
+    #[must_use]
+    pub fn from_seed(seed: Uuid, what: &str) -> Self {
+        let digest = Sha256::new().chain_update(seed.as_bytes()).chain_update(what).finalize();
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest[..10]);
+        let mut millis = [0; 8];
+        millis[2..].copy_from_slice(&seed.as_bytes()[..6]);
+        let millis = u64::from_be_bytes(millis);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(), PhantomData)
     }
 
     /// The id whose bits are these, for tests and for ids made elsewhere.
@@ -159,5 +177,16 @@ mod tests {
         let (a, b) = (JobId::new(), JobId::new());
         assert_eq!(a.uuid().get_version_num(), 7);
         assert!(a.to_string() < b.to_string());
+    }
+
+    #[test]
+    fn what_is_made_because_of_one_seed_has_an_id_each_and_always_the_same() {
+        let seed = Uuid::now_v7();
+        let id = |what| JobId::from_seed(seed, what);
+        assert_eq!(id("0"), id("0"));
+        assert_ne!(id("0"), id("1"));
+        assert_ne!(id("0"), JobId::from_seed(Uuid::now_v7(), "0"));
+        assert_eq!(id("0").uuid().get_version_num(), 7);
+        assert_eq!(id("0").uuid().as_bytes()[..6], seed.as_bytes()[..6], "the age");
     }
 }

@@ -5,6 +5,7 @@
 //! from the outside; the crates `aws` and `providers` supply it.
 
 pub mod access;
+pub mod chat;
 pub mod client;
 pub mod delivery;
 pub mod error;
@@ -25,7 +26,7 @@ pub mod timestamp;
 pub mod token;
 
 pub use error::{Error, Fault};
-pub use id::{BatchId, JobId, KeyId, SessionId, TraceId, UserId, WebhookId};
+pub use id::{BatchId, JobId, KeyId, MessageId, SessionId, TraceId, UserId, WebhookId};
 pub use job::Job;
 pub use status::{JobEvent, JobStatus};
 pub use timestamp::Timestamp;

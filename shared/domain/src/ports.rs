@@ -7,10 +7,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Caller, KeyRecord};
+use crate::chat::{ChatTask, Message, Page, Recent, Session, Turn};
 use crate::client::ClientId;
 use crate::delivery::Delivery;
 use crate::health::Sighting;
-use crate::id::{JobId, KeyId, TraceId, WebhookId};
+use crate::id::{JobId, KeyId, MessageId, SessionId, TraceId, WebhookId};
 use crate::idempotency::{Claim, FirstAnswer, IdempotencyKey};
 use crate::image::{ImageFormat, ImageOrigin};
 use crate::job::Job;
@@ -318,4 +319,44 @@ pub trait ImageProvider: Send + Sync {
 
     /// Makes the missing images of `task` and hands each to `sink` the moment it has it.
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Finished, ProviderError>;
+}
+
+/// Replies in a chat.
+#[async_trait]
+pub trait ChatProvider: Send + Sync {
+    /// Its name in logs.
+    fn name(&self) -> &'static str;
+
+    /// What it has to say to all that was said.
+    async fn reply(&self, task: &ChatTask) -> Result<String, ProviderError>;
+}
+
+/// The chats.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// The session, as it is now (a strongly consistent read); none that has expired.
+    async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// The session and its newest messages, at most `limit`, by one such read. A read has a bound of
+    /// its own too: of very long messages come fewer.
+    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<Recent>, StoreError>;
+
+    /// A session's messages, at most `limit`, from the oldest or from `after` on.
+    async fn page(&self, id: SessionId, after: Option<MessageId>, limit: usize) -> Result<Page, StoreError>;
+
+    /// One message.
+    async fn message(&self, session: SessionId, id: MessageId) -> Result<Option<Message>, StoreError>;
+}
+
+/// Where turns of chats go.
+#[async_trait]
+pub trait TurnStore: Send + Sync {
+    /// Stores a turn, with the new image job and what is owed for it if there is one: all or nothing.
+    /// [`StoreError::Conflict`] if any of it is there already, or if the session that it continues is
+    /// no more the same user's.
+    async fn save_turn(
+        &self,
+        turn: &Turn,
+        job: Option<(&mut Job, Option<&Delivery>)>,
+    ) -> Result<(), StoreError>;
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 /// A point in time in UTC, in milliseconds since 1970. Rows hold the number; people see RFC 3339 with `Z`.
@@ -74,6 +76,21 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The text is no time as RFC 3339 writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time as in 2026-11-22T20:55:11Z")]
+pub struct NotATime;
+
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    /// Takes RFC 3339 with any offset; what is finer than a millisecond is cut off.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| NotATime)?;
+        Ok(Self(time.unix_timestamp_nanos().div_euclid(1_000_000) as i64))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +98,16 @@ mod tests {
     #[test]
     fn shows_as_rfc3339_in_utc() {
         assert_eq!(Timestamp::from_millis(1_795_380_911_042).to_string(), "2026-11-22T20:55:11.042Z");
+    }
+
+    #[test]
+    fn is_read_from_rfc3339_with_any_offset() {
+        for text in ["2026-11-22T20:55:11.042Z", "2026-11-22T21:55:11.0429+01:00"] {
+            assert_eq!(text.parse(), Ok(Timestamp::from_millis(1_795_380_911_042)), "{text}");
+        }
+        for bad in ["", "2026-11-22", "2026-11-22T20:55:11", "2026-13-22T20:55:11Z", "1795380911"] {
+            assert_eq!(bad.parse::<Timestamp>(), Err(NotATime), "{bad}");
+        }
     }
 
     #[test]

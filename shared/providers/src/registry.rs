@@ -1,6 +1,6 @@
 //! The providers document, and the choice between the providers in it.
 
-use domain::ports::ImageProvider;
+use domain::ports::{ChatProvider, ImageProvider};
 use domain::provider::{FaultOf, ProviderError};
 use domain::request::{Picture, ProviderChoice, Word as _};
 use domain::secret::Secret;
@@ -41,6 +41,18 @@ impl Registry {
         let document: Document = serde_json::from_str(document.expose())
             .map_err(|error| BadDocument { line: error.line(), column: error.column() })?;
         Ok(Self { sandbox: document.sandbox.map(|SandboxSettings {}| Sandbox) })
+    }
+
+    /// The provider of chats.
+    ///
+    /// # Errors
+    ///
+    /// The operator's, if none is enabled.
+    pub fn chat(&self) -> Result<&dyn ChatProvider, ProviderError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(sandbox),
+            None => Err(ProviderError::new(FaultOf::Operator, "no chat provider is enabled")),
+        }
     }
 
     /// The provider for `picture`.
@@ -92,6 +104,16 @@ mod tests {
         assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Automatic), Ok("sandbox"));
         assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Dalle3), Err(FaultOf::Caller));
         assert_eq!(choose("{}", ProviderChoice::Automatic), Err(FaultOf::Operator));
+    }
+
+    #[test]
+    fn the_sandbox_chats_too() {
+        let chat = |document| {
+            let registry = Registry::from_document(&Secret::new(document)).unwrap();
+            registry.chat().map(|provider| provider.name()).map_err(|error| error.fault)
+        };
+        assert_eq!(chat(r#"{"sandbox":{}}"#), Ok("sandbox"));
+        assert_eq!(chat("{}"), Err(FaultOf::Operator));
     }
 
     #[test]

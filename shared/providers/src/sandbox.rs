@@ -19,10 +19,13 @@
 //! | `[[limit:5]]` | tells the first attempt to come back in 5 s, for want of room |
 //! | `[[refuse]]` | refuses because of the prompt's content, with a content warning |
 //!
+//! In a chat they say the same of its reply. A chat asks once: `fail:1` is as good as `fail:forever`.
+//!
 //! Seconds may have decimals and end at 600. Like a real provider it turns callers away (`limit`,
 //! `fail:operator`) at once, and refuses or fails only after the time that it takes (`slow`). It
 //! gives up at the task's deadline.
 
+mod chat;
 mod drawing;
 mod switches;
 

@@ -1,0 +1,210 @@
+//! The sessions table: chats, and what was said in them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use domain::chat::{Message, Page, Recent, Session, Turn};
+use domain::delivery::Delivery;
+use domain::ports::{SessionStore, StoreError, TurnStore};
+use domain::{Job, MessageId, SessionId, Timestamp};
+use serde::Serialize;
+
+use crate::jobs::{Cancelled, JobsTable, transact, writes};
+use crate::row::{Item, read};
+use crate::{keys, unavailable, unusable};
+
+/// How often a turn is stored again that met another one of the same session.
+const RACES: u32 = 6;
+/// How long it waits at first before that.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The sessions table.
+#[derive(Debug, Clone)]
+pub struct SessionsTable {
+    client: Client,
+    table: String,
+}
+
+/// The sessions table, and the table of the jobs that turns ask for.
+#[derive(Debug, Clone)]
+pub struct Turns {
+    /// Where turns are kept.
+    pub sessions: SessionsTable,
+    /// Where their jobs are kept.
+    pub jobs: JobsTable,
+}
+
+#[derive(Serialize)]
+struct Row<'a, T> {
+    pk: String,
+    sk: String,
+    ttl: i64,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
+fn item<T: Serialize>(
+    session: SessionId,
+    sk: String,
+    expires: Timestamp,
+    value: &T,
+) -> Result<Item, StoreError> {
+    let row = Row { pk: keys::session_partition(session), sk, ttl: expires.seconds(), value };
+    serde_dynamo::to_item(&row).map_err(|error| unusable("row", error))
+}
+
+fn key(session: SessionId, sk: String) -> HashMap<String, AttributeValue> {
+    let pk = keys::session_partition(session);
+    HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+}
+
+fn sort(item: &Item) -> &str {
+    item.get("sk").and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}
+
+/// The messages in these rows that have not expired.
+fn messages(items: Vec<Item>) -> Result<Vec<Message>, StoreError> {
+    let now = Timestamp::now();
+    items.into_iter().filter_map(|item| read(item, now).transpose()).collect()
+}
+
+impl SessionsTable {
+    /// The table of this name.
+    #[must_use]
+    pub const fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    fn query(&self, session: SessionId) -> QueryFluentBuilder {
+        let pk = AttributeValue::S(keys::session_partition(session));
+        self.client.query().table_name(&self.table).expression_attribute_values(":pk", pk)
+    }
+
+    async fn get(&self, session: SessionId, sk: String) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key(session, sk)));
+        let answer = get.consistent_read(true).send().await;
+        Ok(answer.map_err(|error| unavailable("GetItem", error))?.item)
+    }
+
+    fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        Put::builder().table_name(&self.table).set_item(Some(item))
+    }
+
+    /// The parts of the transaction that stores a turn.
+    fn turn(&self, turn: &Turn) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let Turn { session, begins, prompt, reply } = turn;
+        let row = self.put(item(session.id, keys::session_sort().to_owned(), session.expires_at, session)?);
+        let row = if *begins {
+            row.condition_expression("attribute_not_exists(pk)")
+        } else {
+            row.condition_expression("clientId = :client AND userId = :user")
+                .expression_attribute_values(":client", AttributeValue::S(session.client_id.to_string()))
+                .expression_attribute_values(":user", AttributeValue::S(session.user_id.to_string()))
+        };
+        let mut puts = vec![row];
+        for message in [prompt, reply] {
+            let item = item(session.id, keys::message_sort(message.id), message.expires_at, message)?;
+            puts.push(self.put(item).condition_expression("attribute_not_exists(pk)"));
+        }
+        puts.into_iter()
+            .map(|put| put.build().map(|put| TransactWriteItem::builder().put(put).build()))
+            .collect::<Result<_, _>>()
+            .map_err(|error| unusable("TransactWriteItems", error))
+    }
+}
+
+#[async_trait]
+impl SessionStore for SessionsTable {
+    async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        match self.get(id, keys::session_sort().to_owned()).await? {
+            Some(item) => read(item, Timestamp::now()),
+            None => Ok(None),
+        }
+    }
+
+    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<Recent>, StoreError> {
+        let answer = self
+            .query(id)
+            .key_condition_expression("pk = :pk")
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", error))?;
+        let mut items = answer.items.unwrap_or_default();
+        if items.first().is_none_or(|first| sort(first) != keys::session_sort()) {
+            return Ok(None);
+        }
+        let Some(session) = read(items.remove(0), Timestamp::now())? else { return Ok(None) };
+        items.reverse();
+        Ok(Some(Recent { session, messages: messages(items)? }))
+    }
+
+    async fn page(&self, id: SessionId, after: Option<MessageId>, limit: usize) -> Result<Page, StoreError> {
+        let answer = self
+            .query(id)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :messages)")
+            .expression_attribute_values(":messages", AttributeValue::S(keys::MESSAGES.to_owned()))
+            .set_exclusive_start_key(after.map(|after| key(id, keys::message_sort(after))))
+            // One more than is shown tells whether there is a next page.
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", error))?;
+        let mut items = answer.items.unwrap_or_default();
+        // A page also ends where DynamoDB has read its megabyte.
+        let more = items.len() > limit || answer.last_evaluated_key.is_some();
+        items.truncate(limit);
+        let last = items.last().and_then(|item| sort(item).strip_prefix(keys::MESSAGES)?.parse().ok());
+        Ok(Page { next: last.filter(|_| more), messages: messages(items)? })
+    }
+
+    async fn message(&self, session: SessionId, id: MessageId) -> Result<Option<Message>, StoreError> {
+        match self.get(session, keys::message_sort(id)).await? {
+            Some(item) => read(item, Timestamp::now()),
+            None => Ok(None),
+        }
+    }
+}
+
+#[async_trait]
+impl TurnStore for Turns {
+    async fn save_turn(
+        &self,
+        turn: &Turn,
+        job: Option<(&mut Job, Option<&Delivery>)>,
+    ) -> Result<(), StoreError> {
+        let mut all = self.sessions.turn(turn)?;
+        let saved = match job {
+            Some((job, owed)) => {
+                let mut next = job.clone();
+                next.revision += 1;
+                all.extend(writes(&self.jobs, &next, job.revision, owed)?);
+                Some((job, next))
+            }
+            None => None,
+        };
+        let mut pause = PAUSE;
+        for _ in 0..RACES {
+            match transact(&self.sessions.client, all.clone()).await {
+                Ok(()) => {
+                    if let Some((job, next)) = saved {
+                        *job = next;
+                    }
+                    return Ok(());
+                }
+                // Every turn of a session writes the session's row.
+                Err(Cancelled::Race) => tokio::time::sleep(pause).await,
+                Err(other @ (Cancelled::Condition | Cancelled::Unavailable(_))) => return Err(other.into()),
+            }
+            pause *= 2;
+        }
+        Err(StoreError::Unavailable("TransactWriteItems: too many turns of one session at once".into()))
+    }
+}

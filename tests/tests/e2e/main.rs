@@ -8,9 +8,12 @@
 
 mod bad_input;
 mod command_line;
+mod edges;
 mod faults;
 mod generate;
+mod limits;
 mod looking_back;
+mod waiting;
 mod webhooks;
 
 use std::process::ExitCode;
@@ -49,13 +52,17 @@ fn main() -> ExitCode {
     type Rounds = [(usize, fn(&mut Round<'_>)); 3];
     let rounds: Rounds = [
         (8, |round| {
+            limits::tests(round);
+            waiting::tests(round);
             generate::tests(round);
+            edges::tests(round);
             webhooks::tests(round);
             command_line::tests(round);
         }),
         (1, |round| {
             bad_input::tests(round);
             faults::tests(round);
+            limits::tests_alone(round);
         }),
         (1, looking_back::tests),
     ];

@@ -1,17 +1,16 @@
 //! `POST /images/generate`: accepts an image job.
 
-use std::time::Duration;
-
 use domain::delivery::WebhookEvent;
 use domain::job::JobPolicy;
-use domain::ports::{IdempotencyStore, JobMessage, JobQueue, JobStore, PaceStore, StoreError};
+use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore, StoreError};
 use domain::request::WebhookReach;
 use domain::{Error, Job, JobId};
+use edge::enqueue::enqueue;
 use edge::http::{Answer, Request};
 use edge::idempotency::once;
 use edge::wire::{JobResponse, status_url};
 use lambda_http::http::{StatusCode, header};
-use tracing::{info, warn};
+use tracing::info;
 
 /// What the endpoint needs.
 pub struct Deps<'a> {
@@ -48,7 +47,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         let owed = job.delivery(WebhookEvent::Queued, request.now);
         match deps.jobs.save(&mut job, owed.as_ref()).await {
             Ok(()) => {
-                send(deps, &mut job, &request).await;
+                enqueue(deps.queue, deps.jobs, &mut job, request.now).await;
                 info!(jobId = %id, client = %job.client_id, status = job.status.as_str(), "job accepted");
             }
             // An earlier run of this very request died after it. Its message, if it never went, is
@@ -62,18 +61,4 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         Ok(answer.with(header::LOCATION, &status_url(id)))
     })
     .await
-}
-
-async fn send(deps: &Deps<'_>, job: &mut Job, request: &Request) {
-    let message = JobMessage::about(job);
-    let Err(error) = deps.queue.send(&message, job.priority, &job.client_id, Duration::ZERO).await else {
-        return;
-    };
-    warn!(jobId = %job.id, %error, "the queue did not take the job's message; the sweeper will send it");
-    // Only brings the sweeper sooner: the row was due from the start.
-    if job.message_lost(request.now).is_ok()
-        && let Err(error) = deps.jobs.save(job, None).await
-    {
-        warn!(jobId = %job.id, %error, "the job could not be marked as pending");
-    }
 }

@@ -145,14 +145,26 @@ pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(value: Value) -> Res
     text(value)?.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// Reads a whole number from 0 to 255. JSON has one type of number, so `1.0` is as whole as `1`.
+/// Reads a number.
 ///
 /// # Errors
 ///
 /// What is expected instead.
-pub fn small(value: &Value) -> Result<u8, String> {
-    let whole = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=255.0).contains(number));
-    whole.map(|number| number as u8).ok_or_else(|| "must be a whole number".into())
+pub fn number(value: &Value) -> Result<f64, String> {
+    value.as_f64().ok_or_else(|| "must be a number".into())
+}
+
+/// Reads a whole number that is none too large for `T`. JSON has one type of number, so `1.0` is as
+/// whole as `1`.
+///
+/// # Errors
+///
+/// What is expected instead.
+pub fn whole<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
+    // Beyond 2^53 a number is not what was sent.
+    let exact = 0.0..=9_007_199_254_740_991.0;
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0 && exact.contains(number));
+    whole.and_then(|number| T::try_from(number as u64).ok()).ok_or_else(|| "must be a whole number".into())
 }
 
 /// Reads one of the words of `T`.

@@ -30,7 +30,7 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<GenerateRequest, Error>
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use domain::delivery::WebhookEvent;
     use domain::request::{Priority, ProviderChoice, Quality, Size, Style};
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    pub(crate) fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

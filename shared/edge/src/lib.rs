@@ -2,7 +2,9 @@
 
 pub mod auth;
 pub mod batch;
+pub mod chat;
 pub mod cors;
+pub mod enqueue;
 pub mod env;
 pub mod estimate;
 pub mod etag;

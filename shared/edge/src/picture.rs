@@ -8,7 +8,7 @@ use domain::request::{
 };
 use serde_json::Value;
 
-use crate::fields::{Fields, message, small, text, word};
+use crate::fields::{Fields, message, text, whole, word};
 
 /// How the pictures should be, but for what is on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,8 @@ pub fn prompt(fields: &mut Fields<'_>) -> Option<Prompt> {
 
 /// The fields `provider`, `size`, `count`, `quality` and `style`.
 pub fn look(fields: &mut Fields<'_>) -> Look {
-    let read_count = |value: Value| small(&value).and_then(|count| Count::try_from(count).map_err(message));
+    let read_count =
+        |value: Value| whole(&value).and_then(|count: u8| Count::try_from(count).map_err(message));
     Look {
         provider: fields.optional("provider", word).unwrap_or_default(),
         size: fields.optional("size", word).unwrap_or_default(),

@@ -2,14 +2,20 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use domain::access::{ApiKey, KeyRecord, Scope};
-use domain::{Job, Timestamp};
+use domain::chat::{Message, Recent, Role, Session};
+use domain::{Job, MessageId, Timestamp};
 
 /// The API key that the samples call with. It is a secret of nobody.
 pub const SAMPLE_KEY: &str = "sk_0190b8a0000070008000000000005a3ethis-is-the-key-of-the-sample-events-only-0";
 /// The job that the samples are about.
 pub const SAMPLE_JOB: &str = "0190b8a0-0000-7000-8000-00000000000a";
+/// The chat that the samples are about.
+pub const SAMPLE_SESSION: &str = "0190b8a0-0000-7000-8000-00000000000c";
+/// The user that the samples are about.
+const SAMPLE_USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 /// The webhook that the samples are about.
 pub const SAMPLE_WEBHOOK: &str = "0190b8a0-0000-7000-8000-00000000000b";
 
@@ -43,7 +49,7 @@ pub fn sample_key() -> KeyRecord {
         hash: key.hash(),
         client_id: "acme".parse().expect("a client"),
         name: "samples".into(),
-        scopes: vec![Scope::ImagesWrite, Scope::ImagesRead],
+        scopes: vec![Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead],
         created_at: Timestamp::from_millis(0),
         expires_at: None,
         revoked_at: None,
@@ -56,4 +62,29 @@ pub fn sample_job() -> Job {
     let mut job = crate::job("a lighthouse at dusk", Timestamp::now());
     job.id = SAMPLE_JOB.parse().expect("an id");
     job
+}
+
+/// The chat that the samples are about, of client `acme`, with one turn in it.
+#[must_use]
+pub fn sample_session() -> Recent {
+    let now = Timestamp::now();
+    let expires_at = now + Duration::from_secs(3600);
+    let message = |role, text: &str| Message {
+        id: MessageId::new(),
+        role,
+        content: text.to_owned().try_into().expect("a text"),
+        timestamp: now,
+        job_id: None,
+        expires_at,
+    };
+    Recent {
+        session: Session {
+            id: SAMPLE_SESSION.parse().expect("an id"),
+            client_id: "acme".parse().expect("a client"),
+            user_id: SAMPLE_USER.parse().expect("an id"),
+            created_at: now,
+            expires_at,
+        },
+        messages: vec![message(Role::User, "a lighthouse at dusk"), message(Role::Assistant, "a fine sight")],
+    }
 }

@@ -10,6 +10,16 @@ use uuid::Uuid;
 
 use crate::Memory;
 
+impl Memory {
+    /// Makes every run that used an `Idempotency-Key` one that died after its work, before its answer.
+    pub fn forget_answers(&self) {
+        for record in self.state().idempotency.values_mut() {
+            record.answer = None;
+            record.claimed_until = Timestamp::from_millis(0);
+        }
+    }
+}
+
 #[async_trait]
 impl LimitStore for Memory {
     async fn count(

@@ -4,6 +4,7 @@
 // A test helper that cannot go on has nothing better to do than to panic.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod chats;
 mod events;
 mod front;
 mod memory;
@@ -11,7 +12,10 @@ mod secret;
 mod values;
 mod watch;
 
-pub use events::{SAMPLE_JOB, SAMPLE_KEY, SAMPLE_WEBHOOK, event, event_names, sample_job, sample_key};
+pub use events::{
+    SAMPLE_JOB, SAMPLE_KEY, SAMPLE_SESSION, SAMPLE_WEBHOOK, event, event_names, sample_job, sample_key,
+    sample_session,
+};
 pub use memory::{Memory, Sent};
 pub use secret::KeptSecret;
 pub use values::{a_request, an_image, api_key, job, principal};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::access::KeyRecord;
+use domain::chat::Recent;
 use domain::client::ClientId;
 use domain::delivery::Delivery;
 use domain::health::Sighting;
@@ -20,7 +21,7 @@ use domain::ports::{
 };
 use domain::request::Priority;
 use domain::secret::Secret;
-use domain::{Job, JobId, KeyId, Timestamp, WebhookId};
+use domain::{Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
 /// A message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +40,9 @@ pub struct Memory {
 
 #[derive(Default)]
 pub(crate) struct State {
-    jobs: HashMap<JobId, Job>,
-    deliveries: BTreeMap<String, Delivery>,
+    pub(crate) jobs: HashMap<JobId, Job>,
+    pub(crate) deliveries: BTreeMap<String, Delivery>,
+    pub(crate) sessions: HashMap<SessionId, Recent>,
     keys: HashMap<KeyId, KeyRecord>,
     objects: BTreeMap<String, ImageObject>,
     pub(crate) windows: HashMap<(String, Endpoint), Counted>,

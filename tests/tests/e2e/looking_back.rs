@@ -8,8 +8,17 @@ use serde_json::Value;
 
 use crate::Round;
 
-const FUNCTIONS: [&str; 7] =
-    ["fallback", "health", "image-worker", "images-generate", "images-status", "sweeper", "webhook-sender"];
+const FUNCTIONS: [&str; 9] = [
+    "chat-get",
+    "chat-new",
+    "fallback",
+    "health",
+    "image-worker",
+    "images-generate",
+    "images-status",
+    "sweeper",
+    "webhook-sender",
+];
 
 /// What Lambda itself does in a function's name: the function never calls it, so no call shows it.
 const BY_LAMBDA: [&str; 9] = [

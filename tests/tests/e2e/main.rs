@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_input;
+mod chat;
 mod command_line;
 mod edges;
 mod faults;
@@ -57,10 +58,12 @@ fn main() -> ExitCode {
             generate::tests(round);
             edges::tests(round);
             webhooks::tests(round);
+            chat::tests(round);
             command_line::tests(round);
         }),
         (1, |round| {
             bad_input::tests(round);
+            chat::alone(round);
             faults::tests(round);
             limits::tests_alone(round);
         }),

@@ -1,0 +1,36 @@
+//! `POST /chat/new`: replies in a chat, and accepts the image job that is asked for with it.
+
+use std::time::Duration;
+
+use aws::front::Front;
+use aws::jobs::JobsTable;
+use aws::queues::{JobQueueUrls, JobQueues};
+use aws::secrets::ManagedSecret;
+use aws::sessions::{SessionsTable, Turns};
+use chat_new::{Deps, handle};
+use edge::env;
+use edge::gate::Gate;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    edge::log::init("chat-new");
+    let sdk = aws::config::load_for_api().await;
+    let front = Front::from_env(&sdk)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let jobs = JobsTable::new(dynamodb.clone(), env::required("JOBS_TABLE")?);
+    let sessions = SessionsTable::new(dynamodb, env::required("SESSIONS_TABLE")?);
+    let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
+    let deps = Deps {
+        sessions: &sessions,
+        turns: &Turns { sessions: sessions.clone(), jobs: jobs.clone() },
+        jobs: &jobs,
+        queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
+        providers: &ManagedSecret::new(secrets, env::required("PROVIDERS_SECRET")?),
+        idempotency: &jobs,
+        policy: env::job_policy()?,
+        keep_sessions: env::duration("SESSION_RETENTION_DAYS", Duration::from_secs(24 * 3600))?,
+        webhook_reach: env::webhook_reach(),
+    };
+    edge::http::serve("chat-new", &gate, |request| handle(&deps, request)).await
+}

@@ -1,0 +1,316 @@
+//! Chat: the body of `POST /chat/new`, the query of `GET /chat/{sessionId}`, and their answers.
+
+use domain::chat::{ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, Said, Session};
+use domain::chat::{Temperature, Text};
+use domain::request::{GenerateRequest, Priority, Prompt, WebhookReach};
+use domain::{Error, Fault, Job, JobId, MessageId, SessionId, Timestamp, UserId};
+use serde::Serialize;
+
+use crate::fields::{Fields, message, number, parsed, text, whole, word};
+use crate::http::Request;
+use crate::wire::{JobResponse, rfc3339};
+use crate::{API, picture};
+
+/// How many messages a page has, if the caller does not say.
+const PAGE: usize = 50;
+/// The most messages that a page can have.
+const PAGE_LIMIT: usize = 100;
+
+/// The request in `body`.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with every fault there is.
+pub fn parse(body: &[u8], reach: WebhookReach) -> Result<ChatRequest, Error> {
+    let mut fields = Fields::parse(body)?;
+    let user = fields.required("userId", parsed);
+    let session = fields.optional("sessionId", parsed);
+    let prompt = picture::prompt(&mut fields);
+    let image = fields.object("imageGeneration", |image| {
+        let enabled =
+            image.optional("enabled", |value| value.as_bool().ok_or("must be true or false".into()));
+        let look = picture::look(image);
+        let webhook = picture::webhook(image, reach);
+        let metadata = picture::metadata(image);
+        enabled.unwrap_or(true).then_some((look, webhook, metadata))
+    });
+    let context = fields.object("chatContext", context).unwrap_or_default();
+    fields.finish()?;
+
+    let (Some(user), Some(prompt)) = (user, prompt) else {
+        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+    };
+    let wanted = |prompt: Prompt| {
+        let (look, webhook, metadata) = image.flatten()?;
+        let picture = look.of(prompt);
+        Some(GenerateRequest { user, session, picture, priority: Priority::Normal, webhook, metadata })
+    };
+    Ok(ChatRequest {
+        user,
+        session,
+        image: wanted(prompt.clone()),
+        prompt,
+        previous: context.previous,
+        temperature: context.temperature.unwrap_or(Temperature::DEFAULT),
+        max_tokens: context.max_tokens.unwrap_or(MaxTokens::MOST),
+    })
+}
+
+#[derive(Default)]
+struct Context {
+    previous: Vec<Said>,
+    temperature: Option<Temperature>,
+    max_tokens: Option<MaxTokens>,
+}
+
+fn context(fields: &mut Fields<'_>) -> Context {
+    let previous = fields.objects("previousMessages", 0..=PREVIOUS_LIMIT, |said| {
+        let role = said.required("role", word::<Role>);
+        let content = said.required("content", |value| Text::try_from(text(value)?).map_err(message));
+        // Providers are told of the order alone.
+        let _: Option<Timestamp> = said.optional("timestamp", parsed);
+        Some(Said { role: role?, content: content? })
+    });
+    Context {
+        previous: previous.into_iter().flatten().flatten().flatten().collect(),
+        temperature: fields.optional("temperature", |value| {
+            number(&value).and_then(|number| Temperature::try_from(number).map_err(message))
+        }),
+        max_tokens: fields.optional("maxTokens", |value| {
+            whole(&value).and_then(|number: u16| MaxTokens::try_from(number).map_err(message))
+        }),
+    }
+}
+
+/// Which messages of a session are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// How many at most.
+    pub limit: usize,
+    /// After which one; from the oldest on without.
+    pub after: Option<MessageId>,
+}
+
+/// The page that the query asks for.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with every fault there is.
+pub fn page(request: &Request) -> Result<PageRequest, Error> {
+    let mut faults = Vec::new();
+    let limit = request
+        .query("limit")
+        .map_or(Some(PAGE), |text| text.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit)));
+    if limit.is_none() {
+        faults.push(Fault::new("limit", format!("must be a whole number from 1 to {PAGE_LIMIT}")));
+    }
+    // The id of the last message that was shown; callers are only told that it is a word of ours.
+    let after: Option<Option<MessageId>> =
+        request.query("cursor").map_or(Some(None), |text| text.parse().ok().map(Some));
+    if after.is_none() {
+        faults.push(Fault::new("cursor", "must be a nextCursor of this session"));
+    }
+    match (limit, after) {
+        (Some(limit), Some(after)) => Ok(PageRequest { limit, after }),
+        (None, _) | (_, None) => Err(Error::Invalid(faults)),
+    }
+}
+
+/// The path at which a session is read.
+#[must_use]
+pub fn session_url(session: SessionId) -> String {
+    format!("{API}/chat/{session}")
+}
+
+/// The answer to a turn.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatResponse {
+    session_id: SessionId,
+    /// The id of the reply.
+    message_id: MessageId,
+    chat_response: ReplyBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_generation_job: Option<JobResponse>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReplyBody {
+    content: String,
+    role: Role,
+    #[serde(serialize_with = "rfc3339")]
+    timestamp: Timestamp,
+}
+
+impl ChatResponse {
+    /// The answer that gives `reply`, and the job that was asked for with it.
+    #[must_use]
+    pub fn new(session: SessionId, reply: &Message, job: Option<&Job>) -> Self {
+        Self {
+            session_id: session,
+            message_id: reply.id,
+            chat_response: ReplyBody {
+                content: reply.content.as_str().to_owned(),
+                role: reply.role,
+                timestamp: reply.timestamp,
+            },
+            image_generation_job: job.map(JobResponse::from),
+        }
+    }
+}
+
+/// A session, and some of what was said in it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionResponse {
+    session_id: SessionId,
+    user_id: UserId,
+    #[serde(serialize_with = "rfc3339")]
+    created_at: Timestamp,
+    messages: Vec<MessageBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageBody {
+    id: MessageId,
+    role: Role,
+    content: String,
+    #[serde(serialize_with = "rfc3339")]
+    timestamp: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<JobId>,
+}
+
+impl SessionResponse {
+    /// `session` with the messages of `page`.
+    #[must_use]
+    pub fn new(session: &Session, page: &Page) -> Self {
+        let body = |message: &Message| MessageBody {
+            id: message.id,
+            role: message.role,
+            content: message.content.as_str().to_owned(),
+            timestamp: message.timestamp,
+            job_id: message.job_id,
+        };
+        Self {
+            session_id: session.id,
+            user_id: session.user_id,
+            created_at: session.created_at,
+            messages: page.messages.iter().map(body).collect(),
+            next_cursor: page.next.map(|id| id.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
+
+    fn read(more: Value) -> Result<ChatRequest, Error> {
+        let mut body = json!({"userId": USER, "prompt": "a kite"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parse(body.to_string().as_bytes(), WebhookReach::Public)
+    }
+
+    fn faults(more: Value) -> Vec<String> {
+        match read(more) {
+            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_gets_its_default() {
+        let request = read(json!({"sessionId": null, "chatContext": {"temperature": null}, "x": 1})).unwrap();
+        assert_eq!((request.session, request.image, request.previous.len()), (None, None, 0));
+        assert_eq!((request.temperature.get(), request.max_tokens.get()), (0.7, 4000));
+    }
+
+    #[test]
+    fn an_image_is_wanted_unless_it_is_said_not_to_be() {
+        let wanted = |image: Value| read(json!({ "imageGeneration": image })).unwrap().image;
+        let image = wanted(json!({"count": 2, "metadata": {"a": 1.0}})).unwrap();
+        assert_eq!((image.picture.count.get(), image.picture.prompt.as_str()), (2, "a kite"));
+        assert_eq!(image.metadata.unwrap().json(), r#"{"a":1.0}"#);
+        assert!(wanted(json!({})).is_some() && wanted(json!({"enabled": true})).is_some());
+        assert!(wanted(json!({"enabled": false})).is_none() && wanted(json!(null)).is_none());
+    }
+
+    #[test]
+    fn what_was_said_before_comes_along_in_its_order() {
+        let said = json!([{"role": "system", "content": "be brief", "timestamp": "2026-01-01T00:00:00Z"},
+            {"role": "assistant", "content": "hm"}]);
+        let context = json!({"previousMessages": said, "temperature": 2, "maxTokens": 10.0});
+        let request = read(json!({ "chatContext": context })).unwrap();
+        let previous: Vec<_> =
+            request.previous.iter().map(|said| (said.role, said.content.as_str())).collect();
+        assert_eq!(previous, [(Role::System, "be brief"), (Role::Assistant, "hm")]);
+        assert_eq!((request.temperature.get(), request.max_tokens.get()), (2.0, 10));
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_its_whole_path() {
+        let image = json!({"enabled": "no", "size": "1x1", "count": 5, "webhookUrl": "http://example.com",
+            "webhookEvents": ["job.completed", 1], "metadata": []});
+        let said = json!([{"role": "user", "content": "x"}, {"role": "bot", "content": ""}, 3,
+            {"timestamp": "yesterday"}]);
+        let context = json!({"previousMessages": said, "temperature": 2.1, "maxTokens": 4001});
+        let body = json!({"userId": 1, "sessionId": "x", "prompt": " ", "imageGeneration": image,
+            "chatContext": context});
+        assert_eq!(
+            faults(body),
+            [
+                "userId",
+                "sessionId",
+                "prompt",
+                "imageGeneration.enabled",
+                "imageGeneration.size",
+                "imageGeneration.count",
+                "imageGeneration.webhookUrl",
+                "imageGeneration.webhookEvents[1]",
+                "imageGeneration.metadata",
+                "chatContext.previousMessages[1].role",
+                "chatContext.previousMessages[1].content",
+                "chatContext.previousMessages[2]",
+                "chatContext.previousMessages[3].role",
+                "chatContext.previousMessages[3].content",
+                "chatContext.previousMessages[3].timestamp",
+                "chatContext.temperature",
+                "chatContext.maxTokens",
+            ]
+        );
+        assert_eq!(
+            faults(json!({"chatContext": 1, "imageGeneration": []})),
+            ["imageGeneration", "chatContext"]
+        );
+        let many = vec![json!({"role": "user", "content": "x"}); 101];
+        let context = json!({"previousMessages": many, "maxTokens": 0, "temperature": "warm"});
+        let paths =
+            ["previousMessages", "temperature", "maxTokens"].map(|name| format!("chatContext.{name}"));
+        assert_eq!(faults(json!({ "chatContext": context })), paths);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&body, WebhookReach::Public);
+        }
+
+        #[test]
+        fn no_value_makes_it_panic(
+            field in "(userId|sessionId|prompt|imageGeneration|chatContext)",
+            inner in "(enabled|count|metadata|webhookEvents|previousMessages|temperature|maxTokens)",
+            value in crate::generate::tests::any_json(),
+        ) {
+            let _ = read(json!({ field.clone(): value.clone() }));
+            let _ = read(json!({ field: { inner: value } }));
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::ClientId;
@@ -12,7 +13,7 @@ use crate::status::JobStatus;
 use crate::timestamp::Timestamp;
 
 /// What a webhook can tell of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum WebhookEvent {
     /// The job was accepted.
     #[serde(rename = "job.queued")]

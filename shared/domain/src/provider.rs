@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::JobId;
@@ -78,7 +79,7 @@ impl ProviderError {
 }
 
 /// What may trouble a viewer of an image, or what made a provider refuse it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContentWarning {
     /// What it is.
     #[serde(rename = "type")]
@@ -90,7 +91,7 @@ pub struct ContentWarning {
 }
 
 /// Kinds of troubling content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WarningKind {
     /// Violence.
@@ -106,7 +107,7 @@ pub enum WarningKind {
 }
 
 /// How troubling it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A little.

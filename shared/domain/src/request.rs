@@ -1,5 +1,6 @@
 //! What a caller may ask for. Every value here keeps its rule once it exists.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -30,7 +31,7 @@ pub trait Word: Copy + Sized + 'static {
 }
 
 /// The provider that the caller asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderChoice {
     /// OpenAI, on the model that stands for DALL·E 3.
@@ -71,7 +72,7 @@ impl Word for ProviderChoice {
 }
 
 /// The size of an image, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 pub enum Size {
     /// 256 by 256.
     #[serde(rename = "256x256")]
@@ -138,7 +139,7 @@ impl Word for Size {
 }
 
 /// How much care the provider should take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Quality {
     /// The provider's ordinary quality.
@@ -160,7 +161,7 @@ impl Word for Quality {
 }
 
 /// The look of the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
     /// Dramatic.
@@ -181,7 +182,7 @@ impl Word for Style {
 }
 
 /// Whose turn it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// After the others.

@@ -1,9 +1,10 @@
 //! The states of a job and the only ways between them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
     /// Accepted, but the message that wakes a worker has not gone out yet.

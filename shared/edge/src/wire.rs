@@ -1,4 +1,10 @@
 //! What leaves us as JSON: the answers of the API and the bodies of webhooks.
+//!
+//! Comments on these types and their fields are read by people without: they are the descriptions in
+//! the OpenAPI document.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use domain::delivery::{Delivery, Snapshot, WebhookEvent};
 use domain::id::ImageId;
@@ -7,6 +13,7 @@ use domain::job::{FailureReason, JobError, JobResult};
 use domain::provider::ContentWarning;
 use domain::request::{Metadata, Priority, Size, Word as _};
 use domain::{BatchId, Job, JobId, JobStatus, Timestamp};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -23,6 +30,23 @@ fn rfc3339_or_none<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Re
     }
 }
 
+/// How a time looks on the wire, for the OpenAPI document.
+pub(crate) struct Rfc3339;
+
+impl JsonSchema for Rfc3339 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
+    }
+}
+
 /// The path at which a job's state is asked for.
 #[must_use]
 pub fn status_url(job: JobId) -> String {
@@ -30,17 +54,24 @@ pub fn status_url(job: JobId) -> String {
 }
 
 /// The answer to an accepted job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobResponse {
+    /// The job's id.
     job_id: JobId,
     status: JobStatus,
+    /// When the job was accepted.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     created_at: Timestamp,
+    /// When it should be done, by what its provider's last jobs took.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
     estimated_completion_time: Option<Timestamp>,
     priority: Priority,
+    /// Where its state is asked for: a path from the root.
     status_url: String,
+    /// What `DELETE` cancels it: a path from the root.
     cancel_url: String,
 }
 
@@ -59,30 +90,46 @@ impl From<&Job> for JobResponse {
 }
 
 /// How a job stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobStatusResponse {
+    /// The job's id.
     job_id: JobId,
+    /// The batch that it belongs to, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     batch_id: Option<BatchId>,
     status: JobStatus,
+    /// How far it is, in per cent.
+    #[schemars(range(max = 100))]
     progress: u8,
+    /// When it was accepted.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     created_at: Timestamp,
+    /// When a worker took it up for the first time.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
     started_at: Option<Timestamp>,
+    /// When it ended, however it did.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
     completed_at: Option<Timestamp>,
+    /// When it should be done, by what its provider's last jobs took.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
     estimated_completion_time: Option<Timestamp>,
+    /// Who made its images.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
+    /// How often a worker took it up.
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ResultBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
+    /// What the caller gave with the job, unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     metadata: Option<Box<RawValue>>,
 }
 
@@ -121,13 +168,19 @@ fn raw(metadata: Option<&Metadata>) -> Option<Box<RawValue>> {
     metadata.and_then(|metadata| RawValue::from_string(metadata.json().to_owned()).ok())
 }
 
-#[derive(Debug, Serialize)]
+/// What came of a job that completed.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "JobResult")]
 struct ResultBody {
     images: Vec<ImageBody>,
+    /// Who made them.
     provider: String,
+    /// What they cost, in USD.
     total_cost: f64,
+    /// How long they took, in milliseconds.
     processing_time: u64,
+    /// What may trouble a viewer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     content_warnings: Vec<ContentWarning>,
 }
@@ -144,30 +197,47 @@ impl ResultBody {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// One image that was made.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Image")]
 struct ImageBody {
+    /// The image's id.
     id: ImageId,
+    /// Where the image is: a whole URL, good until `expiresAt`.
     url: String,
+    /// Where a smaller one is, at most 256 pixels wide and high.
     thumbnail_url: String,
+    /// Its width and height in one word, the one that was asked for.
     size: String,
     format: ImageFormat,
+    /// In pixels.
     width: u32,
+    /// In pixels.
     height: u32,
+    /// How many bytes are behind `url`.
     size_bytes: u64,
+    /// The SHA-256 of the bytes behind `url`, in hex.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     hash: String,
+    /// When it is deleted.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     expires_at: Timestamp,
     metadata: ImageMetadata,
 }
 
-#[derive(Debug, Serialize)]
+/// How an image was made.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ImageMetadata {
+    /// What the provider made of the prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     revised_prompt: Option<String>,
+    /// What the provider can make it again with.
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
+    /// The model that really made it.
     model: String,
 }
 
@@ -195,21 +265,30 @@ impl ImageBody {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Why a job failed.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "JobError")]
 struct ErrorBody {
+    /// `GENERATION_FAILED`.
     code: &'static str,
+    /// For a person.
     message: String,
     details: ErrorDetails,
+    /// Whether the same job may do better another time.
     retryable: bool,
+    /// In how many seconds, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// More about a failure.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "JobErrorDetails")]
 struct ErrorDetails {
     reason: FailureReason,
+    /// What a provider objected to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     content_warnings: Vec<ContentWarning>,
 }
@@ -226,27 +305,40 @@ impl From<&JobError> for ErrorBody {
     }
 }
 
-#[derive(Serialize)]
-struct WebhookBody {
+/// What is posted to a `webhookUrl`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
+pub(crate) struct WebhookBody {
+    #[schemars(with = "WebhookEvent")]
     event: &'static str,
+    /// When it happened. Events may arrive out of order or twice: this, `status` and the header
+    /// `webhook-id` tell.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     timestamp: Timestamp,
     data: WebhookData,
 }
 
-#[derive(Serialize)]
+/// How the job stood when it happened.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct WebhookData {
+    /// The job's id.
     job_id: JobId,
+    /// The batch that it belongs to, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     batch_id: Option<BatchId>,
     status: JobStatus,
+    /// How far it is, in per cent.
+    #[schemars(range(max = 100))]
     progress: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ResultBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
+    /// What the caller gave with the job, unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     metadata: Option<Box<RawValue>>,
 }
 

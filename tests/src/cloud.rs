@@ -24,6 +24,8 @@ pub struct Cloud {
     child: Child,
     /// Where the API, the images and the AWS endpoint are.
     pub url: String,
+    /// Where the API's page is.
+    pub docs_url: String,
     /// A key of client `local`, for images.
     pub api_key: String,
     /// That client's webhook secret.
@@ -106,6 +108,7 @@ impl Cloud {
             .await;
         Self {
             child,
+            docs_url: text("docsUrl"),
             api_key: text("apiKey"),
             webhook_secret: text("webhookSecret"),
             data: text("dataDir").into(),

@@ -16,6 +16,7 @@ pub mod http;
 pub mod idempotency;
 pub mod jwt;
 pub mod log;
+pub mod openapi;
 pub mod picture;
 pub mod prefer;
 mod refusal;

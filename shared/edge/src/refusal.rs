@@ -3,28 +3,44 @@
 use ::http::{StatusCode, header};
 use domain::{Error, Fault, Timestamp, TraceId};
 use lambda_http::{Body, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::error;
 
-#[derive(Serialize)]
-struct ErrorEnvelope<'a> {
+use crate::wire::Rfc3339;
+
+/// The body of every answer outside 2xx.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(crate) struct ErrorEnvelope<'a> {
     error: ErrorBody<'a>,
 }
 
-#[derive(Serialize)]
+/// What is wrong.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ErrorBody<'a> {
+    /// For programs.
     code: &'a str,
+    /// For people.
     message: String,
+    /// All the faults of a request that is not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Vec<FaultBody<'a>>>,
+    /// Names the request in the logs; it is also in the header `x-trace-id`.
     trace_id: TraceId,
+    /// When it was answered.
+    #[schemars(with = "Rfc3339")]
     timestamp: String,
 }
 
-#[derive(Serialize)]
+/// One fault of a request.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Fault")]
 struct FaultBody<'a> {
+    /// Where in the body, such as `imageGeneration.count` or `jobs[3].prompt`; empty for the body itself.
     path: &'a str,
+    /// What is expected there, for people.
     message: &'a str,
 }
 

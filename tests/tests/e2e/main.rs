@@ -9,6 +9,7 @@
 mod bad_input;
 mod chat;
 mod command_line;
+mod docs;
 mod edges;
 mod faults;
 mod generate;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             webhooks::tests(round);
             chat::tests(round);
             command_line::tests(round);
+            docs::tests(round);
         }),
         (1, |round| {
             bad_input::tests(round);

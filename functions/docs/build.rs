@@ -1,0 +1,72 @@
+//! Puts what the function serves together, so that it computes nothing while it runs: the page with its
+//! viewer inside, the policy that allows these very scripts, names for conditional requests, and
+//! everything compressed as well.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
+
+/// What an HTML page must not hold in a script: after these a browser no longer sees the script's end.
+/// Both only stand in strings and regular expressions, where `\x3C` is the same.
+const IN_SCRIPTS: [(&str, &str); 2] = [("<!--", "\\x3C!--"), ("<script", "\\x3Cscript")];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (assets, document) = (Path::new("assets"), Path::new("../../docs/openapi.json"));
+    println!("cargo::rerun-if-changed={}", assets.display());
+    println!("cargo::rerun-if-changed={}", document.display());
+    let read = |name: &str| fs::read_to_string(assets.join(name)).map_err(|error| format!("{name}: {error}"));
+
+    let mut viewer = read("swagger-ui-bundle.js")?;
+    for (raw, written) in IN_SCRIPTS {
+        viewer = viewer.replace(raw, written);
+    }
+    if viewer.to_ascii_lowercase().contains("</script") {
+        return Err("the viewer's script holds what ends a script in a page".into());
+    }
+    let (start, style, own_style) = (read("start.js")?, read("swagger-ui.css")?, read("page.css")?);
+    let style = format!("{style}\n{own_style}");
+    let notices = ["swagger-ui.NOTICE", "swagger-ui.LICENSE", "swagger-ui-bundle.js.LICENSE.txt"];
+    let notices = notices.into_iter().map(read).collect::<Result<Vec<_>, _>>()?.join("\n\n");
+    let notices = notices.replace('&', "&amp;").replace('<', "&lt;");
+    let page = read("page.html")?;
+    let parts = [("{style}", &style), ("{viewer}", &viewer), ("{start}", &start), ("{notices}", &notices)];
+    let page = parts.into_iter().try_fold(page, |page, (place, part)| match page.split_once(place) {
+        Some((before, after)) => Ok(format!("{before}{part}{after}")),
+        None => Err(format!("page.html has no {place}")),
+    })?;
+    let policy = format!(
+        "default-src 'none'; script-src {} {}; style-src {}; img-src data:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash(&viewer),
+        hash(&start),
+        hash(&style)
+    );
+
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
+    fs::write(out.join("page.policy"), policy)?;
+    write(&out, "page", page.as_bytes())?;
+    write(&out, "openapi", &fs::read(document)?)
+}
+
+/// How a policy names an inline script or style.
+fn hash(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
+}
+
+fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    fs::write(out.join(name), bytes)?;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(bytes)?;
+    fs::write(out.join(format!("{name}.gz")), gzip.finish()?)?;
+    let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..12]);
+    fs::write(out.join(format!("{name}.tag")), tag)?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people.
+//!
+//! Both are made when this is built (`build.rs`), so there is nothing to ask and nothing to wait for.
+
+use domain::Error;
+use edge::http::{Answer, Request};
+use lambda_http::http::{StatusCode, header};
+
+/// How long anybody may keep an answer without asking again: it only changes with a deployment.
+const CACHE: &str = "public, max-age=300";
+
+/// One of the two, ready to be sent.
+struct Document {
+    kind: &'static str,
+    policy: Option<&'static str>,
+    tag: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+}
+
+macro_rules! built {
+    ($name:literal) => {
+        concat!(env!("OUT_DIR"), "/", $name)
+    };
+}
+
+const OPENAPI: Document = Document {
+    kind: "application/json",
+    policy: None,
+    tag: include_str!(built!("openapi.tag")),
+    plain: include_bytes!(built!("openapi")),
+    gzip: include_bytes!(built!("openapi.gz")),
+};
+
+const PAGE: Document = Document {
+    kind: "text/html; charset=utf-8",
+    policy: Some(include_str!(built!("page.policy"))),
+    tag: include_str!(built!("page.tag")),
+    plain: include_bytes!(built!("page")),
+    gzip: include_bytes!(built!("page.gz")),
+};
+
+/// Answers one request.
+///
+/// # Errors
+///
+/// None in practice.
+pub async fn handle(request: Request) -> Result<Answer, Error> {
+    let document = if request.route.path == "/docs" { PAGE } else { OPENAPI };
+    Ok(document.answer(&request))
+}
+
+impl Document {
+    fn answer(&self, request: &Request) -> Answer {
+        let gzip = request.header("accept-encoding").is_some_and(takes_gzip);
+        // Two forms of one document are two things to a cache, so each has a name of its own.
+        let tag = format!("\"{}{}\"", self.tag, if gzip { "-gzip" } else { "" });
+        let known = request.header("if-none-match").is_some_and(|names| is_among(&tag, names));
+        let mut answer = if known {
+            Answer::empty(StatusCode::NOT_MODIFIED)
+        } else {
+            let body = if gzip { self.gzip } else { self.plain };
+            let mut answer = Answer { body: body.to_vec(), ..Answer::empty(StatusCode::OK) }
+                .with(header::CONTENT_TYPE, self.kind);
+            if gzip {
+                answer = answer.with(header::CONTENT_ENCODING, "gzip");
+            }
+            answer
+        };
+        if let Some(policy) = self.policy {
+            answer = answer.with(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        answer = answer.with(header::ETAG, &tag).with(header::CACHE_CONTROL, CACHE);
+        answer.with(header::VARY, "Accept-Encoding")
+    }
+}
+
+/// Whether a client can read gzip, by its `Accept-Encoding`.
+fn takes_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|coding| {
+        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = quality.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+/// Whether `tag` is among the names in an `If-None-Match` (RFC 9110, 13.1.2: compared weakly).
+fn is_among(tag: &str, names: &str) -> bool {
+    let mut names = names.split(',').map(str::trim);
+    names.any(|name| name == "*" || name.strip_prefix("W/").unwrap_or(name) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_goes_to_those_who_ask_for_it() {
+        for yes in ["gzip", "br, GZIP", "gzip;q=0.5, *;q=0", "deflate,gzip ; q=1"] {
+            assert!(takes_gzip(yes), "{yes}");
+        }
+        for no in ["", "br", "identity", "gzip;q=0", "gzip; q=0.000", "x-gzip-not"] {
+            assert!(!takes_gzip(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_known_document_is_known_by_any_spelling_of_its_name() {
+        for yes in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+            assert!(is_among("\"a\"", yes), "{yes}");
+        }
+        for no in ["", "a", "\"b\"", "\"a-gzip\""] {
+            assert!(!is_among("\"a\"", no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The sample events, replayed.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read as _;
+
+use edge::gate::Gate;
+use edge::http::respond;
+use flate2::read::GzDecoder;
+use lambda_http::http::HeaderMap;
+use lambda_http::{Context, RequestExt as _};
+use serde_json::Value;
+
+/// What becomes of a sample: the status, the headers and the body of the answer.
+async fn replay(file: &str) -> (u16, HeaderMap, Vec<u8>) {
+    let event = lambda_http::request::from_str(&testkit::event("docs", file)).unwrap();
+    let event = event.with_lambda_context(Context::default());
+    let (parts, body) = respond(event, "docs", &Gate::public(), docs::handle).await.into_parts();
+    (parts.status.as_u16(), parts.headers, body.to_vec())
+}
+
+fn unzipped(body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut plain).unwrap();
+    plain
+}
+
+#[tokio::test]
+async fn every_sample_is_answered_as_it_should_be() {
+    let expected = [
+        ("openapi-gzip.json", 200, "application/json", true),
+        ("openapi-known.json", 304, "", false),
+        ("openapi.json", 200, "application/json", true),
+        ("page-gzip.json", 200, "text/html; charset=utf-8", true),
+        ("page-head.json", 200, "text/html; charset=utf-8", false),
+        ("page.json", 200, "text/html; charset=utf-8", true),
+        ("wrong-method.json", 405, "application/json", true),
+    ];
+    assert_eq!(testkit::event_names("docs"), expected.map(|(file, ..)| file));
+    for (file, status, kind, has_body) in expected {
+        let (got, headers, body) = replay(file).await;
+        assert_eq!(got, status, "{file}");
+        assert_eq!(headers.get("content-type").map_or("", |value| value.to_str().unwrap()), kind, "{file}");
+        assert_eq!(!body.is_empty(), has_body, "{file}");
+        assert_eq!(headers.contains_key("content-encoding"), file.contains("gzip"), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_the_one_that_is_checked_in() {
+    let checked_in = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json")).unwrap();
+    let (_, headers, body) = replay("openapi.json").await;
+    assert_eq!(body, checked_in);
+    let (_, of_gzip, body) = replay("openapi-gzip.json").await;
+    assert_eq!(unzipped(&body), checked_in);
+    assert_ne!(headers["etag"], of_gzip["etag"]);
+    assert_eq!(serde_json::from_slice::<Value>(&checked_in).unwrap()["openapi"], "3.0.3");
+}
+
+#[tokio::test]
+async fn the_page_is_whole_in_itself_and_may_run_nothing_else() {
+    let (_, headers, body) = replay("page.json").await;
+    let (_, of_gzip, compressed) = replay("page-gzip.json").await;
+    assert_eq!(unzipped(&compressed), body);
+    // Lambda's limit for an answer is 6 MB, and base64 takes a third more than what it holds.
+    assert!(body.len() < 4_000_000 && compressed.len() < 1_000_000);
+
+    let page = String::from_utf8(body).unwrap();
+    assert_eq!(page.matches("<script>").count(), 2, "the viewer's, and what starts it");
+    for outside in ["src=\"http", "href=\"http", "@import", "url(http"] {
+        let (head, _) = page.split_once("<script>").unwrap();
+        assert!(!head.contains(outside), "{outside}");
+    }
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert_eq!(policy.matches("'sha256-").count(), 3);
+    assert!(
+        policy.starts_with("default-src 'none';") && !policy.contains("unsafe") && !policy.contains("http")
+    );
+    assert_eq!(headers["content-security-policy"], of_gzip["content-security-policy"]);
+}
+
+#[test]
+fn the_viewer_is_the_one_that_its_note_describes() {
+    let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
+    let note = std::fs::read_to_string(format!("{assets}/README.md")).unwrap();
+    for file in ["swagger-ui-bundle.js", "swagger-ui.css"] {
+        let bytes = std::fs::read(format!("{assets}/{file}")).unwrap();
+        let sum: String = sha256(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(note.contains(&format!("| sha256 of `{file}` | `{sum}` |")), "{file} is {sum}");
+    }
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).to_vec()
+}

@@ -1,0 +1,86 @@
+//! The OpenAPI 3.0 document of the API.
+//!
+//! What it says of answers comes from the types that are sent; of requests, from the types in
+//! [`bodies`], which a test holds against the parsers; who may call and how often, from [`ROUTES`]. It is
+//! checked in as `docs/openapi.json`, which the function `docs` serves: no function makes it at run time.
+
+pub mod bodies;
+mod images;
+mod operation;
+mod parts;
+mod problems;
+mod schemas;
+mod service;
+#[cfg(test)]
+mod tests;
+mod webhooks;
+
+use serde_json::{Map, Value, json};
+
+use crate::API;
+use crate::route::{ROUTES, Route};
+use operation::Operation;
+use schemas::Schemas;
+
+const ABOUT: &str = "\
+Image generation that you run yourself: post a prompt, get a job id at once, and be told by a signed \
+webhook, or ask, when the images are there.
+
+**Credentials.** `X-API-Key: sk_…` or `Authorization: Bearer …` with a token or a key. A client (tenant) \
+owns its jobs, batches, sessions and keys and sees only its own; a token acts for one user of its client, a \
+key for any.
+
+**Errors.** Every answer outside 2xx has the body `Error`. Its `code` is for programs, its `message` for \
+people, and its `traceId`, also in the header `x-trace-id` of every answer, for whoever reads the logs. \
+Beside what each operation lists: a path that is none is answered with 404 `NOT_FOUND`, a method that a \
+path does not take with 405 `METHOD_NOT_ALLOWED` and `Allow`. What API Gateway answers by itself, such as to \
+a request over 10 MB, looks otherwise.
+
+**Limits.** Requests are counted per caller and endpoint, in windows of 60 seconds that begin with the \
+caller's first request. Every counted answer carries `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy`.
+
+**Requests.** Bodies are JSON, of at most 256 KiB. Unknown fields are ignored; `null` for an optional field \
+means that it is absent.";
+
+/// The document.
+#[must_use]
+pub fn document() -> Value {
+    let mut schemas = Schemas::new();
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let Some(operation) = operation(route, &mut schemas) else { continue };
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.to_ascii_lowercase()] = operation.for_route(route);
+    }
+    let bodies = webhooks::bodies(&mut schemas);
+    let responses = problems::responses(&mut schemas);
+    json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": "Semantest",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": {"name": "Apache 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "servers": [{"url": API, "description": "The deployment that this document comes from."}],
+        "tags": [
+            {"name": "Images", "description": "Jobs that make images."},
+            {"name": "Chat", "description": "A reply first, and images from it."},
+            {"name": "Access", "description": "Tokens and API keys."},
+            {"name": "Service", "description": "How the deployment is, and this document."},
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.finish(),
+            "responses": responses,
+            "headers": parts::headers(),
+            "parameters": parts::parameters(),
+            "requestBodies": bodies,
+            "securitySchemes": parts::security_schemes(),
+        },
+    })
+}
+
+fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    images::operation(route, schemas).or_else(|| service::operation(route))
+}

@@ -1,0 +1,222 @@
+//! What the parsers take, as types that only describe it. Their comments are read by people without.
+//!
+//! A parser reads a body field by field, so that it can name every fault at once; no type is filled
+//! from a body as a whole. These types say the same to whoever writes a client, and a test holds them
+//! against the parsers: every field, every bound, every word.
+
+use std::collections::BTreeMap;
+
+use domain::access::Scope;
+use domain::client::ClientId;
+use domain::delivery::WebhookEvent;
+use domain::id::{SessionId, UserId};
+use domain::request::{
+    COUNT_LIMIT, PROMPT_LIMIT, Priority, ProviderChoice, Quality, Size, Style, WEBHOOK_URL_LIMIT,
+};
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use crate::wire::Rfc3339;
+
+/// An image job.
+#[derive(JsonSchema)]
+#[schemars(rename = "GenerateRequest", rename_all = "camelCase")]
+pub struct GenerateBody {
+    /// The person for whom it is, as the client names people.
+    pub user_id: UserId,
+    /// The chat session that it belongs to.
+    pub session_id: Option<SessionId>,
+    /// What to draw. Not blank.
+    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = r"\S"))]
+    pub prompt: String,
+    /// How it should look.
+    #[schemars(flatten)]
+    pub look: Look,
+    /// Whose turn it is.
+    #[schemars(extend("default" = "normal"))]
+    pub priority: Option<Priority>,
+    /// Whom to tell.
+    #[schemars(flatten)]
+    pub webhook: Webhook,
+    /// What to give back.
+    #[schemars(flatten)]
+    pub metadata: Metadata,
+}
+
+/// Up to 100 image jobs.
+#[derive(JsonSchema)]
+#[schemars(rename = "BatchRequest", rename_all = "camelCase")]
+pub struct BatchBody {
+    /// The person for whom they are, as the client names people.
+    pub user_id: UserId,
+    /// What to make, in this order.
+    #[schemars(length(min = 1, max = 100))]
+    pub jobs: Vec<BatchJob>,
+    /// Whom to tell.
+    #[schemars(flatten)]
+    pub webhook: Webhook,
+}
+
+/// One job of a batch.
+#[derive(JsonSchema)]
+pub struct BatchJob {
+    /// What to draw. Not blank.
+    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = r"\S"))]
+    pub prompt: String,
+    /// How it should look.
+    #[schemars(flatten)]
+    pub look: Look,
+    /// Whose turn it is.
+    #[schemars(extend("default" = "normal"))]
+    pub priority: Option<Priority>,
+    /// What to give back.
+    #[schemars(flatten)]
+    pub metadata: Metadata,
+}
+
+/// A chat message.
+#[derive(JsonSchema)]
+#[schemars(rename = "ChatRequest", rename_all = "camelCase")]
+pub struct ChatBody {
+    /// The person who writes, as the client names people.
+    pub user_id: UserId,
+    /// The session to continue; without it a new one begins.
+    pub session_id: Option<SessionId>,
+    /// The message. Not blank.
+    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = r"\S"))]
+    pub prompt: String,
+    /// Whether, and how, to make images of the message. Left out, none are made.
+    pub image_generation: Option<ImageGeneration>,
+    /// What the reply should know.
+    pub chat_context: Option<ChatContext>,
+}
+
+/// The image job of a chat message.
+#[derive(JsonSchema)]
+pub struct ImageGeneration {
+    /// Whether to make images.
+    #[schemars(extend("default" = true))]
+    pub enabled: Option<bool>,
+    /// How they should look.
+    #[schemars(flatten)]
+    pub look: Look,
+    /// Whom to tell.
+    #[schemars(flatten)]
+    pub webhook: Webhook,
+    /// What to give back.
+    #[schemars(flatten)]
+    pub metadata: Metadata,
+}
+
+/// What a reply should know, and how it should be.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct ChatContext {
+    /// What was said before, where the platform does not know it from the session.
+    pub previous_messages: Option<Vec<PreviousMessage>>,
+    /// How free the reply may be.
+    #[schemars(range(min = 0, max = 2), extend("default" = 0.7))]
+    pub temperature: Option<f64>,
+    /// How long the reply may be.
+    #[schemars(range(min = 1, max = 4000))]
+    pub max_tokens: Option<u16>,
+}
+
+/// A message that was said before.
+#[derive(JsonSchema)]
+pub struct PreviousMessage {
+    /// Who said it.
+    pub role: Role,
+    /// What was said.
+    pub content: String,
+    /// When it was said.
+    #[schemars(with = "Option<Rfc3339>")]
+    pub timestamp: Option<String>,
+}
+
+/// Who said a message.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The platform.
+    Assistant,
+    /// Whoever set the conversation up.
+    System,
+}
+
+/// How images should look. In other types only.
+#[derive(JsonSchema)]
+pub struct Look {
+    /// Who makes them.
+    #[schemars(extend("default" = "automatic"))]
+    pub provider: Option<ProviderChoice>,
+    /// Width and height, in pixels.
+    #[schemars(extend("default" = "512x512"))]
+    pub size: Option<Size>,
+    /// How many.
+    #[schemars(range(min = 1, max = COUNT_LIMIT), extend("default" = 1))]
+    pub count: Option<u8>,
+    /// How much care is taken.
+    #[schemars(extend("default" = "standard"))]
+    pub quality: Option<Quality>,
+    /// The look of them.
+    pub style: Option<Style>,
+}
+
+/// Whom to tell. In other types only.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Webhook {
+    /// Where webhooks go: an `https:` URL without user and password.
+    #[schemars(url, length(max = WEBHOOK_URL_LIMIT), regex(pattern = "^https://"))]
+    pub webhook_url: Option<String>,
+    /// For which events; left out, for the three endings.
+    pub webhook_events: Option<Vec<WebhookEvent>>,
+}
+
+/// What to give back. In other types only.
+#[derive(JsonSchema)]
+pub struct Metadata {
+    /// Any object of at most 4096 bytes; it is given back unchanged.
+    pub metadata: Option<BTreeMap<String, Value>>,
+}
+
+/// For whom a token should be.
+#[derive(JsonSchema)]
+#[schemars(rename = "TokenRequest", rename_all = "camelCase")]
+pub struct TokenBody {
+    /// The person for whom the token acts.
+    pub user_id: UserId,
+    /// What it allows: at most what the key allows, and nothing that ends in `:admin`. Left out: all of that.
+    pub scopes: Option<Vec<Scope>>,
+    /// How long it is good, in seconds.
+    #[schemars(range(min = 1, max = 3600), extend("default" = 3600))]
+    pub expires_in: Option<u16>,
+}
+
+/// A key to be made.
+#[derive(JsonSchema)]
+#[schemars(rename = "KeyRequest", rename_all = "camelCase")]
+pub struct KeyBody {
+    /// Whose key it is. Left out: the caller's own client; another only with the scope `clients:admin`.
+    pub client_id: Option<ClientId>,
+    /// A name for people.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    /// What it allows. Left out: `chat`, `images:write` and `images:read`.
+    pub scopes: Option<Vec<Scope>>,
+    /// How many requests pass in 60 seconds, for endpoints with a limit of their own. Only with the
+    /// scope `clients:admin`.
+    pub limits: Option<BTreeMap<String, u32>>,
+}
+
+/// How to replace a key.
+#[derive(JsonSchema)]
+#[schemars(rename = "RotateRequest", rename_all = "camelCase")]
+pub struct RotateBody {
+    /// How long the old key stays good, in seconds.
+    #[schemars(range(min = 0))]
+    pub overlap_seconds: Option<u32>,
+}

@@ -1,0 +1,114 @@
+//! Jobs that make images.
+
+use serde_json::{Value, json};
+
+use super::bodies::GenerateBody;
+use super::operation::{Answer, Operation};
+use super::problems::Problem;
+use super::schemas::Schemas;
+use crate::route::Route;
+use crate::wire::{JobResponse, JobStatusResponse};
+
+pub(super) const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
+const JOB: &str = "0190b8a0-0000-7000-8000-000000000002";
+
+pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
+    Some(match (route.method, route.path) {
+        ("POST", "/images/generate") => generate(schemas),
+        ("GET", "/images/status/{jobId}") => status(schemas),
+        _ => return None,
+    })
+}
+
+fn generate(schemas: &mut Schemas) -> Operation {
+    let plain = json!({"userId": USER, "prompt": "a lighthouse at dusk"});
+    let full = json!({
+        "userId": USER, "prompt": "a red kite over dunes", "provider": "automatic", "size": "1024x576",
+        "count": 2, "quality": "hd", "style": "natural", "priority": "high",
+        "webhookUrl": "https://example.com/hook", "webhookEvents": ["job.completed", "job.failed"],
+        "metadata": {"order": 4711},
+    });
+    let accepted = Answer::json(202, "The job is accepted.", schemas.answer::<JobResponse>(), example_job())
+        .headers(&["Location"])
+        .link("status", "getImageStatus", "jobId", "/jobId")
+        .link("cancel", "cancelImageJob", "jobId", "/jobId");
+    Operation::new(
+        "Images",
+        "generateImages",
+        "Start an image job",
+        "The answer comes at once; the images are there when `GET /images/status/{jobId}` or a webhook says so. \
+         A job ends within 24 hours. The provider that was asked for is the one that is used; only \
+         `automatic` may choose.",
+    )
+    .body(true, schemas.request::<GenerateBody>(), &[("The least", plain), ("Everything", full)])
+    .answers(accepted)
+    .idempotent()
+    .calls_back("/webhookUrl")
+}
+
+fn status(schemas: &mut Schemas) -> Operation {
+    let schema = schemas.answer::<JobStatusResponse>();
+    let answer = Answer::json(200, "How the job stands.", schema, example_state())
+        .headers(&["ETag", "Preference-Applied"]);
+    let unchanged = Answer::empty(304, "Nothing has changed since the answer that `If-None-Match` names.")
+        .headers(&["ETag", "Preference-Applied"]);
+    Operation::new(
+        "Images",
+        "getImageStatus",
+        "See how a job stands",
+        "Ask with `Prefer: wait=20` rather than often: the answer then comes as soon as the job has ended.",
+    )
+    .takes(&["Prefer", "If-None-Match"])
+    .answers(answer)
+    .answers(unchanged)
+    .fails(&[Problem::JobNotFound])
+}
+
+pub(super) fn example_job() -> Value {
+    json!({
+        "jobId": JOB,
+        "status": "queued",
+        "createdAt": "2026-10-01T12:00:00.000Z",
+        "estimatedCompletionTime": "2026-10-01T12:00:05.000Z",
+        "priority": "normal",
+        "statusUrl": format!("/api/v1/images/status/{JOB}"),
+        "cancelUrl": format!("/api/v1/images/cancel/{JOB}"),
+    })
+}
+
+fn example_state() -> Value {
+    json!({
+        "jobId": JOB,
+        "status": "completed",
+        "progress": 100,
+        "createdAt": "2026-10-01T12:00:00.000Z",
+        "startedAt": "2026-10-01T12:00:00.200Z",
+        "completedAt": "2026-10-01T12:00:04.200Z",
+        "provider": "sandbox",
+        "attempts": 1,
+        "result": example_result(),
+        "metadata": {"order": 4711},
+    })
+}
+
+/// What came of a job, in examples.
+pub(super) fn example_result() -> Value {
+    json!({
+        "images": [{
+            "id": "0190b8a0-0000-7000-8000-000000000004",
+            "url": "https://images.example.com/images/3vQB7B6M/0.png",
+            "thumbnailUrl": "https://images.example.com/images/3vQB7B6M/0-256.png",
+            "size": "512x512",
+            "format": "png",
+            "width": 512,
+            "height": 512,
+            "sizeBytes": 183_210,
+            "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "expiresAt": "2026-10-31T12:00:00.000Z",
+            "metadata": {"model": "sandbox-1", "seed": 7},
+        }],
+        "provider": "sandbox",
+        "totalCost": 0.0,
+        "processingTime": 4000,
+    })
+}

@@ -1,0 +1,227 @@
+//! One operation of the document: what its route says of it, and what only its author knows.
+
+use domain::access::Scope;
+use serde_json::{Map, Value, json};
+
+use super::parts::{LIMIT_HEADERS, header, parameter};
+use super::problems::Problem;
+use super::webhooks::callback;
+use crate::route::{Access, Route};
+
+/// What a route does not say of its operation.
+pub(super) struct Operation {
+    id: &'static str,
+    tag: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    answers: Vec<Answer>,
+    problems: Vec<Problem>,
+    callback: Option<&'static str>,
+}
+
+/// One answer within 2xx or 3xx, or one outside of them whose body is no error.
+pub(super) struct Answer {
+    status: u16,
+    description: &'static str,
+    headers: Map<String, Value>,
+    content: Option<Value>,
+    links: Map<String, Value>,
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub(super) fn empty(status: u16, description: &'static str) -> Self {
+        Self { status, description, headers: Map::new(), content: None, links: Map::new() }
+    }
+
+    /// An answer with a body of JSON.
+    pub(super) fn json(status: u16, description: &'static str, schema: Value, example: Value) -> Self {
+        Self::of(status, description, "application/json", json!({"schema": schema, "example": example}))
+    }
+
+    /// An answer with a body of this kind.
+    pub(super) fn of(status: u16, description: &'static str, kind: &'static str, content: Value) -> Self {
+        Self { content: Some(json!({kind: content})), ..Self::empty(status, description) }
+    }
+
+    /// It carries these headers too.
+    pub(super) fn headers(mut self, names: &[&str]) -> Self {
+        self.headers.extend(names.iter().map(|name| ((*name).to_owned(), header(name))));
+        self
+    }
+
+    /// What its body names is what another operation takes.
+    pub(super) fn link(mut self, name: &str, operation: &str, parameter: &str, value: &str) -> Self {
+        let link =
+            json!({"operationId": operation, "parameters": {parameter: format!("$response.body#{value}")}});
+        self.links.insert(name.to_owned(), link);
+        self
+    }
+
+    fn write(mut self, counted: bool) -> (String, Value) {
+        let names = LIMIT_HEADERS.iter().filter(|_| counted).chain(&["x-trace-id"]);
+        self.headers.extend(names.map(|name| ((*name).to_owned(), header(name))));
+        let mut response = json!({"description": self.description, "headers": self.headers});
+        if let Some(content) = self.content {
+            response["content"] = content;
+        }
+        if !self.links.is_empty() {
+            response["links"] = self.links.into();
+        }
+        (self.status.to_string(), response)
+    }
+}
+
+impl Operation {
+    pub(super) fn new(
+        tag: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            tag,
+            summary,
+            description,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            problems: Vec::new(),
+            callback: None,
+        }
+    }
+
+    /// It takes these parameters beside those in its path, each described once for all operations.
+    pub(super) fn takes(mut self, names: &[&str]) -> Self {
+        self.parameters.extend(names.iter().map(|name| parameter(name)));
+        self
+    }
+
+    /// It takes a body, such as `examples`, each with its name.
+    pub(super) fn body(mut self, required: bool, schema: Value, examples: &[(&str, Value)]) -> Self {
+        let examples: Map<_, _> = examples
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!({"summary": name, "value": value})))
+            .collect();
+        self.body = Some(json!({
+            "required": required,
+            "content": {"application/json": {"schema": schema, "examples": examples}},
+        }));
+        self.problems.extend([Problem::Invalid, Problem::TooLarge]);
+        self
+    }
+
+    /// It answers so.
+    pub(super) fn answers(mut self, answer: Answer) -> Self {
+        self.answers.push(answer);
+        self
+    }
+
+    /// It takes an `Idempotency-Key`, and answers as that brings along. To be said after its answers.
+    pub(super) fn idempotent(mut self) -> Self {
+        self.answers =
+            self.answers.into_iter().map(|answer| answer.headers(&["Idempotent-Replayed"])).collect();
+        self.problems.extend([Problem::IdempotencyInFlight, Problem::IdempotencyMismatch]);
+        self.takes(&["Idempotency-Key"])
+    }
+
+    /// It can fail so.
+    pub(super) fn fails(mut self, problems: &[Problem]) -> Self {
+        self.problems.extend(problems);
+        self
+    }
+
+    /// Its jobs tell the URL that stands at this place of its body.
+    pub(super) fn calls_back(mut self, place: &'static str) -> Self {
+        self.callback = Some(place);
+        self
+    }
+
+    /// The whole operation.
+    ///
+    /// # Panics
+    ///
+    /// If it can fail in two ways with one status: the document has room for one.
+    pub(super) fn for_route(self, route: &Route) -> Value {
+        let mut problems = self.problems;
+        problems.extend(brought_by(route));
+        let counted = route.limit.is_some();
+        let mut responses: Map<_, _> = self.answers.into_iter().map(|answer| answer.write(counted)).collect();
+        for problem in problems {
+            let known = responses.insert(problem.status().to_string(), problem.reference());
+            assert!(known.is_none(), "{} {}: two answers for {problem:?}", route.method, route.path);
+        }
+        let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let mut parameters: Vec<_> = in_path.map(parameter).collect();
+        parameters.extend(self.parameters);
+
+        let mut operation = json!({
+            "operationId": self.id,
+            "tags": [self.tag],
+            "summary": self.summary,
+            "description": format!("{}{}", self.description, who(route)),
+            "security": security(route),
+            "responses": responses,
+        });
+        if !parameters.is_empty() {
+            operation["parameters"] = parameters.into();
+        }
+        if let Some(body) = self.body {
+            operation["requestBody"] = body;
+        }
+        if let Some(place) = self.callback {
+            operation["callbacks"] = json!({"jobEvent": callback(place)});
+        }
+        operation
+    }
+}
+
+/// The errors that every route of this kind has.
+fn brought_by(route: &Route) -> Vec<Problem> {
+    let mut problems = vec![Problem::Internal];
+    match route.access {
+        Access::Public => {}
+        Access::Optional => problems.extend([Problem::Unauthorized, Problem::Unavailable]),
+        Access::Credential | Access::Scope(_) => {
+            problems.extend([Problem::Unauthorized, Problem::Forbidden, Problem::Unavailable]);
+        }
+    }
+    if route.limit.is_some() {
+        problems.push(Problem::RateLimited);
+    }
+    problems
+}
+
+fn security(route: &Route) -> Value {
+    match route.access {
+        Access::Public => json!([]),
+        Access::Optional => json!([{}, {"ApiKeyAuth": []}, {"BearerAuth": []}]),
+        Access::Credential | Access::Scope(_) => json!([{"ApiKeyAuth": []}, {"BearerAuth": []}]),
+    }
+}
+
+/// Who may call, and how often, in words.
+fn who(route: &Route) -> String {
+    let scope = match route.access {
+        Access::Scope(scope) => scope_sentence(scope),
+        Access::Public => "\n\nNeeds no credential.".to_owned(),
+        Access::Optional | Access::Credential => String::new(),
+    };
+    let limit = route.limit.map_or_else(
+        || " Not limited.".to_owned(),
+        |endpoint| {
+            format!(
+                " At most {} requests in 60 seconds, unless the client has a limit of its own.",
+                endpoint.per_window()
+            )
+        },
+    );
+    format!("{scope}{limit}")
+}
+
+fn scope_sentence(scope: Scope) -> String {
+    format!("\n\nNeeds the scope `{}`.", scope.as_str())
+}

@@ -1,0 +1,173 @@
+//! Every error that an operation can answer with, from the one type of errors.
+
+use std::time::Duration;
+
+use domain::TraceId;
+use domain::error::Missing;
+use domain::{Error, Fault};
+use lambda_http::{Body, Response};
+use serde_json::{Map, Value, json};
+use uuid::uuid;
+
+use super::parts::{self, LIMIT_HEADERS, header};
+use super::schemas::Schemas;
+use crate::http::BODY_LIMIT;
+use crate::refusal::{ErrorEnvelope, refusal};
+
+/// An error as the document names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Problem {
+    Invalid,
+    Unauthorized,
+    Forbidden,
+    JobNotFound,
+    BatchNotFound,
+    SessionNotFound,
+    KeyNotFound,
+    CannotCancel,
+    IdempotencyInFlight,
+    IdempotencyMismatch,
+    TooLarge,
+    RateLimited,
+    Internal,
+    GenerationFailed,
+    Unavailable,
+}
+
+impl Problem {
+    const ALL: [Self; 15] = [
+        Self::Invalid,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::JobNotFound,
+        Self::BatchNotFound,
+        Self::SessionNotFound,
+        Self::KeyNotFound,
+        Self::CannotCancel,
+        Self::IdempotencyInFlight,
+        Self::IdempotencyMismatch,
+        Self::TooLarge,
+        Self::RateLimited,
+        Self::Internal,
+        Self::GenerationFailed,
+        Self::Unavailable,
+    ];
+
+    /// What the code answers with.
+    fn error(self) -> Error {
+        let retry_after = Duration::from_secs(17);
+        match self {
+            Self::Invalid => Error::Invalid(vec![
+                Fault::new("userId", "is required"),
+                Fault::new("prompt", "must have 1 to 4000 characters and not be blank"),
+            ]),
+            Self::Unauthorized => Error::Unauthorized,
+            Self::Forbidden => Error::Forbidden("the credential does not act for this userId"),
+            Self::JobNotFound => Error::NotFound(Missing::Job),
+            Self::BatchNotFound => Error::NotFound(Missing::Batch),
+            Self::SessionNotFound => Error::NotFound(Missing::Session),
+            Self::KeyNotFound => Error::NotFound(Missing::Path),
+            Self::CannotCancel => Error::CannotCancel,
+            Self::IdempotencyInFlight => Error::IdempotencyInFlight { retry_after },
+            Self::IdempotencyMismatch => Error::IdempotencyMismatch,
+            Self::TooLarge => Error::TooLarge { limit: BODY_LIMIT },
+            Self::RateLimited => Error::RateLimited { retry_after },
+            Self::Internal => Error::internal(""),
+            Self::GenerationFailed => {
+                Error::GenerationFailed("the chat provider did not answer in time".into())
+            }
+            Self::Unavailable => Error::Unavailable { cause: String::new(), retry_after },
+        }
+    }
+
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Invalid => "The request breaks rules: `details` names all that it breaks.",
+            Self::Unauthorized => "No credential, or one that is malformed, unknown, revoked or expired.",
+            Self::Forbidden => "The credential lacks a scope, or does not act for the body's `userId`.",
+            Self::JobNotFound => "No such job, or not the caller's.",
+            Self::BatchNotFound => "No such batch, or not the caller's.",
+            Self::SessionNotFound => "No such session, or not the caller's.",
+            Self::KeyNotFound => "No such key, or not the caller's.",
+            Self::CannotCancel => "The job has ended already.",
+            Self::IdempotencyInFlight => "A request with the same `Idempotency-Key` is still at work.",
+            Self::IdempotencyMismatch => "The `Idempotency-Key` was used with another body.",
+            Self::TooLarge => "The body is over 256 KiB.",
+            Self::RateLimited => "The caller has had its share of this window.",
+            Self::Internal => "A fault of ours.",
+            Self::GenerationFailed => "The chat provider failed: no job, and nothing of the message is kept.",
+            Self::Unavailable => "A store or a queue did not answer; the same request may pass later.",
+        }
+    }
+
+    /// The very answer.
+    fn answer(self) -> Response<Body> {
+        refusal(&self.error(), TraceId::from_uuid(uuid!("0190b8a0-0000-7000-8000-00000000000f")))
+    }
+
+    pub(super) fn status(self) -> u16 {
+        self.answer().status().as_u16()
+    }
+
+    /// Where it is described.
+    pub(super) fn reference(self) -> Value {
+        json!({"$ref": format!("#/components/responses/{self:?}")})
+    }
+
+    /// Whether it always, never, or only sometimes comes after the caller was counted.
+    const fn counted(self) -> Option<bool> {
+        match self {
+            Self::Unauthorized => Some(false),
+            Self::Forbidden | Self::Internal | Self::Unavailable => None,
+            Self::Invalid
+            | Self::JobNotFound
+            | Self::BatchNotFound
+            | Self::SessionNotFound
+            | Self::KeyNotFound
+            | Self::CannotCancel
+            | Self::IdempotencyInFlight
+            | Self::IdempotencyMismatch
+            | Self::TooLarge
+            | Self::RateLimited
+            | Self::GenerationFailed => Some(true),
+        }
+    }
+
+    fn headers(self) -> Map<String, Value> {
+        let mut headers = Map::from_iter([("x-trace-id".to_owned(), header("x-trace-id"))]);
+        let described = parts::headers();
+        for name in LIMIT_HEADERS {
+            let value = match self.counted() {
+                Some(true) => header(name),
+                Some(false) => continue,
+                None => parts::optional(described[name].clone()),
+            };
+            headers.insert(name.to_owned(), value);
+        }
+        let answer = self.answer();
+        for name in ["Retry-After", "WWW-Authenticate"] {
+            if answer.headers().contains_key(name) {
+                headers.insert(name.to_owned(), header(name));
+            }
+        }
+        headers
+    }
+}
+
+/// The answer of every error.
+pub(super) fn responses(schemas: &mut Schemas) -> Map<String, Value> {
+    let schema = schemas.answer::<ErrorEnvelope<'_>>();
+    Problem::ALL
+        .into_iter()
+        .map(|problem| {
+            let mut example: Value = serde_json::from_slice(problem.answer().body()).unwrap_or_default();
+            example["error"]["timestamp"] = json!("2026-10-01T12:00:00.000Z");
+            let response = json!({
+                "description": problem.description(),
+                "headers": problem.headers(),
+                "content": {"application/json": {"schema": schema, "example": example}},
+            });
+            (format!("{problem:?}"), response)
+        })
+        .collect()
+}

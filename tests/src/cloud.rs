@@ -43,6 +43,8 @@ pub struct Cloud {
     pub s3: aws_sdk_s3::Client,
     /// The emulator's Lambda, with every right.
     pub lambda: aws_sdk_lambda::Client,
+    /// The emulator's Secrets Manager, with every right.
+    pub secrets: aws_sdk_secretsmanager::Client,
 }
 
 /// The root of the workspace.
@@ -106,7 +108,7 @@ impl Cloud {
             .credentials_provider(credentials)
             .load()
             .await;
-        Self {
+        let cloud = Self {
             child,
             docs_url: text("docsUrl"),
             api_key: text("apiKey"),
@@ -119,7 +121,10 @@ impl Cloud {
             sqs: aws_sdk_sqs::Client::new(&sdk),
             s3: aws_sdk_s3::Client::new(&sdk),
             lambda: aws_sdk_lambda::Client::new(&sdk),
-        }
+            secrets: aws_sdk_secretsmanager::Client::new(&sdk),
+        };
+        crate::tokens::give_keys(&cloud).await;
+        cloud
     }
 
     /// Ends it as Ctrl-C does, and says which of its processes are still there some seconds later.

@@ -7,3 +7,4 @@ pub mod cloud;
 pub mod receiver;
 pub mod records;
 pub mod roles;
+pub mod tokens;

@@ -1,10 +1,12 @@
 //! The words of the command line.
 
+mod keys;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use domain::access::{ApiKey, Scope};
-use domain::client::ClientId;
+
+pub(crate) use keys::{Keys, KeysBootstrap, KeysCreate, KeysList, KeysRevoke, KeysRotate};
 
 /// Image generation on your own AWS account, or on this machine.
 #[derive(Debug, Parser)]
@@ -22,7 +24,7 @@ pub(crate) enum Command {
     Down(Down),
     /// Say whether a local cloud runs, and where.
     Status(Status),
-    /// Manage API keys of the local cloud.
+    /// Manage API keys, with a key that may.
     #[command(subcommand)]
     Keys(Keys),
     /// Generate images from a prompt, on a local cloud started for it if need be.
@@ -81,34 +83,6 @@ pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) place: Place,
     /// Print it as one line of JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Make an API key of any client, with the rights of the cloud's owner.
-    Create(KeysCreate),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct KeysCreate {
-    #[command(flatten)]
-    pub(crate) place: Place,
-    /// Whose key it is. Jobs, batches and sessions belong to a client, and no other sees them.
-    #[arg(long)]
-    pub(crate) client: ClientId,
-    /// A name for people.
-    #[arg(long, default_value = "made by `semantest keys create`")]
-    pub(crate) name: String,
-    /// What it allows: chat, images:write, images:read, keys:admin, and for the client `operator`
-    /// addons:admin and clients:admin. By default the first three.
-    #[arg(long = "scope", value_name = "SCOPE", default_values = ["chat", "images:write", "images:read"])]
-    pub(crate) scopes: Vec<Scope>,
-    /// Store this key instead of a new one, such as that of the samples in events/.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<ApiKey>,
-    /// Print the key and its record as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

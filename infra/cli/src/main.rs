@@ -1,5 +1,6 @@
 //! `semantest`: a local cloud to run the platform on, and a client for any deployment of it.
 
+mod bootstrap;
 mod cli;
 mod client;
 mod local;
@@ -30,7 +31,20 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Up(args) => local::up::run(args).await,
         Command::Down(args) => local::down(&args).await,
         Command::Status(args) => local::status(&args).await,
-        Command::Keys(cli::Keys::Create(args)) => local::keys::create(&args).await,
+        Command::Keys(args) => keys(args).await,
         Command::Generate(args) => client::generate::run(args).await,
+    }
+}
+
+async fn keys(args: cli::Keys) -> Result<()> {
+    match args {
+        cli::Keys::Create(args) => match (&args.key, &args.client) {
+            (Some(key), Some(client)) => local::keys::store(&args, key, client).await,
+            _ => client::keys::create(&args).await,
+        },
+        cli::Keys::List(args) => client::keys::list(&args).await,
+        cli::Keys::Revoke(args) => client::keys::revoke(&args).await,
+        cli::Keys::Rotate(args) => client::keys::rotate(&args).await,
+        cli::Keys::Bootstrap(args) => bootstrap::run(&args).await,
     }
 }

@@ -1,97 +1,83 @@
-//! The access table: API keys.
+//! The access table: API keys, and what is set for clients.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::KeyId;
 use domain::access::KeyRecord;
+use domain::client::ClientId;
+use domain::limit::{Endpoint, Limits};
 use domain::ports::{KeyStore, StoreError};
+use domain::request::Word as _;
 
+use crate::recent::Recent;
+use crate::row::Item;
 use crate::{keys, unavailable, unusable};
 
-/// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
-const REMEMBERED: Duration = Duration::from_secs(30);
-/// How many keys a function remembers.
-const ROOM: usize = 1000;
-
-/// The access table, with a short memory of the keys it was asked for.
+/// The access table, with a short memory of what it was asked for.
 #[derive(Debug)]
 pub struct AccessTable {
-    client: Client,
-    table: String,
-    known: Mutex<HashMap<KeyId, (Instant, KeyRecord)>>,
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    keys: Recent<KeyId, KeyRecord>,
+    limits: Recent<ClientId, Limits>,
 }
 
 impl AccessTable {
     /// The table of this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, known: Mutex::new(HashMap::new()) }
+        Self { client, table, keys: Recent::new(), limits: Recent::new() }
     }
 
-    /// Stores a key that does not exist yet.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`], also if there is such a key already.
-    pub async fn add(&self, record: &KeyRecord) -> Result<(), StoreError> {
-        let mut item: HashMap<String, AttributeValue> =
-            serde_dynamo::to_item(record).map_err(|error| unusable("key", error))?;
-        item.insert("pk".to_owned(), AttributeValue::S(keys::api_key_partition(record.id)));
-        self.client
-            .put_item()
+    /// The row as it is now.
+    pub(crate) async fn row(&self, partition: String) -> Result<Option<Item>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
             .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
+            .key("pk", AttributeValue::S(partition))
+            .consistent_read(true)
             .send()
             .await
-            .map_err(|error| unavailable("PutItem", error))?;
-        Ok(())
+            .map_err(|error| unavailable("GetItem", error))?;
+        Ok(answer.item)
     }
 
-    fn remembered(&self, id: KeyId) -> Option<KeyRecord> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&id).filter(|(read_at, _)| read_at.elapsed() < REMEMBERED).map(|(_, record)| record.clone())
-    }
-
-    fn remember(&self, record: KeyRecord, read_at: Instant) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= ROOM {
-            known.retain(|_, (read_at, _)| read_at.elapsed() < REMEMBERED);
-        }
-        if known.len() < ROOM {
-            known.insert(record.id, (read_at, record));
-        }
+    /// The key as it is now.
+    pub(crate) async fn read_key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        let Some(item) = self.row(keys::api_key_partition(id)).await? else { return Ok(None) };
+        serde_dynamo::from_item(item).map(Some).map_err(|error| unusable("key", error))
     }
 }
 
 #[async_trait]
 impl KeyStore for AccessTable {
     async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        if let Some(record) = self.remembered(id) {
+        if let Some(record) = self.keys.get(&id) {
             return Ok(Some(record));
         }
-        // The age counts from before the read: a key revoked during it must not live longer for that.
         let read_at = Instant::now();
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(keys::api_key_partition(id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| unavailable("GetItem", error))?;
-        let Some(item) = answer.item else {
-            // Not remembered: a key must be good from the moment it is made.
-            return Ok(None);
-        };
-        let record: KeyRecord = serde_dynamo::from_item(item).map_err(|error| unusable("key", error))?;
-        self.remember(record.clone(), read_at);
+        // That there is none is not remembered: a key must be good from the moment it is made.
+        let Some(record) = self.read_key(id).await? else { return Ok(None) };
+        self.keys.put(id, record.clone(), read_at);
         Ok(Some(record))
+    }
+
+    async fn limits(&self, client: &ClientId) -> Result<Limits, StoreError> {
+        if let Some(limits) = self.limits.get(client) {
+            return Ok(limits);
+        }
+        let read_at = Instant::now();
+        let row = self.row(keys::client_partition(client)).await?.unwrap_or_default();
+        let number = |endpoint: &Endpoint| -> Option<u32> {
+            row.get(&keys::limit_attribute(*endpoint))?.as_n().ok()?.parse().ok()
+        };
+        let own = Endpoint::ALL.iter().filter_map(|endpoint| Some((*endpoint, number(endpoint)?)));
+        let limits = Limits(own.collect());
+        self.limits.put(client.clone(), limits.clone(), read_at);
+        Ok(limits)
     }
 }

@@ -1,6 +1,7 @@
 //! The key of every row of every table, and of every object of every bucket.
 
 use domain::access::Caller;
+use domain::client::ClientId;
 use domain::idempotency::IdempotencyKey;
 use domain::image::ImageFormat;
 use domain::limit::Endpoint;
@@ -13,6 +14,9 @@ use domain::{JobId, KeyId, MessageId, SessionId, WebhookId};
 pub const DUE_SHARDS: u8 = 16;
 /// The index of due rows: `dueShard`, then `dueAt`.
 pub const DUE_INDEX: &str = "due";
+
+/// The index of keys by their client: `clientId`, then `id`. It holds no hash.
+pub const CLIENT_INDEX: &str = "client";
 
 const JOB: &str = "JOB#";
 const JOB_ROW: &str = "JOB";
@@ -66,6 +70,18 @@ pub fn shard(number: u8) -> String {
 #[must_use]
 pub fn api_key_partition(id: KeyId) -> String {
     format!("{KEY}{id}")
+}
+
+/// The row of what is set for a client.
+#[must_use]
+pub fn client_partition(client: &ClientId) -> String {
+    format!("CLIENT#{client}")
+}
+
+/// The attribute of a client's row that holds its limit of an endpoint.
+#[must_use]
+pub fn limit_attribute(endpoint: Endpoint) -> String {
+    format!("limit:{}", endpoint.as_str())
 }
 
 /// The row that counts a caller's requests to an endpoint.

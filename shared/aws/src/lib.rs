@@ -15,6 +15,8 @@ pub mod keys;
 pub mod limits;
 pub mod pace;
 pub mod queues;
+mod recent;
+mod registry;
 mod row;
 pub mod secrets;
 pub mod sessions;

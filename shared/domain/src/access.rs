@@ -82,13 +82,19 @@ impl Scope {
         }
     }
 
+    /// Whether it acts across clients, so that only the operator's keys may have it.
+    #[must_use]
+    pub const fn is_operators(self) -> bool {
+        match self {
+            Self::AddonsAdmin | Self::ClientsAdmin => true,
+            Self::Chat | Self::ImagesWrite | Self::ImagesRead | Self::KeysAdmin => false,
+        }
+    }
+
     /// Whether a key of `client` may have it.
     #[must_use]
     pub fn allowed_for(self, client: &ClientId) -> bool {
-        match self {
-            Self::AddonsAdmin | Self::ClientsAdmin => client.as_str() == ClientId::OPERATOR,
-            Self::Chat | Self::ImagesWrite | Self::ImagesRead | Self::KeysAdmin => true,
-        }
+        !self.is_operators() || client.as_str() == ClientId::OPERATOR
     }
 }
 
@@ -237,10 +243,7 @@ impl KeyRecord {
     ///
     /// [`Error::Unauthorized`], whatever is wrong with it: a caller learns nothing of a key it does not hold.
     pub fn admit(&self, key: &ApiKey, now: Timestamp) -> Result<Principal, Error> {
-        let good = self.hash.matches(&key.hash())
-            && self.expires_at.is_none_or(|at| now < at)
-            && self.revoked_at.is_none_or(|at| now < at);
-        if !good {
+        if !self.hash.matches(&key.hash()) || !self.is_good(now) {
             return Err(Error::Unauthorized);
         }
         Ok(Principal {

@@ -29,6 +29,8 @@ pub enum Missing {
     Batch,
     /// No such chat session, or not the caller's.
     Session,
+    /// No such API key, not the caller's, or no longer good.
+    Key,
 }
 
 /// Why a call was not carried out.
@@ -109,7 +111,7 @@ impl Error {
             Self::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Forbidden(_) => "FORBIDDEN",
-            Self::NotFound(Missing::Path) => "NOT_FOUND",
+            Self::NotFound(Missing::Path | Missing::Key) => "NOT_FOUND",
             Self::NotFound(Missing::Job) => "JOB_NOT_FOUND",
             Self::NotFound(Missing::Batch) => "BATCH_NOT_FOUND",
             Self::NotFound(Missing::Session) => "SESSION_NOT_FOUND",

@@ -5,6 +5,7 @@
 //! from the outside; the crates `aws` and `providers` supply it.
 
 pub mod access;
+pub mod api_key;
 pub mod chat;
 pub mod client;
 pub mod delivery;

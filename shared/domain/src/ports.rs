@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Caller, KeyRecord};
+use crate::api_key::KeySummary;
 use crate::chat::{ChatTask, Message, Page, Recent, Session, Turn};
 use crate::client::ClientId;
 use crate::delivery::Delivery;
@@ -15,7 +16,7 @@ use crate::id::{JobId, KeyId, MessageId, SessionId, TraceId, WebhookId};
 use crate::idempotency::{Claim, FirstAnswer, IdempotencyKey};
 use crate::image::{ImageFormat, ImageOrigin};
 use crate::job::Job;
-use crate::limit::{Counted, Endpoint};
+use crate::limit::{Counted, Endpoint, Limits};
 use crate::pace;
 use crate::provider::{Finished, GeneratedImage, ImageTask, ProviderError};
 use crate::request::Priority;
@@ -181,8 +182,39 @@ pub trait ImageStore: Send + Sync {
 /// The API keys.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// What is stored of the key, revoked or not.
+    /// What is stored of the key, revoked or not. May be some seconds old.
     async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// The limits that a client has of its own. May be some seconds old.
+    async fn limits(&self, client: &ClientId) -> Result<Limits, StoreError>;
+}
+
+/// Where API keys are managed.
+#[async_trait]
+pub trait KeyRegistry: Send + Sync {
+    /// Stores a new key.
+    async fn add(&self, record: &KeyRecord) -> Result<(), StoreError>;
+
+    /// What is stored of the key, as it is now (a strongly consistent read).
+    async fn current(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// All keys of a client, the oldest first. The list may lag behind the rows.
+    async fn keys_of(&self, client: &ClientId) -> Result<Vec<KeySummary>, StoreError>;
+
+    /// Ends a key for good, unless it is revoked already.
+    async fn revoke(&self, id: KeyId, at: crate::Timestamp) -> Result<(), StoreError>;
+
+    /// Stores `new` and lets `old` end at `old_ends`, all or nothing, on the condition that `old` still
+    /// ends when it did, and is not revoked.
+    async fn rotate(
+        &self,
+        old: &KeyRecord,
+        old_ends: crate::Timestamp,
+        new: &KeyRecord,
+    ) -> Result<(), StoreError>;
+
+    /// Sets these limits of a client; others that it has stay.
+    async fn set_limits(&self, client: &ClientId, limits: &Limits) -> Result<(), StoreError>;
 }
 
 /// The counters of rate limits.

@@ -13,6 +13,7 @@ use crate::auth::authenticate;
 use crate::cors::Origins;
 use crate::env::{self, BadSetting};
 use crate::http::{BODY_LIMIT, Request};
+use crate::jwt::TokenKeys;
 use crate::route::{Access, Found, Route, find};
 
 /// What stands before a function's handler.
@@ -22,10 +23,9 @@ pub struct Gate<'a> {
     origins: Origins,
 }
 
-#[derive(Clone, Copy)]
 struct Stores<'a> {
     keys: &'a dyn KeyStore,
-    token_keys: &'a dyn SecretSource,
+    tokens: TokenKeys<'a>,
     limits: &'a dyn LimitStore,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Gate<'a> {
         limits: &'a dyn LimitStore,
         origins: Origins,
     ) -> Self {
-        Self { stores: Some(Stores { keys, token_keys, limits }), origins }
+        Self { stores: Some(Stores { keys, tokens: TokenKeys::new(token_keys), limits }), origins }
     }
 
     /// The gate of a function that everybody may call as often as they like.
@@ -102,7 +102,7 @@ impl Stores<'_> {
             Access::Public => None,
             Access::Optional if !crate::auth::has_credential(&request.headers) => None,
             Access::Optional | Access::Credential | Access::Scope(_) => {
-                Some(authenticate(&request.headers, self.keys, self.token_keys, request.now).await?)
+                Some(authenticate(&request.headers, self.keys, &self.tokens, request.now).await?)
             }
         };
         if let (Access::Scope(scope), Some(principal)) = (route.access, &principal) {

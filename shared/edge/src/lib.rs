@@ -15,6 +15,7 @@ pub mod health;
 pub mod http;
 pub mod idempotency;
 pub mod jwt;
+pub mod keys;
 pub mod log;
 pub mod openapi;
 pub mod picture;
@@ -22,6 +23,7 @@ pub mod prefer;
 mod refusal;
 pub mod request;
 pub mod route;
+pub mod token;
 pub mod wire;
 
 /// Where every path of the API begins.

@@ -8,6 +8,7 @@ mod chats;
 mod events;
 mod front;
 mod memory;
+mod registry;
 mod secret;
 mod values;
 mod watch;

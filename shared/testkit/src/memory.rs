@@ -13,7 +13,7 @@ use domain::delivery::Delivery;
 use domain::health::Sighting;
 use domain::idempotency::IdempotencyRecord;
 use domain::image::{ImageFormat, ImageOrigin};
-use domain::limit::{Counted, Endpoint};
+use domain::limit::{Counted, Endpoint, Limits};
 use domain::pace::Kind;
 use domain::ports::{
     DeliveryStore, Due, DueIndex, ImageObject, ImageStore, JobMessage, JobQueue, JobStore, KeyStore,
@@ -43,7 +43,8 @@ pub(crate) struct State {
     pub(crate) jobs: HashMap<JobId, Job>,
     pub(crate) deliveries: BTreeMap<String, Delivery>,
     pub(crate) sessions: HashMap<SessionId, Recent>,
-    keys: HashMap<KeyId, KeyRecord>,
+    pub(crate) keys: BTreeMap<String, KeyRecord>,
+    pub(crate) limits: HashMap<ClientId, Limits>,
     objects: BTreeMap<String, ImageObject>,
     pub(crate) windows: HashMap<(String, Endpoint), Counted>,
     pub(crate) waits: HashMap<String, Vec<WaitPlace>>,
@@ -92,7 +93,18 @@ impl Memory {
 
     /// Puts a key there.
     pub fn put_key(&self, record: KeyRecord) {
-        self.state().keys.insert(record.id, record);
+        self.state().keys.insert(record.id.to_string(), record);
+    }
+
+    /// Gives a client limits of its own.
+    pub fn put_limits(&self, client: &ClientId, limits: Limits) {
+        self.state().limits.insert(client.clone(), limits);
+    }
+
+    /// The key as it is now.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<KeyRecord> {
+        self.state().keys.get(&id.to_string()).cloned()
     }
 
     /// The job as it is now.
@@ -245,7 +257,11 @@ impl ImageStore for Memory {
 #[async_trait]
 impl KeyStore for Memory {
     async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(self.call("find")?.keys.get(&id).cloned())
+        Ok(self.call("find")?.keys.get(&id.to_string()).cloned())
+    }
+
+    async fn limits(&self, client: &ClientId) -> Result<Limits, StoreError> {
+        Ok(self.call("limits")?.limits.get(client).cloned().unwrap_or_default())
     }
 }
 

@@ -6,7 +6,7 @@ use aws::sessions::{SessionsTable, Turns};
 use domain::access::{ApiKey, Caller, Scope};
 use domain::chat::{Message, Role, Session, Text, Turn, TurnIds};
 use domain::idempotency::IdempotencyKey;
-use domain::ports::TurnStore as _;
+use domain::ports::{KeyRegistry as _, TurnStore as _};
 use domain::{SessionId, Timestamp, UserId};
 use reqwest::{Method, RequestBuilder, Response};
 use semantest_tests::cloud::Cloud;

@@ -69,7 +69,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
                     serde_json::from_str(&line).unwrap_or_else(|_| panic!("{folder}: {line}"));
                 assert_eq!(fields["function"], folder.as_str(), "{line}");
                 for secret in
-                    ["sk_", "whsec_", "a kite", "lighthouse", "receivers-own", "iVBOR", &cloud.api_key]
+                    ["sk_", "eyJ", "whsec_", "a kite", "lighthouse", "receivers-own", "iVBOR", &cloud.api_key]
                 {
                     assert!(!line.contains(secret), "{folder} tells {secret}: {line}");
                 }

@@ -6,6 +6,7 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access;
 mod bad_input;
 mod chat;
 mod command_line;
@@ -13,6 +14,7 @@ mod docs;
 mod edges;
 mod faults;
 mod generate;
+mod keys;
 mod limits;
 mod looking_back;
 mod waiting;
@@ -62,6 +64,8 @@ fn main() -> ExitCode {
             chat::tests(round);
             command_line::tests(round);
             docs::tests(round);
+            access::tests(round);
+            keys::tests(round);
         }),
         (1, |round| {
             bad_input::tests(round);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,6 +92,26 @@ impl Api {
             .build()
             .context("cannot set up HTTP")?;
         Ok(Self { http, base: base(url)?, key: key.to_owned() })
+    }
+
+    /// A request with the key.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key)
+    }
+
+    /// What is said to a request that is sent once.
+    pub(crate) async fn take<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
+        let response = request.send().await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        response.json().await.context("the answer is not what the API's contract says")
+    }
+
+    /// Sends a request to which nothing is said.
+    pub(crate) async fn done(&self, request: RequestBuilder) -> Result<()> {
+        let response = request.send().await?;
+        if response.status().is_success() { Ok(()) } else { Err(refusal(response).await) }
     }
 
     /// Hands in a job.

@@ -16,6 +16,22 @@ pub(crate) async fn resolve(target: &cli::Target) -> Result<(Api, String)> {
     if let (Some(url), Some(key)) = (&target.url, &target.api_key) {
         return Ok((Api::new(url, key)?, user_id(&config_folder()?)?));
     }
+    let (folder, cloud) = local_cloud(target).await?;
+    let key = cloud.api_key.as_deref().context("the cloud has no API key: run `semantest up`")?;
+    Ok((Api::new(&cloud.url(), key)?, user_id(folder.path())?))
+}
+
+/// The same for who manages it: of the local cloud, by the operator's key.
+pub(crate) async fn resolve_admin(target: &cli::Target) -> Result<Api> {
+    if let (Some(url), Some(key)) = (&target.url, &target.api_key) {
+        return Api::new(url, key);
+    }
+    let (_, cloud) = local_cloud(target).await?;
+    let key = cloud.admin_key.as_deref().context("the cloud has no operator's key: run `semantest up`")?;
+    Api::new(&cloud.url(), key)
+}
+
+async fn local_cloud(target: &cli::Target) -> Result<(Folder, Cloud)> {
     let folder = Folder::at(&target.place.data)?;
     if local::running(&folder).await.is_none() {
         let (mut running, _) = local::up::start(&folder, &cli::Up::detached(target.place.clone())).await?;
@@ -23,8 +39,7 @@ pub(crate) async fn resolve(target: &cli::Target) -> Result<(Api, String)> {
         eprintln!("the local cloud keeps running: `semantest down` stops it");
     }
     let cloud = Cloud::load(&folder)?.context("the cloud has no record of itself: run `semantest up`")?;
-    let key = cloud.api_key.as_deref().context("the cloud has no API key: run `semantest up`")?;
-    Ok((Api::new(&cloud.url(), key)?, user_id(folder.path())?))
+    Ok((folder, cloud))
 }
 
 fn user_id(folder: &Path) -> Result<String> {

@@ -6,8 +6,9 @@ use aws::secrets::ManagedSecret;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use domain::Timestamp;
 use domain::access::{ApiKey, KeyRecord, Scope};
+use domain::api_key::KeyName;
 use domain::client::ClientId;
-use domain::ports::{KeyStore as _, SecretSource as _};
+use domain::ports::{KeyRegistry as _, KeyStore as _, SecretSource as _};
 use domain::signature::SigningSecret;
 use serde_json::Value;
 
@@ -57,7 +58,7 @@ impl Access {
         &self,
         key: &ApiKey,
         client: &ClientId,
-        name: &str,
+        name: KeyName,
         scopes: &[Scope],
     ) -> Result<KeyRecord> {
         if let Some(scope) = scopes.iter().find(|scope| !scope.allowed_for(client)) {
@@ -66,16 +67,7 @@ impl Access {
         if self.keys.find(key.id()).await?.is_some() {
             bail!("the key {} is stored already", key.id());
         }
-        let record = KeyRecord {
-            id: key.id(),
-            hash: key.hash(),
-            client_id: client.clone(),
-            name: name.to_owned(),
-            scopes: scopes.to_vec(),
-            created_at: Timestamp::now(),
-            expires_at: None,
-            revoked_at: None,
-        };
+        let record = KeyRecord::new(key, client.clone(), name, scopes.to_vec(), Timestamp::now());
         self.keys.add(&record).await?;
         Ok(record)
     }
@@ -94,7 +86,7 @@ impl Access {
             None => ApiKey::generate(),
         };
         if self.keys.find(key.id()).await?.is_none() {
-            self.add(&key, &client.parse()?, "made by `semantest up`", scopes).await?;
+            self.add(&key, &client.parse()?, "made by `semantest up`".parse()?, scopes).await?;
         }
         Ok(key.expose().to_owned())
     }

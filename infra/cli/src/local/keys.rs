@@ -1,34 +1,20 @@
-//! `semantest keys`.
+//! `semantest keys create --key`: a key that is known already, stored in the local cloud's own table.
 
 use anyhow::{Context as _, Result};
 use domain::access::ApiKey;
-use serde_json::json;
+use domain::client::ClientId;
 
 use super::access::Access;
 use super::{Cloud, Folder, process};
-use crate::cli;
+use crate::{bootstrap, cli, client};
 
-/// Makes a key of any client on the local cloud, and shows it this once.
-pub(crate) async fn create(args: &cli::KeysCreate) -> Result<()> {
-    let folder = Folder::at(&args.place.data)?;
+/// Stores `key` for `owner`.
+pub(crate) async fn store(args: &cli::KeysCreate, key: &ApiKey, owner: &ClientId) -> Result<()> {
+    let folder = Folder::at(&args.target.place.data)?;
     process::running(&folder).await.context("no local cloud runs: start it with `semantest up`")?;
     let cloud = Cloud::load(&folder)?.context("the cloud has no record of itself: run `semantest up`")?;
-    let key = args.key.clone().unwrap_or_else(ApiKey::generate);
-    let record =
-        Access::to(&cloud.url(), &cloud.stack)?.add(&key, &args.client, &args.name, &args.scopes).await?;
-    if args.json {
-        let shown = json!({
-            "id": record.id,
-            "key": key.expose(),
-            "clientId": record.client_id,
-            "name": record.name,
-            "scopes": record.scopes,
-            "createdAt": record.created_at.to_string(),
-        });
-        println!("{shown}");
-    } else {
-        println!("{}", key.expose());
-        eprintln!("It is not shown again.");
-    }
+    let access = Access::to(&cloud.url(), &cloud.stack)?;
+    let record = access.add(key, owner, args.name.clone(), &args.scopes).await?;
+    client::keys::show(&bootstrap::shown(key, &record), args.json);
     Ok(())
 }

@@ -1,0 +1,16 @@
+//! `POST /auth/token`: exchanges an API key for a short token of one user.
+
+use auth_token::{Deps, handle};
+use aws::front::Front;
+use edge::gate::Gate;
+use edge::jwt::TokenKeys;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    edge::log::init("auth-token");
+    let sdk = aws::config::load_for_api().await;
+    let front = Front::from_env(&sdk)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let deps = Deps { tokens: TokenKeys::new(&front.token_keys) };
+    edge::http::serve("auth-token", &gate, |request| handle(&deps, request)).await
+}

@@ -1,0 +1,38 @@
+//! The sample events, replayed.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use auth_token::{Deps, handle};
+use edge::cors::Origins;
+use edge::gate::Gate;
+use edge::http::respond;
+use edge::jwt::TokenKeys;
+use lambda_http::{Context, RequestExt as _};
+use serde_json::Value;
+use testkit::{KeptSecret, Memory};
+
+#[tokio::test]
+async fn every_sample_is_answered_as_it_should_be() {
+    let store = Memory::new();
+    store.put_key(testkit::sample_key());
+    let secret = KeptSecret::new(r#"{"master":"a-master-secret-of-32-bytes-or-more"}"#);
+    let deps = Deps { tokens: TokenKeys::new(&secret) };
+    let gate = Gate::with(&store, &secret, &store, Origins::default());
+    let expected = [
+        ("invalid.json", 400, Some("VALIDATION_ERROR")),
+        ("lacking-scope.json", 403, Some("FORBIDDEN")),
+        ("no-key.json", 401, Some("UNAUTHORIZED")),
+        ("valid.json", 201, None),
+        ("wrong-method.json", 405, Some("METHOD_NOT_ALLOWED")),
+    ];
+    assert_eq!(testkit::event_names("auth-token"), expected.map(|(file, ..)| file));
+    for (file, status, code) in expected {
+        let event = lambda_http::request::from_str(&testkit::event("auth-token", file)).unwrap();
+        let event = event.with_lambda_context(Context::default());
+        let response = respond(event, "auth-token", &gate, |request| handle(&deps, request)).await;
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
+        assert_eq!(body["token"].is_string(), status == 201, "{file}");
+    }
+}

@@ -1,0 +1,69 @@
+//! A short memory of what was read.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// How many things of a kind a function remembers.
+const ROOM: usize = 1000;
+
+/// What was read in the last half minute.
+#[derive(Debug)]
+pub(crate) struct Recent<K, V>(Mutex<HashMap<K, (Instant, V)>>);
+
+impl<K: Hash + Eq, V: Clone> Recent<K, V> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<K, (Instant, V)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
+        let entries = self.entries();
+        entries.get(key).filter(|(read_at, _)| read_at.elapsed() < REMEMBERED).map(|(_, value)| value.clone())
+    }
+
+    /// The age counts from before the read: what changes during it must not live longer for that.
+    pub(crate) fn put(&self, key: K, value: V, read_at: Instant) {
+        let mut entries = self.entries();
+        if entries.len() >= ROOM {
+            entries.retain(|_, (read_at, _)| read_at.elapsed() < REMEMBERED);
+        }
+        if entries.len() < ROOM {
+            entries.insert(key, (read_at, value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_known_for_half_a_minute() {
+        let recent = Recent::new();
+        let Some(long_ago) = Instant::now().checked_sub(REMEMBERED) else { return };
+        recent.put(1, "old", long_ago);
+        recent.put(2, "new", Instant::now());
+        assert_eq!((recent.get(&1), recent.get(&2), recent.get(&3)), (None, Some("new"), None));
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_makes_room_for_what_is_new() {
+        let recent = Recent::new();
+        let now = Instant::now();
+        for key in 0..=ROOM {
+            recent.put(key, (), now);
+        }
+        assert_eq!((recent.entries().len(), recent.get(&ROOM)), (ROOM, None));
+        let Some(long_ago) = now.checked_sub(REMEMBERED) else { return };
+        recent.entries().values_mut().for_each(|(read_at, ())| *read_at = long_ago);
+        recent.put(ROOM, (), now);
+        assert_eq!((recent.entries().len(), recent.get(&ROOM)), (1, Some(())));
+    }
+}

@@ -1,0 +1,161 @@
+//! The access table, where its keys are managed.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use domain::access::KeyRecord;
+use domain::api_key::{KEPT, KeySummary};
+use domain::client::ClientId;
+use domain::limit::Limits;
+use domain::ports::{KeyRegistry, StoreError};
+use domain::{KeyId, Timestamp};
+
+use crate::access::AccessTable;
+use crate::limits::number;
+use crate::row::Item;
+use crate::{keys, unavailable, unusable};
+
+/// A key that is in the table stays as it is.
+const NEW: &str = "attribute_not_exists(pk)";
+
+#[async_trait]
+impl KeyRegistry for AccessTable {
+    async fn add(&self, record: &KeyRecord) -> Result<(), StoreError> {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item(record)?))
+            .condition_expression(NEW)
+            .send()
+            .await
+            .map_err(|error| unavailable("PutItem", error))?;
+        Ok(())
+    }
+
+    async fn current(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.read_key(id).await
+    }
+
+    async fn keys_of(&self, client: &ClientId) -> Result<Vec<KeySummary>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::CLIENT_INDEX)
+            .key_condition_expression("clientId = :client")
+            .expression_attribute_values(":client", AttributeValue::S(client.to_string()))
+            .into_paginator()
+            .send();
+        let (mut all, now) = (Vec::new(), Timestamp::now());
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| unavailable("Query", error))?;
+            for item in page.items.unwrap_or_default() {
+                let key: KeySummary =
+                    serde_dynamo::from_item(item).map_err(|error| unusable("key", error))?;
+                // DynamoDB may take days to delete what has expired.
+                if key.forgotten_at().is_none_or(|at| now < at) {
+                    all.push(key);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn revoke(&self, id: KeyId, at: Timestamp) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(keys::api_key_partition(id)))
+            .update_expression("SET revokedAt = :at, #ttl = :ttl")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(revokedAt)")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":at", number(at.millis()))
+            .expression_attribute_values(":ttl", number((at + KEPT).seconds()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            // Revoked already: what was asked for is so.
+            Err(SdkError::ServiceError(failed))
+                if matches!(failed.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(unavailable("UpdateItem", error)),
+        }
+    }
+
+    async fn rotate(&self, old: &KeyRecord, old_ends: Timestamp, new: &KeyRecord) -> Result<(), StoreError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item(new)?)).condition_expression(NEW);
+        let unchanged = match old.expires_at {
+            None => "attribute_not_exists(expiresAt)",
+            Some(_) => "expiresAt = :read",
+        };
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(keys::api_key_partition(old.id)))
+            .update_expression("SET expiresAt = :ends, #ttl = :ttl")
+            .condition_expression(format!(
+                "attribute_exists(pk) AND attribute_not_exists(revokedAt) AND {unchanged}"
+            ))
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":ends", number(old_ends.millis()))
+            .expression_attribute_values(":ttl", number((old_ends + KEPT).seconds()));
+        let update = match old.expires_at {
+            None => update,
+            Some(read) => update.expression_attribute_values(":read", number(read.millis())),
+        };
+        let put = put.build().map_err(|error| unusable("key", error))?;
+        let update = update.build().map_err(|error| unusable("key", error))?;
+        let answer = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(put).build())
+            .transact_items(TransactWriteItem::builder().update(update).build())
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(()) };
+        if let SdkError::ServiceError(failed) = &error
+            && let TransactWriteItemsError::TransactionCanceledException(cancelled) = failed.err()
+        {
+            let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+            if codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict")) {
+                return Err(StoreError::Conflict);
+            }
+        }
+        Err(unavailable("TransactWriteItems", error))
+    }
+
+    async fn set_limits(&self, client: &ClientId, limits: &Limits) -> Result<(), StoreError> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(keys::client_partition(client)));
+        let mut sets = Vec::new();
+        for (index, (endpoint, limit)) in limits.0.iter().enumerate() {
+            sets.push(format!("#{index} = :{index}"));
+            update = update
+                .expression_attribute_names(format!("#{index}"), keys::limit_attribute(*endpoint))
+                .expression_attribute_values(format!(":{index}"), number(limit));
+        }
+        if sets.is_empty() {
+            return Ok(());
+        }
+        update
+            .update_expression(format!("SET {}", sets.join(", ")))
+            .send()
+            .await
+            .map_err(|error| unavailable("UpdateItem", error))?;
+        Ok(())
+    }
+}
+
+fn item(record: &KeyRecord) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(record).map_err(|error| unusable("key", error))?;
+    item.insert("pk".to_owned(), AttributeValue::S(keys::api_key_partition(record.id)));
+    Ok(item)
+}

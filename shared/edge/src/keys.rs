@@ -1,0 +1,256 @@
+//! The bodies and answers of `/admin/keys`.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use domain::access::{ApiKey, KeyRecord, Scope};
+use domain::api_key::{DEFAULT_SCOPES, KeyName, KeySummary, LONGEST_OVERLAP};
+use domain::client::ClientId;
+use domain::limit::{Endpoint, HIGHEST, Limits};
+use domain::request::Word;
+use domain::{Error, KeyId};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::fields::{Fields, parsed};
+
+/// What a new key is to be.
+#[derive(Debug)]
+pub struct CreateKey {
+    /// Whose it is.
+    pub client: ClientId,
+    /// Its name.
+    pub name: KeyName,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// The limits that the client gets along with it.
+    pub limits: Option<Limits>,
+}
+
+/// Reads the body of `POST /admin/keys`, sent by somebody of the client `own`.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with every fault there is.
+pub fn parse_create(body: &[u8], own: &ClientId) -> Result<CreateKey, Error> {
+    let mut fields = Fields::parse(body)?;
+    let client = match fields.raw("clientId") {
+        None => Some(own.clone()),
+        Some(_) => fields.optional("clientId", parsed),
+    };
+    let name = fields.required("name", parsed);
+    let scopes = scopes(&mut fields, |scope| {
+        // Of a client that is no name at all, one fault is enough.
+        if client.as_ref().is_none_or(|client| scope.allowed_for(client)) {
+            return Ok(());
+        }
+        Err(format!("only keys of the client {} may have {}", ClientId::OPERATOR, scope.as_str()))
+    });
+    let limits = limits(&mut fields);
+    fields.finish()?;
+    let (Some(client), Some(name)) = (client, name) else {
+        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+    };
+    Ok(CreateKey { client, name, scopes: scopes.unwrap_or(DEFAULT_SCOPES.to_vec()), limits })
+}
+
+/// Reads the body of `POST /admin/keys/{keyId}/rotate`: for how long the old key goes on. No body at all
+/// is as good as an empty object.
+///
+/// # Errors
+///
+/// [`Error::Invalid`].
+pub fn parse_rotate(body: &[u8]) -> Result<Duration, Error> {
+    let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { body })?;
+    let longest = u32::try_from(LONGEST_OVERLAP.as_secs()).unwrap_or(u32::MAX);
+    let overlap = fields.optional("overlapSeconds", |value| whole(&value, 0..=longest));
+    fields.finish()?;
+    Ok(Duration::from_secs(overlap.unwrap_or_default().into()))
+}
+
+/// Reads the list of scopes in field `scopes`, each once; `None` if there is none. `allowed` says what
+/// is wrong with a scope that may not stand there.
+pub(crate) fn scopes(
+    fields: &mut Fields<'_>,
+    allowed: impl Fn(Scope) -> Result<(), String>,
+) -> Option<Vec<Scope>> {
+    let list = fields.optional("scopes", |value| match value {
+        Value::Array(list) if list.is_empty() => Err("must name at least one scope".to_owned()),
+        Value::Array(list) => Ok(list),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Err("must be a list".to_owned())
+        }
+    })?;
+    let mut scopes: Vec<Scope> = Vec::new();
+    for (index, value) in list.into_iter().enumerate() {
+        match parsed(value).and_then(|scope| allowed(scope).map(|()| scope)) {
+            Ok(scope) if scopes.contains(&scope) => {}
+            Ok(scope) => scopes.push(scope),
+            Err(message) => fields.fault(format!("scopes[{index}]"), message),
+        }
+    }
+    Some(scopes)
+}
+
+fn limits(fields: &mut Fields<'_>) -> Option<Limits> {
+    let object = fields.optional("limits", |value| match value {
+        Value::Object(object) => Ok(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err("must be an object of endpoints and numbers".to_owned())
+        }
+    })?;
+    let mut limits = BTreeMap::new();
+    for (name, value) in object {
+        let Some(endpoint) = Endpoint::from_word(&name) else {
+            let words: Vec<_> = Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect();
+            fields.fault(format!("limits.{name}"), format!("is none of {}", words.join(", ")));
+            continue;
+        };
+        match whole(&value, 1..=HIGHEST) {
+            Ok(limit) => _ = limits.insert(endpoint, limit),
+            Err(message) => fields.fault(format!("limits.{name}"), message),
+        }
+    }
+    Some(Limits(limits))
+}
+
+/// Reads a whole number within `bounds`.
+pub(crate) fn whole(value: &Value, bounds: RangeInclusive<u32>) -> Result<u32, String> {
+    let (least, most) = (*bounds.start(), *bounds.end());
+    let fits = |number: &f64| number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(number);
+    let number = value.as_f64().filter(fits).map(|number| number as u32);
+    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+/// A new key: the one answer that shows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyCreated {
+    id: KeyId,
+    key: String,
+    client_id: ClientId,
+    name: String,
+    scopes: Vec<Scope>,
+    created_at: String,
+}
+
+impl KeyCreated {
+    /// The answer that shows `key`, of which `record` is stored.
+    #[must_use]
+    pub fn new(key: &ApiKey, record: KeyRecord) -> Self {
+        Self {
+            id: record.id,
+            key: key.expose().to_owned(),
+            client_id: record.client_id,
+            name: record.name,
+            scopes: record.scopes,
+            created_at: record.created_at.to_string(),
+        }
+    }
+}
+
+/// A client's keys, the oldest first.
+#[derive(Debug, Serialize)]
+pub struct KeyList {
+    keys: Vec<KeyListed>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyListed {
+    id: KeyId,
+    client_id: ClientId,
+    name: String,
+    scopes: Vec<Scope>,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<String>,
+}
+
+impl From<Vec<KeySummary>> for KeyList {
+    fn from(keys: Vec<KeySummary>) -> Self {
+        let listed = |key: KeySummary| KeyListed {
+            id: key.id,
+            client_id: key.client_id,
+            name: key.name,
+            scopes: key.scopes,
+            created_at: key.created_at.to_string(),
+            expires_at: key.expires_at.map(|at| at.to_string()),
+            revoked_at: key.revoked_at.map(|at| at.to_string()),
+        };
+        Self { keys: keys.into_iter().map(listed).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn create(body: &str) -> Result<CreateKey, Error> {
+        parse_create(body.as_bytes(), &"acme".parse().unwrap())
+    }
+
+    fn paths<T: std::fmt::Debug>(parsed: Result<T, Error>) -> Vec<String> {
+        match parsed {
+            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_key_is_for_the_own_client_and_for_chat_and_images_unless_said() {
+        let key = create(r#"{"name":"n","clientId":null,"limits":null}"#).unwrap();
+        assert_eq!((key.client.as_str(), &key.scopes[..]), ("acme", &DEFAULT_SCOPES[..]));
+        assert_eq!(key.limits, None);
+        let key = create(
+            r#"{"name":"n","clientId":"apex","scopes":["chat","chat","keys:admin"],
+            "limits":{"/chat/new":20,"*":1.0}}"#,
+        );
+        let key = key.unwrap();
+        assert_eq!((key.client.as_str(), &key.scopes[..]), ("apex", &[Scope::Chat, Scope::KeysAdmin][..]));
+        let limits = key.limits.unwrap();
+        assert_eq!((limits.of(Endpoint::ChatNew), limits.of(Endpoint::Other)), (20, 1));
+    }
+
+    #[test]
+    fn every_fault_of_a_new_key_is_told_at_once() {
+        let body = r#"{"clientId":"A B","name":"","scopes":["chat","nope",7],
+            "limits":{"/nope":1,"/chat/new":0,"/auth/*":"5","*":1000001}}"#;
+        assert_eq!(
+            paths(create(body)),
+            [
+                "clientId",
+                "name",
+                "scopes[1]",
+                "scopes[2]",
+                "limits.*",
+                "limits./auth/*",
+                "limits./chat/new",
+                "limits./nope"
+            ]
+        );
+        assert_eq!(paths(create(r#"{"scopes":[],"limits":[]}"#)), ["name", "scopes", "limits"]);
+        assert_eq!(paths(create(r#"{"name":"n","scopes":"chat"}"#)), ["scopes"]);
+    }
+
+    #[test]
+    fn the_operators_scopes_are_for_the_operators_keys() {
+        let admin = r#""name":"n","scopes":["chat","clients:admin"]"#;
+        assert_eq!(paths(create(&format!("{{{admin}}}"))), ["scopes[1]"]);
+        assert!(create(&format!(r#"{{"clientId":"operator",{admin}}}"#)).is_ok());
+    }
+
+    #[test]
+    fn an_overlap_is_at_most_a_week() {
+        let rotate = |body: &str| parse_rotate(body.as_bytes());
+        assert_eq!(rotate("").unwrap(), Duration::ZERO);
+        assert_eq!(rotate("{}").unwrap(), Duration::ZERO);
+        assert_eq!(rotate(r#"{"overlapSeconds":604800}"#).unwrap(), LONGEST_OVERLAP);
+        for bad in ["604801", "-1", "0.5", "\"1\"", "1e999"] {
+            assert_eq!(paths(rotate(&format!(r#"{{"overlapSeconds":{bad}}}"#))), ["overlapSeconds"], "{bad}");
+        }
+    }
+}

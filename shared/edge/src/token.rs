@@ -1,0 +1,88 @@
+//! The body and the answer of `POST /auth/token`.
+
+use std::time::Duration;
+
+use domain::access::Scope;
+use domain::{Error, Timestamp, UserId};
+use serde::Serialize;
+
+use crate::fields::{Fields, parsed};
+use crate::keys::{scopes, whole};
+
+/// How long a token lives at most, and unless said.
+const LONGEST: u32 = 3600;
+
+/// What a token is to be good for.
+#[derive(Debug)]
+pub struct TokenRequest {
+    /// Whom it acts for.
+    pub user: UserId,
+    /// What it allows; `None` for as much as it can.
+    pub scopes: Option<Vec<Scope>>,
+    /// For how long.
+    pub lifetime: Duration,
+}
+
+/// Reads the body of `POST /auth/token`.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with every fault there is.
+pub fn parse(body: &[u8]) -> Result<TokenRequest, Error> {
+    let mut fields = Fields::parse(body)?;
+    let user = fields.required("userId", parsed);
+    let scopes = scopes(&mut fields, |scope| match scope.is_admin() {
+        true => Err(format!("no token may have {}", scope.as_str())),
+        false => Ok(()),
+    });
+    let lifetime = fields.optional("expiresIn", |value| whole(&value, 1..=LONGEST)).unwrap_or(LONGEST);
+    fields.finish()?;
+    let Some(user) = user else {
+        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+    };
+    Ok(TokenRequest { user, scopes, lifetime: Duration::from_secs(lifetime.into()) })
+}
+
+/// A new token.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenResponse {
+    token: String,
+    expires_at: String,
+}
+
+impl TokenResponse {
+    /// The answer that shows `token`.
+    #[must_use]
+    pub fn new(token: String, expires_at: Timestamp) -> Self {
+        Self { token, expires_at: expires_at.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
+
+    #[test]
+    fn a_token_lives_an_hour_unless_said() {
+        let request = parse(format!(r#"{{"userId":"{USER}"}}"#).as_bytes()).unwrap();
+        assert_eq!((request.scopes, request.lifetime), (None, Duration::from_secs(3600)));
+        let body = format!(r#"{{"userId":"{USER}","scopes":["chat"],"expiresIn":1}}"#);
+        let request = parse(body.as_bytes()).unwrap();
+        assert_eq!((request.scopes, request.lifetime), (Some(vec![Scope::Chat]), Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let body = br#"{"userId":"me","scopes":["chat","keys:admin","x"],"expiresIn":3601}"#;
+        let Err(Error::Invalid(faults)) = parse(body) else { panic!("no faults") };
+        let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(paths, ["userId", "scopes[1]", "scopes[2]", "expiresIn"]);
+        for bad in ["0", "-5", "1.5", "\"60\""] {
+            let body = format!(r#"{{"userId":"{USER}","expiresIn":{bad}}}"#);
+            assert!(parse(body.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -10,10 +10,11 @@ use aws::keys;
 use domain::delivery::{Delivery, Turn, WebhookEvent};
 use domain::job::{Admission, JobPolicy};
 use domain::ports::{
-    DeliveryStore, Due, DueIndex, ImageStore, JobMessage, JobQueue, JobStore, StoreError, WebhookMessage,
-    WebhookQueue,
+    BatchStore, DeliveryStore, Due, DueIndex, ImageStore, JobMessage, JobQueue, JobStore, StoreError,
+    WebhookMessage, WebhookQueue,
 };
-use domain::{Error, Job, JobId, Timestamp, WebhookId};
+use domain::{BatchId, Error, Job, JobId, Timestamp, WebhookId};
+use edge::fan_out::FanOut;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use lambda_runtime::LambdaEvent;
@@ -34,6 +35,8 @@ pub struct Deps<'a> {
     pub due: &'a dyn DueIndex,
     /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
+    /// Where batches are kept.
+    pub batches: &'a dyn BatchStore,
     /// Where webhooks are kept.
     pub deliveries: &'a dyn DeliveryStore,
     /// What wakes workers.
@@ -52,6 +55,8 @@ pub struct Deps<'a> {
 pub struct Swept {
     /// Rows that the index named.
     pub due: u32,
+    /// Batches that were seen to have a row for each job.
+    pub batches_written: u32,
     /// Jobs whose message was sent again.
     pub jobs_sent: u32,
     /// Jobs that were ended.
@@ -66,6 +71,7 @@ pub struct Swept {
 
 enum Done {
     Nothing,
+    BatchWritten,
     JobSent,
     JobFailed,
     JobCleaned,
@@ -85,6 +91,7 @@ pub async fn handle(deps: &Deps<'_>, event: LambdaEvent<Value>) -> Result<Swept,
     let duration = started.elapsed().as_millis() as u64;
     info!(
         due = swept.due,
+        batchesWritten = swept.batches_written,
         jobsSent = swept.jobs_sent,
         jobsFailed = swept.jobs_failed,
         jobsCleaned = swept.jobs_cleaned,
@@ -116,6 +123,7 @@ pub async fn sweep(deps: &Deps<'_>, deadline: Timestamp) -> Result<Swept, Error>
     while let Some(done) = all.next().await {
         match done {
             Done::Nothing => {}
+            Done::BatchWritten => swept.batches_written += 1,
             Done::JobSent => swept.jobs_sent += 1,
             Done::JobFailed => swept.jobs_failed += 1,
             Done::JobCleaned => swept.jobs_cleaned += 1,
@@ -132,6 +140,10 @@ async fn see_to(deps: &Deps<'_>, due: Due) -> Done {
             let span = info_span!("due", jobId = %id, traceId = tracing::field::Empty);
             (span.clone(), job(deps, id).instrument(span).await)
         }
+        Due::Batch(id) => {
+            let span = info_span!("due", batchId = %id, traceId = tracing::field::Empty);
+            (span.clone(), batch(deps, id).instrument(span).await)
+        }
         Due::Delivery(job, id) => {
             let span = info_span!("due", jobId = %job, webhookId = %id, traceId = tracing::field::Empty);
             (span.clone(), webhook(deps, job, id).instrument(span).await)
@@ -146,6 +158,31 @@ async fn see_to(deps: &Deps<'_>, due: Due) -> Done {
             Done::Failed
         }
     }
+}
+
+/// Sees that each job of a batch has its row, and then lets the batch rest. Dying anywhere leaves the
+/// batch due, and rows that are due by themselves.
+async fn batch(deps: &Deps<'_>, id: BatchId) -> Result<Done, StoreError> {
+    let now = Timestamp::now();
+    let Some(mut batch) = deps.batches.load_batch(id).await? else { return Ok(Done::Nothing) };
+    if batch.due_at.is_none_or(|at| at > now) {
+        return Ok(Done::Nothing);
+    }
+    tracing::Span::current().record("traceId", tracing::field::display(batch.trace_id));
+    let rows = deps.jobs.load_many(&batch.job_ids()).await?;
+    let missing: Vec<u8> =
+        (0..batch.total).zip(rows).filter_map(|(index, row)| row.is_none().then_some(index)).collect();
+    if !missing.is_empty() {
+        let fan_out = FanOut { jobs: deps.jobs, queue: deps.job_queue, policy: deps.policy };
+        let done = fan_out.run(&batch, missing, now + PER_ROW.mul_f32(0.8)).await;
+        info!(jobs = done.written.len(), complete = done.complete, "jobs of a batch written");
+        if !done.complete {
+            return Err(StoreError::Unavailable("not every job of the batch was written".into()));
+        }
+    }
+    batch.written();
+    deps.batches.save_batch(&mut batch).await?;
+    Ok(Done::BatchWritten)
 }
 
 async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {

@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
     let deps = Deps {
         due: &table,
         jobs: &table,
+        batches: &table,
         deliveries: &table,
         job_queue: &JobQueues::new(sqs.clone(), JobQueueUrls::from_env()?),
         webhook_queue: &WebhooksQueue::new(sqs, env::required("WEBHOOKS_QUEUE_URL")?),

@@ -23,6 +23,7 @@ async fn the_schedule_starts_a_sweep() {
     let deps = Deps {
         due: &store,
         jobs: &store,
+        batches: &store,
         deliveries: &store,
         job_queue: &store,
         webhook_queue: &store,

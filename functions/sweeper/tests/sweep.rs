@@ -11,7 +11,7 @@ use domain::id::LeaseId;
 use domain::image::ImageFormat;
 use domain::job::{JobPolicy, Lease};
 use domain::ports::{ImageStore as _, StoreError};
-use domain::{Job, JobStatus, Timestamp};
+use domain::{Batch, Job, JobStatus, Timestamp};
 use sweeper::{Deps, Swept, sweep};
 use testkit::{Memory, Sent};
 
@@ -21,6 +21,7 @@ async fn swept(store: &Memory) -> Swept {
     let deps = Deps {
         due: store,
         jobs: store,
+        batches: store,
         deliveries: store,
         job_queue: store,
         webhook_queue: store,
@@ -140,4 +141,92 @@ async fn a_message_that_does_not_go_out_leaves_the_row_due() {
     store.fail_next("send", StoreError::Unavailable("down".into()));
     assert_eq!(swept(&store).await.failed, 1);
     assert_eq!(swept(&store).await.jobs_sent, 1);
+}
+
+/// A batch of three whose function died right after the commit.
+fn abandoned_batch(store: &Memory) -> Batch {
+    let batch = testkit::batch(3, Timestamp::now() - HOUR);
+    store.put_batch(&batch);
+    batch
+}
+
+#[tokio::test]
+async fn a_batch_without_rows_gets_them_their_webhooks_and_their_messages() {
+    let store = Memory::new();
+    let batch = abandoned_batch(&store);
+    assert_eq!(swept(&store).await, Swept { due: 1, batches_written: 1, ..Swept::default() });
+    let jobs: Vec<Job> = batch.job_ids().into_iter().map(|id| store.job(id).unwrap()).collect();
+    for (index, job) in jobs.iter().enumerate() {
+        assert_eq!((job.status, job.batch_id), (JobStatus::Queued, Some(batch.id)));
+        assert_eq!(job.picture.prompt.as_str(), format!("kite {index}"));
+        assert_eq!(job.created_at, batch.created_at, "it was accepted when the batch was");
+        assert!(job.due_at > Some(Timestamp::now()), "its message has only just gone out");
+    }
+    assert_eq!(store.sent().len(), 3);
+    let queued = store.deliveries().iter().filter(|owed| owed.event == WebhookEvent::Queued).count();
+    assert_eq!(queued, 3);
+
+    let rests = store.batch(batch.id).unwrap();
+    assert_eq!((rests.due_at, rests.unwritten.len(), rests.total), (None, 0, 3));
+    assert_eq!(swept(&store).await, Swept::default());
+}
+
+#[tokio::test]
+async fn rows_that_are_there_are_left_alone() {
+    let store = Memory::new();
+    let batch = abandoned_batch(&store);
+    let mut there = batch.unwritten_job(1).unwrap();
+    there.cancel(Timestamp::now()).unwrap();
+    there.revision = 7;
+    store.put_job(&there);
+    assert_eq!(swept(&store).await.batches_written, 1);
+    assert_eq!(store.job(there.id), Some(there));
+    assert_eq!((store.jobs().len(), store.sent().len()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_batch_stays_due_until_its_last_row_is_written() {
+    let store = Memory::new();
+    let batch = abandoned_batch(&store);
+    store.fail_next("save", StoreError::Unavailable("down".into()));
+    assert_eq!(swept(&store).await, Swept { due: 1, failed: 1, ..Swept::default() });
+    assert_eq!((store.jobs().len(), store.sent().len()), (2, 2));
+    assert_eq!(store.batch(batch.id), Some(batch.clone()));
+    assert_eq!(swept(&store).await.batches_written, 1);
+    assert_eq!((store.jobs().len(), store.sent().len()), (3, 3), "each job has one message");
+}
+
+#[tokio::test]
+async fn a_sweeper_that_dies_before_the_batch_rests_does_nothing_twice() {
+    let store = Memory::new();
+    let batch = abandoned_batch(&store);
+    store.fail_next("save_batch", StoreError::Unavailable("down".into()));
+    assert_eq!(swept(&store).await.failed, 1);
+    assert!(store.batch(batch.id).unwrap().due_at.is_some());
+    assert_eq!(swept(&store).await.batches_written, 1);
+    assert_eq!((store.jobs().len(), store.sent().len(), store.deliveries().len()), (3, 3, 3));
+}
+
+#[tokio::test]
+async fn messages_of_a_batch_that_do_not_go_out_leave_their_rows_due() {
+    let store = Memory::new();
+    let batch = abandoned_batch(&store);
+    store.fail_next("send_one", StoreError::Unavailable("down".into()));
+    assert_eq!(swept(&store).await.batches_written, 1, "the rows are there, and see to themselves");
+    let pending: Vec<_> = store.jobs().into_iter().filter(|job| job.status == JobStatus::Pending).collect();
+    assert_eq!((pending.len(), store.sent().len()), (1, 2));
+    assert_eq!(swept(&store).await, Swept { due: 1, jobs_sent: 1, ..Swept::default() });
+    assert!(batch.job_ids().iter().all(|id| store.job(*id).unwrap().status == JobStatus::Queued));
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_batch_that_nobody_saw_for_a_day_end_as_any_other() {
+    let store = Memory::new();
+    let batch = testkit::batch(1, Timestamp::now() - 25 * HOUR);
+    store.put_batch(&batch);
+    assert_eq!(swept(&store).await.batches_written, 1);
+    let job = store.job(batch.id.job(0)).unwrap();
+    assert!(job.due_at <= Some(job.deadline.max(Timestamp::now() + Duration::from_secs(120))));
+    store.put_job(&Job { due_at: Some(Timestamp::now()), ..job });
+    assert_eq!(swept(&store).await.jobs_failed, 1);
 }

@@ -10,14 +10,21 @@ use crate::keys;
 use crate::row::{Item, Row, read};
 
 pub(crate) fn item(delivery: &Delivery) -> Result<Item, StoreError> {
-    let sort = keys::webhook_sort(delivery.id);
-    Row::new(delivery.job_id, sort, delivery.due_at, delivery.expires_at, delivery).into_item()
+    Row {
+        pk: keys::job_partition(delivery.job_id),
+        sk: keys::webhook_sort(delivery.id),
+        due_shard: delivery.due_at.map(|_| keys::due_shard(delivery.job_id)),
+        ttl: delivery.expires_at.seconds(),
+        listed: None,
+        value: delivery,
+    }
+    .into_item()
 }
 
 #[async_trait]
 impl DeliveryStore for JobsTable {
     async fn load_delivery(&self, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
-        match self.get(job, keys::webhook_sort(id)).await? {
+        match self.get(keys::job_partition(job), keys::webhook_sort(id)).await? {
             Some(item) => read(item, Timestamp::now()),
             None => Ok(None),
         }

@@ -1,19 +1,29 @@
-//! The jobs table: jobs, and the webhooks that are owed because of them.
+//! The jobs table: jobs, the webhooks that are owed because of them, and batches.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use domain::delivery::Delivery;
 use domain::ports::{JobStore, StoreError};
 use domain::{Job, JobId, Timestamp};
 
-use crate::row::{Item, Row, read, unchanged};
+use crate::row::{Item, Listed, Row, read, unchanged};
 use crate::{keys, unavailable, unusable};
+
+/// The most rows that one BatchGetItem takes.
+const GET_LIMIT: usize = 100;
+/// The first pause when a BatchGetItem brings nothing; each further one is twice as long.
+const GET_PAUSE: Duration = Duration::from_millis(50);
+/// The longest of these pauses.
+const GET_PATIENCE: Duration = Duration::from_millis(800);
 
 /// The jobs table.
 #[derive(Debug, Clone)]
@@ -29,18 +39,57 @@ impl JobsTable {
         Self { client, table }
     }
 
-    pub(crate) async fn get(&self, job: JobId, sort: String) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn get(&self, partition: String, sort: String) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", AttributeValue::S(keys::job_partition(job)))
+            .key("pk", AttributeValue::S(partition))
             .key("sk", AttributeValue::S(sort))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| unavailable("GetItem", error))?;
         Ok(answer.item)
+    }
+
+    /// The rows of these jobs, in any order; those that are there.
+    async fn get_many(&self, jobs: &[JobId]) -> Result<Vec<Item>, StoreError> {
+        let key = |job: &JobId| {
+            HashMap::from([
+                ("pk".to_owned(), AttributeValue::S(keys::job_partition(*job))),
+                ("sk".to_owned(), AttributeValue::S(keys::job_sort().to_owned())),
+            ])
+        };
+        let mut open: Vec<_> = jobs.iter().map(key).collect();
+        let (mut items, mut pause) = (Vec::new(), GET_PAUSE);
+        while !open.is_empty() {
+            let keys =
+                KeysAndAttributes::builder().set_keys(Some(open.clone())).consistent_read(true).build();
+            let keys = keys.map_err(|error| unusable("BatchGetItem", error))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, keys)
+                .send()
+                .await
+                .map_err(|error| unavailable("BatchGetItem", error))?;
+            let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
+            let left = left.map(|left| left.keys).unwrap_or_default();
+            let none_came = left.len() == open.len();
+            items.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
+            // An answer holds 16 MB at the most, and the rest is asked for at once. If nothing came at
+            // all, the table is throttled.
+            if none_came {
+                if pause > GET_PATIENCE {
+                    return Err(StoreError::Unavailable("BatchGetItem: throttled".into()));
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            open = left;
+        }
+        Ok(items)
     }
 
     /// Writes `item` if the row still has the revision `read`.
@@ -125,7 +174,18 @@ impl From<Cancelled> for StoreError {
 
 /// The row of a job.
 pub(crate) fn item(job: &Job) -> Result<Item, StoreError> {
-    Row::new(job.id, keys::job_sort().to_owned(), job.due_at, job.expires_at, job).into_item()
+    Row {
+        pk: keys::job_partition(job.id),
+        sk: keys::job_sort().to_owned(),
+        due_shard: job.due_at.map(|_| keys::due_shard(job.id)),
+        ttl: job.expires_at.seconds(),
+        listed: Some(Listed {
+            list_client: job.client_id.to_string(),
+            list_user: keys::listed_user(&job.client_id, job.user_id),
+        }),
+        value: job,
+    }
+    .into_item()
 }
 
 /// The parts of a transaction that write the job as it is to be, and what is owed because of it.
@@ -147,10 +207,21 @@ pub(crate) fn writes(
 #[async_trait]
 impl JobStore for JobsTable {
     async fn load(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        match self.get(id, keys::job_sort().to_owned()).await? {
+        match self.get(keys::job_partition(id), keys::job_sort().to_owned()).await? {
             Some(item) => read(item, Timestamp::now()),
             None => Ok(None),
         }
+    }
+
+    async fn load_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
+        let mut found = HashMap::new();
+        for part in ids.chunks(GET_LIMIT) {
+            for item in self.get_many(part).await? {
+                let job: Option<Job> = read(item, Timestamp::now())?;
+                found.extend(job.map(|job| (job.id, job)));
+            }
+        }
+        Ok(ids.iter().map(|id| found.remove(id)).collect())
     }
 
     async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError> {

@@ -8,16 +8,21 @@ use domain::limit::Endpoint;
 use domain::pace;
 use domain::ports::Due;
 use domain::request::Word as _;
-use domain::{JobId, KeyId, MessageId, SessionId, WebhookId};
+use domain::{BatchId, JobId, KeyId, MessageId, SessionId, UserId, WebhookId};
 
 /// How many parts the index of due rows has: in one, a busy minute would be throttled.
 pub const DUE_SHARDS: u8 = 16;
 /// The index of due rows: `dueShard`, then `dueAt`.
 pub const DUE_INDEX: &str = "due";
 
-/// The index of keys by their client: `clientId`, then `id`. It holds no hash.
+/// The index by client: of the access table, a client's keys (`clientId`, `id`; it holds no hash); of the
+/// jobs table, a client's jobs (`listClient`, then `pk`, which sorts by age).
 pub const CLIENT_INDEX: &str = "client";
+/// The index of the jobs of a client's user: `listUser`, then `pk`.
+pub const USER_INDEX: &str = "user";
 
+const BATCH: &str = "BATCH#";
+const BATCH_ROW: &str = "BATCH";
 const JOB: &str = "JOB#";
 const JOB_ROW: &str = "JOB";
 const HOOK: &str = "HOOK#";
@@ -37,6 +42,30 @@ pub const fn job_sort() -> &'static str {
     JOB_ROW
 }
 
+/// The job whose partition this is.
+#[must_use]
+pub fn job_of(partition: &str) -> Option<JobId> {
+    partition.strip_prefix(JOB)?.parse().ok()
+}
+
+/// The partition of a batch.
+#[must_use]
+pub fn batch_partition(id: BatchId) -> String {
+    format!("{BATCH}{id}")
+}
+
+/// The sort key of a batch's row.
+#[must_use]
+pub const fn batch_sort() -> &'static str {
+    BATCH_ROW
+}
+
+/// What the jobs of a client's user have in common in the index of them. No client's name has a `#`.
+#[must_use]
+pub fn listed_user(client: &ClientId, user: UserId) -> String {
+    format!("{client}#{user}")
+}
+
 /// The sort key of a webhook's row. The template's stream filter looks for its beginning.
 #[must_use]
 pub fn webhook_sort(id: WebhookId) -> String {
@@ -46,7 +75,10 @@ pub fn webhook_sort(id: WebhookId) -> String {
 /// What a row of the jobs table is, by its keys.
 #[must_use]
 pub fn parse(partition: &str, sort: &str) -> Option<Due> {
-    let job = partition.strip_prefix(JOB)?.parse().ok()?;
+    if sort == BATCH_ROW {
+        return Some(Due::Batch(partition.strip_prefix(BATCH)?.parse().ok()?));
+    }
+    let job = job_of(partition)?;
     if sort == JOB_ROW {
         return Some(Due::Job(job));
     }
@@ -58,6 +90,13 @@ pub fn parse(partition: &str, sort: &str) -> Option<Due> {
 pub fn due_shard(job: JobId) -> String {
     // The last byte of a version 7 UUID is random; the first ones are the time.
     shard(job.uuid().as_bytes()[15] % DUE_SHARDS)
+}
+
+/// The part of the due index that a batch is in.
+#[must_use]
+pub fn batch_due_shard(batch: BatchId) -> String {
+    // Of the last byte all bits but one are zero: they tell its jobs apart.
+    shard(batch.uuid().as_bytes()[14] % DUE_SHARDS)
 }
 
 /// The name of one part of the due index.
@@ -175,12 +214,16 @@ pub fn thumbnail(storage_prefix: &str, index: u8, format: ImageFormat) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_row_is_known_by_its_keys() {
         let (job, webhook) = (JobId::new(), WebhookId::new());
         assert_eq!(parse(&job_partition(job), job_sort()), Some(Due::Job(job)));
         assert_eq!(parse(&job_partition(job), &webhook_sort(webhook)), Some(Due::Delivery(job, webhook)));
+        let batch = BatchId::new();
+        assert_eq!(parse(&batch_partition(batch), batch_sort()), Some(Due::Batch(batch)));
+        assert_eq!(parse(&job_partition(job), batch_sort()), None);
         assert_eq!(parse("JOB#x", "JOB"), None);
         assert_eq!(parse(&job_partition(job), "OTHER"), None);
         assert_eq!(parse("KEY#1", "JOB"), None);
@@ -193,9 +236,14 @@ mod tests {
         assert!(first < second && second.as_str() < session_sort());
     }
 
-    #[test]
-    fn the_due_index_spreads_jobs() {
-        let shards: std::collections::BTreeSet<_> = (0..500).map(|_| due_shard(JobId::new())).collect();
+    fn the_due_index_spreads_jobs_and_batches() {
+        let shards: BTreeSet<_> = (0..500).map(|_| due_shard(JobId::new())).collect();
+        assert_eq!(shards.len(), usize::from(DUE_SHARDS));
+        let batches = || (0..500).map(|_| BatchId::made_from(JobId::new().uuid()));
+        let shards: BTreeSet<_> = batches().map(batch_due_shard).collect();
+        assert_eq!(shards.len(), usize::from(DUE_SHARDS));
+        let shards: BTreeSet<_> =
+            batches().take(1).flat_map(|one| (0..100).map(move |index| due_shard(one.job(index)))).collect();
         assert_eq!(shards.len(), usize::from(DUE_SHARDS));
     }
 

@@ -3,6 +3,7 @@
 //! One file per port. [`keys`] holds the key of every row and object, and nothing else builds one.
 
 pub mod access;
+pub mod batches;
 pub mod config;
 pub mod deliveries;
 pub mod due;
@@ -13,6 +14,7 @@ pub mod images;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
+pub mod list;
 pub mod pace;
 pub mod queues;
 mod recent;

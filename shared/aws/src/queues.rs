@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use domain::client::ClientId;
 use domain::ports::{JobMessage, JobQueue, LONGEST_DELAY, StoreError, WebhookMessage, WebhookQueue};
-use domain::request::Priority;
+use domain::request::{Priority, Word as _};
+use domain::{Job, JobId};
 use serde::Serialize;
 
 use crate::{unavailable, unusable};
@@ -38,6 +40,9 @@ impl JobQueueUrls {
     }
 }
 
+/// The most messages that one SendMessageBatch takes.
+const BATCH: usize = 10;
+
 /// The three queues of jobs.
 #[derive(Debug, Clone)]
 pub struct JobQueues {
@@ -50,6 +55,44 @@ impl JobQueues {
     #[must_use]
     pub const fn new(client: Client, urls: JobQueueUrls) -> Self {
         Self { client, urls }
+    }
+
+    const fn url(&self, priority: Priority) -> &String {
+        match priority {
+            Priority::High => &self.urls.high,
+            Priority::Normal => &self.urls.normal,
+            Priority::Low => &self.urls.low,
+        }
+    }
+
+    /// Sends the messages about at most [`BATCH`] jobs to one queue, and gives back those that it did
+    /// not take.
+    async fn send_ten(&self, url: &str, jobs: Vec<&Job>) -> Vec<(JobId, StoreError)> {
+        let all_lost = |error: StoreError| jobs.iter().map(|job| (job.id, error.clone())).collect();
+        let entries = jobs.iter().enumerate().map(|(index, job)| {
+            let body = serde_json::to_string(&JobMessage::about(job));
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(body.map_err(|error| unusable("SendMessageBatch", error))?)
+                .message_group_id(job.client_id.to_string());
+            entry.build().map_err(|error| unusable("SendMessageBatch", error))
+        });
+        let entries = match entries.collect::<Result<Vec<_>, _>>() {
+            Ok(entries) => entries,
+            Err(error) => return all_lost(error),
+        };
+        let sent = self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await;
+        match sent {
+            Ok(answer) => answer
+                .failed()
+                .iter()
+                .filter_map(|lost| {
+                    let job = jobs.get(lost.id().parse::<usize>().ok()?)?;
+                    Some((job.id, StoreError::Unavailable(format!("SendMessageBatch: {}", lost.code()))))
+                })
+                .collect(),
+            Err(error) => all_lost(unavailable("SendMessageBatch", error)),
+        }
     }
 }
 
@@ -99,14 +142,21 @@ impl JobQueue for JobQueues {
         client: &ClientId,
         delay: Duration,
     ) -> Result<(), StoreError> {
-        let url = match priority {
-            Priority::High => &self.urls.high,
-            Priority::Normal => &self.urls.normal,
-            Priority::Low => &self.urls.low,
-        };
+        let url = self.url(priority);
         // On a standard queue the group does not order messages; it keeps one client's thousand jobs
         // from holding up another's one (SQS fair queues).
         send(&self.client, url, message, Some(client.to_string()), delay).await
+    }
+
+    async fn send_many(&self, jobs: &[Job]) -> Vec<(JobId, StoreError)> {
+        let calls = Priority::ALL.iter().flat_map(|priority| {
+            let of_it: Vec<_> = jobs.iter().filter(|job| job.priority == *priority).collect();
+            of_it
+                .chunks(BATCH)
+                .map(|ten| self.send_ten(self.url(*priority), ten.to_vec()))
+                .collect::<Vec<_>>()
+        });
+        futures_util::future::join_all(calls).await.into_iter().flatten().collect()
     }
 }
 

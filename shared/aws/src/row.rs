@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Timestamp;
 use domain::ports::StoreError;
-use domain::{JobId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::keys;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -23,27 +21,22 @@ pub(crate) struct Row<'a, T> {
     pub(crate) due_shard: Option<String>,
     /// Epoch seconds: DynamoDB deletes the row some time after. Reads do not wait for that.
     pub(crate) ttl: i64,
+    /// Only a job's row is in the indexes of jobs.
+    #[serde(flatten)]
+    pub(crate) listed: Option<Listed>,
     #[serde(flatten)]
     pub(crate) value: &'a T,
 }
 
-impl<'a, T: Serialize> Row<'a, T> {
-    pub(crate) fn new(
-        job: JobId,
-        sk: String,
-        due: Option<Timestamp>,
-        expires: Timestamp,
-        value: &'a T,
-    ) -> Self {
-        Self {
-            pk: keys::job_partition(job),
-            sk,
-            due_shard: due.map(|_| keys::due_shard(job)),
-            ttl: expires.seconds(),
-            value,
-        }
-    }
+/// What puts a row into the indexes of jobs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Listed {
+    pub(crate) list_client: String,
+    pub(crate) list_user: String,
+}
 
+impl<T: Serialize> Row<'_, T> {
     pub(crate) fn into_item(self) -> Result<Item, StoreError> {
         serde_dynamo::to_item(&self).map_err(|error| StoreError::Unavailable(format!("row: {error}")))
     }

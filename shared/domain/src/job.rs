@@ -34,6 +34,30 @@ pub struct JobPolicy {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a job and its images last: fixed when it is accepted, whatever the operator sets later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifetimes {
+    /// When the job ends at the latest.
+    pub deadline: Timestamp,
+    /// From when on the job does not exist any more.
+    pub expires_at: Timestamp,
+    /// From when on its images do not exist any more.
+    pub images_expire_at: Timestamp,
+}
+
+impl JobPolicy {
+    /// How long what is accepted at `now` lasts.
+    #[must_use]
+    pub fn lifetimes(&self, now: Timestamp) -> Lifetimes {
+        Lifetimes {
+            deadline: now + self.lifetime,
+            expires_at: now + self.keep_jobs,
+            images_expire_at: now + self.keep_images,
+        }
+    }
+}
+
 impl Default for JobPolicy {
     fn default() -> Self {
         Self {
@@ -218,6 +242,19 @@ impl Job {
         now: Timestamp,
         policy: &JobPolicy,
     ) -> Self {
+        let new = Self::new(id, request, client, trace_id, now, policy.lifetimes(now));
+        Self { status: JobStatus::Queued, due_at: Some(now + policy.requeue_after), ..new }
+    }
+
+    /// A job whose row is not written and whose message has not gone out: pending, and due at once.
+    pub(crate) fn new(
+        id: JobId,
+        request: GenerateRequest,
+        client: ClientId,
+        trace_id: TraceId,
+        created_at: Timestamp,
+        lifetimes: Lifetimes,
+    ) -> Self {
         let secret: [u8; 16] = rand::random();
         Self {
             id,
@@ -231,22 +268,22 @@ impl Job {
             priority: request.priority,
             webhook: request.webhook,
             metadata: request.metadata,
-            status: JobStatus::Queued,
+            status: JobStatus::Pending,
             progress: 0,
-            created_at: now,
+            created_at,
             started_at: None,
             completed_at: None,
             expected_at: None,
-            deadline: now + policy.lifetime,
-            expires_at: now + policy.keep_jobs,
-            images_expire_at: now + policy.keep_images,
+            deadline: lifetimes.deadline,
+            expires_at: lifetimes.expires_at,
+            images_expire_at: lifetimes.images_expire_at,
             storage_prefix: crate::image::hex(&secret),
             attempts: 0,
             failures: 0,
             lease: None,
             not_before: None,
             resends: 0,
-            due_at: Some(now + policy.requeue_after),
+            due_at: Some(created_at),
             result: None,
             error: None,
         }
@@ -271,6 +308,17 @@ impl Job {
 
     fn lapsed(&self, now: Timestamp) -> bool {
         self.lease.is_some_and(|lease| lease.until <= now)
+    }
+
+    /// Its row is about to be written, and its message to go out after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if the job has ended.
+    pub fn enqueue(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), Refused> {
+        self.advance(JobEvent::Enqueued)?;
+        self.due_at = Some(now + policy.requeue_after);
+        Ok(())
     }
 
     /// The queue did not take the message: the next sweep shall send it.
@@ -381,6 +429,18 @@ impl Job {
     pub fn fail(&mut self, error: JobError, now: Timestamp) -> Result<(), Refused> {
         self.advance(JobEvent::Failed)?;
         self.error = Some(error);
+        self.end(now);
+        Ok(())
+    }
+
+    /// Its owner wants it no more. A worker that is at it finds out at its next write, and what it
+    /// stores until then is deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if the job has ended.
+    pub fn cancel(&mut self, now: Timestamp) -> Result<(), Refused> {
+        self.advance(JobEvent::Cancelled)?;
         self.end(now);
         Ok(())
     }
@@ -542,6 +602,24 @@ mod tests {
     }
 
     #[test]
+    fn a_cancelled_job_is_cleaned_up_after_if_a_worker_ever_had_it() {
+        let mut untouched = job();
+        untouched.cancel(at(5)).unwrap();
+        assert_eq!((untouched.due_at, untouched.completed_at), (None, Some(at(5))));
+
+        let mut worked_at = job();
+        worked_at.take_up(lease(50), at(10)).unwrap();
+        let mut waiting = worked_at.clone();
+        worked_at.cancel(at(20)).unwrap();
+        assert_eq!((worked_at.status, worked_at.lease), (JobStatus::Cancelled, None));
+        assert_eq!(worked_at.due_at, Some(at(50)), "when its worker is certainly dead");
+
+        waiting.put_back(at(30), true, &POLICY).unwrap();
+        waiting.cancel(at(20)).unwrap();
+        assert_eq!((waiting.due_at, waiting.not_before), (Some(at(20)), None));
+    }
+
+    #[test]
     fn waiting_is_no_failure() {
         let mut job = job();
         job.take_up(lease(50), at(10)).unwrap();
@@ -590,6 +668,8 @@ mod tests {
         assert_eq!(job.fail(before.deadline_error(), at(60)), Err(Refused::Ended));
         assert_eq!(job.message_sent(at(60), &POLICY), Err(Refused::Ended));
         assert_eq!(job.put_back(at(60), true, &POLICY), Err(Refused::Ended));
+        assert_eq!(job.enqueue(at(60), &POLICY), Err(Refused::Ended));
+        assert_eq!(job.cancel(at(60)), Err(Refused::Ended));
         assert_eq!(job, before);
     }
 

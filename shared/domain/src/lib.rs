@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod api_key;
+pub mod batch;
 pub mod chat;
 pub mod client;
 pub mod delivery;
@@ -26,6 +27,7 @@ pub mod status;
 pub mod timestamp;
 pub mod token;
 
+pub use batch::Batch;
 pub use error::{Error, Fault};
 pub use id::{BatchId, JobId, KeyId, MessageId, SessionId, TraceId, UserId, WebhookId};
 pub use job::Job;

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Caller, KeyRecord};
 use crate::api_key::KeySummary;
+use crate::batch::Batch;
 use crate::chat::{ChatTask, Message, Page, Recent, Session, Turn};
 use crate::client::ClientId;
 use crate::delivery::Delivery;
 use crate::health::Sighting;
-use crate::id::{JobId, KeyId, MessageId, SessionId, TraceId, WebhookId};
+use crate::id::{BatchId, JobId, KeyId, MessageId, SessionId, TraceId, UserId, WebhookId};
 use crate::idempotency::{Claim, FirstAnswer, IdempotencyKey};
 use crate::image::{ImageFormat, ImageOrigin};
 use crate::job::Job;
@@ -21,6 +22,7 @@ use crate::pace;
 use crate::provider::{Finished, GeneratedImage, ImageTask, ProviderError};
 use crate::request::Priority;
 use crate::secret::Secret;
+use crate::status::JobStatus;
 
 /// Why a store or a queue did not do as asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,10 +47,58 @@ pub trait JobStore: Send + Sync {
     /// The job, as it is now (a strongly consistent read); none that has expired.
     async fn load(&self, id: JobId) -> Result<Option<Job>, StoreError>;
 
+    /// These jobs in this order, each as [`Self::load`] gives it, in as few calls as can be.
+    async fn load_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError>;
+
     /// Writes the job and what is owed because of this very change, all or nothing, on the condition
     /// that the row still has the revision that `job` was read with (none, for a new job). `job` then
     /// has the new one.
     async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError>;
+}
+
+/// The batches.
+#[async_trait]
+pub trait BatchStore: Send + Sync {
+    /// The batch, as it is now (a strongly consistent read); none that has expired.
+    async fn load_batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError>;
+
+    /// Writes the batch on the condition that the row still has the revision it was read with (none,
+    /// for a new batch).
+    async fn save_batch(&self, batch: &mut Batch) -> Result<(), StoreError>;
+}
+
+/// Which jobs are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Whose.
+    pub client: ClientId,
+    /// For whom; for anybody, if left out.
+    pub user: Option<UserId>,
+    /// How they stand; in any way, if left out.
+    pub status: Option<JobStatus>,
+}
+
+/// Some of the jobs that were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobPage {
+    /// The jobs, the newest first.
+    pub ids: Vec<JobId>,
+    /// After which job the next page begins, if there may be one.
+    pub next: Option<JobId>,
+}
+
+/// Finds jobs without scanning anything.
+#[async_trait]
+pub trait JobList: Send + Sync {
+    /// At most `limit` jobs that are older than `after`, the newest first. The work is bounded: where
+    /// few jobs match, a page may hold fewer than `limit`, or none, and still have a next one. The
+    /// index may lag behind the rows.
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        after: Option<JobId>,
+        limit: u8,
+    ) -> Result<JobPage, StoreError>;
 }
 
 /// The webhooks that are owed.
@@ -68,6 +118,8 @@ pub enum Due {
     Job(JobId),
     /// A webhook.
     Delivery(JobId, WebhookId),
+    /// A batch some of whose jobs may have no row yet.
+    Batch(BatchId),
 }
 
 /// Finds what is due without scanning anything.
@@ -111,6 +163,10 @@ pub trait JobQueue: Send + Sync {
         client: &ClientId,
         delay: Duration,
     ) -> Result<(), StoreError>;
+
+    /// Sends the messages about these jobs, ten in a call, to be seen at once. Gives back the jobs
+    /// whose message was not taken, and why.
+    async fn send_many(&self, jobs: &[Job]) -> Vec<(JobId, StoreError)>;
 }
 
 /// The longest delay that a queue keeps (SQS: 15 minutes).

@@ -2,12 +2,14 @@
 
 pub mod auth;
 pub mod batch;
+pub mod batch_request;
 pub mod chat;
 pub mod cors;
 pub mod enqueue;
 pub mod env;
 pub mod estimate;
 pub mod etag;
+pub mod fan_out;
 pub mod fields;
 pub mod gate;
 pub mod generate;
@@ -16,8 +18,11 @@ pub mod http;
 pub mod idempotency;
 pub mod jwt;
 pub mod keys;
+pub mod list;
 pub mod log;
+pub mod many;
 pub mod openapi;
+pub mod owned;
 pub mod picture;
 pub mod prefer;
 mod refusal;

@@ -163,6 +163,17 @@ fn estimate(job: &Job) -> Option<Timestamp> {
     job.expected_at.filter(|at| !job.status.ended() && *at > Timestamp::now())
 }
 
+impl JobStatusResponse {
+    /// The same, without what a provider made of the prompt.
+    #[must_use]
+    pub fn without_revised_prompts(mut self) -> Self {
+        for image in self.result.iter_mut().flat_map(|result| &mut result.images) {
+            image.metadata.revised_prompt = None;
+        }
+        self
+    }
+}
+
 fn raw(metadata: Option<&Metadata>) -> Option<Box<RawValue>> {
     // It was JSON when it came in; a row that holds anything else gives nothing rather than a broken answer.
     metadata.and_then(|metadata| RawValue::from_string(metadata.json().to_owned()).ok())

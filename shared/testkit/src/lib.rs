@@ -19,4 +19,4 @@ pub use events::{
 };
 pub use memory::{Memory, Sent};
 pub use secret::KeptSecret;
-pub use values::{a_request, an_image, api_key, job, principal};
+pub use values::{a_request, an_image, api_key, batch, job, principal};

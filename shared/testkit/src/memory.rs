@@ -16,12 +16,12 @@ use domain::image::{ImageFormat, ImageOrigin};
 use domain::limit::{Counted, Endpoint, Limits};
 use domain::pace::Kind;
 use domain::ports::{
-    DeliveryStore, Due, DueIndex, ImageObject, ImageStore, JobMessage, JobQueue, JobStore, KeyStore,
-    SecretSource, StoreError, WaitPlace, WebhookMessage, WebhookQueue,
+    BatchStore, DeliveryStore, Due, DueIndex, ImageObject, ImageStore, JobFilter, JobList, JobMessage,
+    JobPage, JobQueue, JobStore, KeyStore, SecretSource, StoreError, WaitPlace, WebhookMessage, WebhookQueue,
 };
 use domain::request::Priority;
 use domain::secret::Secret;
-use domain::{Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
+use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
 /// A message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub(crate) struct State {
     pub(crate) jobs: HashMap<JobId, Job>,
     pub(crate) deliveries: BTreeMap<String, Delivery>,
     pub(crate) sessions: HashMap<SessionId, Recent>,
+    batches: HashMap<BatchId, Batch>,
     pub(crate) keys: BTreeMap<String, KeyRecord>,
     pub(crate) limits: HashMap<ClientId, Limits>,
     objects: BTreeMap<String, ImageObject>,
@@ -84,6 +85,23 @@ impl Memory {
     /// Puts a job there, as if it had been saved.
     pub fn put_job(&self, job: &Job) {
         self.state().jobs.insert(job.id, job.clone());
+    }
+
+    /// Puts a batch there, as if it had been saved.
+    pub fn put_batch(&self, batch: &Batch) {
+        self.state().batches.insert(batch.id, batch.clone());
+    }
+
+    /// The batch as it is now.
+    #[must_use]
+    pub fn batch(&self, id: BatchId) -> Option<Batch> {
+        self.state().batches.get(&id).cloned()
+    }
+
+    /// All batches.
+    #[must_use]
+    pub fn batches(&self) -> Vec<Batch> {
+        self.state().batches.values().cloned().collect()
     }
 
     /// Puts a webhook there, as if it had been saved.
@@ -150,6 +168,11 @@ impl JobStore for Memory {
         Ok(self.call("load")?.jobs.get(&id).cloned())
     }
 
+    async fn load_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
+        let state = self.call("load_many")?;
+        Ok(ids.iter().map(|id| state.jobs.get(id).cloned()).collect())
+    }
+
     async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError> {
         let mut state = self.call("save")?;
         if state.jobs.get(&job.id).map_or(0, |row| row.revision) != job.revision {
@@ -163,6 +186,47 @@ impl JobStore for Memory {
             state.deliveries.insert(owed.id.to_string(), owed);
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl BatchStore for Memory {
+    async fn load_batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        Ok(self.call("load_batch")?.batches.get(&id).cloned())
+    }
+
+    async fn save_batch(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        let mut state = self.call("save_batch")?;
+        if state.batches.get(&batch.id).map_or(0, |row| row.revision) != batch.revision {
+            return Err(StoreError::Conflict);
+        }
+        batch.revision += 1;
+        state.batches.insert(batch.id, batch.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl JobList for Memory {
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        after: Option<JobId>,
+        limit: u8,
+    ) -> Result<JobPage, StoreError> {
+        let state = self.call("list_jobs")?;
+        let wanted = |job: &&Job| {
+            job.client_id == filter.client
+                && filter.user.is_none_or(|user| user == job.user_id)
+                && filter.status.is_none_or(|status| status == job.status)
+                && after.is_none_or(|after| job.id.uuid() < after.uuid())
+        };
+        let mut ids: Vec<_> = state.jobs.values().filter(wanted).map(|job| job.id).collect();
+        ids.sort_by_key(|id| std::cmp::Reverse(id.uuid()));
+        let more = ids.len() > usize::from(limit);
+        ids.truncate(usize::from(limit));
+        let next = ids.last().copied().filter(|_| more);
+        Ok(JobPage { ids, next })
     }
 }
 
@@ -193,7 +257,8 @@ impl DueIndex for Memory {
             .deliveries
             .values()
             .filter_map(|delivery| Some((delivery.due_at?, Due::Delivery(delivery.job_id, delivery.id))));
-        let mut due: Vec<_> = jobs.chain(deliveries).filter(|(at, _)| *at <= now).collect();
+        let batches = state.batches.values().filter_map(|batch| Some((batch.due_at?, Due::Batch(batch.id))));
+        let mut due: Vec<_> = jobs.chain(deliveries).chain(batches).filter(|(at, _)| *at <= now).collect();
         due.sort_by_key(|(at, _)| *at);
         due.truncate(limit as usize);
         Ok(due.into_iter().map(|(_, due)| due).collect())
@@ -211,6 +276,23 @@ impl JobQueue for Memory {
     ) -> Result<(), StoreError> {
         self.call("send")?.sent.push(Sent::Job(message.clone(), priority, delay));
         Ok(())
+    }
+
+    /// Takes each message by itself: `fail_next("send_one")` loses one of them.
+    async fn send_many(&self, jobs: &[Job]) -> Vec<(JobId, StoreError)> {
+        if let Err(error) = self.call("send_many") {
+            return jobs.iter().map(|job| (job.id, error.clone())).collect();
+        }
+        let mut lost = Vec::new();
+        for job in jobs {
+            match self.call("send_one") {
+                Ok(mut state) => {
+                    state.sent.push(Sent::Job(JobMessage::about(job), job.priority, Duration::ZERO))
+                }
+                Err(error) => lost.push((job.id, error)),
+            }
+        }
+        lost
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values that tests start from.
 
 use domain::access::{ApiKey, Caller, KeyRecord, Principal, Scope};
+use domain::batch::{BatchRequest, BatchedJob};
 use domain::delivery::WebhookEvent;
 use domain::job::JobPolicy;
 use domain::limit::Limits;
@@ -8,7 +9,7 @@ use domain::request::{
     Count, GenerateRequest, Picture, Priority, Prompt, ProviderChoice, Quality, Size, WebhookReach,
     WebhookTarget, WebhookUrl,
 };
-use domain::{Job, JobId, KeyId, Timestamp, TraceId, UserId};
+use domain::{Batch, BatchId, Job, JobId, KeyId, Timestamp, TraceId, UserId};
 
 /// What a webhook-less caller asks for: one picture of 256 by 256.
 #[must_use]
@@ -44,6 +45,22 @@ pub fn job(prompt: &str, now: Timestamp) -> Job {
     let mut job = Job::accept(JobId::new(), request, client, TraceId::new(), now, &JobPolicy::default());
     job.revision = 1;
     job
+}
+
+/// A batch of client `acme` of `jobs` jobs, just accepted, its receiver told of everything.
+#[must_use]
+pub fn batch(jobs: u8, now: Timestamp) -> Batch {
+    let one = job("kite", now);
+    let batched = |index: u8| {
+        let GenerateRequest { picture, priority, metadata, .. } = a_request(&format!("kite {index}"));
+        BatchedJob { picture, priority, metadata }
+    };
+    let request =
+        BatchRequest { user: one.user_id, jobs: (0..jobs).map(batched).collect(), webhook: one.webhook };
+    let id = BatchId::made_from(JobId::new().uuid());
+    let mut batch = Batch::accept(id, request, one.client_id, TraceId::new(), now, &JobPolicy::default());
+    batch.revision = 1;
+    batch
 }
 
 /// A key of client `client`, good for ever.

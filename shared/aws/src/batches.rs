@@ -1,0 +1,115 @@
+//! The batches: rows of the jobs table.
+
+use async_trait::async_trait;
+use domain::ports::{BatchStore, StoreError};
+use domain::{Batch, BatchId, Timestamp};
+
+use crate::jobs::JobsTable;
+use crate::keys;
+use crate::row::{Item, Row, read};
+
+fn item(batch: &Batch) -> Result<Item, StoreError> {
+    Row {
+        pk: keys::batch_partition(batch.id),
+        sk: keys::batch_sort().to_owned(),
+        due_shard: batch.due_at.map(|_| keys::batch_due_shard(batch.id)),
+        ttl: batch.lifetimes.expires_at.seconds(),
+        listed: None,
+        value: batch,
+    }
+    .into_item()
+}
+
+#[async_trait]
+impl BatchStore for JobsTable {
+    async fn load_batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        match self.get(keys::batch_partition(id), keys::batch_sort().to_owned()).await? {
+            Some(item) => read(item, Timestamp::now()),
+            None => Ok(None),
+        }
+    }
+
+    async fn save_batch(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        let mut next = batch.clone();
+        next.revision += 1;
+        self.put(item(&next)?, batch.revision).await?;
+        *batch = next;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use domain::batch::{BatchRequest, BatchedJob};
+    use domain::delivery::WebhookEvent;
+    use domain::job::JobPolicy;
+    use domain::request::{
+        Count, Metadata, Picture, Priority, Prompt, ProviderChoice, Quality, Size, Style, WebhookReach,
+        WebhookTarget, WebhookUrl, Word as _,
+    };
+    use domain::{TraceId, UserId};
+
+    /// What DynamoDB counts for a value: its bytes, and some for the shape of what holds others.
+    fn size(value: &AttributeValue) -> usize {
+        if let AttributeValue::S(text) = value {
+            text.len()
+        } else if let AttributeValue::N(number) = value {
+            number.len() / 2 + 2
+        } else if let AttributeValue::L(list) = value {
+            3 + list.iter().map(|one| 1 + size(one)).sum::<usize>()
+        } else if let AttributeValue::M(map) = value {
+            3 + map.iter().map(|(name, one)| 1 + name.len() + size(one)).sum::<usize>()
+        } else {
+            panic!("{value:?}")
+        }
+    }
+
+    #[test]
+    fn the_largest_request_fits_into_a_row() {
+        const BODY: usize = 256 * 1024;
+        let metadata = format!(r#"{{"a":"{}"}}"#, "x".repeat(1000));
+        let job = BatchedJob {
+            picture: Picture {
+                // Every byte of the body that is not a name or a bracket.
+                prompt: Prompt::try_from("ü".repeat((BODY / 100 - metadata.len()) / 2)).unwrap(),
+                provider: ProviderChoice::StableDiffusion,
+                size: Size::Wide1792,
+                count: Count::ONE,
+                quality: Quality::Standard,
+                style: Some(Style::Natural),
+            },
+            priority: Priority::Normal,
+            metadata: Some(Metadata::try_from(metadata).unwrap()),
+        };
+        // Each of these bytes becomes three.
+        let url = format!("https://example.com/{}", "\u{7f}".repeat(2000));
+        let url = WebhookUrl::parse(&url, WebhookReach::Public).unwrap();
+        let webhook = Some(WebhookTarget { url, events: WebhookEvent::ALL.to_vec() });
+        let request = BatchRequest { user: UserId::new(), jobs: vec![job; 100], webhook };
+        let (id, now) = (BatchId::made_from(BatchId::new().uuid()), Timestamp::now());
+        let client = "c".repeat(64).parse().unwrap();
+        let batch = Batch::accept(id, request, client, TraceId::new(), now, &JobPolicy::default());
+        let bytes = size(&AttributeValue::M(item(&batch).unwrap()));
+        assert!((BODY..400_000).contains(&bytes), "{bytes} bytes");
+    }
+
+    #[test]
+    fn a_batch_survives_its_row() {
+        let mut batch = Batch::accept(
+            BatchId::made_from(BatchId::new().uuid()),
+            BatchRequest { user: UserId::new(), jobs: vec![], webhook: None },
+            "acme".parse().unwrap(),
+            TraceId::new(),
+            Timestamp::now(),
+            &JobPolicy::default(),
+        );
+        let row = item(&batch).unwrap();
+        assert!(row.contains_key("dueShard") && !row.contains_key("listClient"));
+        assert_eq!(read(row, Timestamp::now()).unwrap(), Some(batch.clone()));
+        batch.written();
+        let row = item(&batch).unwrap();
+        assert!(!row.contains_key("dueShard") && !row.contains_key("dueAt"));
+    }
+}

@@ -1,0 +1,80 @@
+//! The indexes of jobs: a client's, and those of each of its users.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::JobId;
+use domain::ports::{JobFilter, JobList, JobPage, StoreError};
+
+use crate::jobs::JobsTable;
+use crate::row::Item;
+use crate::{keys, unavailable};
+
+/// How many jobs a query looks at when it keeps only some of them.
+const LOOK_AT: i32 = 1000;
+/// How many such queries one page may take.
+const QUERIES: usize = 4;
+
+/// Where in an index a page begins: right after this job.
+fn start(attribute: &str, owner: &str, job: JobId) -> Item {
+    HashMap::from([
+        (attribute.to_owned(), AttributeValue::S(owner.to_owned())),
+        ("pk".to_owned(), AttributeValue::S(keys::job_partition(job))),
+        ("sk".to_owned(), AttributeValue::S(keys::job_sort().to_owned())),
+    ])
+}
+
+fn job(item: &Item) -> Option<JobId> {
+    keys::job_of(item.get("pk")?.as_s().ok()?)
+}
+
+#[async_trait]
+impl JobList for JobsTable {
+    async fn list_jobs(
+        &self,
+        filter: &JobFilter,
+        after: Option<JobId>,
+        limit: u8,
+    ) -> Result<JobPage, StoreError> {
+        let (index, attribute, owner) = match filter.user {
+            None => (keys::CLIENT_INDEX, "listClient", filter.client.to_string()),
+            Some(user) => (keys::USER_INDEX, "listUser", keys::listed_user(&filter.client, user)),
+        };
+        let limit = usize::from(limit);
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(index)
+            .key_condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", attribute)
+            .expression_attribute_values(":owner", AttributeValue::S(owner.clone()))
+            .scan_index_forward(false);
+        query = match filter.status {
+            // One more than asked for tells whether there is a next page.
+            None => query.limit(i32::try_from(limit + 1).unwrap_or(i32::MAX)),
+            Some(status) => query
+                .limit(LOOK_AT)
+                .filter_expression("#status = :status")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", AttributeValue::S(status.as_str().to_owned())),
+        };
+        let mut page = JobPage { ids: Vec::new(), next: after };
+        for _ in 0..QUERIES {
+            let from = page.next.map(|job| start(attribute, &owner, job));
+            let answer = query.clone().set_exclusive_start_key(from).send().await;
+            let answer = answer.map_err(|error| unavailable("Query", error))?;
+            page.ids.extend(answer.items().iter().filter_map(job));
+            page.next = answer.last_evaluated_key().and_then(job);
+            if page.ids.len() > limit {
+                page.ids.truncate(limit);
+                page.next = page.ids.last().copied();
+            }
+            if page.ids.len() == limit || page.next.is_none() {
+                break;
+            }
+        }
+        Ok(page)
+    }
+}

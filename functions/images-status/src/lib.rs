@@ -2,9 +2,8 @@
 
 mod wait;
 
-use domain::error::Missing;
-use domain::ports::{JobStore, StoreError, WaitStore};
-use domain::{Error, Job, JobId};
+use domain::Error;
+use domain::ports::{BatchStore, JobStore, WaitStore};
 use edge::etag;
 use edge::http::{Answer, Request};
 use edge::prefer::{self, PREFERENCE_APPLIED};
@@ -13,6 +12,8 @@ use lambda_http::http::{StatusCode, header};
 
 /// What the endpoint needs.
 pub struct Deps<'a> {
+    /// Where batches are kept, which tell of their jobs until these have rows.
+    pub batches: &'a dyn BatchStore,
     /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
     /// Which waits callers hold open.
@@ -28,12 +29,8 @@ pub struct Deps<'a> {
 /// As the API's contract has them. A job of somebody else is as little there as one that never was.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let missing = || Error::NotFound(Missing::Job);
-    let id: JobId = request.path_parameter("jobId").and_then(|text| text.parse().ok()).ok_or_else(missing)?;
-    let mut job = read(deps, id).await?.ok_or_else(missing)?;
-    if job.client_id != caller.client || !caller.acts_for(job.user_id) {
-        return Err(missing());
-    }
+    let id = request.path_parameter("jobId");
+    let mut job = edge::owned::job(deps.jobs, deps.batches, caller, id).await?;
     let mut applied = None;
     if let Some(time) = prefer::wait(&request.headers)
         && let Some(waited) = wait::for_end(deps, &request, job.clone(), time).await?
@@ -48,8 +45,4 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         answer = answer.with(PREFERENCE_APPLIED, &applied);
     }
     Ok(etag::conditional(answer, &request.headers))
-}
-
-async fn read(deps: &Deps<'_>, id: JobId) -> Result<Option<Job>, StoreError> {
-    deps.jobs.load(id).await
 }

@@ -12,8 +12,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
     let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?);
     let deps = Deps {
-        jobs: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
+        batches: &table,
+        jobs: &table,
         waits: &front.limits,
         images_url: env::required("IMAGES_BASE_URL")?,
     };

@@ -6,7 +6,7 @@ use domain::{Error, Job, Timestamp};
 use edge::http::Request;
 use tracing::warn;
 
-use crate::{Deps, read};
+use crate::Deps;
 
 /// How often a wait reads the row at the most, the first time included.
 const READS: u32 = 10;
@@ -46,7 +46,7 @@ pub(crate) async fn for_end(
     for number in 1..READS {
         let at = (began + moment(time, number)).min(until);
         tokio::time::sleep(at.since(Timestamp::now())).await;
-        match read(deps, id).await {
+        match edge::owned::find(deps.jobs, deps.batches, id).await {
             Ok(Some(now)) => job = now,
             Ok(None) => break,
             // What was read before is still true enough; the next read may succeed.

@@ -16,7 +16,8 @@ async fn every_sample_is_answered_as_it_should_be() {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
     store.put_job(&testkit::sample_job());
-    let deps = Deps { jobs: &store, waits: &store, images_url: "https://cdn.example".into() };
+    let deps =
+        Deps { batches: &store, jobs: &store, waits: &store, images_url: "https://cdn.example".into() };
     let gate = Gate::with(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),

@@ -25,7 +25,7 @@ fn asking(caller: &Principal, id: &str) -> Request {
 }
 
 async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
-    let deps = Deps { jobs: store, waits: store, images_url: "https://cdn.example".into() };
+    let deps = Deps { batches: store, jobs: store, waits: store, images_url: "https://cdn.example".into() };
     handle(&deps, request).await
 }
 
@@ -144,5 +144,25 @@ async fn the_fifth_wait_of_a_caller_is_answered_at_once() {
     assert!(waits, "another caller has places of its own");
     for one in held {
         assert!(one.await.unwrap().headers.contains_key("preference-applied"));
+    }
+}
+
+#[tokio::test]
+async fn a_job_of_a_batch_that_has_no_row_yet_is_pending() {
+    let store = Memory::new();
+    let batch = testkit::batch(3, Timestamp::now());
+    store.put_batch(&batch);
+    let answer = get(&store, "acme", &batch.id.job(2).to_string()).await.unwrap();
+    let said: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(
+        (said["status"].as_str(), said["batchId"].as_str()),
+        (Some("pending"), Some(&*batch.id.to_string()))
+    );
+    assert_eq!(said["createdAt"], batch.created_at.to_string());
+    for (client, id) in [("other", batch.id.job(2)), ("acme", batch.id.job(3))] {
+        assert!(
+            matches!(get(&store, client, &id.to_string()).await, Err(Error::NotFound(_))),
+            "{client} {id}"
+        );
     }
 }

@@ -236,6 +236,7 @@ mod tests {
         assert!(first < second && second.as_str() < session_sort());
     }
 
+    #[test]
     fn the_due_index_spreads_jobs_and_batches() {
         let shards: BTreeSet<_> = (0..500).map(|_| due_shard(JobId::new())).collect();
         assert_eq!(shards.len(), usize::from(DUE_SHARDS));

@@ -2,10 +2,32 @@
 
 use domain::access::Principal;
 use domain::error::Missing;
-use domain::ports::{BatchStore, JobStore};
+use domain::ports::{BatchStore, JobStore, StoreError};
 use domain::{Batch, Error, Job, JobId};
 
-/// The job `id` of the caller, as its row has it, or as its batch has it as long as it has no row.
+/// The job `id`, as its row has it, or as its batch has it as long as it has no row.
+///
+/// # Errors
+///
+/// If a store did not answer.
+pub async fn find(
+    jobs: &dyn JobStore,
+    batches: &dyn BatchStore,
+    id: JobId,
+) -> Result<Option<Job>, StoreError> {
+    if let Some(job) = jobs.load(id).await? {
+        return Ok(Some(job));
+    }
+    let Some((batch, index)) = id.batch() else { return Ok(None) };
+    let Some(batch) = batches.load_batch(batch).await? else { return Ok(None) };
+    match batch.unwritten_job(index) {
+        Some(job) => Ok(Some(job)),
+        // The last row was written between the two reads.
+        None => jobs.load(id).await,
+    }
+}
+
+/// The job `id` of the caller, as [`find`] gives it.
 ///
 /// # Errors
 ///
@@ -18,21 +40,8 @@ pub async fn job(
 ) -> Result<Job, Error> {
     let missing = || Error::NotFound(Missing::Job);
     let id: JobId = id.and_then(|text| text.parse().ok()).ok_or_else(missing)?;
-    let job = match jobs.load(id).await? {
-        Some(job) => Some(job),
-        None => without_row(jobs, batches, id).await?,
-    };
+    let job = find(jobs, batches, id).await?;
     job.filter(|job| job.client_id == caller.client && caller.acts_for(job.user_id)).ok_or_else(missing)
-}
-
-async fn without_row(jobs: &dyn JobStore, batches: &dyn BatchStore, id: JobId) -> Result<Option<Job>, Error> {
-    let Some((batch, index)) = id.batch() else { return Ok(None) };
-    let Some(batch) = batches.load_batch(batch).await? else { return Ok(None) };
-    match batch.unwritten_job(index) {
-        Some(job) => Ok(Some(job)),
-        // The last row was written between the two reads.
-        None => Ok(jobs.load(id).await?),
-    }
 }
 
 /// The batch `id` of the caller.

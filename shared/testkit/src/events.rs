@@ -16,6 +16,8 @@ pub const SAMPLE_JOB: &str = "0190b8a0-0000-7000-8000-00000000000a";
 pub const SAMPLE_SESSION: &str = "0190b8a0-0000-7000-8000-00000000000c";
 /// The user that the samples are about.
 const SAMPLE_USER: &str = "0190b8a0-0000-7000-8000-000000000001";
+/// The batch that the samples are about.
+pub const SAMPLE_BATCH: &str = "0190b8a0-0000-7000-8000-000000000100";
 /// The webhook that the samples are about.
 pub const SAMPLE_WEBHOOK: &str = "0190b8a0-0000-7000-8000-00000000000b";
 

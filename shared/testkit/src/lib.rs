@@ -14,8 +14,8 @@ mod values;
 mod watch;
 
 pub use events::{
-    SAMPLE_JOB, SAMPLE_KEY, SAMPLE_SESSION, SAMPLE_WEBHOOK, event, event_names, sample_job, sample_key,
-    sample_session,
+    SAMPLE_BATCH, SAMPLE_JOB, SAMPLE_KEY, SAMPLE_SESSION, SAMPLE_WEBHOOK, event, event_names, sample_job,
+    sample_key, sample_session,
 };
 pub use memory::{Memory, Sent};
 pub use secret::KeptSecret;

@@ -1,0 +1,60 @@
+//! The sample events, replayed.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use domain::Timestamp;
+use domain::job::JobPolicy;
+use domain::request::WebhookReach;
+use edge::cors::Origins;
+use edge::gate::Gate;
+use edge::http::respond;
+use images_batch::{Deps, handle};
+use lambda_http::{Context, RequestExt as _};
+use serde_json::Value;
+use testkit::Memory;
+
+#[tokio::test]
+async fn every_sample_is_answered_as_it_should_be() {
+    let store = Memory::new();
+    store.put_key(testkit::sample_key());
+    let deps = Deps {
+        batches: &store,
+        jobs: &store,
+        idempotency: &store,
+        queue: &store,
+        policy: JobPolicy::default(),
+        webhook_reach: WebhookReach::Public,
+    };
+    let mut context = Context::default();
+    context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 15_000;
+    let gate = Gate::with(&store, &store, &store, Origins::default());
+    let expected = [
+        ("invalid.json", 400, Some("VALIDATION_ERROR")),
+        ("no-key.json", 401, Some("UNAUTHORIZED")),
+        ("not-json.json", 400, Some("VALIDATION_ERROR")),
+        ("too-many.json", 400, Some("VALIDATION_ERROR")),
+        ("valid.json", 202, None),
+        ("webhook.json", 202, None),
+        ("wrong-method.json", 405, Some("METHOD_NOT_ALLOWED")),
+    ];
+    assert_eq!(testkit::event_names("images-batch"), expected.map(|(file, ..)| file));
+    for (file, status, code) in expected {
+        let event = lambda_http::request::from_str(&testkit::event("images-batch", file)).unwrap();
+        let event = event.with_lambda_context(context.clone());
+        let response = respond(event, "images-batch", &gate, |request| handle(&deps, request)).await;
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
+        let faults = body["error"]["details"].as_array().into_iter().flatten();
+        let paths: Vec<_> = faults.map(|fault| fault["path"].as_str().unwrap()).collect();
+        match file {
+            "invalid.json" => assert_eq!(paths, ["userId", "jobs[1].prompt", "jobs[1].count", "jobs[2]"]),
+            "too-many.json" => assert_eq!(paths, ["jobs"]),
+            "not-json.json" => assert_eq!(paths, [""]),
+            _ => assert_eq!(paths, [""; 0], "{file}"),
+        }
+    }
+    // Two samples of two jobs each, one of them with a webhook for what it does first.
+    assert_eq!((store.batches().len(), store.jobs().len(), store.sent().len()), (2, 4, 4));
+    assert_eq!(store.deliveries().len(), 2);
+}

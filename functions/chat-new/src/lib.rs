@@ -12,9 +12,8 @@ use domain::chat::{ChatRequest, HISTORY_LIMIT, Message, Recent, Role, Said, Sess
 use domain::delivery::WebhookEvent;
 use domain::error::Missing;
 use domain::job::JobPolicy;
-use domain::ports::{
-    IdempotencyStore, JobQueue, JobStore, SecretSource, SessionStore, StoreError, TurnStore,
-};
+use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore, SecretSource, SessionStore};
+use domain::ports::{StoreError, TurnStore};
 use domain::request::{GenerateRequest, WebhookReach};
 use domain::{Error, Job, JobId, SessionId, Timestamp};
 use edge::chat::{ChatResponse, session_url};
@@ -33,6 +32,8 @@ pub struct Deps<'a> {
     pub turns: &'a dyn TurnStore,
     /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
+    /// How long jobs take.
+    pub paces: &'a dyn PaceStore,
     /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
     /// The providers document.
@@ -84,6 +85,9 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
     let image = wanted.image.map(|image| GenerateRequest { session: Some(id), ..image });
     let mut job =
         image.map(|image| Job::accept(ids.job, image, client.clone(), request.trace_id, now, &deps.policy));
+    if let Some(job) = &mut job {
+        job.expect(edge::estimate::of(deps.paces, &job.picture).await);
+    }
     let message = |id, said: Said, timestamp, job_id: Option<JobId>| Message {
         id,
         role: said.role,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws::front::Front;
 use aws::jobs::JobsTable;
+use aws::pace::PaceTable;
 use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use aws::sessions::{SessionsTable, Turns};
@@ -18,13 +19,16 @@ async fn main() -> Result<(), lambda_http::Error> {
     let front = Front::from_env(&sdk)?;
     let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let jobs = JobsTable::new(dynamodb.clone(), env::required("JOBS_TABLE")?);
+    let table: String = env::required("JOBS_TABLE")?;
+    let jobs = JobsTable::new(dynamodb.clone(), table.clone());
+    let paces = PaceTable::new(dynamodb.clone(), table);
     let sessions = SessionsTable::new(dynamodb, env::required("SESSIONS_TABLE")?);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let deps = Deps {
         sessions: &sessions,
         turns: &Turns { sessions: sessions.clone(), jobs: jobs.clone() },
         jobs: &jobs,
+        paces: &paces,
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
         providers: &ManagedSecret::new(secrets, env::required("PROVIDERS_SECRET")?),
         idempotency: &jobs,

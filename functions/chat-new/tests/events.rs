@@ -25,6 +25,7 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
         sessions: &store,
         turns: &store,
         jobs: &store,
+        paces: &store,
         queue: &store,
         providers: &store,
         idempotency: &store,

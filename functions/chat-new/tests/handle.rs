@@ -29,6 +29,7 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
         sessions: store,
         turns: store,
         jobs: store,
+        paces: store,
         queue: store,
         providers: store,
         idempotency: store,
@@ -108,7 +109,7 @@ async fn an_image_job_comes_with_the_reply_and_belongs_to_it() {
     assert_eq!(job.picture.prompt.as_str(), "a kite");
     assert_eq!((chat.messages[0].job_id, chat.messages[1].job_id), (None, Some(job.id)));
     assert_eq!(store.deliveries().len(), 1, "job.queued is owed from the same moment");
-    assert_eq!(store.calls(), ["recent", "read", "save_turn", "send"]);
+    assert_eq!(store.calls(), ["recent", "read", "expected", "save_turn", "send"]);
     assert!(matches!(store.sent()[..], [Sent::Job(_, domain::request::Priority::Normal, Duration::ZERO)]));
 }
 
@@ -261,6 +262,6 @@ async fn a_turn_that_lost_a_race_is_not_stored_and_may_be_sent_again() {
     store.fail_next("save_turn", StoreError::Conflict);
     let refused = post(&store, json!({"imageGeneration": {}})).await;
     assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
-    assert_eq!(store.calls(), ["recent", "read", "save_turn", "message"]);
+    assert_eq!(store.calls(), ["recent", "read", "expected", "save_turn", "message"]);
     assert!(store.sent().is_empty());
 }

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod client;
 mod keys;
 
 use std::path::PathBuf;
@@ -7,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use keys::{Keys, KeysBootstrap, KeysCreate, KeysList, KeysRevoke, KeysRotate};
+
+pub(crate) use client::{Batch, Cancel, Chat, Generate, Jobs, Look, Target, Watch};
 
 /// Image generation on your own AWS account, or on this machine.
 #[derive(Debug, Parser)]
@@ -29,6 +32,18 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Generate images from a prompt, on a local cloud started for it if need be.
     Generate(Generate),
+    /// Say something in a chat, and draw it if asked to.
+    Chat(Chat),
+    /// List image jobs, the newest first.
+    Jobs(Jobs),
+    /// Watch an image job until it has ended.
+    Watch(Watch),
+    /// End an image job.
+    Cancel(Cancel),
+    /// Hand in every image job of a file, and watch them until all have ended.
+    Batch(Batch),
+    /// Print what the functions of the local cloud log, one JSON object a line.
+    Logs(Logs),
 }
 
 /// Which local cloud.
@@ -88,48 +103,14 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Generate {
-    /// What to draw.
-    pub(crate) prompt: String,
-    #[command(flatten)]
-    pub(crate) target: Target,
-    /// Who draws it: dalle3, dalle2, gpt_image, stable_diffusion, midjourney or automatic.
-    #[arg(long)]
-    pub(crate) provider: Option<String>,
-    /// Width and height, such as 1024x1024.
-    #[arg(long)]
-    pub(crate) size: Option<String>,
-    /// How many images, 1 to 4.
-    #[arg(long)]
-    pub(crate) count: Option<u8>,
-    /// standard or hd.
-    #[arg(long)]
-    pub(crate) quality: Option<String>,
-    /// vivid or natural.
-    #[arg(long)]
-    pub(crate) style: Option<String>,
-    /// low, normal or high.
-    #[arg(long)]
-    pub(crate) priority: Option<String>,
-    /// Where to save the images.
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) out: PathBuf,
-    /// Print the ended job and its files as one line of JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Which deployment a client verb talks to: by default this machine's local cloud.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Target {
-    /// A deployment's address, such as https://abc.execute-api.eu-west-1.amazonaws.com
-    #[arg(long, env = "SEMANTEST_URL", requires = "api_key")]
-    pub(crate) url: Option<String>,
-    /// The API key for it.
-    #[arg(long, env = "SEMANTEST_API_KEY", hide_env_values = true)]
-    pub(crate) api_key: Option<String>,
+pub(crate) struct Logs {
+    /// The function, such as image-worker; all of them without.
+    pub(crate) function: Option<String>,
     #[command(flatten)]
     pub(crate) place: Place,
+    /// Go on with new lines until Ctrl-C.
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -33,6 +33,12 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Status(args) => local::status(&args).await,
         Command::Keys(args) => keys(args).await,
         Command::Generate(args) => client::generate::run(args).await,
+        Command::Chat(args) => client::chat::run(args).await,
+        Command::Jobs(args) => client::jobs::list(args).await,
+        Command::Watch(args) => client::jobs::watch(args).await,
+        Command::Cancel(args) => client::jobs::cancel(args).await,
+        Command::Batch(args) => client::batch::run(args).await,
+        Command::Logs(args) => local::logs::run(args).await,
     }
 }
 

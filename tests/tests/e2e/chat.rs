@@ -1,109 +1,23 @@
 //! Chat: every line that the contract has on it.
 
-use aws::access::AccessTable;
-use aws::jobs::JobsTable;
-use aws::sessions::{SessionsTable, Turns};
-use domain::access::{ApiKey, Caller, Scope};
-use domain::chat::{Message, Role, Session, Text, Turn, TurnIds};
-use domain::idempotency::IdempotencyKey;
-use domain::ports::{KeyRegistry as _, TurnStore as _};
-use domain::{SessionId, Timestamp, UserId};
-use reqwest::{Method, RequestBuilder, Response};
-use semantest_tests::cloud::Cloud;
+mod chatter;
+mod history;
+mod refused;
+
+use std::time::{Duration, Instant};
+
+use domain::access::Scope;
+use reqwest::Method;
 use semantest_tests::receiver::Receiver;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::Round;
-
-const BOTH: &[Scope] = &[Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
-
-/// A client with a key of its own, so that no test uses up another's limit.
-struct Chatter<'a> {
-    cloud: &'a Cloud,
-    key: String,
-    user: UserId,
-}
-
-impl<'a> Chatter<'a> {
-    async fn of(cloud: &'a Cloud, client: &str, scopes: &[Scope]) -> Self {
-        let (key, record) = testkit::api_key(client, scopes);
-        let table = AccessTable::new(cloud.dynamodb.clone(), cloud.output("AccessTable").to_owned());
-        table.add(&record).await.unwrap();
-        Self { cloud, key: key.expose().to_owned(), user: UserId::new() }
-    }
-
-    async fn new(cloud: &'a Cloud) -> Self {
-        Self::of(cloud, "local", BOTH).await
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.cloud.http.request(method, format!("{}/api/v1{path}", self.cloud.url));
-        request.header("x-api-key", &self.key)
-    }
-
-    fn post(&self, more: &Value) -> RequestBuilder {
-        let mut body = json!({"userId": self.user, "prompt": "a kite"});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.request(Method::POST, "/chat/new").json(&body)
-    }
-
-    /// One turn, which must succeed.
-    async fn say(&self, more: Value) -> Value {
-        let answer = self.post(&more).send().await.unwrap();
-        let status = answer.status();
-        let said: Value = answer.json().await.unwrap();
-        assert_eq!(status, 201, "{said}");
-        said
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        told(self.request(Method::GET, path).send().await.unwrap()).await
-    }
-
-    /// A session's every message.
-    async fn messages(&self, session: &Value) -> Vec<Value> {
-        let (mut all, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let path = format!("/chat/{}?limit=100{cursor}", session.as_str().unwrap());
-            let (status, page) = self.get(&path).await;
-            assert_eq!(status, 200, "{page}");
-            all.extend(page["messages"].as_array().unwrap().clone());
-            match page["nextCursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return all,
-            }
-        }
-    }
-
-    /// How many rows there are of this user: sessions, and image jobs.
-    async fn rows(&self) -> (usize, usize) {
-        let mut counts = Vec::new();
-        for table in ["SessionsTable", "JobsTable"] {
-            let scan = self.cloud.dynamodb.scan().table_name(self.cloud.output(table));
-            let user = aws_sdk_dynamodb::types::AttributeValue::S(self.user.to_string());
-            let scan = scan.filter_expression("userId = :user").expression_attribute_values(":user", user);
-            let items: Result<Vec<_>, _> = scan.into_paginator().items().send().collect().await;
-            counts.push(items.unwrap().len());
-        }
-        (counts[0], counts[1])
-    }
-
-    fn caller(&self) -> Caller {
-        Caller::Key(self.key.parse::<ApiKey>().unwrap().id())
-    }
-}
-
-async fn told(answer: Response) -> (u16, Value) {
-    (answer.status().as_u16(), answer.json().await.unwrap())
-}
-
-fn reply(said: &Value) -> &str {
-    said["chatResponse"]["content"].as_str().unwrap()
-}
+use chatter::{Chatter, reply, told};
 
 pub(crate) fn tests(round: &mut Round<'_>) {
+    history::tests(round);
+    refused::tests(round);
     round.test("a_chat_replies_and_keeps_what_was_said", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let answer = chatter.post(&json!({})).send().await.unwrap();
@@ -152,32 +66,6 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let said = chatter.say(json!({"sessionId": session, "chatContext": {"maxTokens": 3}})).await;
         assert_eq!(reply(&said), "You said: a");
         assert_eq!(chatter.messages(&session).await.len(), 8);
-    });
-
-    round.test("a_chat_of_another_owner_is_not_there", |cloud| async move {
-        let chatter = Chatter::new(&cloud).await;
-        let session = chatter.say(json!({})).await["sessionId"].clone();
-        let rival = Chatter::of(&cloud, "rival", BOTH).await;
-        let path = format!("/chat/{}", session.as_str().unwrap());
-        let unknown = format!("/chat/{}", Uuid::now_v7());
-        let mut refused = vec![
-            rival.get(&path).await,
-            chatter.get(&unknown).await,
-            chatter.get("/chat/x").await,
-            rival.get(&format!("{path}?cursor={}", Uuid::now_v7())).await,
-        ];
-        for body in
-            [json!({"sessionId": session, "userId": Uuid::now_v7()}), json!({"sessionId": Uuid::now_v7()})]
-        {
-            refused.push(told(chatter.post(&body).send().await.unwrap()).await);
-        }
-        let body = json!({"sessionId": session, "userId": chatter.user, "imageGeneration": {}});
-        refused.push(told(rival.post(&body).send().await.unwrap()).await);
-        for (status, error) in refused {
-            assert_eq!((status, &error["error"]["code"]), (404, &json!("SESSION_NOT_FOUND")), "{error}");
-        }
-        assert_eq!(chatter.messages(&session).await.len(), 2);
-        assert_eq!((chatter.rows().await, rival.rows().await), ((1, 0), (0, 0)));
     });
 
     round.test("an_image_job_of_a_chat_completes_and_stands_at_its_message", |cloud| async move {
@@ -233,34 +121,6 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((talker.rows().await, painter.rows().await), ((1, 0), (0, 0)));
     });
 
-    round.test("a_chat_provider_that_fails_leaves_nothing_behind", |cloud| async move {
-        let chatter = Chatter::new(&cloud).await;
-        for prompt in ["[[fail:forever]]", "[[fail:operator]]", "[[limit:5]]", "[[refuse]] a kite"] {
-            let body = json!({"prompt": prompt, "imageGeneration": {}});
-            let (status, error) = told(chatter.post(&body).send().await.unwrap()).await;
-            assert_eq!((status, &error["error"]["code"]), (502, &json!("GENERATION_FAILED")), "{error}");
-        }
-        assert_eq!(chatter.rows().await, (0, 0));
-        let session = chatter.say(json!({})).await["sessionId"].clone();
-        let body = json!({"prompt": "[[fail:1]]", "imageGeneration": {}, "sessionId": session});
-        assert_eq!(chatter.post(&body).send().await.unwrap().status(), 502);
-        assert_eq!((chatter.messages(&session).await.len(), chatter.rows().await), (2, (1, 0)));
-    });
-
-    round.test(
-        "a_chat_provider_that_takes_too_long_has_failed_before_the_gateway_gives_up",
-        |cloud| async move {
-            let chatter = Chatter::new(&cloud).await;
-            let started = Instant::now();
-            let body = json!({"prompt": "[[slow:60]] a kite", "imageGeneration": {}});
-            let (status, error) = told(chatter.post(&body).send().await.unwrap()).await;
-            let took = started.elapsed();
-            assert_eq!((status, &error["error"]["code"]), (502, &json!("GENERATION_FAILED")), "{error}");
-            assert!((Duration::from_secs(20)..Duration::from_secs(29)).contains(&took), "{took:?}");
-            assert_eq!(chatter.rows().await, (0, 0));
-        },
-    );
-
     round.test("turns_at_once_of_one_chat_are_all_stored_and_stay_in_pairs", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let session = &chatter.say(json!({"prompt": "turn 0"})).await["sessionId"];
@@ -280,181 +140,6 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         for pair in messages.chunks(2) {
             let prompt = pair[0]["content"].as_str().unwrap().replace("[[slow:1]] ", "");
             assert!(pair[1]["content"].as_str().unwrap().starts_with(&format!("You said: {prompt}\n")));
-        }
-    });
-
-    round.test("a_huge_chat_is_read_in_pages_and_told_in_part", |cloud| async move {
-        let chatter = Chatter::new(&cloud).await;
-        let session = json!(long_chat(&chatter, 70).await);
-        let said = chatter.say(json!({"sessionId": session, "prompt": "x".repeat(4000)})).await;
-        assert!(
-            reply(&said).contains("before it: 2; the last, of the assistant"),
-            "{}",
-            &reply(&said)[3900..]
-        );
-        let messages = chatter.messages(&session).await;
-        assert_eq!(messages.len(), 142);
-        let ids: Vec<_> = messages.iter().map(|message| message["id"].as_str().unwrap()).collect();
-        assert!(ids.is_sorted_by(|a, b| a < b), "oldest first, none twice");
-        for (name, value) in [("limit", "0"), ("limit", "101"), ("limit", "x"), ("cursor", "x")] {
-            let path = format!("/chat/{}?{name}={value}", session.as_str().unwrap());
-            let (status, error) = chatter.get(&path).await;
-            assert_eq!((status, &error["error"]["details"][0]["path"]), (400, &json!(name)), "{path}");
-        }
-        let (_, page) = chatter.get(&format!("/chat/{}", session.as_str().unwrap())).await;
-        // A megabyte is what DynamoDB reads at once; fifty of these are more.
-        let shown = page["messages"].as_array().unwrap().len();
-        assert!((1..=50).contains(&shown) && page["nextCursor"].is_string(), "{shown}");
-    });
-
-    round.test("a_chat_with_the_same_idempotency_key_replies_once", |cloud| async move {
-        let chatter = Chatter::new(&cloud).await;
-        let body = json!({"prompt": "[[slow:1]] a kite", "imageGeneration": {"size": "256x256"}});
-        let send = || chatter.post(&body).header("idempotency-key", "k-1").send();
-        let (one, other) = tokio::join!(send(), send());
-        let mut statuses =
-            [one.as_ref().unwrap().status().as_u16(), other.as_ref().unwrap().status().as_u16()];
-        statuses.sort_unstable();
-        assert_eq!(statuses, [201, 409]);
-        let first = if one.as_ref().unwrap().status() == 201 { one } else { other }.unwrap();
-        let (location, first) = (first.headers()["location"].clone(), first.text().await.unwrap());
-        let again = send().await.unwrap();
-        assert_eq!((again.status().as_u16(), &again.headers()["location"]), (201, &location));
-        assert_eq!(again.headers()["idempotent-replayed"], "true");
-        assert_eq!(again.text().await.unwrap(), first);
-
-        let changed = chatter.post(&json!({})).header("idempotency-key", "k-1").send().await.unwrap();
-        let (status, error) = told(changed).await;
-        assert_eq!((status, &error["error"]["code"]), (422, &json!("IDEMPOTENCY_CONFLICT")));
-        assert_eq!(chatter.rows().await, (1, 1));
-
-        // As a function leaves it that dies after its work and before its answer.
-        forget(&cloud, &chatter, "k-1").await;
-        let rerun = send().await.unwrap();
-        assert_eq!((rerun.status().as_u16(), rerun.headers().get("idempotent-replayed")), (201, None));
-        let (first, rerun): (Value, Value) =
-            (serde_json::from_str(&first).unwrap(), rerun.json().await.unwrap());
-        for field in ["sessionId", "messageId", "chatResponse"] {
-            assert_eq!(rerun[field], first[field]);
-        }
-        assert_eq!(rerun["imageGenerationJob"]["jobId"], first["imageGenerationJob"]["jobId"]);
-        assert_eq!((chatter.rows().await, chatter.messages(&first["sessionId"]).await.len()), ((1, 1), 2));
-    });
-
-    round.test("a_chat_turn_begun_twice_is_found_however_much_was_said_since", |cloud| async move {
-        let chatter = Chatter::new(&cloud).await;
-        let session = chatter.say(json!({})).await["sessionId"].clone();
-        let body = json!({"sessionId": session, "prompt": "the old one"});
-        let send = || chatter.post(&body).header("idempotency-key", "k-2").send();
-        let first: Value = send().await.unwrap().json().await.unwrap();
-        for _ in 0..60 {
-            add_turn(&chatter, session.as_str().unwrap().parse().unwrap(), "hm", false).await;
-        }
-        forget(&cloud, &chatter, "k-2").await;
-        let rerun: Value = send().await.unwrap().json().await.unwrap();
-        assert_eq!(rerun, first);
-        assert_eq!(chatter.messages(&session).await.len(), 4 + 120);
-    });
-
-    round.test("an_expired_chat_is_not_there_though_its_rows_still_are", |cloud| async move {
-        let chatter = Chatter::new(&cloud).await;
-        let session = chatter.say(json!({})).await["sessionId"].clone();
-        let kept = cloud
-            .dynamodb
-            .update_item()
-            .table_name(cloud.output("SessionsTable"))
-            .key("pk", text(format!("SESSION#{}", session.as_str().unwrap())))
-            .key("sk", text("SESSION"))
-            .update_expression("SET #ttl = :past")
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":past", aws_sdk_dynamodb::types::AttributeValue::N("1000".into()))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
-            .send()
-            .await
-            .unwrap();
-        let ttl: i64 = kept.attributes().unwrap()["ttl"].as_n().unwrap().parse().unwrap();
-        let days = (ttl - Timestamp::now().seconds()) / 86_400;
-        assert!((89..=90).contains(&days), "kept for {days} days");
-        let (status, _) = chatter.get(&format!("/chat/{}", session.as_str().unwrap())).await;
-        let (again, _) = told(chatter.post(&json!({"sessionId": session})).send().await.unwrap()).await;
-        assert_eq!((status, again), (404, 404));
-    });
-
-    round.test("every_fault_of_a_chat_is_told_at_once_by_its_path", |cloud| async move {
-        let chatter = Chatter::new(&cloud).await;
-        let said = json!([{"role": "user", "content": "x"}, {"role": "bot", "content": 1},
-            {"role": "user", "content": "x".repeat(32_001), "timestamp": "yesterday"}, "x"]);
-        let body = json!({
-            "userId": "me", "sessionId": 1, "prompt": "x".repeat(4001),
-            "imageGeneration": {"enabled": 1, "provider": "x", "size": "x", "count": 5, "quality": "x",
-                "style": "x", "webhookUrl": "http://example.com", "webhookEvents": ["x"], "metadata": 1},
-            "chatContext": {"previousMessages": said, "temperature": 2.5, "maxTokens": 0},
-        });
-        let (status, error) = told(chatter.post(&body).send().await.unwrap()).await;
-        assert_eq!((status, &error["error"]["code"]), (400, &json!("VALIDATION_ERROR")));
-        let details = error["error"]["details"].as_array().unwrap();
-        let paths: Vec<_> = details.iter().map(|fault| fault["path"].as_str().unwrap().to_owned()).collect();
-        let image = [
-            "enabled",
-            "provider",
-            "size",
-            "count",
-            "quality",
-            "style",
-            "webhookUrl",
-            "webhookEvents[0]",
-            "metadata",
-        ];
-        let before = ["[1].role", "[1].content", "[2].content", "[2].timestamp", "[3]"];
-        let expected = ["userId", "sessionId", "prompt"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(image.map(|name| format!("imageGeneration.{name}")))
-            .chain(before.map(|name| format!("chatContext.previousMessages{name}")))
-            .chain(["temperature", "maxTokens"].map(|name| format!("chatContext.{name}")));
-        assert_eq!(paths, expected.collect::<Vec<_>>());
-        let many = vec![json!({"role": "user", "content": "x"}); 101];
-        let (_, error) =
-            told(chatter.post(&json!({"chatContext": {"previousMessages": many}})).send().await.unwrap())
-                .await;
-        assert_eq!(error["error"]["details"][0]["path"], "chatContext.previousMessages");
-        assert_eq!(chatter.rows().await, (0, 0));
-    });
-
-    round.test("no_body_of_a_chat_is_a_fault_of_ours", |cloud| async move {
-        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
-        let values =
-            ["null", "\"\"", "\"\\ud800\"", "-1", "1e999", "0.5", "[]", "{}", "true", "[null]", &deep];
-        let fields = [
-            "userId",
-            "sessionId",
-            "prompt",
-            "imageGeneration",
-            "imageGeneration.enabled",
-            "imageGeneration.count",
-            "imageGeneration.metadata",
-            "imageGeneration.webhookEvents",
-            "chatContext",
-            "chatContext.previousMessages",
-            "chatContext.temperature",
-            "chatContext.maxTokens",
-        ];
-        for field in fields {
-            let (one, other) = (Chatter::new(&cloud).await, Chatter::new(&cloud).await);
-            for (number, value) in values.iter().enumerate() {
-                let chatter = if number % 2 == 0 { &one } else { &other };
-                let set = match field.split_once('.') {
-                    Some((outer, inner)) => format!("\"{outer}\":{{\"{inner}\":{value}}}"),
-                    None => format!("\"{field}\":{value}"),
-                };
-                // Of two fields with one name the last counts.
-                let body = format!("{{\"userId\":\"{}\",\"prompt\":\"a kite\",{set}}}", chatter.user);
-                let answer =
-                    chatter.request(Method::POST, "/chat/new").body(body.clone()).send().await.unwrap();
-                let (status, said) = told(answer).await;
-                let short = &body[..body.len().min(200)];
-                assert!([201, 400].contains(&status), "{short}: {said}");
-            }
         }
     });
 }
@@ -482,58 +167,4 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         calls.sort_unstable();
         assert_eq!(calls, ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]);
     });
-}
-
-fn text(value: impl Into<String>) -> aws_sdk_dynamodb::types::AttributeValue {
-    aws_sdk_dynamodb::types::AttributeValue::S(value.into())
-}
-
-/// Leaves a used `Idempotency-Key` as a run that died before its answer was kept.
-async fn forget(cloud: &Cloud, chatter: &Chatter<'_>, key: &str) {
-    let key = IdempotencyKey::new(chatter.caller(), key).unwrap();
-    let past = aws_sdk_dynamodb::types::AttributeValue::N("0".into());
-    cloud
-        .dynamodb
-        .update_item()
-        .table_name(cloud.output("JobsTable"))
-        .key("pk", text(aws::keys::idempotency_partition(&key)))
-        .key("sk", text(aws::keys::idempotency_sort()))
-        .update_expression("REMOVE answer SET claimedUntil = :past")
-        .condition_expression("attribute_exists(answer)")
-        .expression_attribute_values(":past", past)
-        .send()
-        .await
-        .unwrap();
-}
-
-/// A session of so many turns, each as long as can be.
-async fn long_chat(chatter: &Chatter<'_>, turns: usize) -> SessionId {
-    let id = SessionId::new();
-    for turn in 0..turns {
-        add_turn(chatter, id, &"x".repeat(32_000), turn == 0).await;
-    }
-    id
-}
-
-/// Stores a turn as the function does, without asking anybody.
-async fn add_turn(chatter: &Chatter<'_>, session: SessionId, words: &str, begins: bool) {
-    let (client, now) = (chatter.cloud.dynamodb.clone(), Timestamp::now());
-    let turns = Turns {
-        sessions: SessionsTable::new(client.clone(), chatter.cloud.output("SessionsTable").to_owned()),
-        jobs: JobsTable::new(client, chatter.cloud.output("JobsTable").to_owned()),
-    };
-    let expires_at = now + Duration::from_secs(86_400);
-    let ids = TurnIds::from_seed(Uuid::now_v7());
-    let message = |id, role| Message {
-        id,
-        role,
-        content: Text::try_from(words.to_owned()).unwrap(),
-        timestamp: now,
-        job_id: None,
-        expires_at,
-    };
-    let (client_id, user_id) = ("local".parse().unwrap(), chatter.user);
-    let session = Session { id: session, client_id, user_id, created_at: now, expires_at };
-    let (prompt, reply) = (message(ids.prompt, Role::User), message(ids.reply, Role::Assistant));
-    turns.save_turn(&Turn { session, begins, prompt, reply }, None).await.unwrap();
 }

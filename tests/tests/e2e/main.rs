@@ -9,6 +9,7 @@
 mod access;
 mod bad_input;
 mod chat;
+mod client_verbs;
 mod command_line;
 mod docs;
 mod edges;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             edges::tests(round);
             webhooks::tests(round);
             chat::tests(round);
+            client_verbs::tests(round);
             command_line::tests(round);
             docs::tests(round);
             access::tests(round);

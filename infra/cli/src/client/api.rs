@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::job::{Batch, Job, Page, Turn};
+use super::refusal::Refused;
 
 /// A deployment, and the key to it.
 #[derive(Debug, Clone)]
@@ -17,66 +19,9 @@ pub(crate) struct Api {
     key: String,
 }
 
-/// What the API says of a job. Fields that only pass through stay in `rest`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Job {
-    pub(crate) job_id: String,
-    pub(crate) status: String,
-    #[serde(default)]
-    pub(crate) progress: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) result: Option<Outcome>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<JobError>,
-    #[serde(flatten)]
-    pub(crate) rest: Value,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Outcome {
-    pub(crate) images: Vec<Image>,
-    #[serde(flatten)]
-    pub(crate) rest: Value,
-}
-
-/// One image of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Image {
-    pub(crate) url: String,
-    pub(crate) format: String,
-    pub(crate) hash: String,
-    #[serde(flatten)]
-    pub(crate) rest: Value,
-}
-
-/// Why there is none.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct JobError {
-    pub(crate) code: String,
-    pub(crate) message: String,
-    #[serde(flatten)]
-    pub(crate) rest: Value,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    error: RefusalError,
-}
-
-#[derive(Deserialize)]
-struct RefusalError {
-    code: String,
-    message: String,
-    details: Option<Value>,
-    #[serde(rename = "traceId")]
-    trace_id: Option<String>,
-}
-
 /// The answer to a question that may be asked again.
-pub(crate) enum Answer {
-    Job(Box<Job>),
+pub(crate) enum Answer<T> {
+    Said(T),
     /// Not now: the network, the server, or a limit.
     Later(Duration, anyhow::Error),
 }
@@ -103,7 +48,7 @@ impl Api {
     pub(crate) async fn take<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
         let response = request.send().await?;
         if !response.status().is_success() {
-            return Err(refusal(response).await);
+            return Err(Refused::read(response).await.into());
         }
         response.json().await.context("the answer is not what the API's contract says")
     }
@@ -111,37 +56,70 @@ impl Api {
     /// Sends a request to which nothing is said.
     pub(crate) async fn done(&self, request: RequestBuilder) -> Result<()> {
         let response = request.send().await?;
-        if response.status().is_success() { Ok(()) } else { Err(refusal(response).await) }
+        if response.status().is_success() { Ok(()) } else { Err(Refused::read(response).await.into()) }
     }
 
-    /// Hands in a job.
-    pub(crate) async fn generate(&self, body: &Value) -> Result<Job> {
-        let request = self.http.post(format!("{}/images/generate", self.base));
-        let response = request.header("x-api-key", &self.key).json(body).send().await?;
-        match response.status().is_success() {
-            true => response.json().await.context("the answer is not a job"),
-            false => Err(refusal(response).await),
-        }
-    }
-
-    /// Asks how far a job is.
-    pub(crate) async fn status(&self, job: &str) -> Result<Answer> {
-        let request = self.http.get(format!("{}/images/status/{job}", self.base));
-        let response = match request.header("x-api-key", &self.key).send().await {
+    /// What is said to a request that has the same effect however often it is sent.
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer<T>> {
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Ok(Answer::Later(Duration::from_secs(1), error.into())),
         };
         let status = response.status();
         if status.is_success() {
-            return Ok(Answer::Job(Box::new(response.json().await.context("the answer is not a job")?)));
+            let said = response.json().await.context("the answer is not what the API's contract says")?;
+            return Ok(Answer::Said(said));
         }
-        let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let wait = Duration::from_secs(asked.unwrap_or(1));
-        let error = refusal(response).await;
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            return Ok(Answer::Later(wait, error));
+        let asked: Option<u64> =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let error = Refused::read(response).await.into();
+        // A conflict that passes is one with another run of the very same request.
+        let passing = status.is_server_error()
+            || status == StatusCode::TOO_MANY_REQUESTS
+            || (status == StatusCode::CONFLICT && asked.is_some());
+        if passing { Ok(Answer::Later(Duration::from_secs(asked.unwrap_or(1)), error)) } else { Err(error) }
+    }
+
+    /// Hands in a job.
+    pub(crate) async fn generate(&self, body: &Value) -> Result<Job> {
+        self.take(self.request(Method::POST, "/images/generate").json(body)).await
+    }
+
+    /// Says something in a chat.
+    pub(crate) async fn chat(&self, body: &Value) -> Result<Turn> {
+        self.take(self.request(Method::POST, "/chat/new").json(body)).await
+    }
+
+    /// Asks how far a job is: now, or when it ends if that is within `wait`.
+    pub(crate) async fn status(&self, job: &str, wait: Duration) -> Result<Answer<Job>> {
+        let request = self.request(Method::GET, &format!("/images/status/{job}"));
+        match wait.as_secs() {
+            0 => self.ask(request).await,
+            seconds => self.ask(request.header("prefer", format!("wait={seconds}"))).await,
         }
-        Err(error)
+    }
+
+    /// Some jobs, the newest first.
+    pub(crate) async fn jobs(&self, query: &[(&str, String)]) -> Result<Page> {
+        let mut words = url::form_urlencoded::Serializer::new(String::new());
+        let words = words.extend_pairs(query).finish();
+        self.take(self.request(Method::GET, &format!("/images/jobs?{words}"))).await
+    }
+
+    /// Ends a job.
+    pub(crate) async fn cancel(&self, job: &str) -> Result<()> {
+        self.done(self.request(Method::DELETE, &format!("/images/cancel/{job}"))).await
+    }
+
+    /// Hands in several jobs. With the same `key` it is the same batch, however often it is sent.
+    pub(crate) async fn batch(&self, body: &Value, key: &str) -> Result<Answer<Batch>> {
+        let request = self.request(Method::POST, "/images/batch");
+        self.ask(request.header("idempotency-key", key).json(body)).await
+    }
+
+    /// Asks how far the jobs of a batch are.
+    pub(crate) async fn batch_status(&self, batch: &str) -> Result<Answer<Batch>> {
+        self.ask(self.request(Method::GET, &format!("/images/batch/{batch}/status"))).await
     }
 
     /// Fetches an image; it needs no key.
@@ -149,25 +127,6 @@ impl Api {
         let response = self.http.get(url).send().await?.error_for_status()?;
         Ok(response.bytes().await?.to_vec())
     }
-}
-
-/// The API's own words on why it did not do it.
-async fn refusal(response: Response) -> anyhow::Error {
-    let status = response.status();
-    let text = response.text().await.unwrap_or_default();
-    let Ok(Refusal { error }) = serde_json::from_str(&text) else {
-        return anyhow!("the server answered {status}: {}", text.trim());
-    };
-    let mut said = format!("{} ({})", error.message, error.code);
-    for fault in error.details.as_ref().and_then(Value::as_array).into_iter().flatten() {
-        if let (Some(path), Some(message)) = (fault["path"].as_str(), fault["message"].as_str()) {
-            said += &format!("\n  {path}: {message}");
-        }
-    }
-    if let Some(trace) = error.trace_id.filter(|_| status.is_server_error()) {
-        said += &format!("\n  trace {trace}");
-    }
-    anyhow!(said)
 }
 
 fn base(url: &str) -> Result<String> {
@@ -187,13 +146,5 @@ mod tests {
             assert_eq!(base(url).unwrap(), "http://a:1/api/v1", "{url}");
         }
         assert!(base("a:1").is_err() && base("ftp://a").is_err());
-    }
-
-    #[test]
-    fn a_job_passes_on_what_it_does_not_know() {
-        let text = r#"{"jobId":"1","status":"queued","progress":7,"provider":"sandbox"}"#;
-        let job: Job = serde_json::from_str(text).unwrap();
-        let shown = serde_json::to_value(job).unwrap();
-        assert_eq!((&shown["provider"], &shown["progress"]), (&"sandbox".into(), &7.into()));
     }
 }

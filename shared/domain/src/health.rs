@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
@@ -10,8 +11,9 @@ use crate::timestamp::Timestamp;
 pub const SLOW: Duration = Duration::from_millis(500);
 
 /// How one part is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "ServiceStatus")]
 pub enum State {
     /// It answers.
     Up,
@@ -22,8 +24,9 @@ pub enum State {
 }
 
 /// How the whole is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "HealthStatus")]
 pub enum Overall {
     /// All of it is well.
     Healthy,

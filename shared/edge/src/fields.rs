@@ -8,6 +8,14 @@ use domain::{Error, Fault};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+#[cfg(test)]
+thread_local! {
+    /// The path of every field that was asked for, to hold against the document.
+    pub(crate) static READ: std::cell::RefCell<std::collections::BTreeSet<String>> = const {
+        std::cell::RefCell::new(std::collections::BTreeSet::new())
+    };
+}
+
 /// The fields of one JSON object, and what was found wrong with it so far.
 pub struct Fields<'a> {
     /// Where the object is in the body: empty, or with a dot at its end, as in `jobs[3].`.
@@ -40,6 +48,8 @@ impl<'a> Fields<'a> {
     /// The JSON text of field `name` exactly as it was sent; `None` if it is missing or `null`.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&'a str> {
+        #[cfg(test)]
+        READ.with_borrow_mut(|read| read.insert(format!("{}{name}", self.prefix)));
         self.fields.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
     }
 

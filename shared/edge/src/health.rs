@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::health::{Overall, Sighting, State};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::wire::rfc3339;
+use crate::wire::{Rfc3339, rfc3339};
 
 /// How the deployment is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// All in all.
@@ -18,17 +19,21 @@ pub struct Health {
     pub version: &'static str,
     /// When the parts were asked.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     pub timestamp: Timestamp,
     /// Part by part.
     pub services: Services,
 }
 
 /// The parts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Services {
+    /// What knows of every job.
     database: Service,
+    /// What wakes the workers.
     queue: Service,
+    /// Where images lie.
     storage: Service,
     /// As the workers last saw them; a provider that was never asked is not there.
     image_providers: BTreeMap<String, ProviderService>,
@@ -50,7 +55,7 @@ impl Services {
 }
 
 /// One part.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Service {
     /// How it is.
     pub status: State,
@@ -62,10 +67,14 @@ pub struct Service {
     pub error: Option<&'static str>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What workers last saw of a provider.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ProviderService {
+    /// How it was.
     status: State,
+    /// When.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     last_seen: Timestamp,
 }

@@ -4,6 +4,8 @@
 //! [`bodies`], which a test holds against the parsers; who may call and how often, from [`ROUTES`]. It is
 //! checked in as `docs/openapi.json`, which the function `docs` serves: no function makes it at run time.
 
+#[cfg(test)]
+mod agreement;
 pub mod bodies;
 mod images;
 mod operation;
@@ -82,5 +84,5 @@ pub fn document() -> Value {
 }
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
-    images::operation(route, schemas).or_else(|| service::operation(route))
+    images::operation(route, schemas).or_else(|| service::operation(route, schemas))
 }

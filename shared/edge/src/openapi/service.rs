@@ -3,14 +3,42 @@
 use serde_json::json;
 
 use super::operation::{Answer, Operation};
+use super::schemas::Schemas;
+use crate::health::Health;
 use crate::route::Route;
 
-pub(super) fn operation(route: &Route) -> Option<Operation> {
+pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {
+        ("GET", "/health") => health(schemas),
         ("GET", "/openapi.json") => document(),
         ("GET", "/docs") => page(),
         _ => return None,
     })
+}
+
+fn health(schemas: &mut Schemas) -> Operation {
+    let schema = schemas.answer::<Health>();
+    let example = |status: &str, database: serde_json::Value| {
+        json!({
+            "status": status, "version": "0.1.0", "timestamp": "2026-10-01T12:00:00.000Z",
+            "services": {
+                "database": database,
+                "queue": {"status": "up", "latency": 5},
+                "storage": {"status": "up", "latency": 12},
+                "imageProviders": {"sandbox": {"status": "up", "lastSeen": "2026-10-01T11:59:30.000Z"}},
+            },
+        })
+    };
+    let well = example("healthy", json!({"status": "up", "latency": 4}));
+    let ill = example("unhealthy", json!({"status": "down", "error": "it did not answer in time"}));
+    Operation::new(
+        "Service",
+        "getHealth",
+        "See whether the deployment is well",
+        "Each part is asked at most once in ten seconds. A provider's state is what jobs last saw of it.",
+    )
+    .answers(Answer::json(200, "It is `healthy` or `degraded`.", schema.clone(), well))
+    .answers(Answer::json(503, "It is `unhealthy`.", schema, ill))
 }
 
 fn document() -> Operation {

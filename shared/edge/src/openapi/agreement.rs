@@ -1,0 +1,232 @@
+//! The types in [`bodies`](super::bodies), held against the parsers: every field that is read, every
+//! bound, every word.
+
+use std::collections::BTreeSet;
+
+use domain::Error;
+use domain::request::WebhookReach;
+use serde_json::{Value, json};
+
+use super::document;
+use crate::fields::READ;
+
+const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
+
+/// The fault paths of a body, none if it is taken.
+type Parse = fn(&[u8]) -> Vec<String>;
+
+fn paths<T>(outcome: Result<T, Error>) -> Vec<String> {
+    match outcome {
+        Ok(_) => Vec::new(),
+        Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// Each body: its schema, an operation that takes it, its parser, and one that holds every object there is.
+fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
+    vec![(
+        "GenerateRequest",
+        "/images/generate",
+        |body| paths(crate::generate::parse(body, WebhookReach::Public)),
+        json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
+    )]
+}
+
+/// One place in a body, and what the schema says of it.
+struct Place<'a> {
+    document: &'a Value,
+    parse: Parse,
+    whole: &'a Value,
+    /// As a fault names it: `jobs[0].prompt`.
+    path: String,
+    /// As [`Value::pointer`] wants it.
+    pointer: String,
+}
+
+impl Place<'_> {
+    fn field(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        Self { path, pointer: format!("{}/{name}", self.pointer), ..*self }
+    }
+
+    fn item(&self) -> Self {
+        Self { path: format!("{}[0]", self.path), pointer: format!("{}/0", self.pointer), ..*self }
+    }
+
+    /// The whole body with `value` at this place; without anything there for `None`.
+    fn with(&self, value: Option<Value>) -> Value {
+        let mut whole = self.whole.clone();
+        let (outer, name) = self.pointer.rsplit_once('/').unwrap();
+        match (whole.pointer_mut(outer).unwrap(), value) {
+            (Value::Array(list), Some(value)) => list[0] = value,
+            (Value::Object(fields), Some(value)) => _ = fields.insert(name.to_owned(), value),
+            (Value::Object(fields), None) => _ = fields.remove(name),
+            (other, _) => panic!("{other}"),
+        }
+        whole
+    }
+
+    fn faults(&self, value: Option<Value>) -> Vec<String> {
+        (self.parse)(self.with(value).to_string().as_bytes())
+    }
+
+    fn takes(&self, value: impl Into<Option<Value>>) {
+        let value = value.into();
+        assert_eq!(self.faults(value.clone()), [""; 0], "{} must be taken as {value:?}", self.path);
+    }
+
+    fn refuses(&self, value: impl Into<Option<Value>>) {
+        let value = value.into();
+        assert_eq!(self.faults(value.clone()), [self.path.as_str()], "{} must not be {value:?}", self.path);
+    }
+
+    /// Holds everything that `schema` says against the parser; gives the paths of all fields in it.
+    fn check(&self, schema: &Value, required: bool, fields: &mut BTreeSet<String>) {
+        let own = resolve(self.document, schema);
+        if required {
+            self.refuses(Value::Null);
+            self.refuses(None);
+        } else if !self.path.ends_with(']') {
+            assert!(
+                schema["nullable"] == true || own["nullable"] == true,
+                "{}: null means absent",
+                self.path
+            );
+            self.takes(Value::Null);
+            self.takes(None);
+        }
+        match own["type"].as_str() {
+            Some("string") => self.check_text(own),
+            Some("integer") => self.check_number(own, 1.0, &[json!(1.5), json!("1")]),
+            Some("number") => self.check_number(own, 0.01, &[json!("1")]),
+            Some("boolean") => {
+                self.takes(json!(true));
+                self.takes(json!(false));
+                self.refuses(json!("true"));
+            }
+            Some("array") => self.check_list(own, fields),
+            Some("object") => {
+                self.refuses(json!([]));
+                self.check_fields(own, fields);
+            }
+            other => panic!("{}: {other:?}", self.path),
+        }
+    }
+
+    fn check_fields(&self, schema: &Value, fields: &mut BTreeSet<String>) {
+        let Some(properties) = schema["properties"].as_object() else { return self.takes(json!({})) };
+        for (name, property) in properties {
+            let place = self.field(name);
+            fields.insert(place.path.clone());
+            let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
+            place.check(property, required, fields);
+        }
+    }
+
+    fn check_list(&self, schema: &Value, fields: &mut BTreeSet<String>) {
+        let first = self.whole.pointer(&self.pointer).map(|list| list[0].clone());
+        let first = first.unwrap_or_else(|| panic!("{} has no item to begin with", self.path));
+        let of = |length: u64| json!(vec![first.clone(); length as usize]);
+        if let Some(least) = schema["minItems"].as_u64() {
+            self.takes(of(least));
+            self.refuses(of(least - 1));
+        } else {
+            self.takes(of(0));
+        }
+        if let Some(most) = schema["maxItems"].as_u64() {
+            self.takes(of(most));
+            self.refuses(of(most + 1));
+        }
+        self.refuses(json!({}));
+        self.item().check(&schema["items"], false, fields);
+    }
+
+    fn check_number(&self, schema: &Value, step: f64, others: &[Value]) {
+        let number = |number: f64| if step == 1.0 { json!(number as i64) } else { json!(number) };
+        if let Some(least) = schema["minimum"].as_f64() {
+            self.takes(number(least));
+            self.refuses(number(least - step));
+        }
+        if let Some(most) = schema["maximum"].as_f64() {
+            self.takes(number(most));
+            self.refuses(number(most + step));
+        }
+        others.iter().for_each(|other| self.refuses(other.clone()));
+    }
+
+    fn check_text(&self, schema: &Value) {
+        self.refuses(json!(7));
+        if let Some(words) = schema["enum"].as_array() {
+            words.iter().for_each(|word| self.takes(word.clone()));
+            return self.refuses(json!("no such word"));
+        }
+        let (start, bad) = match (schema["format"].as_str(), schema["pattern"].as_str()) {
+            (Some("uuid"), None) => return self.check_spelling(USER, &["x", &USER.replace('-', "")]),
+            (Some("date-time"), None) => return self.check_spelling("2026-01-01T00:00:00Z", &["yesterday"]),
+            (Some("uri"), Some("^https://")) => ("https://example.com/", "http://example.com/"),
+            (None, Some(r"\S")) => ("", " \n"),
+            (None, Some("^[a-z0-9][a-z0-9._-]{0,63}$")) => {
+                return self.check_spelling("a-1", &["", "A", "-a"]);
+            }
+            (None, None) => ("", ""),
+            other => panic!("{}: say what {other:?} takes and what it refuses", self.path),
+        };
+        let of = |length: u64| json!(format!("{start}{}", "x".repeat(length as usize - start.len())));
+        if !bad.is_empty() {
+            self.refuses(json!(bad));
+        }
+        if let Some(least) = schema["minLength"].as_u64() {
+            self.takes(of(least));
+            self.refuses(of(least - 1));
+        }
+        if let Some(most) = schema["maxLength"].as_u64() {
+            self.takes(of(most));
+            self.refuses(of(most + 1));
+        }
+    }
+
+    fn check_spelling(&self, good: &str, bad: &[&str]) {
+        self.takes(json!(good));
+        bad.iter().for_each(|bad| self.refuses(json!(bad)));
+    }
+}
+
+/// What `schema` says, here or elsewhere in the document.
+fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let outer = schema["allOf"].as_array().map_or(schema, |all| &all[0]);
+    outer["$ref"].as_str().map_or(outer, |place| document.pointer(&place[1..]).unwrap())
+}
+
+#[test]
+fn the_parsers_take_what_the_document_says_and_nothing_else() {
+    let document = document();
+    for (name, _, parse, whole) in bodies() {
+        let (path, pointer) = (String::new(), String::new());
+        let place = Place { document: &document, parse, whole: &whole, path, pointer };
+        READ.take();
+        let mut unknown = whole.clone();
+        unknown["unknown"] = json!(1);
+        assert_eq!(
+            parse(unknown.to_string().as_bytes()),
+            [""; 0],
+            "{name} must ignore what it does not know"
+        );
+        let read = READ.take();
+        let mut fields = BTreeSet::new();
+        place.check_fields(&document["components"]["schemas"][name], &mut fields);
+        assert_eq!(fields, read, "{name}: what the document has, and what the parser reads");
+    }
+}
+
+#[test]
+fn the_parsers_take_every_example() {
+    let document = document();
+    for (name, path, parse, _) in bodies() {
+        let content = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"];
+        assert_eq!(content["schema"]["$ref"], format!("#/components/schemas/{name}"));
+        for (title, example) in content["examples"].as_object().unwrap() {
+            assert_eq!(parse(example["value"].to_string().as_bytes()), [""; 0], "{path}: {title}");
+        }
+    }
+}

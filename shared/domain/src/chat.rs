@@ -1,5 +1,6 @@
 //! Chat: sessions, what was said in them, and what a turn asks for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ pub const HISTORY_LIMIT: usize = 100;
 pub const HISTORY_CHARACTERS: usize = 64_000;
 
 /// Who says something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The person.

@@ -4,11 +4,12 @@ use domain::chat::{ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, 
 use domain::chat::{Temperature, Text};
 use domain::request::{GenerateRequest, Priority, Prompt, WebhookReach};
 use domain::{Error, Fault, Job, JobId, MessageId, SessionId, Timestamp, UserId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::fields::{Fields, message, number, parsed, text, whole, word};
 use crate::http::Request;
-use crate::wire::{JobResponse, rfc3339};
+use crate::wire::{JobResponse, Rfc3339, rfc3339};
 use crate::{API, picture};
 
 /// How many messages a page has, if the caller does not say.
@@ -123,9 +124,10 @@ pub fn session_url(session: SessionId) -> String {
 }
 
 /// The answer to a turn.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatResponse {
+    /// The session: to go on with it, and to read it.
     session_id: SessionId,
     /// The id of the reply.
     message_id: MessageId,
@@ -134,11 +136,16 @@ pub struct ChatResponse {
     image_generation_job: Option<JobResponse>,
 }
 
-#[derive(Debug, Serialize)]
+/// What was said to the message.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Reply")]
 struct ReplyBody {
+    /// The words.
     content: String,
     role: Role,
+    /// When it was said.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     timestamp: Timestamp,
 }
 
@@ -160,26 +167,39 @@ impl ChatResponse {
 }
 
 /// A session, and some of what was said in it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionResponse {
+    /// The session's id.
     session_id: SessionId,
+    /// Whose it is.
     user_id: UserId,
+    /// When it began.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     created_at: Timestamp,
+    /// The oldest first.
     messages: Vec<MessageBody>,
+    /// Where the next page begins, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// One message of a session.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Message")]
 struct MessageBody {
+    /// The message's id.
     id: MessageId,
     role: Role,
+    /// What was said.
     content: String,
+    /// When it was said.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
     timestamp: Timestamp,
+    /// The job that makes its images, if any are made.
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<JobId>,
 }

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod agreement;
 pub mod bodies;
+mod chat;
 mod images;
 mod operation;
 mod parts;
@@ -84,5 +85,7 @@ pub fn document() -> Value {
 }
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
-    images::operation(route, schemas).or_else(|| service::operation(route, schemas))
+    images::operation(route, schemas)
+        .or_else(|| chat::operation(route, schemas))
+        .or_else(|| service::operation(route, schemas))
 }

@@ -25,12 +25,23 @@ fn paths<T>(outcome: Result<T, Error>) -> Vec<String> {
 
 /// Each body: its schema, an operation that takes it, its parser, and one that holds every object there is.
 fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
-    vec![(
-        "GenerateRequest",
-        "/images/generate",
-        |body| paths(crate::generate::parse(body, WebhookReach::Public)),
-        json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
-    )]
+    vec![
+        (
+            "GenerateRequest",
+            "/images/generate",
+            |body| paths(crate::generate::parse(body, WebhookReach::Public)),
+            json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
+        ),
+        (
+            "ChatRequest",
+            "/chat/new",
+            |body| paths(crate::chat::parse(body, WebhookReach::Public)),
+            json!({
+                "userId": USER, "prompt": "p", "imageGeneration": {"webhookEvents": ["job.failed"]},
+                "chatContext": {"previousMessages": [{"role": "user", "content": "c"}]},
+            }),
+        ),
+    ]
 }
 
 /// One place in a body, and what the schema says of it.

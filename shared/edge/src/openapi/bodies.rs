@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use domain::access::Scope;
+use domain::chat::{PREVIOUS_LIMIT, Role, TEXT_LIMIT};
 use domain::client::ClientId;
 use domain::delivery::WebhookEvent;
 use domain::id::{SessionId, UserId};
@@ -113,12 +114,13 @@ pub struct ImageGeneration {
 #[schemars(rename_all = "camelCase")]
 pub struct ChatContext {
     /// What was said before, where the platform does not know it from the session.
+    #[schemars(length(max = PREVIOUS_LIMIT))]
     pub previous_messages: Option<Vec<PreviousMessage>>,
     /// How free the reply may be.
     #[schemars(range(min = 0, max = 2), extend("default" = 0.7))]
     pub temperature: Option<f64>,
     /// How long the reply may be.
-    #[schemars(range(min = 1, max = 4000))]
+    #[schemars(range(min = 1, max = 4000), extend("default" = 4000))]
     pub max_tokens: Option<u16>,
 }
 
@@ -128,22 +130,11 @@ pub struct PreviousMessage {
     /// Who said it.
     pub role: Role,
     /// What was said.
+    #[schemars(length(min = 1, max = TEXT_LIMIT))]
     pub content: String,
     /// When it was said.
     #[schemars(with = "Option<Rfc3339>")]
     pub timestamp: Option<String>,
-}
-
-/// Who said a message.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-pub enum Role {
-    /// The person.
-    User,
-    /// The platform.
-    Assistant,
-    /// Whoever set the conversation up.
-    System,
 }
 
 /// How images should look. In other types only.

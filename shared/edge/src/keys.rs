@@ -10,10 +10,12 @@ use domain::client::ClientId;
 use domain::limit::{Endpoint, HIGHEST, Limits};
 use domain::request::Word;
 use domain::{Error, KeyId};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::fields::{Fields, parsed};
+use crate::wire::Rfc3339;
 
 /// What a new key is to be.
 #[derive(Debug)]
@@ -124,14 +126,22 @@ pub(crate) fn whole(value: &Value, bounds: RangeInclusive<u32>) -> Result<u32, S
 }
 
 /// A new key: the one answer that shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "KeyResponse")]
 pub struct KeyCreated {
+    /// The key's id: what it is managed by, and no secret.
     id: KeyId,
+    /// The key itself: never shown again.
     key: String,
+    /// Whose it is.
     client_id: ClientId,
+    /// Its name, for people.
     name: String,
+    /// What it allows.
     scopes: Vec<Scope>,
+    /// When it was made.
+    #[schemars(with = "Rfc3339")]
     created_at: String,
 }
 
@@ -151,22 +161,36 @@ impl KeyCreated {
 }
 
 /// A client's keys, the oldest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "KeyListResponse")]
 pub struct KeyList {
+    /// Those that are revoked or have expired, too.
     keys: Vec<KeyListed>,
 }
 
-#[derive(Debug, Serialize)]
+/// What anybody may see of a key.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Key")]
 struct KeyListed {
+    /// The key's id.
     id: KeyId,
+    /// Whose it is.
     client_id: ClientId,
+    /// Its name, for people.
     name: String,
+    /// What it allows.
     scopes: Vec<Scope>,
+    /// When it was made.
+    #[schemars(with = "Rfc3339")]
     created_at: String,
+    /// From when on it is no longer good, if ever.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
     expires_at: Option<String>,
+    /// When it was revoked, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
     revoked_at: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 //! [`bodies`], which a test holds against the parsers; who may call and how often, from [`ROUTES`]. It is
 //! checked in as `docs/openapi.json`, which the function `docs` serves: no function makes it at run time.
 
+mod access;
 #[cfg(test)]
 mod agreement;
 pub mod bodies;
@@ -87,5 +88,6 @@ pub fn document() -> Value {
 fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     images::operation(route, schemas)
         .or_else(|| chat::operation(route, schemas))
+        .or_else(|| access::operation(route, schemas))
         .or_else(|| service::operation(route, schemas))
 }

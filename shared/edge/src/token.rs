@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use domain::access::Scope;
 use domain::{Error, Timestamp, UserId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::fields::{Fields, parsed};
 use crate::keys::{scopes, whole};
+use crate::wire::Rfc3339;
 
 /// How long a token lives at most, and unless said.
 const LONGEST: u32 = 3600;
@@ -44,10 +46,13 @@ pub fn parse(body: &[u8]) -> Result<TokenRequest, Error> {
 }
 
 /// A new token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenResponse {
+    /// What goes into `Authorization: Bearer …`.
     token: String,
+    /// From when on it is no longer good.
+    #[schemars(with = "Rfc3339")]
     expires_at: String,
 }
 

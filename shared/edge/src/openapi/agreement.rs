@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::Error;
+use domain::client::ClientId;
 use domain::request::WebhookReach;
 use serde_json::{Value, json};
 
@@ -33,6 +34,24 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
             json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
         ),
         (
+            "TokenRequest",
+            "/auth/token",
+            |body| paths(crate::token::parse(body)),
+            json!({"userId": USER, "scopes": ["chat"]}),
+        ),
+        (
+            "KeyRequest",
+            "/admin/keys",
+            |body| paths(crate::keys::parse_create(body, &ClientId::OPERATOR.parse().unwrap())),
+            json!({"name": "n", "scopes": ["chat"], "limits": {}}),
+        ),
+        (
+            "RotateRequest",
+            "/admin/keys/{keyId}/rotate",
+            |body| paths(crate::keys::parse_rotate(body)),
+            json!({}),
+        ),
+        (
             "ChatRequest",
             "/chat/new",
             |body| paths(crate::chat::parse(body, WebhookReach::Public)),
@@ -58,7 +77,7 @@ struct Place<'a> {
 impl Place<'_> {
     fn field(&self, name: &str) -> Self {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        Self { path, pointer: format!("{}/{name}", self.pointer), ..*self }
+        Self { path, pointer: format!("{}/{}", self.pointer, name.replace('/', "~1")), ..*self }
     }
 
     fn item(&self) -> Self {
@@ -71,8 +90,8 @@ impl Place<'_> {
         let (outer, name) = self.pointer.rsplit_once('/').unwrap();
         match (whole.pointer_mut(outer).unwrap(), value) {
             (Value::Array(list), Some(value)) => list[0] = value,
-            (Value::Object(fields), Some(value)) => _ = fields.insert(name.to_owned(), value),
-            (Value::Object(fields), None) => _ = fields.remove(name),
+            (Value::Object(fields), Some(value)) => _ = fields.insert(name.replace("~1", "/"), value),
+            (Value::Object(fields), None) => _ = fields.remove(&name.replace("~1", "/")),
             (other, _) => panic!("{other}"),
         }
         whole
@@ -127,11 +146,23 @@ impl Place<'_> {
 
     fn check_fields(&self, schema: &Value, fields: &mut BTreeSet<String>) {
         let Some(properties) = schema["properties"].as_object() else { return self.takes(json!({})) };
+        if schema["additionalProperties"] == false {
+            return self.check_names(properties);
+        }
         for (name, property) in properties {
             let place = self.field(name);
             fields.insert(place.path.clone());
             let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
             place.check(property, required, fields);
+        }
+    }
+
+    /// An object whose names are the caller's choice among these: data, of which none can be `null`.
+    fn check_names(&self, properties: &serde_json::Map<String, Value>) {
+        self.takes(json!({}));
+        self.field("no such name").refuses(json!(1));
+        for (name, property) in properties {
+            self.field(name).check_number(property, 1.0, &[Value::Null, json!(1.5), json!("1")]);
         }
     }
 

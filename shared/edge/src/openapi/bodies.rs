@@ -4,18 +4,21 @@
 //! from a body as a whole. These types say the same to whoever writes a client, and a test holds them
 //! against the parsers: every field, every bound, every word.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use domain::access::Scope;
+use domain::api_key::{LONGEST_OVERLAP, NAME_LIMIT};
 use domain::chat::{PREVIOUS_LIMIT, Role, TEXT_LIMIT};
 use domain::client::ClientId;
 use domain::delivery::WebhookEvent;
 use domain::id::{SessionId, UserId};
+use domain::limit::{Endpoint, HIGHEST};
 use domain::request::{
-    COUNT_LIMIT, PROMPT_LIMIT, Priority, ProviderChoice, Quality, Size, Style, WEBHOOK_URL_LIMIT,
+    COUNT_LIMIT, PROMPT_LIMIT, Priority, ProviderChoice, Quality, Size, Style, WEBHOOK_URL_LIMIT, Word as _,
 };
-use schemars::JsonSchema;
-use serde_json::Value;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
 
 use crate::wire::Rfc3339;
 
@@ -180,7 +183,8 @@ pub struct Metadata {
 pub struct TokenBody {
     /// The person for whom the token acts.
     pub user_id: UserId,
-    /// What it allows: at most what the key allows, and nothing that ends in `:admin`. Left out: all of that.
+    /// What it allows, at most what the key allows. Left out: all of that but what ends in `:admin`.
+    #[schemars(length(min = 1), extend("items" = words(Scope::ALL.into_iter().filter(|scope| !scope.is_admin()))))]
     pub scopes: Option<Vec<Scope>>,
     /// How long it is good, in seconds.
     #[schemars(range(min = 1, max = 3600), extend("default" = 3600))]
@@ -194,20 +198,46 @@ pub struct KeyBody {
     /// Whose key it is. Left out: the caller's own client; another only with the scope `clients:admin`.
     pub client_id: Option<ClientId>,
     /// A name for people.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = NAME_LIMIT))]
     pub name: String,
-    /// What it allows. Left out: `chat`, `images:write` and `images:read`.
+    /// What it allows; the caller must have all of it. `addons:admin` and `clients:admin` are for keys of the
+    /// client `operator` alone. Left out: `chat`, `images:write` and `images:read`.
+    #[schemars(length(min = 1))]
     pub scopes: Option<Vec<Scope>>,
-    /// How many requests pass in 60 seconds, for endpoints with a limit of their own. Only with the
-    /// scope `clients:admin`.
-    pub limits: Option<BTreeMap<String, u32>>,
+    /// How many requests pass in 60 seconds, for endpoints where the client is to have a limit of its own.
+    /// Only with the scope `clients:admin`.
+    pub limits: Option<ClientLimits>,
+}
+
+fn words(scopes: impl Iterator<Item = Scope>) -> Value {
+    json!({"type": "string", "enum": scopes.map(Scope::as_str).collect::<Vec<_>>()})
+}
+
+/// How many requests pass in 60 seconds, by endpoint. In other types only.
+pub struct ClientLimits;
+
+impl JsonSchema for ClientLimits {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Limits".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let limit = json!({"type": "integer", "minimum": 1, "maximum": HIGHEST});
+        let each = Endpoint::ALL.iter().map(|endpoint| (endpoint.as_str().to_owned(), limit.clone()));
+        let each: serde_json::Map<_, _> = each.collect();
+        json_schema!({"type": "object", "properties": each, "additionalProperties": false})
+    }
 }
 
 /// How to replace a key.
 #[derive(JsonSchema)]
 #[schemars(rename = "RotateRequest", rename_all = "camelCase")]
 pub struct RotateBody {
-    /// How long the old key stays good, in seconds.
-    #[schemars(range(min = 0))]
+    /// How long the old key stays good, in seconds: at most a week.
+    #[schemars(range(max = LONGEST_OVERLAP.as_secs()), extend("default" = 0))]
     pub overlap_seconds: Option<u32>,
 }

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::bodies::ChatBody;
-use super::images::{USER, example_job};
+use super::images::example_job;
 use super::operation::{Answer, Operation};
+use super::parts::{SESSION, USER};
 use super::problems::Problem;
 use super::schemas::Schemas;
 use crate::chat::{ChatResponse, SessionResponse};
 use crate::route::Route;
 
-const SESSION: &str = "0190b8a0-0000-7000-8000-000000000005";
 const MESSAGE: &str = "0190b8a0-0000-7000-8000-000000000006";
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {

@@ -4,13 +4,11 @@ use serde_json::{Value, json};
 
 use super::bodies::GenerateBody;
 use super::operation::{Answer, Operation};
+use super::parts::{JOB, USER};
 use super::problems::Problem;
 use super::schemas::Schemas;
 use crate::route::Route;
 use crate::wire::{JobResponse, JobStatusResponse};
-
-pub(super) const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
-const JOB: &str = "0190b8a0-0000-7000-8000-000000000002";
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {

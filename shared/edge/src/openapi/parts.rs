@@ -3,6 +3,14 @@
 use domain::limit::WINDOW;
 use serde_json::{Value, json};
 
+/// The ids of the things in the examples.
+pub(super) const JOB: &str = "0190b8a0-0000-7000-8000-000000000002";
+pub(super) const BATCH: &str = "0190b8a0-0000-7000-8000-000000000003";
+pub(super) const SESSION: &str = "0190b8a0-0000-7000-8000-000000000005";
+pub(super) const KEY: &str = "0190b8a0-0000-7000-8000-000000000007";
+/// The person for whom they are.
+pub(super) const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
+
 /// The headers that every counted answer carries.
 pub(super) const LIMIT_HEADERS: [&str; 5] =
     ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy"];
@@ -75,10 +83,10 @@ pub(super) fn optional(mut header: Value) -> Value {
 
 /// Every parameter that is not of one operation alone.
 pub(super) fn parameters() -> Value {
-    let id = |name: &str, what: &str| {
+    let id = |name: &str, what: &str, example: &str| {
         json!({
             "name": name, "in": "path", "required": true, "description": what,
-            "schema": {"type": "string", "format": "uuid"},
+            "schema": {"type": "string", "format": "uuid"}, "example": example,
         })
     };
     let webhook = |name: &str, description: &str, example: &str| {
@@ -99,10 +107,10 @@ pub(super) fn parameters() -> Value {
             "webhook-signature", "One or more signatures, separated by spaces.",
             "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
         ),
-        "jobId": id("jobId", "The job's id, from the answer that accepted it."),
-        "batchId": id("batchId", "The batch's id, from the answer that accepted it."),
-        "sessionId": id("sessionId", "The session's id, from the answer to its first message."),
-        "keyId": id("keyId", "The key's id: not the key itself, and no secret."),
+        "jobId": id("jobId", "The job's id, from the answer that accepted it.", JOB),
+        "batchId": id("batchId", "The batch's id, from the answer that accepted it.", BATCH),
+        "sessionId": id("sessionId", "The session's id, from the answer to its first message.", SESSION),
+        "keyId": id("keyId", "The key's id: not the key itself, and no secret.", KEY),
         "Idempotency-Key": {
             "name": "Idempotency-Key", "in": "header",
             "description": "Any text that names this request and no other: for 24 hours the same caller's \
@@ -119,6 +127,10 @@ pub(super) fn parameters() -> Value {
             "description": "`wait=N`, N from 1 to 20: the answer comes as soon as the job has ended, or after N \
                 seconds. At once, where the caller holds four such requests open already.",
             "schema": {"type": "string"},
+        },
+        "clientId": {
+            "name": "clientId", "in": "query", "description": "Whose keys; without it, those of the caller's client.",
+            "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"},
         },
         "userId": {
             "name": "userId", "in": "query", "description": "Only the jobs for this user.",

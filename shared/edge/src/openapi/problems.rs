@@ -66,7 +66,7 @@ impl Problem {
             Self::JobNotFound => Error::NotFound(Missing::Job),
             Self::BatchNotFound => Error::NotFound(Missing::Batch),
             Self::SessionNotFound => Error::NotFound(Missing::Session),
-            Self::KeyNotFound => Error::NotFound(Missing::Path),
+            Self::KeyNotFound => Error::NotFound(Missing::Key),
             Self::CannotCancel => Error::CannotCancel,
             Self::IdempotencyInFlight => Error::IdempotencyInFlight { retry_after },
             Self::IdempotencyMismatch => Error::IdempotencyMismatch,

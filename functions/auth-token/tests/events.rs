@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use auth_token::{Deps, handle};
+use domain::access::{KeyRecord, Scope};
 use edge::cors::Origins;
 use edge::gate::Gate;
 use edge::http::respond;
@@ -15,7 +16,8 @@ use testkit::{KeptSecret, Memory};
 #[tokio::test]
 async fn every_sample_is_answered_as_it_should_be() {
     let store = Memory::new();
-    store.put_key(testkit::sample_key());
+    let scopes = vec![Scope::ImagesWrite, Scope::ImagesRead];
+    store.put_key(KeyRecord { scopes, ..testkit::sample_key() });
     let secret = KeptSecret::new(r#"{"master":"a-master-secret-of-32-bytes-or-more"}"#);
     let deps = Deps { tokens: TokenKeys::new(&secret) };
     let gate = Gate::with(&store, &secret, &store, Origins::default());

@@ -29,6 +29,10 @@ pub struct Deps<'a> {
 ///
 /// As the API's contract has them. A key of another client is as little there as one that never was.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
+    if request.caller()?.user.is_some() {
+        // A key acts for every user of its client: whoever acts for one of them must not make one.
+        return Err(Error::Forbidden("a token acts for one user and cannot manage keys"));
+    }
     match (request.route.method, request.path_parameter("keyId")) {
         ("GET", None) => list(deps, &request).await,
         ("POST", None) => create(deps, &request).await,

@@ -12,8 +12,8 @@ use domain::chat::{ChatRequest, HISTORY_LIMIT, Message, Recent, Role, Said, Sess
 use domain::delivery::WebhookEvent;
 use domain::error::Missing;
 use domain::job::JobPolicy;
+use domain::ports::TurnStore;
 use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore, SecretSource, SessionStore};
-use domain::ports::{StoreError, TurnStore};
 use domain::request::{GenerateRequest, WebhookReach};
 use domain::{Error, Job, JobId, SessionId, Timestamp};
 use edge::chat::{ChatResponse, session_url};
@@ -117,12 +117,12 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
     let owed = job.as_ref().and_then(|job| job.delivery(WebhookEvent::Queued, now));
     match deps.turns.save_turn(&turn, job.as_mut().map(|job| (job, owed.as_ref()))).await {
         Ok(()) => {}
-        // Another run of this very request was faster: what it stored is the answer.
-        Err(StoreError::Conflict) => {
-            let said = deps.sessions.message(id, ids.reply).await?.ok_or(StoreError::Conflict)?;
-            return again(deps, id, &said).await;
-        }
-        Err(error @ StoreError::Unavailable(_)) => return Err(error.into()),
+        // Either another run of this very request was faster, or this one's answer was lost: what is
+        // stored is the answer. The job's message, if it never went, is the sweeper's to send.
+        Err(error) => match deps.sessions.message(id, ids.reply).await {
+            Ok(Some(said)) => return again(deps, id, &said).await,
+            Ok(None) | Err(_) => return Err(error.into()),
+        },
     }
     if let Some(job) = &mut job {
         enqueue(deps.queue, deps.jobs, job, now).await;

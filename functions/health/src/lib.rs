@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::health::{Overall, SLOW, Sighting, State, overall};
+use domain::health::{FRESH, Overall, SHOWN, SLOW, Sighting, State, overall};
 use domain::ports::{Probe, SightingStore, StoreError};
 use domain::{Error, Timestamp};
 use edge::health::{Health, Service, Services};
@@ -56,13 +56,16 @@ async fn look(deps: &Deps<'_>) -> Health {
     let (database, providers) = database;
     let queue = worst(queues.into_iter().map(|(service, _)| service));
     let storage = storage.0;
-    let providers: Vec<Sighting> = providers.unwrap_or_default();
+    let now = Timestamp::now();
+    let mut providers: Vec<Sighting> = providers.unwrap_or_default();
+    providers.retain(|sighting| now.since(sighting.seen_at) < SHOWN);
     let mut rest = vec![queue.status, storage.status];
-    rest.extend(providers.iter().map(|sighting| sighting.state));
+    let fresh = providers.iter().filter(|sighting| now.since(sighting.seen_at) < FRESH);
+    rest.extend(fresh.map(|sighting| sighting.state));
     Health {
         status: overall(database.status, &rest),
         version: env!("CARGO_PKG_VERSION"),
-        timestamp: Timestamp::now(),
+        timestamp: now,
         services: Services::new(database, queue, storage, providers),
     }
 }

@@ -3,6 +3,8 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use domain::Timestamp;
 use domain::health::{Sighting, State};
 use domain::ports::{SightingStore as _, StoreError};
@@ -66,4 +68,17 @@ async fn a_provider_that_workers_saw_fail_shows() {
     let (status, body) = get(&deps(&store)).await;
     assert_eq!((status, body["status"].as_str()), (200, Some("degraded")));
     assert_eq!(body["services"]["imageProviders"]["openai"]["status"], "down");
+}
+
+#[tokio::test]
+async fn what_was_seen_long_ago_tells_nothing_of_today() {
+    let store = Memory::new();
+    for (provider, age) in [("openai", 16 * 60), ("gone", 25 * 3600)] {
+        let seen_at = Timestamp::now() - Duration::from_secs(age);
+        store.saw(&Sighting { provider: provider.into(), state: State::Down, seen_at }).await.unwrap();
+    }
+    let (_, body) = get(&deps(&store)).await;
+    assert_eq!(body["status"], "healthy");
+    assert_eq!(body["services"]["imageProviders"]["openai"]["status"], "down");
+    assert!(body["services"]["imageProviders"].get("gone").is_none());
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::job::JobPolicy;
-use domain::ports::{BatchStore, IdempotencyStore, JobQueue, JobStore, StoreError};
+use domain::ports::{BatchStore, IdempotencyStore, JobQueue, JobStore, PaceStore};
 use domain::request::WebhookReach;
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use edge::fan_out::FanOut;
@@ -25,6 +25,8 @@ pub struct Deps<'a> {
     pub jobs: &'a dyn JobStore,
     /// Which `Idempotency-Key`s were used.
     pub idempotency: &'a dyn IdempotencyStore,
+    /// How long jobs take.
+    pub paces: &'a dyn PaceStore,
     /// What wakes workers.
     pub queue: &'a dyn JobQueue,
     /// How jobs live.
@@ -42,23 +44,28 @@ pub struct Deps<'a> {
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let wanted = edge::batch_request::parse(&request.body, deps.webhook_reach);
-    let wanted = request.with_header_faults(wanted)?;
+    let mut wanted = request.with_header_faults(wanted)?;
     if !caller.acts_for(wanted.user) {
         return Err(Error::Forbidden("the credential does not act for this userId"));
     }
     let until = request.deadline - RESERVE;
     once(deps.idempotency, &request, async |seed| {
         let (id, client) = (BatchId::made_from(seed), caller.client.clone());
+        for job in &mut wanted.jobs {
+            job.expected = edge::estimate::of(deps.paces, &job.picture).await;
+        }
         let mut batch = Batch::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
         let rows = match deps.batches.save_batch(&mut batch).await {
             Ok(()) => vec![None; usize::from(batch.total)],
-            // An earlier run of this very request died after it.
-            Err(StoreError::Conflict) => {
-                let earlier = deps.batches.load_batch(id).await?;
-                batch = earlier.ok_or_else(|| Error::internal("the batch is gone"))?;
-                deps.jobs.load_many(&batch.job_ids()).await?
-            }
-            Err(error) => return Err(error.into()),
+            // Either an earlier run of this very request wrote the row and died after it, or this one
+            // wrote it and the answer was lost. If the row is there the batch is accepted.
+            Err(error) => match deps.batches.load_batch(id).await {
+                Ok(Some(accepted)) => {
+                    batch = accepted;
+                    deps.jobs.load_many(&batch.job_ids()).await?
+                }
+                Ok(None) | Err(_) => return Err(error.into()),
+            },
         };
         let jobs = fan_out(deps, &batch, rows, until).await;
         info!(batchId = %id, client = %batch.client_id, jobs = batch.total, "batch accepted");

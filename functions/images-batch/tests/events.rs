@@ -22,6 +22,7 @@ async fn every_sample_is_answered_as_it_should_be() {
         batches: &store,
         jobs: &store,
         idempotency: &store,
+        paces: &store,
         queue: &store,
         policy: JobPolicy::default(),
         webhook_reach: WebhookReach::Public,

@@ -35,6 +35,7 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
         batches: store,
         jobs: store,
         idempotency: store,
+        paces: store,
         queue: store,
         policy: JobPolicy::default(),
         webhook_reach: WebhookReach::Public,

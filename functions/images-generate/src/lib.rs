@@ -2,7 +2,7 @@
 
 use domain::delivery::WebhookEvent;
 use domain::job::JobPolicy;
-use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore, StoreError};
+use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore};
 use domain::request::WebhookReach;
 use domain::{Error, Job, JobId};
 use edge::enqueue::enqueue;
@@ -46,17 +46,16 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         job.expect(edge::estimate::of(deps.paces, &job.picture).await);
         let owed = job.delivery(WebhookEvent::Queued, request.now);
         match deps.jobs.save(&mut job, owed.as_ref()).await {
-            Ok(()) => {
-                enqueue(deps.queue, deps.jobs, &mut job, request.now).await;
-                info!(jobId = %id, client = %job.client_id, status = job.status.as_str(), "job accepted");
-            }
-            // An earlier run of this very request died after it. Its message, if it never went, is
-            // the sweeper's to send.
-            Err(StoreError::Conflict) => {
-                job = deps.jobs.load(id).await?.ok_or_else(|| Error::internal("the job is gone"))?;
-            }
-            Err(error) => return Err(error.into()),
+            Ok(()) => enqueue(deps.queue, deps.jobs, &mut job, request.now).await,
+            // Either an earlier run of this very request wrote the row and died after it, or this one
+            // wrote it and the answer was lost. If the row is there the job is accepted; its message,
+            // if it never went, is the sweeper's to send.
+            Err(error) => match deps.jobs.load(id).await {
+                Ok(Some(accepted)) => job = accepted,
+                Ok(None) | Err(_) => return Err(error.into()),
+            },
         }
+        info!(jobId = %id, client = %job.client_id, status = job.status.as_str(), "job accepted");
         let answer = Answer::json(StatusCode::ACCEPTED, &JobResponse::from(&job))?;
         Ok(answer.with(header::LOCATION, &status_url(id)))
     })

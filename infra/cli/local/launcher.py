@@ -73,6 +73,7 @@ def main():
     # After the settings, for the reason above.
     import audit
     import front
+    import patch_actions
     import patch_http_api
     import patch_numbers
     import patch_queues
@@ -82,7 +83,9 @@ def main():
     import patch_tables
 
     audit.install(DATA / "requests.jsonl")
-    patches = (front, patch_http_api, patch_numbers, patch_queues, patch_secrets, patch_streams, patch_tables)
+    patches = (
+        front, patch_actions, patch_http_api, patch_numbers, patch_queues, patch_secrets, patch_streams, patch_tables,
+    )
     for patch in patches:
         patch.install()
     patch_runtime.install(DATA / "logs")

@@ -82,6 +82,7 @@ mod tests {
             },
             priority: Priority::Normal,
             metadata: Some(Metadata::try_from(metadata).unwrap()),
+            expected: None,
         };
         // Each of these bytes becomes three.
         let url = format!("https://example.com/{}", "\u{7f}".repeat(2000));

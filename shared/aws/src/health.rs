@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::health::Sighting;
+use domain::health::{SHOWN, Sighting};
 use domain::ports::{Probe, SightingStore, StoreError};
 
 use crate::jobs::JobsTable;
+use crate::limits::number;
 use crate::{keys, unavailable, unusable};
 
 #[async_trait]
@@ -18,6 +19,7 @@ impl SightingStore for JobsTable {
             serde_dynamo::to_item(sighting).map_err(|error| unusable("sighting", error))?;
         item.insert("pk".to_owned(), AttributeValue::S(keys::PROVIDERS.to_owned()));
         item.insert("sk".to_owned(), AttributeValue::S(sighting.provider.clone()));
+        item.insert("ttl".to_owned(), number((sighting.seen_at + SHOWN).seconds()));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.map_err(|error| unavailable("PutItem", error))?;
         Ok(())

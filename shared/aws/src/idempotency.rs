@@ -24,6 +24,19 @@ impl JobsTable {
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
+
+    /// Lets this time of the row be over, if `owner` still holds it.
+    async fn end_at_once(&self, key: &IdempotencyKey, owner: Uuid, time: &str) -> Result<(), StoreError> {
+        let update = self
+            .update_key(key)
+            .update_expression("SET #time = :zero")
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#time", time)
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()));
+        written(update.send().await).map(|_| ())
+    }
 }
 
 #[async_trait]
@@ -104,14 +117,11 @@ impl IdempotencyStore for JobsTable {
     }
 
     async fn release(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {
-        let update = self
-            .update_key(key)
-            .update_expression("SET claimedUntil = :zero")
-            .condition_expression("#owner = :owner")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":zero", number(0))
-            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()));
-        written(update.send().await).map(|_| ())
+        self.end_at_once(key, owner, "claimedUntil").await
+    }
+
+    async fn forget(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {
+        self.end_at_once(key, owner, "expiresAt").await
     }
 }
 

@@ -1,8 +1,11 @@
 //! The limits table: one row counts one caller's requests to one endpoint.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -18,6 +21,9 @@ use crate::{keys, unavailable};
 
 /// How often a request looks again when others keep opening and filling windows before it does.
 const RACES: u32 = 5;
+
+/// How long a call may take, where the SDK's configuration does not say.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The limits table.
 #[derive(Debug, Clone)]
@@ -37,8 +43,13 @@ impl LimitsTable {
     /// The table of this name.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
-        // A counter that is asked again after a lost answer counts twice.
-        let config = aws_sdk_dynamodb::config::Builder::from(sdk).retry_config(RetryConfig::disabled());
+        // A counter that is asked again after a lost answer counts twice. So its one attempt has all
+        // the time that other calls have for several.
+        let time = sdk.timeout_config().and_then(|times| times.operation_timeout()).unwrap_or(PATIENCE);
+        let once = TimeoutConfig::builder().connect_timeout(time).operation_attempt_timeout(time).build();
+        let config = aws_sdk_dynamodb::config::Builder::from(sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(once);
         Self { client: Client::from_conf(config.build()), table }
     }
 

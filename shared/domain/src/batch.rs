@@ -4,6 +4,8 @@
 //! written after it, by whoever comes first: the function that accepted the batch, the sweeper, or
 //! somebody who cancels a job that has no row yet. Until then a job is what its batch says of it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -57,6 +59,9 @@ pub struct BatchedJob {
     /// What to give back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// How long jobs of its kind take, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Duration>,
 }
 
 /// A request for a batch.
@@ -148,7 +153,9 @@ impl Batch {
         };
         let (id, client) = (self.id.job(index), self.client_id.clone());
         let job = Job::new(id, request, client, self.trace_id, self.created_at, self.lifetimes);
-        Some(Job { batch_id: Some(self.id), ..job })
+        let mut job = Job { batch_id: Some(self.id), ..job };
+        job.expect(wanted.expected);
+        Some(job)
     }
 
     /// Every job has its row: from here on they speak for themselves.
@@ -164,7 +171,6 @@ mod tests {
     use crate::request::{Count, Prompt, ProviderChoice, Quality, Size};
     use crate::status::JobStatus;
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn batch(jobs: usize) -> Batch {
         let job = |number: usize| BatchedJob {
@@ -178,6 +184,7 @@ mod tests {
             },
             priority: Priority::High,
             metadata: None,
+            expected: None,
         };
         let request = BatchRequest { user: UserId::new(), jobs: (0..jobs).map(job).collect(), webhook: None };
         let (client, now) = ("acme".parse().unwrap(), Timestamp::from_millis(1_000));

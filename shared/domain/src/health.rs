@@ -10,6 +10,11 @@ use crate::timestamp::Timestamp;
 /// A part that answers, but takes longer than this, is degraded.
 pub const SLOW: Duration = Duration::from_millis(500);
 
+/// For how long what a worker saw of a provider tells something of how that is now.
+pub const FRESH: Duration = Duration::from_secs(15 * 60);
+/// For how long it is shown at all: a provider that is not used any more is forgotten.
+pub const SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How one part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

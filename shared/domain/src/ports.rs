@@ -334,8 +334,12 @@ pub trait IdempotencyStore: Send + Sync {
         answer: &FirstAnswer,
     ) -> Result<(), StoreError>;
 
-    /// Lets the same request be tried again at once: the run `owner` has failed.
+    /// Lets the same request be tried again at once, with the same seed: the run `owner` has failed,
+    /// and may have made something.
     async fn release(&self, key: &IdempotencyKey, owner: uuid::Uuid) -> Result<(), StoreError>;
+
+    /// Forgets the key: the run `owner` has failed, and has made nothing for sure.
+    async fn forget(&self, key: &IdempotencyKey, owner: uuid::Uuid) -> Result<(), StoreError>;
 }
 
 /// How long jobs take.

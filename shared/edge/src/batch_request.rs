@@ -35,7 +35,7 @@ fn job(fields: &mut Fields<'_>) -> Option<BatchedJob> {
     let look = picture::look(fields);
     let priority = picture::priority(fields);
     let metadata = picture::metadata(fields);
-    Some(BatchedJob { picture: look.of(prompt?), priority, metadata })
+    Some(BatchedJob { picture: look.of(prompt?), priority, metadata, expected: None })
 }
 
 #[cfg(test)]

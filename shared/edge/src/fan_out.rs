@@ -32,8 +32,6 @@ pub struct FanOut<'a> {
 pub struct FannedOut {
     /// The jobs whose rows this run has written, as it left them.
     pub written: Vec<Job>,
-    /// Whether each of the jobs has its row now, by whomever.
-    pub complete: bool,
 }
 
 impl FanOut<'_> {
@@ -41,24 +39,23 @@ impl FanOut<'_> {
     /// messages. Whatever fails is left to the sweeper, and so is what is not done by `until`.
     pub async fn run(&self, batch: &Batch, indexes: Vec<u8>, until: Timestamp) -> FannedOut {
         let now = Timestamp::now();
-        let wanted = indexes.len();
         let mut rows = stream::iter(indexes.into_iter().filter_map(|index| batch.unwritten_job(index)))
             .map(|job| self.write(job, now))
             .buffer_unordered(SIDE_BY_SIDE);
-        let (mut written, mut there) = (Vec::with_capacity(wanted), 0);
+        let mut written = Vec::new();
         // What is left of the time is for the messages.
         let rows_until = now + until.since(now) * 2 / 3;
         while let Some(row) = by(rows_until, rows.next()).await.flatten() {
             match row {
                 Ok(job) => written.push(job),
-                Err(StoreError::Conflict) => there += 1,
+                // Somebody else is at it.
+                Err(StoreError::Conflict) => {}
                 Err(error) => warn!(%error, "a job of a batch could not be written; the sweeper will"),
             }
         }
         drop(rows);
-        let complete = written.len() + there == wanted;
         self.send(&mut written, until).await;
-        FannedOut { written, complete }
+        FannedOut { written }
     }
 
     async fn write(&self, mut job: Job, now: Timestamp) -> Result<Job, StoreError> {

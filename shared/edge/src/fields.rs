@@ -132,6 +132,25 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The most elements of a list, or names of an object, that are read where there are a few words to
+/// choose from. Each may be a fault of its own, and an answer has no room for a hundred thousand.
+pub const LIST_LIMIT: usize = 32;
+
+/// Reads a list of at most [`LIST_LIMIT`] elements.
+///
+/// # Errors
+///
+/// What is expected instead.
+pub fn short_list(value: Value) -> Result<Vec<Value>, String> {
+    match value {
+        Value::Array(list) if list.len() <= LIST_LIMIT => Ok(list),
+        Value::Array(_) => Err(format!("must have at most {LIST_LIMIT} elements")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Err("must be a list".into())
+        }
+    }
+}
+
 /// Reads a string.
 ///
 /// # Errors

@@ -113,7 +113,8 @@ impl Stores<'_> {
                 Some(principal) => (principal.caller.clone(), principal.limits.of(endpoint)),
                 None => (Caller::from_address(request.source), endpoint.per_window()),
             };
-            let counted = self.limits.count(&caller, endpoint, limit, request.now).await?;
+            // Not when the request came: looking up a credential may have taken some time.
+            let counted = self.limits.count(&caller, endpoint, limit, Timestamp::now()).await?;
             let own = Standing { endpoint, limit, counted };
             standing(own);
             if !counted.admitted {

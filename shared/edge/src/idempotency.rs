@@ -43,7 +43,11 @@ pub async fn once(
     let outcome = make(seed).await;
     let kept = match &outcome {
         Ok(answer) => store.settle(&key, owner, &first(answer)?).await,
-        Err(_) => store.release(&key, owner).await,
+        // What was asked of a store may have been done, whatever it said.
+        Err(Error::Unavailable { .. } | Error::Internal { .. }) => store.release(&key, owner).await,
+        // Everything else is found out before anything is made. A seed tells when its things were
+        // made, so a later try needs a new one.
+        Err(_) => store.forget(&key, owner).await,
     };
     if let Err(error) = kept {
         // Until the claim lapses the key is in flight; then the request runs again, by its seed.

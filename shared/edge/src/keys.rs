@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fields::{Fields, parsed};
+use crate::fields::{Fields, LIST_LIMIT, parsed, short_list};
 use crate::wire::Rfc3339;
 
 /// What a new key is to be.
@@ -77,12 +77,9 @@ pub(crate) fn scopes(
     fields: &mut Fields<'_>,
     allowed: impl Fn(Scope) -> Result<(), String>,
 ) -> Option<Vec<Scope>> {
-    let list = fields.optional("scopes", |value| match value {
-        Value::Array(list) if list.is_empty() => Err("must name at least one scope".to_owned()),
-        Value::Array(list) => Ok(list),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            Err("must be a list".to_owned())
-        }
+    let list = fields.optional("scopes", |value| match short_list(value)? {
+        list if list.is_empty() => Err("must name at least one scope".to_owned()),
+        list => Ok(list),
     })?;
     let mut scopes: Vec<Scope> = Vec::new();
     for (index, value) in list.into_iter().enumerate() {
@@ -97,7 +94,8 @@ pub(crate) fn scopes(
 
 fn limits(fields: &mut Fields<'_>) -> Option<Limits> {
     let object = fields.optional("limits", |value| match value {
-        Value::Object(object) => Ok(object),
+        Value::Object(object) if object.len() <= LIST_LIMIT => Ok(object),
+        Value::Object(_) => Err(format!("must have at most {LIST_LIMIT} names")),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err("must be an object of endpoints and numbers".to_owned())
         }

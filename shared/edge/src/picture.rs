@@ -8,7 +8,7 @@ use domain::request::{
 };
 use serde_json::Value;
 
-use crate::fields::{Fields, message, text, whole, word};
+use crate::fields::{Fields, message, short_list, text, whole, word};
 
 /// How the pictures should be, but for what is on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +60,7 @@ pub fn webhook(fields: &mut Fields<'_>, reach: WebhookReach) -> Option<WebhookTa
 }
 
 fn events(fields: &mut Fields<'_>) -> Vec<WebhookEvent> {
-    let list = fields.optional("webhookEvents", |value| match value {
-        Value::Array(list) => Ok(list),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            Err("must be a list".into())
-        }
-    });
+    let list = fields.optional("webhookEvents", short_list);
     let Some(list) = list else { return WebhookEvent::DEFAULT.to_vec() };
     let mut events = Vec::new();
     for (index, value) in list.into_iter().enumerate() {

@@ -96,7 +96,7 @@ pub(crate) fn refusal(error: &Error, trace_id: TraceId) -> Response<Body> {
             timestamp: Timestamp::now().to_string(),
         },
     };
-    let body = serde_json::to_vec(&envelope).unwrap_or_default();
+    let body = serde_json::to_string(&envelope).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status(error);
     let header = match error {

@@ -76,12 +76,22 @@ pub struct JobResponse {
 }
 
 impl From<&Job> for JobResponse {
+    /// The job as it was accepted, however far it may be by now: whoever asks again by an
+    /// `Idempotency-Key` is told what the first one was told, or should have been.
     fn from(job: &Job) -> Self {
+        let status = match job.status {
+            JobStatus::Pending => JobStatus::Pending,
+            JobStatus::Queued
+            | JobStatus::Processing
+            | JobStatus::Completed
+            | JobStatus::Failed
+            | JobStatus::Cancelled => JobStatus::Queued,
+        };
         Self {
             job_id: job.id,
-            status: job.status,
+            status,
             created_at: job.created_at,
-            estimated_completion_time: estimate(job),
+            estimated_completion_time: job.expected_at,
             priority: job.priority,
             status_url: status_url(job.id),
             cancel_url: format!("{API}/images/cancel/{}", job.id),

@@ -121,4 +121,12 @@ impl IdempotencyStore for Memory {
         }
         Ok(())
     }
+
+    async fn forget(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {
+        let mut state = self.call("forget")?;
+        if state.idempotency.get(&key.digest()).is_some_and(|record| record.owner == owner) {
+            state.idempotency.remove(&key.digest());
+        }
+        Ok(())
+    }
 }

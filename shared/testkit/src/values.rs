@@ -53,7 +53,7 @@ pub fn batch(jobs: u8, now: Timestamp) -> Batch {
     let one = job("kite", now);
     let batched = |index: u8| {
         let GenerateRequest { picture, priority, metadata, .. } = a_request(&format!("kite {index}"));
-        BatchedJob { picture, priority, metadata }
+        BatchedJob { picture, priority, metadata, expected: None }
     };
     let request =
         BatchRequest { user: one.user_id, jobs: (0..jobs).map(batched).collect(), webhook: one.webhook };

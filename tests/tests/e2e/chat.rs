@@ -24,7 +24,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(answer.status(), 201);
         let location = answer.headers()["location"].to_str().unwrap().to_owned();
         assert!(answer.headers().contains_key("x-trace-id"));
-        assert_eq!(answer.headers()["x-ratelimit-limit"], "10");
+        assert!(answer.headers().contains_key("x-ratelimit-remaining"));
         let said: Value = answer.json().await.unwrap();
         for id in ["sessionId", "messageId"] {
             assert_eq!(said[id].as_str().unwrap().parse::<Uuid>().unwrap().get_version_num(), 7, "{id}");

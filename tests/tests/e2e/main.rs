@@ -73,7 +73,7 @@ fn main() -> ExitCode {
             bad_input::tests(round);
             chat::alone(round);
             faults::tests(round);
-            limits::tests_alone(round);
+            limits::alone(round);
         }),
         (1, looking_back::tests),
     ];

@@ -88,12 +88,11 @@ pub(crate) struct KeysRotate {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, args = ["stack", "table"])]
 pub(crate) struct KeysBootstrap {
     /// The deployment's CloudFormation stack, by which its table is found.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "table", conflicts_with = "table")]
     pub(crate) stack: Option<String>,
-    /// The deployment's access table, where its stack is not named as you like.
+    /// The deployment's access table, for one that was not made by a stack of that name.
     #[arg(long)]
     pub(crate) table: Option<String>,
     /// Print the key and its record as one line of JSON.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// What the emulator is started with; written anew at each `up`, so that it always fits this program.
-const LAUNCHER: [(&str, &str); 13] = [
+const LAUNCHER: [(&str, &str); 14] = [
     ("audit.py", include_str!("../../local/audit.py")),
     ("binaries.py", include_str!("../../local/binaries.py")),
     ("deploy.py", include_str!("../../local/deploy.py")),
     ("front.py", include_str!("../../local/front.py")),
     ("http_api.py", include_str!("../../local/http_api.py")),
     ("launcher.py", include_str!("../../local/launcher.py")),
+    ("patch_actions.py", include_str!("../../local/patch_actions.py")),
     ("patch_http_api.py", include_str!("../../local/patch_http_api.py")),
     ("patch_numbers.py", include_str!("../../local/patch_numbers.py")),
     ("patch_queues.py", include_str!("../../local/patch_queues.py")),

@@ -73,7 +73,7 @@ fn create(schemas: &mut Schemas) -> Operation {
         "Access",
         "createKey",
         "Make an API key",
-        "The key is shown in this answer and never again. Nobody can give a key scopes that the own one lacks.",
+        "The key is shown in this answer and never again. Scopes of the operator can only be given by who has them. A token cannot manage keys.",
     )
     .body(true, schemas.request::<KeyBody>(), &[("For a server", body)])
     .answers(made(schemas))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{Batch, BatchId, Job, JobId, JobStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::API;
@@ -20,12 +21,16 @@ pub fn batch_status_url(batch: BatchId) -> String {
 }
 
 /// The answer to an accepted batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
+    /// The batch's id.
     batch_id: BatchId,
+    /// In the order in which they were asked for.
     jobs: Vec<JobResponse>,
+    /// How many they are.
     total_jobs: u8,
+    /// Where the state of all is asked for: a path from the root.
     status_url: String,
 }
 
@@ -43,12 +48,16 @@ impl BatchResponse {
 }
 
 /// How a batch stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchStatusResponse {
+    /// The batch's id.
     batch_id: BatchId,
+    /// How many jobs it has.
     total_jobs: u8,
+    /// How many of them stand so, for every status.
     counts: BTreeMap<&'static str, usize>,
+    /// In the order in which they were asked for.
     jobs: Vec<JobStatusResponse>,
 }
 
@@ -68,10 +77,12 @@ impl BatchStatusResponse {
 }
 
 /// Some of a caller's jobs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobListResponse {
+    /// The newest first.
     jobs: Vec<JobStatusResponse>,
+    /// Where the next page begins, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }

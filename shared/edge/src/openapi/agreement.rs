@@ -34,6 +34,12 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
             json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
         ),
         (
+            "BatchRequest",
+            "/images/batch",
+            |body| paths(crate::batch_request::parse(body, WebhookReach::Public)),
+            json!({"userId": USER, "jobs": [{"prompt": "p"}], "webhookEvents": ["job.failed"]}),
+        ),
+        (
             "TokenRequest",
             "/auth/token",
             |body| paths(crate::token::parse(body)),

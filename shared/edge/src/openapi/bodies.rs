@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use domain::access::Scope;
 use domain::api_key::{LONGEST_OVERLAP, NAME_LIMIT};
+use domain::batch::BATCH_LIMIT;
 use domain::chat::{PREVIOUS_LIMIT, Role, TEXT_LIMIT};
 use domain::client::ClientId;
 use domain::delivery::WebhookEvent;
@@ -54,7 +55,7 @@ pub struct BatchBody {
     /// The person for whom they are, as the client names people.
     pub user_id: UserId,
     /// What to make, in this order.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = BATCH_LIMIT))]
     pub jobs: Vec<BatchJob>,
     /// Whom to tell.
     #[schemars(flatten)]

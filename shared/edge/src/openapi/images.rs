@@ -2,18 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::bodies::GenerateBody;
+use super::bodies::{BatchBody, GenerateBody};
 use super::operation::{Answer, Operation};
-use super::parts::{JOB, USER};
+use super::parts::{BATCH, JOB, USER};
 use super::problems::Problem;
 use super::schemas::Schemas;
+use crate::many::{BatchResponse, BatchStatusResponse, JobListResponse};
 use crate::route::Route;
 use crate::wire::{JobResponse, JobStatusResponse};
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {
         ("POST", "/images/generate") => generate(schemas),
+        ("POST", "/images/batch") => batch(schemas),
+        ("GET", "/images/batch/{batchId}/status") => batch_status(schemas),
         ("GET", "/images/status/{jobId}") => status(schemas),
+        ("GET", "/images/jobs") => list(schemas),
+        ("DELETE", "/images/cancel/{jobId}") => cancel(),
         _ => return None,
     })
 }
@@ -44,6 +49,48 @@ fn generate(schemas: &mut Schemas) -> Operation {
     .calls_back("/webhookUrl")
 }
 
+fn batch(schemas: &mut Schemas) -> Operation {
+    let body = json!({
+        "userId": USER,
+        "jobs": [{"prompt": "a castle on a hill"}, {"prompt": "a boat in the rain", "size": "1024x1024"}],
+        "webhookUrl": "https://example.com/hook",
+    });
+    let example = json!({
+        "batchId": BATCH, "jobs": [example_job()], "totalJobs": 1,
+        "statusUrl": format!("/api/v1/images/batch/{BATCH}/status"),
+    });
+    let accepted = Answer::json(202, "All jobs are accepted.", schemas.answer::<BatchResponse>(), example)
+        .headers(&["Location"])
+        .link("status", "getBatchStatus", "batchId", "/batchId")
+        .link("firstJob", "getImageStatus", "jobId", "/jobs/0/jobId");
+    Operation::new(
+        "Images",
+        "generateImageBatch",
+        "Start up to 100 image jobs together",
+        "All or nothing: if one job is at fault, none is made. Priority, webhooks and everything else are as \
+         with a single job.",
+    )
+    .body(true, schemas.request::<BatchBody>(), &[("Two jobs", body)])
+    .answers(accepted)
+    .idempotent()
+    .calls_back("/webhookUrl")
+}
+
+fn batch_status(schemas: &mut Schemas) -> Operation {
+    let example = json!({
+        "batchId": BATCH, "totalJobs": 1, "counts": {"pending": 0, "queued": 0, "processing": 0, "completed": 1, "failed": 0, "cancelled": 0}, "jobs": [example_state()],
+    });
+    let answer = Answer::json(200, "How its jobs stand.", schemas.answer::<BatchStatusResponse>(), example);
+    Operation::new(
+        "Images",
+        "getBatchStatus",
+        "See how the jobs of a batch stand",
+        "Jobs are in the order in which they were asked for.",
+    )
+    .answers(answer)
+    .fails(&[Problem::BatchNotFound])
+}
+
 fn status(schemas: &mut Schemas) -> Operation {
     let schema = schemas.answer::<JobStatusResponse>();
     let answer = Answer::json(200, "How the job stands.", schema, example_state())
@@ -60,6 +107,34 @@ fn status(schemas: &mut Schemas) -> Operation {
     .answers(answer)
     .answers(unchanged)
     .fails(&[Problem::JobNotFound])
+}
+
+fn list(schemas: &mut Schemas) -> Operation {
+    let schema = schemas.answer::<JobListResponse>();
+    let answer = Answer::json(200, "A page of jobs.", schema, json!({"jobs": [example_state()]}))
+        .link("firstJob", "getImageStatus", "jobId", "/jobs/0/jobId")
+        .link("cancelFirst", "cancelImageJob", "jobId", "/jobs/0/jobId")
+        .link("nextPage", "listImageJobs", "cursor", "/nextCursor");
+    Operation::new(
+        "Images",
+        "listImageJobs",
+        "List jobs, newest first",
+        "`nextCursor` is there as long as there may be more.",
+    )
+    .takes(&["userId", "status", "limit", "cursor"])
+    .answers(answer)
+    .fails(&[Problem::Invalid])
+}
+
+fn cancel() -> Operation {
+    Operation::new(
+        "Images",
+        "cancelImageJob",
+        "Cancel a job",
+        "A job that a worker is at ends too, and its late result is thrown away.",
+    )
+    .answers(Answer::empty(204, "The job is cancelled."))
+    .fails(&[Problem::JobNotFound, Problem::CannotCancel])
 }
 
 pub(super) fn example_job() -> Value {

@@ -212,7 +212,7 @@ impl Place<'_> {
         let (start, bad) = match (schema["format"].as_str(), schema["pattern"].as_str()) {
             (Some("uuid"), None) => return self.check_spelling(USER, &["x", &USER.replace('-', "")]),
             (Some("date-time"), None) => return self.check_spelling("2026-01-01T00:00:00Z", &["yesterday"]),
-            (Some("uri"), Some("^https://")) => ("https://example.com/", "http://example.com/"),
+            (Some("uri"), Some(r"^https://[^/?#@\s]")) => ("https://example.com/", "http://example.com/"),
             (None, Some(r"\S")) => ("", " \n"),
             (None, Some("^[a-z0-9][a-z0-9._-]{0,63}$")) => {
                 return self.check_spelling("a-1", &["", "A", "-a"]);

@@ -165,7 +165,7 @@ pub struct Look {
 #[schemars(rename_all = "camelCase")]
 pub struct Webhook {
     /// Where webhooks go: an `https:` URL without user and password.
-    #[schemars(url, length(max = WEBHOOK_URL_LIMIT), regex(pattern = "^https://"))]
+    #[schemars(url, length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"))]
     pub webhook_url: Option<String>,
     /// For which events; left out, for the three endings.
     pub webhook_events: Option<Vec<WebhookEvent>>,

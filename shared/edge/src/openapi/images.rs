@@ -28,7 +28,7 @@ fn generate(schemas: &mut Schemas) -> Operation {
     let full = json!({
         "userId": USER, "prompt": "a red kite over dunes", "provider": "automatic", "size": "1024x576",
         "count": 2, "quality": "hd", "style": "natural", "priority": "high",
-        "webhookUrl": "https://example.com/hook", "webhookEvents": ["job.completed", "job.failed"],
+        "webhookUrl": "https://client.example/hook", "webhookEvents": ["job.completed", "job.failed"],
         "metadata": {"order": 4711},
     });
     let accepted = Answer::json(202, "The job is accepted.", schemas.answer::<JobResponse>(), example_job())
@@ -43,7 +43,7 @@ fn generate(schemas: &mut Schemas) -> Operation {
          A job ends within 24 hours. The provider that was asked for is the one that is used; only \
          `automatic` may choose.",
     )
-    .body(true, schemas.request::<GenerateBody>(), &[("The least", plain), ("Everything", full)])
+    .body(true, schemas.request::<GenerateBody>(), &[("A prompt alone", plain), ("Everything", full)])
     .answers(accepted)
     .idempotent()
     .calls_back("/webhookUrl")
@@ -53,7 +53,7 @@ fn batch(schemas: &mut Schemas) -> Operation {
     let body = json!({
         "userId": USER,
         "jobs": [{"prompt": "a castle on a hill"}, {"prompt": "a boat in the rain", "size": "1024x1024"}],
-        "webhookUrl": "https://example.com/hook",
+        "webhookUrl": "https://client.example/hook",
     });
     let example = json!({
         "batchId": BATCH, "jobs": [example_job()], "totalJobs": 1,

@@ -78,16 +78,19 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 
     round.test("a_trace_leads_from_the_request_to_the_webhook", |cloud| async move {
-        let lines = |folder: &str, message: &str| -> BTreeSet<(String, String)> {
+        let lines = |folder: &str, message: &str, trace: &str| -> BTreeSet<(String, String)> {
             let all =
                 cloud.log(folder).into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
             let about = all.filter(|line| line["message"] == message);
-            about.map(|line| (line["jobId"].to_string(), line["traceId"].to_string())).collect()
+            about.map(|line| (line["jobId"].to_string(), line[trace].to_string())).collect()
         };
-        let accepted = lines("images-generate", "job accepted");
-        let (ended, sent) = (lines("image-worker", "try ended"), lines("webhook-sender", "webhook sent"));
+        let accepted = lines("images-generate", "job accepted", "traceId");
+        let sent = lines("webhook-sender", "webhook sent", "traceId");
+        let mut ended = lines("image-worker", "try ended", "traceId");
         assert!(ended.intersection(&accepted).count() > 10, "the worker's lines carry the request's trace");
         assert!(!sent.is_empty());
+        // A job that is cancelled is ended by another request than the one that began it.
+        ended.extend(lines("images-cancel", "job cancelled", "jobTraceId"));
         assert!(sent.is_subset(&ended), "the sender's lines carry the trace of the worker's");
         let answered = cloud.log("images-generate");
         assert!(answered.iter().any(|line| line.contains("\"durationMs\"")));

@@ -8,6 +8,8 @@
 
 mod access;
 mod bad_input;
+mod batch;
+mod cancel;
 mod chat;
 mod client_verbs;
 mod command_line;
@@ -17,7 +19,9 @@ mod faults;
 mod generate;
 mod keys;
 mod limits;
+mod list;
 mod looking_back;
+mod tenant;
 mod waiting;
 mod webhooks;
 
@@ -60,6 +64,9 @@ fn main() -> ExitCode {
             limits::tests(round);
             waiting::tests(round);
             generate::tests(round);
+            batch::tests(round);
+            list::tests(round);
+            cancel::tests(round);
             edges::tests(round);
             webhooks::tests(round);
             chat::tests(round);
@@ -74,6 +81,9 @@ fn main() -> ExitCode {
             chat::alone(round);
             faults::tests(round);
             limits::alone(round);
+            batch::alone(round);
+            list::alone(round);
+            cancel::alone(round);
         }),
         (1, looking_back::tests),
     ];

@@ -143,6 +143,7 @@ mod tests {
     fn bootstrap_is_told_where() {
         assert!(parse(&["bootstrap"]).is_err());
         assert!(parse(&["bootstrap", "--stack", "a", "--table", "b"]).is_err());
-        assert!(parse(&["bootstrap", "--stack", "a"]).is_ok());
+        assert!(parse(&["bootstrap", "--stack", "a", "--json"]).is_ok());
+        assert!(parse(&["bootstrap", "--table", "b", "--json"]).is_ok());
     }
 }

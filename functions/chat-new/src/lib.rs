@@ -57,6 +57,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
     let caller = request.caller()?;
     let wanted = request.with_header_faults(edge::chat::parse(&request.body, deps.webhook_reach))?;
     if wanted.image.is_some() {
+        // The gate has looked already; this is what holds.
         caller.require(Scope::ImagesWrite)?;
     }
     if !caller.acts_for(wanted.user) {

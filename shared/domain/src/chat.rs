@@ -12,7 +12,7 @@ use crate::timestamp::Timestamp;
 /// The most characters (Unicode scalar values) that one message may have.
 pub const TEXT_LIMIT: usize = 32_000;
 /// The most messages that a request may bring along.
-pub const PREVIOUS_LIMIT: usize = 100;
+pub const PREVIOUS_LIMIT: usize = 1000;
 /// The most of a session's messages that go to the provider with a prompt.
 pub const HISTORY_LIMIT: usize = 100;
 /// The most characters that those messages have together.

@@ -6,9 +6,10 @@ use domain::request::{GenerateRequest, Priority, Prompt, WebhookReach};
 use domain::{Error, Fault, Job, JobId, MessageId, SessionId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::fields::{Fields, message, number, parsed, text, whole, word};
-use crate::http::Request;
+use crate::http::{BODY_LIMIT, Request};
 use crate::wire::{JobResponse, Rfc3339, rfc3339};
 use crate::{API, picture};
 
@@ -55,6 +56,16 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<ChatRequest, Error> {
         temperature: context.temperature.unwrap_or(Temperature::DEFAULT),
         max_tokens: context.max_tokens.unwrap_or(MaxTokens::MOST),
     })
+}
+
+/// Whether a body asks for an image, as far as can be told without judging the rest of it.
+#[must_use]
+pub fn asks_for_image(body: &[u8]) -> bool {
+    let asked = |whole: Value| -> Option<bool> {
+        let enabled = whole.get("imageGeneration")?.as_object()?.get("enabled");
+        Some(enabled != Some(&Value::Bool(false)))
+    };
+    body.len() <= BODY_LIMIT && serde_json::from_slice(body).ok().and_then(asked) == Some(true)
 }
 
 #[derive(Default)]
@@ -310,11 +321,27 @@ mod tests {
             faults(json!({"chatContext": 1, "imageGeneration": []})),
             ["imageGeneration", "chatContext"]
         );
-        let many = vec![json!({"role": "user", "content": "x"}); 101];
+        let many = vec![json!({"role": "user", "content": "x"}); PREVIOUS_LIMIT + 1];
         let context = json!({"previousMessages": many, "maxTokens": 0, "temperature": "warm"});
         let paths =
             ["previousMessages", "temperature", "maxTokens"].map(|name| format!("chatContext.{name}"));
         assert_eq!(faults(json!({ "chatContext": context })), paths);
+    }
+
+    #[test]
+    fn who_asks_for_an_image_is_known_before_the_body_is_judged() {
+        for (body, asks) in [
+            (json!({"imageGeneration": {}}), true),
+            (json!({"imageGeneration": {"enabled": true}, "prompt": 1}), true),
+            (json!({"imageGeneration": {"enabled": null}}), true),
+            (json!({"imageGeneration": {"enabled": false}}), false),
+            (json!({"imageGeneration": null}), false),
+            (json!({}), false),
+            (json!([]), false),
+        ] {
+            assert_eq!(asks_for_image(body.to_string().as_bytes()), asks, "{body}");
+        }
+        assert!(!asks_for_image(b"{"));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! In this order: a wrong method, a bad credential and a missing scope are not counted by a limit,
 //! and whatever is wrong with the body is (so that nobody tries bodies for nothing).
 
-use domain::access::Caller;
+use domain::access::{Caller, Scope};
 use domain::error::Missing;
 use domain::limit::Standing;
 use domain::ports::{KeyStore, LimitStore, SecretSource};
@@ -107,6 +107,10 @@ impl Stores<'_> {
         };
         if let (Access::Scope(scope), Some(principal)) = (route.access, &principal) {
             principal.require(scope)?;
+            // A missing scope does not count, so it is looked for before the counting.
+            if route.may_draw && crate::chat::asks_for_image(&request.body) {
+                principal.require(Scope::ImagesWrite)?;
+            }
         }
         if let Some(endpoint) = route.limit {
             let (caller, limit) = match &principal {

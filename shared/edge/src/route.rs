@@ -27,6 +27,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// Whether its body may ask for an image too, which takes the scope for that.
+    pub may_draw: bool,
     /// What counts its requests; `None` if nothing does.
     pub limit: Option<Endpoint>,
 }
@@ -38,7 +40,7 @@ const fn route(
     access: Access,
     limit: Option<Endpoint>,
 ) -> Route {
-    Route { function, method, path, access, limit }
+    Route { function, method, path, access, may_draw: false, limit }
 }
 
 /// Every endpoint.
@@ -49,7 +51,7 @@ pub const ROUTES: &[Route] = {
     const WRITE: Access = Access::Scope(Scope::ImagesWrite);
     const KEYS: Access = Access::Scope(Scope::KeysAdmin);
     &[
-        route("chat-new", "POST", "/chat/new", CHAT, Some(Endpoint::ChatNew)),
+        Route { may_draw: true, ..route("chat-new", "POST", "/chat/new", CHAT, Some(Endpoint::ChatNew)) },
         route("chat-get", "GET", "/chat/{sessionId}", CHAT, Some(Endpoint::Other)),
         route("images-generate", "POST", "/images/generate", WRITE, Some(Endpoint::ImagesGenerate)),
         route("images-batch", "POST", "/images/batch", WRITE, Some(Endpoint::ImagesBatch)),

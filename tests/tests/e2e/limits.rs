@@ -100,6 +100,11 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             assert_eq!(answer.status(), 403);
             assert!(!answer.headers().contains_key("x-ratelimit-limit"));
         }
+        let chatter = new_key(&cloud, &["chat"]);
+        let drawing = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "imageGeneration": {}});
+        let answer = call(&cloud, &chatter, Method::POST, "/chat/new").json(&drawing).send().await.unwrap();
+        assert_eq!(answer.status(), 403);
+        assert!(!answer.headers().contains_key("x-ratelimit-limit"));
         let mut wrong = reader.clone();
         let last = if wrong.pop() == Some('A') { 'B' } else { 'A' };
         wrong.push(last);

@@ -124,7 +124,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             .chain(before.map(|name| format!("chatContext.previousMessages{name}")))
             .chain(["temperature", "maxTokens"].map(|name| format!("chatContext.{name}")));
         assert_eq!(paths, expected.collect::<Vec<_>>());
-        let many = vec![json!({"role": "user", "content": "x"}); 101];
+        let many = vec![json!({"role": "user", "content": "x"}); 1001];
         let (_, error) =
             told(chatter.post(&json!({"chatContext": {"previousMessages": many}})).send().await.unwrap())
                 .await;

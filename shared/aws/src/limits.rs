@@ -15,6 +15,7 @@ use domain::Timestamp;
 use domain::access::Caller;
 use domain::limit::{Counted, Endpoint, WINDOW};
 use domain::ports::{LimitStore, StoreError};
+use uuid::Uuid;
 
 use crate::row::Item;
 use crate::{keys, unavailable};
@@ -43,8 +44,8 @@ impl LimitsTable {
     /// The table of this name.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
-        // A counter that is asked again after a lost answer counts twice. So its one attempt has all
-        // the time that other calls have for several.
+        // The SDK would ask a counter again after a lost answer, and count twice. So its one attempt
+        // has all the time that other calls have for several.
         let time = sdk.timeout_config().and_then(|times| times.operation_timeout()).unwrap_or(PATIENCE);
         let once = TimeoutConfig::builder().connect_timeout(time).operation_attempt_timeout(time).build();
         let config = aws_sdk_dynamodb::config::Builder::from(sdk)
@@ -63,31 +64,43 @@ impl LimitsTable {
     }
 
     /// One request within a window that is open.
-    async fn add(&self, row: String, limit: u32, now: Timestamp) -> Result<Written, StoreError> {
+    async fn add(&self, row: &str, mark: &str, limit: u32, now: Timestamp) -> Result<Written, StoreError> {
         let update = self
-            .update(row)
-            .update_expression("ADD passed :one")
-            .condition_expression("endsAt > :now AND passed < :limit")
+            .update(row.to_owned())
+            .update_expression("SET mark = :mark ADD passed :one")
+            .condition_expression("endsAt > :now AND passed < :limit AND mark <> :mark")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":limit", number(limit))
+            .expression_attribute_values(":mark", AttributeValue::S(mark.to_owned()))
             .expression_attribute_values(":now", number(now.millis()));
-        written(update.send().await)
+        sent(update).await
     }
 
     /// The first request of a new window. Of two that open one at the same time, one succeeds.
-    async fn open(&self, row: String, now: Timestamp) -> Result<Written, StoreError> {
+    async fn open(&self, row: &str, mark: &str, now: Timestamp) -> Result<Written, StoreError> {
         let ends_at = now + WINDOW;
         let update = self
-            .update(row)
-            .update_expression("SET passed = :one, endsAt = :end, #ttl = :ttl")
+            .update(row.to_owned())
+            .update_expression("SET passed = :one, endsAt = :end, mark = :mark, #ttl = :ttl")
             .condition_expression("attribute_not_exists(pk) OR endsAt <= :now")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":end", number(ends_at.millis()))
+            .expression_attribute_values(":mark", AttributeValue::S(mark.to_owned()))
             // Later than the window: DynamoDB must never delete a row that still counts.
             .expression_attribute_values(":ttl", number((ends_at + WINDOW).seconds()))
             .expression_attribute_values(":now", number(now.millis()));
-        written(update.send().await)
+        sent(update).await
+    }
+}
+
+/// Sends an update, and sends it again if the connection broke. One that stood idle while Lambda held
+/// the function still is often closed at the other end, and that must not be a caller's 503. By its
+/// mark a request that was counted the first time is known the second time.
+async fn sent(update: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
+    match update.clone().send().await {
+        Err(SdkError::DispatchFailure(failure)) if !failure.is_timeout() => written(update.send().await),
+        answer => written(answer),
     }
 }
 
@@ -100,16 +113,23 @@ impl LimitStore for LimitsTable {
         limit: u32,
         now: Timestamp,
     ) -> Result<Counted, StoreError> {
-        let row = keys::limit_partition(caller, endpoint);
+        let (row, mark) = (keys::limit_partition(caller, endpoint), Uuid::now_v7().simple().to_string());
         for _ in 0..RACES {
-            let found = match self.add(row.clone(), limit, now).await? {
+            let found = match self.add(&row, &mark, limit, now).await? {
                 Written::Yes(item) => return Ok(counted(true, &item)),
                 Written::No(item) => item,
             };
-            if let Some(full) = found.map(|item| counted(false, &item)).filter(|row| row.ends_at > now) {
-                return Ok(full);
+            if let Some(item) = found {
+                if item.get("mark").and_then(|own| own.as_s().ok()) == Some(&mark) {
+                    // Its own write, whose confirmation was lost on the way.
+                    return Ok(counted(true, &item));
+                }
+                let full = counted(false, &item);
+                if full.ends_at > now {
+                    return Ok(full);
+                }
             }
-            if let Written::Yes(item) = self.open(row.clone(), now).await? {
+            if let Written::Yes(item) = self.open(&row, &mark, now).await? {
                 return Ok(counted(true, &item));
             }
         }

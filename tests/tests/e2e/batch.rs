@@ -214,7 +214,8 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         let count = |name: &str| calls.iter().filter(|call| *call == name).count();
         assert_eq!(count("sqs:SendMessageBatch"), 12, "{calls:?}");
         assert_eq!(count("dynamodb:PutItem"), 101, "the batch and each job once");
-        assert_eq!(calls.len(), 12 + 101 + 1, "and one for the limit: {calls:?}");
+        let others = calls.len() - 12 - 101;
+        assert!(others <= 2, "and one for the limit, and one a minute for the estimate: {calls:?}");
 
         let batch = accepted["batchId"].as_str().unwrap();
         let seen = cloud.calls().len();

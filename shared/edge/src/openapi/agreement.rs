@@ -8,6 +8,7 @@ use domain::client::ClientId;
 use domain::request::WebhookReach;
 use serde_json::{Value, json};
 
+use super::bodies::NOT_BLANK;
 use super::document;
 use crate::fields::READ;
 
@@ -213,7 +214,11 @@ impl Place<'_> {
             (Some("uuid"), None) => return self.check_spelling(USER, &["x", &USER.replace('-', "")]),
             (Some("date-time"), None) => return self.check_spelling("2026-01-01T00:00:00Z", &["yesterday"]),
             (Some("uri"), Some(r"^https://[^/?#@\s]")) => ("https://example.com/", "http://example.com/"),
-            (None, Some(r"\S")) => ("", " \n"),
+            (None, Some(NOT_BLANK)) => {
+                self.takes(json!("\u{feff}"));
+                self.refuses(json!(" \n\u{85}\u{2003}\u{3000}"));
+                ("", " \n")
+            }
             (None, Some("^[a-z0-9][a-z0-9._-]{0,63}$")) => {
                 return self.check_spelling("a-1", &["", "A", "-a"]);
             }

@@ -23,6 +23,11 @@ use serde_json::{Value, json};
 
 use crate::wire::Rfc3339;
 
+/// Some character that is not white space as Unicode has it. `\S` means other characters in every dialect of
+/// regular expressions: JavaScript's, which JSON Schema names, takes U+0085 for visible.
+pub(super) const NOT_BLANK: &str =
+    r"[^\u0009-\u000D\u0020\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]";
+
 /// An image job.
 #[derive(JsonSchema)]
 #[schemars(rename = "GenerateRequest", rename_all = "camelCase")]
@@ -32,7 +37,7 @@ pub struct GenerateBody {
     /// The chat session that it belongs to.
     pub session_id: Option<SessionId>,
     /// What to draw. Not blank.
-    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = r"\S"))]
+    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = NOT_BLANK))]
     pub prompt: String,
     /// How it should look.
     #[schemars(flatten)]
@@ -66,7 +71,7 @@ pub struct BatchBody {
 #[derive(JsonSchema)]
 pub struct BatchJob {
     /// What to draw. Not blank.
-    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = r"\S"))]
+    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = NOT_BLANK))]
     pub prompt: String,
     /// How it should look.
     #[schemars(flatten)]
@@ -88,7 +93,7 @@ pub struct ChatBody {
     /// The session to continue; without it a new one begins.
     pub session_id: Option<SessionId>,
     /// The message. Not blank.
-    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = r"\S"))]
+    #[schemars(length(min = 1, max = PROMPT_LIMIT), regex(pattern = NOT_BLANK))]
     pub prompt: String,
     /// Whether, and how, to make images of the message. Left out, none are made.
     pub image_generation: Option<ImageGeneration>,

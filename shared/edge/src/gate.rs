@@ -73,7 +73,7 @@ impl<'a> Gate<'a> {
         trace_id: TraceId,
         standing: impl FnOnce(Standing),
     ) -> Result<Request, Error> {
-        let route = match find(function, event.method().as_str(), event.uri().path()) {
+        let route = match find(function, event.method().as_str(), crate::request::path(&event)) {
             Found::Route(route) => route,
             Found::OtherMethods(allow) => return Err(Error::MethodNotAllowed { allow }),
             Found::Nothing => return Err(Error::NotFound(Missing::Path)),

@@ -105,7 +105,7 @@ where
     async {
         let method = event.method().clone();
         let asked = event.headers().clone();
-        let preflight = (method == Method::OPTIONS).then(|| methods(function, event.uri().path()));
+        let preflight = (method == Method::OPTIONS).then(|| methods(function, crate::request::path(&event)));
         let standing = OnceLock::new();
         let note = |own: Standing| _ = standing.set(own);
         let answer = async {

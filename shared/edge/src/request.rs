@@ -46,6 +46,7 @@ impl Request {
         let query = texts(event.query_string_parameters_ref());
         let deadline = event.lambda_context_ref().map_or(0, |context| context.deadline);
         let source = source(&event);
+        let path = path(&event).to_owned();
         let (parts, body) = event.into_parts();
         Self {
             trace_id,
@@ -56,7 +57,7 @@ impl Request {
             body: body.to_vec(),
             caller: None,
             source,
-            path: parts.uri.path().to_owned(),
+            path,
             path_parameters,
             query,
         }
@@ -175,6 +176,15 @@ impl Request {
             self.headers.insert(name, value);
         }
         self
+    }
+}
+
+/// The path as API Gateway matched it. The request's own address lacks it where no address could hold
+/// it: API Gateway decodes `%05` before it says what was asked for.
+pub(crate) fn path(event: &lambda_http::Request) -> &str {
+    match event.raw_http_path() {
+        "" => event.uri().path(),
+        raw => raw,
     }
 }
 

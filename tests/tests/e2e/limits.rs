@@ -68,7 +68,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             (Method::GET, format!("/images/batch/{id}/status"), 120),
             (Method::GET, "/images/jobs".to_owned(), 120),
             (Method::DELETE, format!("/images/cancel/{id}"), 30),
-            (Method::GET, "/admin/keys".to_owned(), 30),
+            (Method::POST, "/admin/keys/%05/rotate".to_owned(), 30),
             (Method::POST, "/auth/token".to_owned(), 30),
             (Method::GET, format!("/chat/{id}"), 120),
             (Method::GET, "/nothing/here".to_owned(), 120),

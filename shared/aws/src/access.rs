@@ -1,6 +1,6 @@
 //! The access table: API keys, and what is set for clients.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -16,6 +16,9 @@ use crate::recent::Recent;
 use crate::row::Item;
 use crate::{keys, unavailable, unusable};
 
+/// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
 /// The access table, with a short memory of what it was asked for.
 #[derive(Debug)]
 pub struct AccessTable {
@@ -29,7 +32,7 @@ impl AccessTable {
     /// The table of this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, keys: Recent::new(), limits: Recent::new() }
+        Self { client, table, keys: Recent::new(REMEMBERED), limits: Recent::new(REMEMBERED) }
     }
 
     /// The row as it is now.

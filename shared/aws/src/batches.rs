@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use domain::ports::{BatchStore, StoreError};
-use domain::{Batch, BatchId, Timestamp};
+use domain::{Batch, BatchId};
 
 use crate::jobs::JobsTable;
 use crate::keys;
-use crate::row::{Item, Row, read};
+use crate::row::{Item, Row, read_if_there};
 
 fn item(batch: &Batch) -> Result<Item, StoreError> {
     Row {
@@ -23,10 +23,7 @@ fn item(batch: &Batch) -> Result<Item, StoreError> {
 #[async_trait]
 impl BatchStore for JobsTable {
     async fn load_batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
-        match self.get(keys::batch_partition(id), keys::batch_sort().to_owned()).await? {
-            Some(item) => read(item, Timestamp::now()),
-            None => Ok(None),
-        }
+        read_if_there(self.get(keys::batch_partition(id), keys::batch_sort().to_owned()).await?)
     }
 
     async fn save_batch(&self, batch: &mut Batch) -> Result<(), StoreError> {
@@ -40,7 +37,10 @@ impl BatchStore for JobsTable {
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
+
     use super::*;
+    use crate::row::read;
     use aws_sdk_dynamodb::types::AttributeValue;
     use domain::batch::{BatchRequest, BatchedJob};
     use domain::delivery::WebhookEvent;

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use domain::delivery::Delivery;
 use domain::ports::{DeliveryStore, StoreError};
-use domain::{JobId, Timestamp, WebhookId};
+use domain::{JobId, WebhookId};
 
 use crate::jobs::JobsTable;
 use crate::keys;
-use crate::row::{Item, Row, read};
+use crate::row::{Item, Row, read_if_there};
 
 pub(crate) fn item(delivery: &Delivery) -> Result<Item, StoreError> {
     Row {
@@ -24,10 +24,7 @@ pub(crate) fn item(delivery: &Delivery) -> Result<Item, StoreError> {
 #[async_trait]
 impl DeliveryStore for JobsTable {
     async fn load_delivery(&self, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
-        match self.get(keys::job_partition(job), keys::webhook_sort(id)).await? {
-            Some(item) => read(item, Timestamp::now()),
-            None => Ok(None),
-        }
+        read_if_there(self.get(keys::job_partition(job), keys::webhook_sort(id)).await?)
     }
 
     async fn save_delivery(&self, delivery: &mut Delivery) -> Result<(), StoreError> {

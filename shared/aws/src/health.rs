@@ -9,7 +9,7 @@ use domain::health::{SHOWN, Sighting};
 use domain::ports::{Probe, SightingStore, StoreError};
 
 use crate::jobs::JobsTable;
-use crate::limits::number;
+use crate::row::number;
 use crate::{keys, unavailable, unusable};
 
 #[async_trait]

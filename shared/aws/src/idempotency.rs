@@ -11,7 +11,8 @@ use domain::ports::{IdempotencyStore, StoreError};
 use uuid::Uuid;
 
 use crate::jobs::JobsTable;
-use crate::limits::{Written, number, numeral, written};
+use crate::row::{key as row_key, number, numeral};
+use crate::update::{Written, written};
 use crate::{keys, unusable};
 
 impl JobsTable {
@@ -19,8 +20,7 @@ impl JobsTable {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("pk", AttributeValue::S(keys::idempotency_partition(key)))
-            .key("sk", AttributeValue::S(keys::idempotency_sort().to_owned()))
+            .set_key(Some(row_key(keys::idempotency_partition(key), keys::idempotency_sort().to_owned())))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
@@ -78,7 +78,7 @@ impl IdempotencyStore for JobsTable {
             Written::Yes(item) => return Ok(Claim::Run(read(item)?.seed)),
             Written::No(item) => item.unwrap_or_default(),
         };
-        if numeral(&found, "expiresAt") > now.millis() {
+        if numeral(&found, "expiresAt").is_some_and(|at| at > now.millis()) {
             return Ok(read(found)?.claim(fingerprint, owner));
         }
         // Forgotten, but not deleted yet: a new key in the old one's row.

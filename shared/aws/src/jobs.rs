@@ -9,13 +9,13 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use domain::delivery::Delivery;
 use domain::ports::{JobStore, StoreError};
 use domain::{Job, JobId, Timestamp};
 
-use crate::row::{Item, Listed, Row, read, unchanged};
+use crate::row::{Item, Listed, Row, get, key, read, read_if_there, unchanged};
 use crate::{keys, unavailable, unusable};
 
 /// The most rows that one BatchGetItem takes.
@@ -40,27 +40,12 @@ impl JobsTable {
     }
 
     pub(crate) async fn get(&self, partition: String, sort: String) -> Result<Option<Item>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partition))
-            .key("sk", AttributeValue::S(sort))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| unavailable("GetItem", error))?;
-        Ok(answer.item)
+        get(&self.client, &self.table, key(partition, sort)).await
     }
 
     /// The rows of these jobs, in any order; those that are there.
     async fn get_many(&self, jobs: &[JobId]) -> Result<Vec<Item>, StoreError> {
-        let key = |job: &JobId| {
-            HashMap::from([
-                ("pk".to_owned(), AttributeValue::S(keys::job_partition(*job))),
-                ("sk".to_owned(), AttributeValue::S(keys::job_sort().to_owned())),
-            ])
-        };
+        let key = |job: &JobId| key(keys::job_partition(*job), keys::job_sort().to_owned());
         let mut open: Vec<_> = jobs.iter().map(key).collect();
         let (mut items, mut pause) = (Vec::new(), GET_PAUSE);
         while !open.is_empty() {
@@ -207,10 +192,7 @@ pub(crate) fn writes(
 #[async_trait]
 impl JobStore for JobsTable {
     async fn load(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        match self.get(keys::job_partition(id), keys::job_sort().to_owned()).await? {
-            Some(item) => read(item, Timestamp::now()),
-            None => Ok(None),
-        }
+        read_if_there(self.get(keys::job_partition(id), keys::job_sort().to_owned()).await?)
     }
 
     async fn load_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {

@@ -22,6 +22,7 @@ mod registry;
 mod row;
 pub mod secrets;
 pub mod sessions;
+mod update;
 pub mod waits;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};

@@ -9,7 +9,6 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
 use domain::access::Caller;
@@ -17,8 +16,9 @@ use domain::limit::{Counted, Endpoint, WINDOW};
 use domain::ports::{LimitStore, StoreError};
 use uuid::Uuid;
 
-use crate::row::Item;
-use crate::{keys, unavailable};
+use crate::keys;
+use crate::row::{Item, number, numeral};
+use crate::update::{Written, written};
 
 /// How often a request looks again when others keep opening and filling windows before it does.
 const RACES: u32 = 5;
@@ -31,13 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub struct LimitsTable {
     pub(crate) client: Client,
     pub(crate) table: String,
-}
-
-/// The row as a conditional write left or found it.
-pub(crate) enum Written {
-    Yes(Item),
-    /// What is there instead; nothing, if there is no such row.
-    No(Option<Item>),
 }
 
 impl LimitsTable {
@@ -137,36 +130,10 @@ impl LimitStore for LimitsTable {
     }
 }
 
-pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// A row's number; 0 if it has none of that name.
-pub(crate) fn numeral(item: &Item, name: &str) -> i64 {
-    item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
 fn counted(admitted: bool, item: &Item) -> Counted {
     Counted {
         admitted,
-        passed: u32::try_from(numeral(item, "passed")).unwrap_or(u32::MAX),
-        ends_at: Timestamp::from_millis(numeral(item, "endsAt")),
-    }
-}
-
-/// What came of a conditional update that asks for the row either way.
-pub(crate) fn written<R>(
-    answer: Result<UpdateItemOutput, SdkError<UpdateItemError, R>>,
-) -> Result<Written, StoreError> {
-    match answer {
-        Ok(output) => Ok(Written::Yes(output.attributes.unwrap_or_default())),
-        Err(error) => {
-            if let SdkError::ServiceError(failed) = &error
-                && let UpdateItemError::ConditionalCheckFailedException(check) = failed.err()
-            {
-                return Ok(Written::No(check.item().cloned()));
-            }
-            Err(unavailable("UpdateItem", error))
-        }
+        passed: u32::try_from(numeral(item, "passed").unwrap_or_default()).unwrap_or(u32::MAX),
+        ends_at: Timestamp::from_millis(numeral(item, "endsAt").unwrap_or_default()),
     }
 }

@@ -1,17 +1,15 @@
 //! The jobs table: how long jobs of a kind took.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::JobId;
 use domain::pace::{Kind, SLOTS, expected, slot};
 use domain::ports::{PaceStore, StoreError};
 
-use crate::limits::number;
+use crate::recent::Recent;
+use crate::row::{Item, key, number, numeral};
 use crate::{keys, unavailable};
 
 /// How long a function goes on with what it has read.
@@ -22,22 +20,20 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 pub struct PaceTable {
     client: Client,
     table: String,
-    known: Mutex<HashMap<Kind, (Instant, Option<Duration>)>>,
+    known: Recent<Kind, Option<Duration>>,
 }
 
 impl PaceTable {
     /// The table of this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, known: Mutex::new(HashMap::new()) }
+        Self { client, table, known: Recent::new(REMEMBERED) }
     }
+}
 
-    fn key(kind: Kind) -> HashMap<String, AttributeValue> {
-        HashMap::from([
-            ("pk".to_owned(), AttributeValue::S(keys::pace_partition(kind))),
-            ("sk".to_owned(), AttributeValue::S(keys::pace_sort().to_owned())),
-        ])
-    }
+/// The key of what is known of a kind.
+fn of(kind: Kind) -> Item {
+    key(keys::pace_partition(kind), keys::pace_sort().to_owned())
 }
 
 fn attribute(slot: u8) -> String {
@@ -47,18 +43,17 @@ fn attribute(slot: u8) -> String {
 #[async_trait]
 impl PaceStore for PaceTable {
     async fn expected(&self, kind: Kind) -> Result<Option<Duration>, StoreError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&kind).copied();
-        if let Some((_, time)) = known.filter(|(read_at, _)| read_at.elapsed() < REMEMBERED) {
+        if let Some(time) = self.known.get(&kind) {
             return Ok(time);
         }
-        let answer = self.client.get_item().table_name(&self.table).set_key(Some(Self::key(kind)));
+        let read_at = Instant::now();
+        let answer = self.client.get_item().table_name(&self.table).set_key(Some(of(kind)));
         let item = answer.send().await.map_err(|error| unavailable("GetItem", error))?.item;
         let row = item.unwrap_or_default();
-        let millis = |slot| row.get(&attribute(slot))?.as_n().ok()?.parse().ok();
+        let millis = |slot| u64::try_from(numeral(&row, &attribute(slot))?).ok();
         let recent = (0..SLOTS).filter_map(|slot| millis(slot).map(Duration::from_millis)).collect();
         let time = expected(recent);
-        let now = (Instant::now(), time);
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, now);
+        self.known.put(kind, time, read_at);
         Ok(time)
     }
 
@@ -66,7 +61,7 @@ impl PaceStore for PaceTable {
         self.client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(Self::key(kind)))
+            .set_key(Some(of(kind)))
             .update_expression("SET #slot = :millis")
             .expression_attribute_names("#slot", attribute(slot(job)))
             .expression_attribute_values(":millis", number(time.as_millis()))

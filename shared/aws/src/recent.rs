@@ -5,34 +5,36 @@ use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
-const REMEMBERED: Duration = Duration::from_secs(30);
 /// How many things of a kind a function remembers.
 const ROOM: usize = 1000;
 
-/// What was read in the last half minute.
+/// What was read lately.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V>(Mutex<HashMap<K, (Instant, V)>>);
+pub(crate) struct Recent<K, V> {
+    keep: Duration,
+    entries: Mutex<HashMap<K, (Instant, V)>>,
+}
 
 impl<K: Hash + Eq, V: Clone> Recent<K, V> {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+    /// A memory that keeps what it is given so long.
+    pub(crate) fn new(keep: Duration) -> Self {
+        Self { keep, entries: Mutex::new(HashMap::new()) }
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<K, (Instant, V)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<V> {
         let entries = self.entries();
-        entries.get(key).filter(|(read_at, _)| read_at.elapsed() < REMEMBERED).map(|(_, value)| value.clone())
+        entries.get(key).filter(|(read_at, _)| read_at.elapsed() < self.keep).map(|(_, value)| value.clone())
     }
 
     /// The age counts from before the read: what changes during it must not live longer for that.
     pub(crate) fn put(&self, key: K, value: V, read_at: Instant) {
         let mut entries = self.entries();
         if entries.len() >= ROOM {
-            entries.retain(|_, (read_at, _)| read_at.elapsed() < REMEMBERED);
+            entries.retain(|_, (read_at, _)| read_at.elapsed() < self.keep);
         }
         if entries.len() < ROOM {
             entries.insert(key, (read_at, value));
@@ -44,10 +46,12 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
 mod tests {
     use super::*;
 
+    const KEEP: Duration = Duration::from_secs(30);
+
     #[test]
-    fn what_was_read_is_known_for_half_a_minute() {
-        let recent = Recent::new();
-        let Some(long_ago) = Instant::now().checked_sub(REMEMBERED) else { return };
+    fn what_was_read_is_known_for_its_time() {
+        let recent = Recent::new(KEEP);
+        let Some(long_ago) = Instant::now().checked_sub(KEEP) else { return };
         recent.put(1, "old", long_ago);
         recent.put(2, "new", Instant::now());
         assert_eq!((recent.get(&1), recent.get(&2), recent.get(&3)), (None, Some("new"), None));
@@ -55,14 +59,14 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_and_makes_room_for_what_is_new() {
-        let recent = Recent::new();
+        let recent = Recent::new(KEEP);
         let now = Instant::now();
         for key in 0..=ROOM {
             recent.put(key, (), now);
         }
         assert_eq!(recent.get(&ROOM), None);
         assert_eq!(recent.entries().len(), ROOM);
-        let Some(long_ago) = now.checked_sub(REMEMBERED) else { return };
+        let Some(long_ago) = now.checked_sub(KEEP) else { return };
         recent.entries().values_mut().for_each(|(read_at, ())| *read_at = long_ago);
         recent.put(ROOM, (), now);
         assert_eq!(recent.get(&ROOM), Some(()));

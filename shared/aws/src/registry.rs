@@ -1,9 +1,6 @@
 //! The access table, where its keys are managed.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::access::KeyRecord;
 use domain::api_key::{KEPT, KeySummary};
@@ -13,8 +10,9 @@ use domain::ports::{KeyRegistry, StoreError};
 use domain::{KeyId, Timestamp};
 
 use crate::access::AccessTable;
-use crate::limits::number;
-use crate::row::Item;
+use crate::jobs::transact;
+use crate::row::{Item, number};
+use crate::update::written;
 use crate::{keys, unavailable, unusable};
 
 /// A key that is in the table stays as it is.
@@ -76,16 +74,8 @@ impl KeyRegistry for AccessTable {
             .expression_attribute_values(":ttl", number((at + KEPT).seconds()))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(()),
-            // Revoked already: what was asked for is so.
-            Err(SdkError::ServiceError(failed))
-                if matches!(failed.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(unavailable("UpdateItem", error)),
-        }
+        // A condition that does not hold: revoked already, or never there. What was asked for is so.
+        written(answer).map(|_| ())
     }
 
     async fn rotate(&self, old: &KeyRecord, old_ends: Timestamp, new: &KeyRecord) -> Result<(), StoreError> {
@@ -110,23 +100,11 @@ impl KeyRegistry for AccessTable {
         };
         let put = put.build().map_err(|error| unusable("key", error))?;
         let update = update.build().map_err(|error| unusable("key", error))?;
-        let answer = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(put).build())
-            .transact_items(TransactWriteItem::builder().update(update).build())
-            .send()
-            .await;
-        let Err(error) = answer else { return Ok(()) };
-        if let SdkError::ServiceError(failed) = &error
-            && let TransactWriteItemsError::TransactionCanceledException(cancelled) = failed.err()
-        {
-            let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-            if codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict")) {
-                return Err(StoreError::Conflict);
-            }
-        }
-        Err(unavailable("TransactWriteItems", error))
+        let writes = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().update(update).build(),
+        ];
+        Ok(transact(&self.client, writes).await?)
     }
 
     async fn set_limits(&self, client: &ClientId, limits: &Limits) -> Result<(), StoreError> {

@@ -2,13 +2,37 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
 use domain::ports::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::unavailable;
+
 pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The key of a row.
+pub(crate) fn key(pk: String, sk: String) -> Item {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+}
+
+/// A number in a row.
+pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A row's number, if it has one of that name.
+pub(crate) fn numeral(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// The row with this key, as it is now (a strongly consistent read).
+pub(crate) async fn get(client: &Client, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+    let get = client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+    Ok(get.send().await.map_err(|error| unavailable("GetItem", error))?.item)
+}
 
 /// A value in a row. `dueAt` is among the value's own fields; with `dueShard` it puts the row into
 /// the due index, and without either the row is not in it.
@@ -44,12 +68,16 @@ impl<T: Serialize> Row<'_, T> {
 
 /// The value in a row, unless it has expired: DynamoDB may take days to delete it.
 pub(crate) fn read<T: DeserializeOwned>(item: Item, now: Timestamp) -> Result<Option<T>, StoreError> {
-    let ttl = item.get("ttl").and_then(|value| value.as_n().ok()).and_then(|text| text.parse::<i64>().ok());
-    if ttl.is_some_and(|ttl| ttl <= now.seconds()) {
+    if numeral(&item, "ttl").is_some_and(|ttl| ttl <= now.seconds()) {
         return Ok(None);
     }
     let value: Result<T, _> = serde_dynamo::from_item(item);
     value.map(Some).map_err(|error| StoreError::Unavailable(format!("row: {error}")))
+}
+
+/// The same of a row that may not be there.
+pub(crate) fn read_if_there<T: DeserializeOwned>(item: Option<Item>) -> Result<Option<T>, StoreError> {
+    item.map_or(Ok(None), |item| read(item, Timestamp::now()))
 }
 
 /// The condition of a write: nobody has written the row since it was read.
@@ -57,6 +85,6 @@ pub(crate) fn unchanged(revision: u64) -> (&'static str, Option<AttributeValue>)
     if revision == 0 {
         ("attribute_not_exists(pk)", None)
     } else {
-        ("revision = :read", Some(AttributeValue::N(revision.to_string())))
+        ("revision = :read", Some(number(revision)))
     }
 }

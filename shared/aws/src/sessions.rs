@@ -1,6 +1,5 @@
 //! The sessions table: chats, and what was said in them.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +13,7 @@ use domain::{Job, MessageId, SessionId, Timestamp};
 use serde::Serialize;
 
 use crate::jobs::{Cancelled, JobsTable, transact, writes};
-use crate::row::{Item, read};
+use crate::row::{Item, Row, get, key, read, read_if_there};
 use crate::{keys, unavailable, unusable};
 
 /// How often a turn is stored again that met another one of the same session.
@@ -38,28 +37,14 @@ pub struct Turns {
     pub jobs: JobsTable,
 }
 
-#[derive(Serialize)]
-struct Row<'a, T> {
-    pk: String,
-    sk: String,
-    ttl: i64,
-    #[serde(flatten)]
-    value: &'a T,
-}
-
 fn item<T: Serialize>(
     session: SessionId,
     sk: String,
     expires: Timestamp,
     value: &T,
 ) -> Result<Item, StoreError> {
-    let row = Row { pk: keys::session_partition(session), sk, ttl: expires.seconds(), value };
-    serde_dynamo::to_item(&row).map_err(|error| unusable("row", error))
-}
-
-fn key(session: SessionId, sk: String) -> HashMap<String, AttributeValue> {
     let pk = keys::session_partition(session);
-    HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+    Row { pk, sk, due_shard: None, ttl: expires.seconds(), listed: None, value }.into_item()
 }
 
 fn sort(item: &Item) -> &str {
@@ -85,9 +70,7 @@ impl SessionsTable {
     }
 
     async fn get(&self, session: SessionId, sk: String) -> Result<Option<Item>, StoreError> {
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(key(session, sk)));
-        let answer = get.consistent_read(true).send().await;
-        Ok(answer.map_err(|error| unavailable("GetItem", error))?.item)
+        get(&self.client, &self.table, key(keys::session_partition(session), sk)).await
     }
 
     fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
@@ -120,10 +103,7 @@ impl SessionsTable {
 #[async_trait]
 impl SessionStore for SessionsTable {
     async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        match self.get(id, keys::session_sort().to_owned()).await? {
-            Some(item) => read(item, Timestamp::now()),
-            None => Ok(None),
-        }
+        read_if_there(self.get(id, keys::session_sort().to_owned()).await?)
     }
 
     async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<Recent>, StoreError> {
@@ -150,7 +130,9 @@ impl SessionStore for SessionsTable {
             .query(id)
             .key_condition_expression("pk = :pk AND begins_with(sk, :messages)")
             .expression_attribute_values(":messages", AttributeValue::S(keys::MESSAGES.to_owned()))
-            .set_exclusive_start_key(after.map(|after| key(id, keys::message_sort(after))))
+            .set_exclusive_start_key(
+                after.map(|after| key(keys::session_partition(id), keys::message_sort(after))),
+            )
             // One more than is shown tells whether there is a next page.
             .limit(i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1))
             .consistent_read(true)
@@ -166,10 +148,7 @@ impl SessionStore for SessionsTable {
     }
 
     async fn message(&self, session: SessionId, id: MessageId) -> Result<Option<Message>, StoreError> {
-        match self.get(session, keys::message_sort(id)).await? {
-            Some(item) => read(item, Timestamp::now()),
-            None => Ok(None),
-        }
+        read_if_there(self.get(session, keys::message_sort(id)).await?)
     }
 }
 

@@ -1,14 +1,15 @@
 //! The limits table: the waits that a caller holds open, in one row with a place for each.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
 use domain::access::Caller;
 use domain::limit::WAITS;
 use domain::ports::{StoreError, WaitPlace, WaitStore};
 
 use crate::keys;
-use crate::limits::{LimitsTable, Written, number, numeral, written};
+use crate::limits::LimitsTable;
+use crate::row::{number, numeral};
+use crate::update::{Written, written};
 
 /// How long the row outlives its last wait.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -42,7 +43,9 @@ impl WaitStore for LimitsTable {
                 Written::Yes(_) => return Ok(Some(WaitPlace { number: place, until })),
                 Written::No(row) => {
                     let row = row.unwrap_or_default();
-                    let free = |place: &usize| numeral(&row, &attribute(*place)) <= now.millis();
+                    let free = |place: &usize| {
+                        numeral(&row, &attribute(*place)).is_none_or(|until| until <= now.millis())
+                    };
                     let Some(next) = (0..WAITS).find(free) else { return Ok(None) };
                     place = next;
                 }
@@ -58,7 +61,7 @@ impl WaitStore for LimitsTable {
             // Only its own: a place that has lapsed may be another wait's by now.
             .condition_expression("#place = :until")
             .expression_attribute_names("#place", attribute(place.number))
-            .expression_attribute_values(":until", AttributeValue::N(place.until.millis().to_string()));
+            .expression_attribute_values(":until", number(place.until.millis()));
         written(update.send().await).map(|_| ())
     }
 }

@@ -15,7 +15,7 @@ use crate::Deps;
 pub(crate) enum End {
     Completed(Box<JobResult>),
     Failed(JobError),
-    PutBack { at: Timestamp, counts: bool },
+    PutBack { at: Timestamp, counts: bool, waits: bool },
 }
 
 /// Writes the end, with the webhook that is owed for it, as long as the job is this worker's. What
@@ -78,7 +78,8 @@ fn apply(
             job.fail(error, now).map_err(Error::internal)?;
             Some(WebhookEvent::Failed)
         }
-        End::PutBack { at, counts } => {
+        End::PutBack { at, counts, waits } => {
+            job.waits += u32::from(waits);
             job.put_back(at, counts, &deps.policy).map_err(Error::internal)?;
             None
         }

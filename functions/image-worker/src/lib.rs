@@ -3,11 +3,13 @@
 //! The row decides everything; a message only wakes. Between any two lines the function may die, and
 //! the sweeper will wake another worker once the lease has lapsed.
 
+mod ask;
 mod attempt;
 mod conclude;
 mod observe;
 mod sink;
 mod takeover;
+mod traffic;
 
 use std::time::Duration;
 
@@ -15,9 +17,10 @@ use domain::delivery::WebhookEvent;
 use domain::id::LeaseId;
 use domain::job::{Admission, JobPolicy, Lease};
 use domain::ports::{
-    ImageStore, JobMessage, JobQueue, JobStore, PaceStore, SecretSource, SightingStore, StoreError,
+    ImageStore, JobMessage, JobQueue, JobStore, PaceStore, SightingStore, StoreError, TrafficStore,
 };
 use domain::{Error, Job, JobId, Timestamp};
+use providers::CurrentRegistry;
 use tracing::{info, warn};
 
 /// What the worker needs.
@@ -28,8 +31,10 @@ pub struct Deps<'a> {
     pub queue: &'a dyn JobQueue,
     /// Where images go.
     pub images: &'a dyn ImageStore,
-    /// The providers document.
-    pub providers: &'a dyn SecretSource,
+    /// The providers that are enabled.
+    pub providers: &'a CurrentRegistry<'a>,
+    /// What is under way at them.
+    pub traffic: &'a dyn TrafficStore,
     /// How long jobs take.
     pub paces: &'a dyn PaceStore,
     /// What is seen of the providers.
@@ -79,7 +84,7 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
             Admission::Run | Admission::Salvage => {
                 purpose =
                     Some(if admission == Admission::Run { Purpose::Generate } else { Purpose::Salvage });
-                let first = job.attempts == 0;
+                let first = job.started_at.is_none();
                 job.take_up(lease, now).map_err(Error::internal)?;
                 first.then_some(WebhookEvent::Started)
             }

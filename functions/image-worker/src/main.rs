@@ -13,6 +13,7 @@ use domain::ports::JobMessage;
 use edge::env;
 use image_worker::{Deps, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use providers::CurrentRegistry;
 use tracing::{Instrument as _, info_span};
 
 #[tokio::main]
@@ -21,14 +22,14 @@ async fn main() -> Result<(), Error> {
     let sdk = aws::config::load().await;
     let (dynamodb, table) = (aws_sdk_dynamodb::Client::new(&sdk), env::required::<String>("JOBS_TABLE")?);
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
+    let document =
+        ManagedSecret::new(aws_sdk_secretsmanager::Client::new(&sdk), env::required("PROVIDERS_SECRET")?);
     let deps = Deps {
         jobs: &jobs,
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
         images: &ImagesBucket::new(aws_sdk_s3::Client::new(&sdk), env::required("IMAGES_BUCKET")?),
-        providers: &ManagedSecret::new(
-            aws_sdk_secretsmanager::Client::new(&sdk),
-            env::required("PROVIDERS_SECRET")?,
-        ),
+        providers: &CurrentRegistry::new(&document),
+        traffic: &jobs,
         paces: &PaceTable::new(dynamodb, table),
         sightings: &jobs,
         policy: env::job_policy()?,

@@ -11,7 +11,7 @@ use domain::id::ImageId;
 use domain::image::{ImageFormat, ImageOrigin, StoredImage, sha256_hex};
 use domain::job::Lease;
 use domain::ports::{ImageSink, Stop, StoreError};
-use domain::provider::GeneratedImage;
+use domain::provider::{GeneratedImage, ProviderError};
 use domain::{Job, Timestamp};
 use providers::thumbnail;
 use tracing::{info, warn};
@@ -54,6 +54,13 @@ pub(crate) struct Sink<'a> {
     row: tokio::sync::Mutex<Job>,
 }
 
+/// Whether a write that fails is tried until the time is up.
+#[derive(Debug, Clone, Copy)]
+enum Insist {
+    Yes,
+    No,
+}
+
 struct State {
     stored: Vec<StoredImage>,
     stopped: Option<Stopped>,
@@ -79,10 +86,32 @@ impl<'a> Sink<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The row as this worker last wrote it. `None` while a write is under way that was cut off:
-    /// the next write then finds out.
-    pub(crate) fn current_job(&self) -> Option<Job> {
-        self.row.try_lock().ok().map(|job| job.clone())
+    /// The row as this worker knows it.
+    pub(crate) async fn job(&self) -> Job {
+        self.row.lock().await.clone()
+    }
+
+    /// Writes that a provider is about to be asked. A job that was cancelled meanwhile costs nothing.
+    pub(crate) async fn begin_try(&self, provider: &str, calls: u32) -> Result<(), Stop> {
+        let now = Timestamp::now();
+        self.write(Insist::Yes, |job| job.begin_try(provider, calls, now)).await
+    }
+
+    /// Notes how a try ended, to be written with whatever is written next.
+    pub(crate) async fn end_try(&self, failure: Option<&ProviderError>) {
+        self.row.lock().await.end_try(failure);
+    }
+
+    /// What was wrong with an image that came, told once: another provider may do better.
+    pub(crate) fn take_bad_image(&self) -> Option<String> {
+        let stopped = &mut self.state().stopped;
+        match stopped.take() {
+            Some(Stopped::BadImage(problem)) => Some(problem),
+            other => {
+                *stopped = other;
+                None
+            }
+        }
     }
 
     /// Whether an image has come that is not stored yet.
@@ -168,32 +197,39 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Writes the progress. Who finds the row changed learns here that the job was cancelled.
-    async fn write(&self, percent: u8) -> Result<(), Stop> {
+    /// Writes the row as `change` makes it. Who finds the row changed learns here that the job was
+    /// cancelled, or is another worker's.
+    async fn write(&self, insist: Insist, change: impl Fn(&mut Job)) -> Result<(), Stop> {
         let mut row = self.row.lock().await;
-        let before = row.progress;
-        row.report_progress(percent);
-        if row.progress == before {
-            return Ok(());
-        }
-        match self.deps.jobs.save(&mut row, None).await {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Conflict) => {}
-            Err(error) => {
-                warn!(%error, "the progress could not be written");
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let mut next = row.clone();
+            change(&mut next);
+            if next == *row {
                 return Ok(());
             }
-        }
-        match self.deps.jobs.load(row.id).await {
-            Ok(Some(current)) if !current.status.ended() && current.lease == self.lease => {
-                *row = current;
-                Ok(())
+            let error = match self.deps.jobs.save(&mut next, None).await {
+                Ok(()) => {
+                    *row = next;
+                    return Ok(());
+                }
+                Err(StoreError::Conflict) => match self.deps.jobs.load(row.id).await {
+                    Ok(Some(current)) if !current.status.ended() && current.lease == self.lease => {
+                        *row = current;
+                        continue;
+                    }
+                    Ok(_) => return Err(self.stop(Stopped::JobGone)),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            warn!(%error, "the row could not be written");
+            match insist {
+                Insist::No => return Ok(()),
+                Insist::Yes if Timestamp::now() + pause >= self.until => return Err(Stop),
+                Insist::Yes => tokio::time::sleep(pause).await,
             }
-            Ok(_) => Err(self.stop(Stopped::JobGone)),
-            Err(error) => {
-                warn!(%error, "the row could not be read");
-                Ok(())
-            }
+            pause = (pause * 2).min(Duration::from_secs(5));
         }
     }
 
@@ -206,7 +242,7 @@ impl<'a> Sink<'a> {
             }
             state.written_at = now;
         }
-        self.write(percent).await
+        self.write(Insist::No, |job| job.report_progress(percent)).await
     }
 }
 
@@ -228,5 +264,9 @@ impl ImageSink for Sink<'_> {
 
     async fn progress(&self, percent: u8) -> Result<(), Stop> {
         self.report(percent).await
+    }
+
+    async fn note(&self, handle: &str) -> Result<(), Stop> {
+        self.write(Insist::Yes, |job| job.note(handle)).await
     }
 }

@@ -10,6 +10,7 @@ use domain::job::JobPolicy;
 use domain::ports::{JobMessage, StoreError};
 use domain::{JobStatus, Timestamp};
 use image_worker::{Deps, handle};
+use providers::CurrentRegistry;
 use testkit::Memory;
 
 async fn replay(store: &Memory, file: &str) -> SqsBatchResponse {
@@ -17,7 +18,8 @@ async fn replay(store: &Memory, file: &str) -> SqsBatchResponse {
         jobs: store,
         queue: store,
         images: store,
-        providers: store,
+        providers: &CurrentRegistry::new(store),
+        traffic: store,
         paces: store,
         sightings: store,
         policy: JobPolicy::default(),

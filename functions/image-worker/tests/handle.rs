@@ -13,6 +13,7 @@ use domain::ports::{ImageStore as _, JobMessage, StoreError};
 use domain::request::{Count, ProviderChoice, Size};
 use domain::{Error, Job, JobStatus, Timestamp};
 use image_worker::{Deps, handle};
+use providers::CurrentRegistry;
 use testkit::{Memory, Sent};
 
 const MARGIN: Duration = Duration::from_secs(30);
@@ -22,7 +23,8 @@ async fn work(store: &Memory, job: &Job) -> Result<(), Error> {
         jobs: store,
         queue: store,
         images: store,
-        providers: store,
+        providers: &CurrentRegistry::new(store),
+        traffic: store,
         paces: store,
         sightings: store,
         policy: JobPolicy::default(),
@@ -259,7 +261,8 @@ async fn an_image_that_comes_at_the_last_moment_is_stored() {
         jobs: &store,
         queue: &store,
         images: &store,
-        providers: &store,
+        providers: &CurrentRegistry::new(&store),
+        traffic: &store,
         paces: &store,
         sightings: &store,
         policy: JobPolicy::default(),

@@ -162,6 +162,9 @@ pub const fn pace_sort() -> &'static str {
 /// The partition of what was last seen of the providers. The template names it to the function `health`.
 pub const PROVIDERS: &str = "PROVIDERS";
 
+/// The partition of what is under way at the providers.
+pub(crate) const TRAFFIC: &str = "TRAFFIC";
+
 /// The partition of a chat session and of its messages.
 #[must_use]
 pub fn session_partition(id: SessionId) -> String {

@@ -22,6 +22,7 @@ mod registry;
 mod row;
 pub mod secrets;
 pub mod sessions;
+mod traffic;
 mod update;
 pub mod waits;
 

@@ -16,6 +16,7 @@ use crate::provider::ContentWarning;
 use crate::request::{GenerateRequest, Metadata, Picture, Priority, WebhookTarget};
 use crate::status::{JobEvent, JobStatus, Refused, next};
 use crate::timestamp::Timestamp;
+use crate::tries::{Handle, Try};
 
 /// The times and bounds by which jobs live; the operator sets them.
 #[derive(Debug, Clone, Copy)]
@@ -181,8 +182,20 @@ pub struct Job {
 
     /// Under which key its images are stored: random, so that nobody can guess an image's URL.
     pub storage_prefix: String,
-    /// How often a worker took it up.
+    /// How often a provider was asked for its images.
     pub attempts: u32,
+    /// How many calls that cost money that made, whatever came of them.
+    #[serde(default)]
+    pub paid_calls: u32,
+    /// The last of those tries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+    /// What a provider has under way for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<Handle>,
+    /// How often it found no provider with room since it last asked one.
+    #[serde(default)]
+    pub waits: u32,
     /// How many tries failed, worker crashes among them.
     pub failures: u32,
     /// Who works at it, or did when it crashed.
@@ -279,6 +292,10 @@ impl Job {
             images_expire_at: lifetimes.images_expire_at,
             storage_prefix: crate::image::hex(&secret),
             attempts: 0,
+            paid_calls: 0,
+            tries: Vec::new(),
+            handle: None,
+            waits: 0,
             failures: 0,
             lease: None,
             not_before: None,
@@ -380,8 +397,10 @@ impl Job {
     /// [`Refused`] if the job has ended.
     pub fn take_up(&mut self, lease: Lease, now: Timestamp) -> Result<(), Refused> {
         self.advance(JobEvent::Leased)?;
-        self.failures += u32::from(self.lapsed(now));
-        self.attempts += 1;
+        if self.lapsed(now) {
+            self.failures += 1;
+            self.worker_died();
+        }
         self.started_at.get_or_insert(now);
         self.lease = Some(lease);
         self.not_before = None;
@@ -446,10 +465,10 @@ impl Job {
     }
 
     fn end(&mut self, now: Timestamp) {
-        // A single worker that completed a job has stored what the row names and nothing else. In
+        // A single try that completed a job has stored what the row names and nothing else. In
         // every other case a worker may have left an image, or may still be storing one: the
         // sweeper looks when the last of them is certainly dead.
-        let clean = self.status == JobStatus::Completed && self.attempts == 1;
+        let clean = self.status == JobStatus::Completed && self.attempts == 1 && self.failures == 0;
         let last_worker = self.lease.take().map_or(now, |lease| match self.status {
             JobStatus::Completed => now,
             JobStatus::Failed
@@ -573,7 +592,7 @@ mod tests {
         assert_eq!(job.admission(at(49), &POLICY), Admission::Leased);
         assert_eq!(job.admission(at(50), &POLICY), Admission::Run);
         job.take_up(lease(90), at(50)).unwrap();
-        assert_eq!((job.attempts, job.failures), (2, 1));
+        assert_eq!(job.failures, 1);
         job.take_up(lease(130), at(90)).unwrap();
         assert_eq!(job.admission(at(131), &POLICY), Admission::Salvage);
         job.lease = None;
@@ -585,6 +604,7 @@ mod tests {
     fn a_takeover_is_cleaned_up_after() {
         let mut job = job();
         job.take_up(lease(50), at(10)).unwrap();
+        job.begin_try("p", 1, at(10));
         job.take_up(lease(90), at(50)).unwrap();
         job.complete(result(), at(60)).unwrap();
         assert_eq!(job.due_at, Some(at(60)));
@@ -596,6 +616,7 @@ mod tests {
     fn a_job_that_fails_under_a_worker_is_cleaned_up_when_that_worker_is_dead() {
         let mut job = job();
         job.take_up(lease(50), at(10)).unwrap();
+        job.begin_try("p", 1, at(10));
         let error = job.deadline_error();
         job.fail(error, at(20)).unwrap();
         assert_eq!(job.due_at, Some(at(50)));

@@ -26,6 +26,8 @@ pub mod signature;
 pub mod status;
 pub mod timestamp;
 pub mod token;
+pub mod traffic;
+pub mod tries;
 
 pub use batch::Batch;
 pub use error::{Error, Fault};

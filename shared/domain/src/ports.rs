@@ -19,10 +19,11 @@ use crate::image::{ImageFormat, ImageOrigin};
 use crate::job::Job;
 use crate::limit::{Counted, Endpoint, Limits};
 use crate::pace;
-use crate::provider::{Finished, GeneratedImage, ImageTask, ProviderError};
-use crate::request::Priority;
+use crate::provider::{Bounds, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable};
+use crate::request::{Picture, Priority};
 use crate::secret::Secret;
 use crate::status::JobStatus;
+use crate::traffic::Traffic;
 
 /// Why a store or a queue did not do as asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -363,6 +364,16 @@ pub trait SightingStore: Send + Sync {
     async fn sightings(&self) -> Result<Vec<Sighting>, StoreError>;
 }
 
+/// What is under way at the providers.
+#[async_trait]
+pub trait TrafficStore: Send + Sync {
+    /// What is under way at this provider, as it is now (a strongly consistent read).
+    async fn traffic(&self, provider: &str) -> Result<Traffic, StoreError>;
+
+    /// Writes it on the condition that the row still has the revision it was read with.
+    async fn save_traffic(&self, traffic: &mut Traffic) -> Result<(), StoreError>;
+}
+
 /// Something that can be asked whether it answers.
 #[async_trait]
 pub trait Probe: Send + Sync {
@@ -389,28 +400,46 @@ pub struct Stop;
 impl From<Stop> for ProviderError {
     fn from(Stop: Stop) -> Self {
         // The worker knows why it stopped; this is only how the provider's call comes back to it.
-        Self::new(crate::provider::FaultOf::Ours, "stopped by the worker")
+        Self::new(crate::provider::FaultOf::Ours, Reason::Failed, "stopped by the worker")
     }
 }
 
 /// Takes what a provider makes, the moment it is made.
 #[async_trait]
 pub trait ImageSink: Send + Sync {
-    /// Stores image `index` of the job.
+    /// Stores image `index` of the job. It may have any size: the worker makes it the one asked for.
     async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop>;
 
     /// How far the provider has come with all of it, from 0 to 100.
     async fn progress(&self, percent: u8) -> Result<(), Stop>;
+
+    /// Writes down at once what the provider needs to find again the work it has under way, in place
+    /// of what it noted before. To be called the moment that work has an id, before anything else.
+    async fn note(&self, handle: &str) -> Result<(), Stop>;
 }
 
-/// Makes images.
+/// Makes images. It never sleeps: it finishes, or says when to ask it again.
 #[async_trait]
 pub trait ImageProvider: Send + Sync {
     /// Its name on the wire.
     fn name(&self) -> &'static str;
 
-    /// Makes the missing images of `task` and hands each to `sink` the moment it has it.
-    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Finished, ProviderError>;
+    /// Whether it can make exactly this: size, count, quality, and a prompt of this length.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    fn fits(&self, picture: &Picture) -> Result<(), Unable>;
+
+    /// How many calls that cost money it will make for `task`: none if it only asks for what it was
+    /// paid for already.
+    fn calls(&self, task: &ImageTask) -> u32;
+
+    /// How much it bears; nothing, if that need not be counted.
+    fn bounds(&self) -> Option<Bounds>;
+
+    /// Makes the missing images of `task` and hands each to `sink` the moment it has it. Tries once.
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError>;
 }
 
 /// Replies in a chat.

@@ -131,7 +131,7 @@ pub struct JobStatusResponse {
     /// Who made its images.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
-    /// How often a worker took it up.
+    /// How often a provider was asked for its images.
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ResultBody>,

@@ -1,34 +1,24 @@
-//! The providers document, and the choice between the providers in it.
+//! The providers that are enabled, and which of them may make a picture.
 
-use domain::ports::{ChatProvider, ImageProvider};
-use domain::provider::{FaultOf, ProviderError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::ports::{ChatProvider, ImageProvider, SecretSource};
+use domain::provider::{FaultOf, ProviderError, Reason};
 use domain::request::{Picture, ProviderChoice, Word as _};
 use domain::secret::Secret;
-use serde::Deserialize;
 
-use crate::sandbox::Sandbox;
+use crate::document::{BadDocument, Document};
+use crate::sandbox::{self, Sandbox};
 
-/// The providers document: a provider is enabled by standing in it. What this version does not know
-/// is left to later ones.
-#[derive(Debug, Deserialize)]
-struct Document {
-    sandbox: Option<SandboxSettings>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SandboxSettings {}
-
-/// The providers document is not what it should be. Shows none of it, for it holds keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the providers document is not valid: line {line} column {column}")]
-pub struct BadDocument {
-    line: usize,
-    column: usize,
-}
+/// In which order `automatic` asks unless the operator says otherwise. Midjourney is never part of it:
+/// nobody shall meet its terms without having asked for it.
+const ORDER: [&str; 3] = ["openai", "stability", "stable_diffusion"];
 
 /// The providers that are enabled.
 pub struct Registry {
-    sandbox: Option<Sandbox>,
+    images: Vec<Box<dyn ImageProvider>>,
+    chat: Option<Box<dyn ChatProvider>>,
+    order: Vec<String>,
 }
 
 impl Registry {
@@ -38,9 +28,35 @@ impl Registry {
     ///
     /// [`BadDocument`].
     pub fn from_document(document: &Secret) -> Result<Self, BadDocument> {
-        let document: Document = serde_json::from_str(document.expose())
-            .map_err(|error| BadDocument { line: error.line(), column: error.column() })?;
-        Ok(Self { sandbox: document.sandbox.map(|SandboxSettings {}| Sandbox) })
+        let document = Document::parse(document)?;
+        let mut images: Vec<Box<dyn ImageProvider>> = Vec::new();
+        let mut chat: Option<Box<dyn ChatProvider>> = None;
+        if document.sandbox.is_some() {
+            images.push(Box::new(Sandbox));
+            chat.get_or_insert_with(|| Box::new(Sandbox));
+        }
+        Ok(Self::new(images, chat, document.order))
+    }
+
+    /// These providers. `automatic` asks them in `order`.
+    #[must_use]
+    pub fn new(
+        images: Vec<Box<dyn ImageProvider>>,
+        chat: Option<Box<dyn ChatProvider>>,
+        order: Option<Vec<String>>,
+    ) -> Self {
+        let order = order.unwrap_or_else(|| {
+            // Who has enabled a real provider does not want a drawing in its place.
+            let alone = images.len() == 1;
+            ORDER.into_iter().chain(alone.then_some(sandbox::PROVIDER)).map(str::to_owned).collect()
+        });
+        Self { images, chat, order }
+    }
+
+    /// The provider of this name, if it is enabled.
+    #[must_use]
+    pub fn image_provider(&self, name: &str) -> Option<&dyn ImageProvider> {
+        self.images.iter().find(|provider| provider.name() == name).map(AsRef::as_ref)
     }
 
     /// The provider of chats.
@@ -49,35 +65,103 @@ impl Registry {
     ///
     /// The operator's, if none is enabled.
     pub fn chat(&self) -> Result<&dyn ChatProvider, ProviderError> {
-        match &self.sandbox {
-            Some(sandbox) => Ok(sandbox),
-            None => Err(ProviderError::new(FaultOf::Operator, "no chat provider is enabled")),
-        }
+        self.chat.as_deref().ok_or_else(|| {
+            ProviderError::new(FaultOf::Operator, Reason::Unsupported, "no chat provider is enabled")
+        })
     }
 
-    /// The provider for `picture`.
+    /// The providers that may make `picture` and can make exactly that, the one to be asked first in front.
     ///
     /// # Errors
     ///
-    /// The caller's, if the provider it asked for is not enabled; the operator's, if none is.
-    pub fn choose(&self, picture: &Picture) -> Result<&dyn ImageProvider, ProviderError> {
-        match (picture.provider, &self.sandbox) {
-            (ProviderChoice::Automatic, Some(sandbox)) => Ok(sandbox),
-            (ProviderChoice::Automatic, None) => {
-                Err(ProviderError::new(FaultOf::Operator, "no provider is enabled"))
+    /// The caller's, if the provider it asked for is not enabled or no provider can make this; the
+    /// operator's, if none is enabled at all.
+    pub fn candidates(&self, picture: &Picture) -> Result<Vec<&dyn ImageProvider>, ProviderError> {
+        let allowed = self.allowed(picture.provider)?;
+        let mut reasons = Vec::new();
+        let mut able = Vec::new();
+        for provider in allowed {
+            match provider.fits(picture) {
+                Ok(()) => able.push(provider),
+                Err(unable) => reasons.push(format!("{}: {}", provider.name(), unable.reason)),
             }
-            (
-                asked @ (ProviderChoice::Dalle3
-                | ProviderChoice::Dalle2
-                | ProviderChoice::GptImage
-                | ProviderChoice::StableDiffusion
-                | ProviderChoice::Midjourney),
-                _,
-            ) => Err(ProviderError::new(
-                FaultOf::Caller,
-                format!("the provider {} is not enabled here", asked.as_str()),
-            )),
         }
+        if able.is_empty() {
+            return Err(ProviderError::new(FaultOf::Caller, Reason::Unsupported, reasons.join("; ")));
+        }
+        Ok(able)
+    }
+
+    fn allowed(&self, choice: ProviderChoice) -> Result<Vec<&dyn ImageProvider>, ProviderError> {
+        let names: &[&str] = match choice {
+            ProviderChoice::Automatic => {
+                let enabled: Vec<_> =
+                    self.order.iter().filter_map(|name| self.image_provider(name)).collect();
+                if enabled.is_empty() {
+                    let problem = "no provider is enabled for automatic";
+                    return Err(ProviderError::new(FaultOf::Operator, Reason::Unsupported, problem));
+                }
+                return Ok(enabled);
+            }
+            ProviderChoice::Dalle3 | ProviderChoice::Dalle2 | ProviderChoice::GptImage => &["openai"],
+            // Whoever runs a server of his own wants it used.
+            ProviderChoice::StableDiffusion => &["stable_diffusion", "stability"],
+            ProviderChoice::Midjourney => &["midjourney"],
+        };
+        let enabled = names.iter().find_map(|name| self.image_provider(name));
+        enabled.map(|provider| vec![provider]).ok_or_else(|| {
+            ProviderError::new(
+                FaultOf::Caller,
+                Reason::Unsupported,
+                format!("the provider {} is not enabled here", choice.as_str()),
+            )
+        })
+    }
+}
+
+/// The registry of the present providers document, made anew when the document changes.
+pub struct CurrentRegistry<'a> {
+    document: Option<&'a dyn SecretSource>,
+    known: Mutex<Option<(Secret, Arc<Registry>)>>,
+}
+
+impl<'a> CurrentRegistry<'a> {
+    /// The registry of the document in `source`.
+    #[must_use]
+    pub fn new(source: &'a dyn SecretSource) -> Self {
+        Self { document: Some(source), known: Mutex::new(None) }
+    }
+
+    /// One that never changes.
+    #[must_use]
+    pub fn fixed(registry: Registry) -> Self {
+        Self { document: None, known: Mutex::new(Some((Secret::new(""), Arc::new(registry)))) }
+    }
+
+    /// The registry as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Ours, if the document could not be read; the operator's, if it is not valid.
+    pub async fn get(&self) -> Result<Arc<Registry>, ProviderError> {
+        let document = match self.document {
+            None => Secret::new(""),
+            Some(source) => source.read().await.map_err(|problem| {
+                ProviderError::new(FaultOf::Ours, Reason::NoAnswer, problem.to_string())
+            })?,
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, registry)) = known.as_ref()
+            && *of == document
+        {
+            return Ok(Arc::clone(registry));
+        }
+        let registry = Registry::from_document(&document).map_err(|problem| {
+            ProviderError::new(FaultOf::Operator, Reason::InvalidRequest, problem.to_string())
+        })?;
+        let registry = Arc::new(registry);
+        *known = Some((document, Arc::clone(&registry)));
+        Ok(registry)
     }
 }
 
@@ -86,7 +170,7 @@ mod tests {
     use super::*;
     use domain::request::{Count, Prompt, Quality, Size};
 
-    fn choose(document: &str, provider: ProviderChoice) -> Result<&'static str, FaultOf> {
+    fn choose(document: &str, provider: ProviderChoice) -> Result<Vec<&'static str>, FaultOf> {
         let picture = Picture {
             prompt: Prompt::try_from("p".to_owned()).unwrap(),
             provider,
@@ -96,14 +180,23 @@ mod tests {
             style: None,
         };
         let registry = Registry::from_document(&Secret::new(document)).unwrap();
-        registry.choose(&picture).map(|provider| provider.name()).map_err(|error| error.fault)
+        let names = |able: Vec<&dyn ImageProvider>| able.iter().map(|provider| provider.name()).collect();
+        registry.candidates(&picture).map(names).map_err(|error| error.fault)
     }
 
     #[test]
     fn the_sandbox_serves_automatic_and_nobody_stands_in_for_another() {
-        assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Automatic), Ok("sandbox"));
+        assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
         assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Dalle3), Err(FaultOf::Caller));
         assert_eq!(choose("{}", ProviderChoice::Automatic), Err(FaultOf::Operator));
+    }
+
+    #[test]
+    fn the_operator_says_whom_automatic_asks() {
+        let nobody = r#"{"sandbox":{},"order":["openai"]}"#;
+        assert_eq!(choose(nobody, ProviderChoice::Automatic), Err(FaultOf::Operator));
+        let sandbox = r#"{"sandbox":{},"order":["openai","sandbox"]}"#;
+        assert_eq!(choose(sandbox, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
     }
 
     #[test]

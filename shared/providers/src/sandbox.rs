@@ -36,7 +36,8 @@ use bytes::Bytes;
 use domain::image::ImageOrigin;
 use domain::ports::{ImageProvider, ImageSink};
 use domain::provider::{
-    ContentWarning, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Severity, WarningKind,
+    Bounds, ContentWarning, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Severity,
+    Step, Unable, WarningKind,
 };
 use domain::request::{Picture, Quality, Style};
 use domain::{JobId, Timestamp};
@@ -64,7 +65,19 @@ impl ImageProvider for Sandbox {
         PROVIDER
     }
 
-    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Finished, ProviderError> {
+    fn fits(&self, _: &Picture) -> Result<(), Unable> {
+        Ok(())
+    }
+
+    fn calls(&self, _: &ImageTask) -> u32 {
+        1
+    }
+
+    fn bounds(&self) -> Option<Bounds> {
+        None
+    }
+
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let (switches, prompt) = parse(task.picture.prompt.as_str());
         turn_away(&switches, task.attempt)?;
         wait(switches.slow, task.deadline, Some(sink)).await?;
@@ -85,7 +98,7 @@ impl ImageProvider for Sandbox {
             sink.progress((waited + (100.0 - waited) * share) as u8).await?;
         }
         wait(switches.linger, task.deadline, None).await?;
-        Ok(Finished::default())
+        Ok(Step::Finished(Finished::default()))
     }
 }
 
@@ -94,14 +107,17 @@ fn turn_away(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
     if switches.failure == Some(Failure::Operator) {
         return Err(ProviderError::new(
             FaultOf::Operator,
+            Reason::QuotaExhausted,
             "the sandbox was told that its account has no money",
         ));
     }
     match switches.limit {
-        Some(pause) if attempt <= 1 => Err(ProviderError {
-            retry_after: Some(pause),
-            ..ProviderError::new(FaultOf::Capacity, "the sandbox was told to have no room")
-        }),
+        Some(pause) if attempt <= 1 => Err(ProviderError::new(
+            FaultOf::Capacity,
+            Reason::RateLimited,
+            "the sandbox was told to have no room",
+        )
+        .retry_after(pause)),
         Some(_) | None => Ok(()),
     }
 }
@@ -109,17 +125,14 @@ fn turn_away(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
 /// What is said instead of drawing.
 fn fail(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
     if switches.refuse {
-        return Err(ProviderError {
-            warnings: vec![ContentWarning {
-                kind: WarningKind::Violence,
-                severity: Severity::High,
-                confidence: 0.99,
-            }],
-            ..ProviderError::new(
-                FaultOf::Caller,
-                "the sandbox was told to refuse this prompt for its content",
-            )
-        });
+        let warning =
+            ContentWarning { kind: WarningKind::Violence, severity: Severity::High, confidence: 0.99 };
+        return Err(ProviderError::new(
+            FaultOf::Caller,
+            Reason::Moderated,
+            "the sandbox was told to refuse this prompt for its content",
+        )
+        .warnings(vec![warning]));
     }
     let failing = match switches.failure {
         Some(Failure::First(count)) => attempt <= count,
@@ -127,7 +140,7 @@ fn fail(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
         Some(Failure::Operator) | None => false,
     };
     if failing {
-        return Err(ProviderError::new(FaultOf::Provider, "the sandbox was told to fail"));
+        return Err(ProviderError::new(FaultOf::Provider, Reason::Failed, "the sandbox was told to fail"));
     }
     Ok(())
 }
@@ -143,7 +156,11 @@ async fn wait(
     let start = Instant::now();
     while start.elapsed() < time {
         if start.elapsed() >= left {
-            return Err(ProviderError::new(FaultOf::Provider, "no answer before the deadline"));
+            return Err(ProviderError::new(
+                FaultOf::Provider,
+                Reason::Timeout,
+                "no answer before the deadline",
+            ));
         }
         if let Some(sink) = sink {
             let share = start.elapsed().as_secs_f64() / time.as_secs_f64();
@@ -170,9 +187,15 @@ async fn drawn(prompt: String, picture: &Picture, seed: u64) -> Result<Bytes, Pr
     });
     let bytes = drawing
         .await
-        .map_err(|error| ProviderError::new(FaultOf::Provider, format!("the painter stopped: {error}")))?
         .map_err(|error| {
-            ProviderError::new(FaultOf::Provider, format!("the picture was not encoded: {error}"))
+            ProviderError::new(FaultOf::Provider, Reason::Failed, format!("the painter stopped: {error}"))
+        })?
+        .map_err(|error| {
+            ProviderError::new(
+                FaultOf::Provider,
+                Reason::Failed,
+                format!("the picture was not encoded: {error}"),
+            )
         })?;
     Ok(Bytes::from(bytes))
 }

@@ -7,6 +7,7 @@
 mod chats;
 mod events;
 mod front;
+mod kept;
 mod memory;
 mod registry;
 mod secret;
@@ -17,6 +18,7 @@ pub use events::{
     SAMPLE_BATCH, SAMPLE_JOB, SAMPLE_KEY, SAMPLE_SESSION, SAMPLE_WEBHOOK, event, event_names, sample_job,
     sample_key, sample_session,
 };
+pub use kept::Kept;
 pub use memory::{Memory, Sent};
 pub use secret::KeptSecret;
-pub use values::{a_request, an_image, api_key, batch, job, principal};
+pub use values::{a_request, an_image, api_key, batch, image_task, job, principal};

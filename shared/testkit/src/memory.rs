@@ -21,6 +21,7 @@ use domain::ports::{
 };
 use domain::request::Priority;
 use domain::secret::Secret;
+use domain::traffic::Traffic;
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
 /// A message that was sent.
@@ -51,6 +52,7 @@ pub(crate) struct State {
     pub(crate) waits: HashMap<String, Vec<WaitPlace>>,
     pub(crate) paces: HashMap<Kind, Vec<Duration>>,
     pub(crate) sightings: BTreeMap<String, Sighting>,
+    pub(crate) traffic: BTreeMap<String, Traffic>,
     pub(crate) idempotency: HashMap<String, IdempotencyRecord>,
     sent: Vec<Sent>,
     calls: Vec<&'static str>,

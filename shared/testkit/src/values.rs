@@ -5,6 +5,7 @@ use domain::batch::{BatchRequest, BatchedJob};
 use domain::delivery::WebhookEvent;
 use domain::job::JobPolicy;
 use domain::limit::Limits;
+use domain::provider::ImageTask;
 use domain::request::{
     Count, GenerateRequest, Picture, Priority, Prompt, ProviderChoice, Quality, Size, WebhookReach,
     WebhookTarget, WebhookUrl,
@@ -28,6 +29,20 @@ pub fn a_request(prompt: &str) -> GenerateRequest {
         priority: Priority::Normal,
         webhook: None,
         metadata: None,
+    }
+}
+
+/// What a provider is told to make: all images of `picture`, within a minute.
+#[must_use]
+pub fn image_task(picture: Picture) -> ImageTask {
+    ImageTask {
+        job: JobId::from_uuid(uuid::Uuid::from_u128(0x0190_a000_0000_7000_8000_0000_0000_0001)),
+        missing: (0..picture.count.get()).collect(),
+        picture,
+        attempt: 1,
+        deadline: Timestamp::now() + std::time::Duration::from_secs(60),
+        user: "a-user".into(),
+        handle: None,
     }
 }
 

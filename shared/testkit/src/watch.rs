@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use domain::JobId;
 use domain::health::Sighting;
 use domain::pace::{Kind, expected};
-use domain::ports::{PaceStore, Probe, SightingStore, StoreError};
+use domain::ports::{PaceStore, Probe, SightingStore, StoreError, TrafficStore};
+
+use domain::traffic::Traffic;
 
 use crate::Memory;
 
@@ -32,6 +34,24 @@ impl SightingStore for Memory {
 
     async fn sightings(&self) -> Result<Vec<Sighting>, StoreError> {
         Ok(self.call("sightings")?.sightings.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl TrafficStore for Memory {
+    async fn traffic(&self, provider: &str) -> Result<Traffic, StoreError> {
+        let state = self.call("traffic")?;
+        Ok(state.traffic.get(provider).cloned().unwrap_or_else(|| Traffic::new(provider)))
+    }
+
+    async fn save_traffic(&self, traffic: &mut Traffic) -> Result<(), StoreError> {
+        let mut state = self.call("save_traffic")?;
+        if state.traffic.get(&traffic.provider).map_or(0, |row| row.revision) != traffic.revision {
+            return Err(StoreError::Conflict);
+        }
+        traffic.revision += 1;
+        state.traffic.insert(traffic.provider.clone(), traffic.clone());
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::chat::{ChatTask, Said};
 use domain::ports::ChatProvider;
-use domain::provider::{FaultOf, ProviderError};
+use domain::provider::{FaultOf, ProviderError, Reason};
 use domain::request::Word as _;
 
 use super::{PROVIDER, Sandbox, fail, parse, turn_away, wait};
@@ -19,7 +19,11 @@ impl ChatProvider for Sandbox {
 
     async fn reply(&self, task: &ChatTask) -> Result<String, ProviderError> {
         let Some((last, earlier)) = task.messages.split_last() else {
-            return Err(ProviderError::new(FaultOf::Caller, "nothing was said that could be replied to"));
+            return Err(ProviderError::new(
+                FaultOf::Caller,
+                Reason::InvalidRequest,
+                "nothing was said that could be replied to",
+            ));
         };
         let (switches, prompt) = parse(last.content.as_str());
         turn_away(&switches, 1)?;

@@ -1,53 +1,20 @@
-use std::sync::Mutex;
-
-use domain::ports::Stop;
-use domain::request::{Count, Prompt, ProviderChoice, Size};
+use domain::request::Count;
+use testkit::Kept;
 
 use super::*;
 
-#[derive(Default)]
-struct Kept {
-    images: Mutex<Vec<(u8, GeneratedImage)>>,
-    progress: Mutex<Vec<u8>>,
-    full: bool,
-}
-
-#[async_trait]
-impl ImageSink for Kept {
-    async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop> {
-        if self.full {
-            return Err(Stop);
-        }
-        self.images.lock().unwrap().push((index, image));
-        Ok(())
-    }
-
-    async fn progress(&self, percent: u8) -> Result<(), Stop> {
-        self.progress.lock().unwrap().push(percent);
-        Ok(())
-    }
-}
-
 fn task(prompt: &str, missing: &[u8], attempt: u32) -> ImageTask {
-    ImageTask {
-        job: JobId::from_uuid("0190a000-0000-7000-8000-000000000001".parse().unwrap()),
-        picture: Picture {
-            prompt: Prompt::try_from(prompt.to_owned()).unwrap(),
-            provider: ProviderChoice::Automatic,
-            size: Size::S256,
-            count: Count::try_from(4).unwrap(),
-            quality: Quality::Standard,
-            style: None,
-        },
-        missing: missing.to_vec(),
-        attempt,
-        deadline: Timestamp::from_millis(Timestamp::now().millis() + 60_000),
-    }
+    let mut picture = testkit::a_request(prompt).picture;
+    picture.count = Count::try_from(4).unwrap();
+    ImageTask { missing: missing.to_vec(), attempt, ..testkit::image_task(picture) }
 }
 
 async fn run(task: &ImageTask) -> (Kept, Result<Finished, ProviderError>) {
     let sink = Kept::default();
-    let answer = Sandbox.generate(task, &sink).await;
+    let answer = Sandbox.generate(task, &sink).await.map(|step| match step {
+        Step::Finished(finished) => finished,
+        Step::AskAgain { .. } => panic!("the sandbox finishes what it begins"),
+    });
     (sink, answer)
 }
 
@@ -56,7 +23,7 @@ async fn missing_images_are_drawn_and_a_retry_draws_the_same() {
     let (first, answer) = run(&task("a red kite", &[0, 1, 2], 1)).await;
     assert!(answer.unwrap().warnings.is_empty());
     let (retry, _) = run(&task("a red kite", &[2], 2)).await;
-    let (first, retry) = (first.images.into_inner().unwrap(), retry.images.into_inner().unwrap());
+    let (first, retry) = (first.images(), retry.images());
     assert_eq!(first.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(retry[0].0, 2);
     assert_eq!(first[2].1.bytes, retry[0].1.bytes);
@@ -75,10 +42,7 @@ async fn missing_images_are_drawn_and_a_retry_draws_the_same() {
 async fn switches_are_not_drawn() {
     let (plain, _) = run(&task("a red kite", &[0], 1)).await;
     let (switched, _) = run(&task("a [[fail:1]] red [[nonsense]] kite", &[0], 2)).await;
-    assert_eq!(
-        plain.images.into_inner().unwrap()[0].1.bytes,
-        switched.images.into_inner().unwrap()[0].1.bytes
-    );
+    assert_eq!(plain.images()[0].1.bytes, switched.images()[0].1.bytes);
 }
 
 #[tokio::test]
@@ -97,11 +61,7 @@ async fn failures_are_the_ones_asked_for() {
     for (prompt, attempt, fault) in cases {
         let (sink, answer) = run(&task(prompt, &[0], attempt)).await;
         assert_eq!(answer.err().map(|error| error.fault), fault, "{prompt} {attempt}");
-        assert_eq!(
-            sink.images.into_inner().unwrap().len(),
-            usize::from(fault.is_none()),
-            "{prompt} {attempt}"
-        );
+        assert_eq!(sink.images().len(), usize::from(fault.is_none()), "{prompt} {attempt}");
     }
     let (_, limited) = run(&task("[[limit:5]]", &[0], 1)).await;
     assert_eq!(limited.unwrap_err().retry_after, Some(Duration::from_secs(5)));
@@ -115,7 +75,7 @@ async fn waiting_reports_progress_and_drawing_the_rest() {
     let (sink, answer) = run(&task("[[slow:1.2]] a boat", &[0, 1], 1)).await;
     answer.unwrap();
     assert!(start.elapsed() >= Duration::from_millis(1200));
-    let progress = sink.progress.into_inner().unwrap();
+    let progress = sink.progress();
     assert!(progress.is_sorted() && progress.len() >= 4, "{progress:?}");
     assert_eq!((progress.first(), progress.last()), (Some(&0), Some(&100)));
 }
@@ -127,14 +87,14 @@ async fn lingering_delivers_first_and_gives_up_at_the_deadline() {
     task.deadline = Timestamp::from_millis(Timestamp::now().millis() + 700);
     let (sink, answer) = run(&task).await;
     assert_eq!(answer.unwrap_err().fault, FaultOf::Provider);
-    assert_eq!(sink.images.into_inner().unwrap().len(), 1);
+    assert_eq!(sink.images().len(), 1);
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
 async fn a_worker_that_wants_no_more_is_obeyed() {
-    let sink = Kept { full: true, ..Kept::default() };
+    let sink = Kept::full();
     let answer = Sandbox.generate(&task("a boat", &[0, 1], 1), &sink).await;
     assert_eq!(answer.unwrap_err().fault, FaultOf::Ours);
-    assert!(sink.progress.into_inner().unwrap().is_empty());
+    assert!(sink.progress().is_empty());
 }

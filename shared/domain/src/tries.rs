@@ -1,0 +1,121 @@
+//! Which providers were asked for a job, what they said, and what they still have under way.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::job::Job;
+use crate::provider::{ProviderError, Reason};
+use crate::timestamp::Timestamp;
+
+/// How many tries a row tells of: the last ones.
+const KEPT: usize = 20;
+
+/// One provider that was asked for a job's images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Try {
+    /// Which provider.
+    pub provider: String,
+    /// When it was asked.
+    pub at: Timestamp,
+    /// How many calls that cost money that made.
+    pub calls: u32,
+    /// Why no images came of it; nothing while it is under way, and after it went well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Whether it is over.
+    #[serde(default)]
+    pub over: bool,
+}
+
+/// Why a try gave no images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// In one word.
+    pub reason: Reason,
+    /// For a person.
+    pub message: String,
+    /// Whether it may have been paid for all the same.
+    pub maybe_paid: bool,
+}
+
+/// What a provider needs to find again the work it has under way for a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handle {
+    /// Which provider.
+    pub provider: String,
+    /// Its own words.
+    pub note: String,
+}
+
+impl Job {
+    /// A provider is about to be asked, by `calls` calls that cost money. To be written before them.
+    pub fn begin_try(&mut self, provider: &str, calls: u32, now: Timestamp) {
+        self.attempts += 1;
+        self.paid_calls += calls;
+        self.waits = 0;
+        if self.tries.len() >= KEPT {
+            self.tries.remove(0);
+        }
+        self.tries.push(Try { provider: provider.to_owned(), at: now, calls, failure: None, over: false });
+    }
+
+    /// The provider that was asked last will make no more images, for this reason if there is one.
+    pub fn end_try(&mut self, failure: Option<&ProviderError>) {
+        self.handle = None;
+        self.end_last_try(failure.map(|failure| Failure {
+            reason: failure.reason,
+            message: failure.message.clone(),
+            maybe_paid: failure.maybe_paid,
+        }));
+    }
+
+    /// The worker died that was at the last try. What the provider has under way is still to be asked for.
+    pub(crate) fn worker_died(&mut self) {
+        if self.handle.is_none() {
+            self.end_last_try(Some(Failure {
+                reason: Reason::NoAnswer,
+                message: "the worker died before the provider had answered".into(),
+                maybe_paid: true,
+            }));
+        }
+    }
+
+    fn end_last_try(&mut self, failure: Option<Failure>) {
+        if let Some(last) = self.tries.last_mut().filter(|last| !last.over) {
+            last.over = true;
+            last.failure = failure;
+        }
+    }
+
+    /// What the provider that was asked last has under way, in its own words.
+    pub fn note(&mut self, note: &str) {
+        if let Some(last) = self.tries.last() {
+            self.handle = Some(Handle { provider: last.provider.clone(), note: note.to_owned() });
+        }
+    }
+
+    /// Stands for the end user at a provider, to whom it tells nothing of him.
+    #[must_use]
+    pub fn end_user(&self) -> String {
+        let digest = Sha256::new()
+            .chain_update(self.client_id.as_str())
+            .chain_update([0])
+            .chain_update(self.user_id.uuid().as_bytes())
+            .finalize();
+        crate::image::hex(&digest[..16])
+    }
+
+    /// How often `provider` has failed this job, as far as the row tells.
+    #[must_use]
+    pub fn failed_at(&self, provider: &str) -> usize {
+        self.tries.iter().filter(|one| one.provider == provider && one.failure.is_some()).count()
+    }
+
+    /// The tries that failed, the oldest first.
+    pub fn failed_tries(&self) -> impl Iterator<Item = (&Try, &Failure)> {
+        self.tries.iter().filter_map(|one| one.failure.as_ref().map(|failure| (one, failure)))
+    }
+}

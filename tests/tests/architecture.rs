@@ -19,6 +19,7 @@ enum Part {
     Domain,
     Edge,
     Aws,
+    Egress,
     Providers,
     Testkit,
     CommandLine,
@@ -31,6 +32,7 @@ impl Part {
             "shared/domain" => Self::Domain,
             "shared/edge" => Self::Edge,
             "shared/aws" => Self::Aws,
+            "shared/egress" => Self::Egress,
             "shared/providers" => Self::Providers,
             "shared/testkit" => Self::Testkit,
             "infra/cli" => Self::CommandLine,
@@ -44,13 +46,15 @@ impl Part {
     const fn may_use(self) -> &'static [Self] {
         match self {
             Self::Domain => &[],
-            Self::Edge | Self::Aws | Self::Providers | Self::Testkit => &[Self::Domain],
-            Self::Function => &[Self::Domain, Self::Edge, Self::Aws, Self::Providers],
+            Self::Edge | Self::Aws | Self::Egress | Self::Testkit => &[Self::Domain],
+            Self::Providers => &[Self::Domain, Self::Egress],
+            Self::Function => &[Self::Domain, Self::Edge, Self::Aws, Self::Egress, Self::Providers],
             Self::CommandLine => &[Self::Domain, Self::Aws, Self::Providers],
             Self::Tests => &[
                 Self::Domain,
                 Self::Edge,
                 Self::Aws,
+                Self::Egress,
                 Self::Providers,
                 Self::Testkit,
                 Self::Function,

@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
             aws_sdk_secretsmanager::Client::new(&sdk),
             env::required("WEBHOOK_SECRET")?,
         ),
-        post: &HttpPost::new()?,
+        post: &HttpPost::new(env::webhook_reach())?,
         images_url: env::required("IMAGES_BASE_URL")?,
         claim_margin: env::duration("LEASE_MARGIN_SECONDS", Duration::from_secs(1))?,
     };

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::request::WebhookReach;
+use egress::{Client, Problem, Reach, Timeouts};
 use url::Url;
 
 /// How long a receiver may take, from the connection to the end of its answer's head.
@@ -32,58 +34,44 @@ pub trait Post: Send + Sync {
     async fn post(&self, url: &Url, webhook: Signed) -> Result<u16, String>;
 }
 
-/// Posts over HTTP.
+/// Posts over HTTP, and only to where webhooks may go.
 #[derive(Debug)]
 pub struct HttpPost {
-    client: reqwest::Client,
+    client: Client,
 }
 
 impl HttpPost {
-    /// A client that follows no redirect, believes no proxy of the environment, and waits 15 s.
+    /// Posts as far as `reach` says, and waits 15 s.
     ///
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        // Both may be called once per process; a second call finds the first one's provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            // Lambda freezes a function between events: a connection that was kept may be dead by then.
-            .pool_max_idle_per_host(0)
-            .timeout(TIMEOUT)
-            .user_agent(concat!("Semantest/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+    pub fn new(reach: WebhookReach) -> Result<Self, Problem> {
+        let reach = match reach {
+            WebhookReach::Public => Reach::Public,
+            WebhookReach::Local => Reach::Local,
+        };
+        Ok(Self { client: Client::new(reach, Timeouts { connect: TIMEOUT, total: TIMEOUT })? })
     }
-}
 
-#[async_trait]
-impl Post for HttpPost {
-    async fn post(&self, url: &Url, webhook: Signed) -> Result<u16, String> {
+    async fn send(&self, url: &Url, webhook: Signed) -> Result<u16, Problem> {
         let answer = self
             .client
-            .post(url.clone())
+            .post(url)?
             .header("content-type", "application/json")
             .header("webhook-id", webhook.id)
             .header("webhook-timestamp", webhook.timestamp)
             .header("webhook-signature", webhook.signature)
             .body(webhook.body)
             .send()
-            .await
-            .map_err(|error| reason(&error))?;
+            .await?;
         Ok(answer.status().as_u16())
     }
 }
 
-/// Why there was no answer. The URL stays out: its path and query may hold the receiver's secrets.
-fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        "no answer within 15 s".to_owned()
-    } else if error.is_connect() {
-        "no connection".to_owned()
-    } else {
-        "the connection broke".to_owned()
+#[async_trait]
+impl Post for HttpPost {
+    async fn post(&self, url: &Url, webhook: Signed) -> Result<u16, String> {
+        self.send(url, webhook).await.map_err(|problem| problem.to_string())
     }
 }

@@ -12,6 +12,7 @@ use domain::delivery::{Delivery, DeliveryState, WebhookEvent};
 use domain::id::LeaseId;
 use domain::job::Lease;
 use domain::ports::{StoreError, WebhookMessage};
+use domain::request::WebhookReach;
 use testkit::{Memory, Sent};
 use url::Url;
 use webhook_sender::post::{HttpPost, Post, Signed};
@@ -179,12 +180,12 @@ async fn over_http_it_sends_the_standard_headers_and_follows_no_redirect() {
         .mount(&server)
         .await;
     let url = server.uri().parse().unwrap();
-    assert_eq!(HttpPost::new().unwrap().post(&url, signed()).await, Ok(307));
+    assert_eq!(HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await, Ok(307));
 }
 
 #[tokio::test]
 async fn a_receiver_that_is_not_there_is_told_of_without_its_url() {
     let url: Url = "http://127.0.0.1:1/secret-token".parse().unwrap();
-    let problem = HttpPost::new().unwrap().post(&url, signed()).await.unwrap_err();
+    let problem = HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await.unwrap_err();
     assert!(!problem.contains("secret-token"), "{problem}");
 }

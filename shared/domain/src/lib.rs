@@ -5,6 +5,7 @@
 //! from the outside; the crates `aws` and `providers` supply it.
 
 pub mod access;
+pub mod address;
 pub mod api_key;
 pub mod batch;
 pub mod chat;

@@ -1,0 +1,258 @@
+//! Which internet addresses a stranger's URL may lead to.
+//!
+//! The rule is written as what may be reached, not as what may not: an address that nobody has thought
+//! of is refused.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What may be said of an address before it is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Anybody on the internet may be meant by it.
+    Global,
+    /// This very machine.
+    Loopback,
+    /// Only within some network, or nobody at all: private, shared, documentation, multicast,
+    /// reserved, or an IPv4 address wrapped into one of IPv6.
+    Special,
+    /// Where a machine's own services hand out credentials: link-local addresses, and the few others
+    /// that clouds use for that.
+    Never,
+}
+
+/// Where an address stands.
+#[must_use]
+pub fn standing(address: IpAddr) -> Standing {
+    match address {
+        IpAddr::V4(address) => of_v4(address),
+        IpAddr::V6(address) => of_v6(address),
+    }
+}
+
+fn of_v4(address: Ipv4Addr) -> Standing {
+    // Of IANA's registry of special addresses every block that is not globally reachable, and 6to4's
+    // relays, which lead nowhere any more.
+    match address.octets() {
+        [127, ..] => Standing::Loopback,
+        // Instance metadata, credentials of containers, the Lambda runtime, X-Ray, the resolver.
+        [169, 254, ..]
+        // Metadata of Alibaba, of Oracle, and the wire server of Azure, a public address.
+        | [100, 100, 100, 200]
+        | [192, 0, 0, 192]
+        | [168, 63, 129, 16] => Standing::Never,
+        [0 | 10, ..]
+        | [100, 64..=127, ..]
+        | [172, 16..=31, ..]
+        | [192, 0, 0 | 2, _]
+        | [192, 88, 99, _]
+        | [192, 168, ..]
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        | [224..=255, ..] => Standing::Special,
+        _ => Standing::Global,
+    }
+}
+
+fn of_v6(address: Ipv6Addr) -> Standing {
+    if address.is_loopback() {
+        return Standing::Loopback;
+    }
+    let never = match address.segments() {
+        // Link-local; the metadata of AWS (two services) and of Google.
+        [0xfe80..=0xfebf, ..] | [0xfd00, 0x0ec2, ..] | [0xfd20, 0x00ce, ..] => true,
+        _ => embedded(address).is_some_and(|inner| of_v4(inner) == Standing::Never),
+    };
+    if never {
+        return Standing::Never;
+    }
+    match address.segments() {
+        // Within 2000::/3: IETF's own (Teredo, ORCHID, benchmarks), documentation, 6to4.
+        [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => {
+            Standing::Special
+        }
+        [0x2000..=0x3fff, ..] => Standing::Global,
+        _ => Standing::Special,
+    }
+}
+
+/// The IPv4 address that a router or a kernel would take out of this one.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let v4 = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    match address.segments() {
+        // Compatible, mapped, translated, NAT64.
+        [0, 0, 0, 0, 0, 0, high, low]
+        | [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x0064, 0xff9b, 1, _, _, _, high, low]
+        // 6to4.
+        | [0x2002, high, low, ..] => Some(v4(high, low)),
+        // Teredo hides it by turning every bit round.
+        [0x2001, 0, _, _, _, _, high, low] => Some(v4(!high, !low)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(text: &str) -> Standing {
+        standing(text.parse().unwrap())
+    }
+
+    #[test]
+    fn public_addresses_are_global() {
+        for text in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.0.0.1",
+            "128.0.0.1",
+            "169.253.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "192.167.1.1",
+            "192.169.0.0",
+            "198.17.0.1",
+            "198.20.0.0",
+            "223.255.255.255",
+            "2001:200::1",
+            "2600:1f18::1",
+            "2a00:1450::1",
+            "2606:4700:4700::1111",
+        ] {
+            assert_eq!(of(text), Standing::Global, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_global_is_told_apart() {
+        for text in ["127.0.0.1", "127.255.255.255", "::1"] {
+            assert_eq!(of(text), Standing::Loopback, "{text}");
+        }
+        for text in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.9",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.7",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::8.8.8.8",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:8.8.8.8",
+            "::ffff:0:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:20::1",
+            "2001:db8::1",
+            "2002:a00:1::1",
+            "2002:808:808::1",
+            "3fff::1",
+            "3fff:fff::1",
+            "5f00::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fec0::1",
+            "ff02::1",
+            "ff0e::1",
+        ] {
+            assert_eq!(of(text), Standing::Special, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_hands_out_credentials_is_known_in_every_wrapping() {
+        for text in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "169.254.100.1",
+            "100.100.100.200",
+            "192.0.0.192",
+            "168.63.129.16",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "::169.254.169.254",
+            "::ffff:169.254.169.254",
+            "::ffff:0:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1:2:3:4:a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "2001:0:1:2:3:4:5601:5601",
+        ] {
+            assert_eq!(of(text), Standing::Never, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_ipv4_address_wrapped_into_ipv6_is_never_global(
+            bits: u32, wrapping in 0usize..6, rest: [u16; 3]
+        ) {
+            let inner = Ipv4Addr::from_bits(bits);
+            let [a, b, c, d] = inner.octets();
+            let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            let [x, y, z] = rest;
+            let wrapped = Ipv6Addr::from([
+                [0, 0, 0, 0, 0, 0xffff, high, low],
+                [0, 0, 0, 0, 0, 0, high, low],
+                [0x64, 0xff9b, 0, 0, 0, 0, high, low],
+                [0x64, 0xff9b, 1, x, y, z, high, low],
+                [0x2002, high, low, x, y, z, x, y],
+                [0x2001, 0, x, y, z, x, !high, !low],
+            ][wrapping]);
+            let standing = standing(wrapped.into());
+            prop_assert!(standing != Standing::Global, "{wrapped}");
+            prop_assert_eq!(standing == Standing::Never, of_v4(inner) == Standing::Never, "{}", wrapped);
+        }
+
+        #[test]
+        fn outside_of_global_unicast_nothing_is_global(segments: [u16; 8]) {
+            let address = Ipv6Addr::from(segments);
+            if segments[0] & 0xe000 != 0x2000 {
+                prop_assert!(standing(address.into()) != Standing::Global, "{address}");
+            }
+        }
+
+        #[test]
+        fn what_the_standard_library_calls_special_is_not_global(bits: u32) {
+            let address = Ipv4Addr::from_bits(bits);
+            let special = address.is_private() || address.is_loopback() || address.is_link_local()
+                || address.is_multicast() || address.is_documentation() || address.is_broadcast()
+                || address.is_unspecified();
+            prop_assert!(!special || of_v4(address) != Standing::Global, "{address}");
+        }
+    }
+}

@@ -13,7 +13,8 @@ use domain::job::Lease;
 use domain::ports::{ImageSink, Stop, StoreError};
 use domain::provider::{GeneratedImage, ProviderError};
 use domain::{Job, Timestamp};
-use providers::thumbnail;
+use providers::picture::BadPicture;
+use providers::prepare::prepare;
 use tracing::{info, warn};
 
 use crate::Deps;
@@ -26,7 +27,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 pub(crate) enum Stopped {
     /// The job has ended, or is another worker's.
     JobGone,
-    /// What came is no image, or not the one that was asked for.
+    /// What came is no image.
     BadImage(String),
 }
 
@@ -34,9 +35,7 @@ pub(crate) enum Stopped {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeepError {
     #[error("{0}")]
-    BadImage(#[from] thumbnail::BadPicture),
-    #[error("{width}x{height} is not the size that was asked for")]
-    WrongSize { width: u32, height: u32 },
+    BadImage(#[from] BadPicture),
     #[error("the store did not take it")]
     NotStored,
 }
@@ -141,7 +140,7 @@ impl<'a> Sink<'a> {
         Stop
     }
 
-    /// Stores what is not stored yet of image `index`, and notes it.
+    /// Stores what is not stored yet of image `index`, in the size that was asked for, and notes it.
     pub(crate) async fn keep(
         &self,
         index: u8,
@@ -149,29 +148,28 @@ impl<'a> Sink<'a> {
         origin: ImageOrigin,
         already_stored: bool,
     ) -> Result<(), KeepError> {
-        let picture = thumbnail::inspect(&bytes)?;
-        if (picture.width, picture.height) != self.size {
-            return Err(KeepError::WrongSize { width: picture.width, height: picture.height });
-        }
-        let key = keys::image(&self.prefix, index, picture.format);
-        if !already_stored {
+        let prepared = prepare(bytes, self.size).await?;
+        let image = prepared.image;
+        let key = keys::image(&self.prefix, index, image.format);
+        if !already_stored || prepared.remade_from.is_some() {
             // First of all: from here on the image is safe, whatever happens to this function.
-            self.put(&key, bytes.clone(), picture.format, Some(&origin)).await?;
-            info!(index, bytes = bytes.len(), "image stored");
+            self.put(&key, image.bytes.clone(), image.format, Some(&origin)).await?;
+            info!(index, bytes = image.bytes.len(), remadeFrom = ?prepared.remade_from, "image stored");
         }
-        let small = picture.thumbnail()?;
+        let small = prepared.thumbnail;
         let thumbnail_key = keys::thumbnail(&self.prefix, index, small.format);
-        self.put(&thumbnail_key, small.bytes.into(), small.format, None).await?;
+        self.put(&thumbnail_key, small.bytes, small.format, None).await?;
+        let (width, height) = self.size;
         self.state().stored.push(StoredImage {
             id: ImageId::new(),
             index,
             key,
             thumbnail_key,
-            format: picture.format,
-            width: picture.width,
-            height: picture.height,
-            size_bytes: bytes.len() as u64,
-            sha256: sha256_hex(&bytes),
+            format: image.format,
+            width,
+            height,
+            size_bytes: image.bytes.len() as u64,
+            sha256: sha256_hex(&image.bytes),
             origin,
         });
         Ok(())
@@ -254,9 +252,7 @@ impl ImageSink for Sink<'_> {
         self.storing.fetch_sub(1, Ordering::Relaxed);
         kept.map_err(|error| match error {
             KeepError::NotStored => Stop,
-            KeepError::BadImage(_) | KeepError::WrongSize { .. } => {
-                self.stop(Stopped::BadImage(error.to_string()))
-            }
+            KeepError::BadImage(_) => self.stop(Stopped::BadImage(error.to_string())),
         })?;
         let stored = self.state().stored.len();
         self.report((stored * 100 / usize::from(self.wanted.max(1))) as u8).await

@@ -25,7 +25,7 @@ pub(crate) async fn collect(deps: &Deps<'_>, job: &Job, sink: &Sink<'_>) -> Resu
             Err(KeepError::NotStored) => {
                 return Err(StoreError::Unavailable("no thumbnail was stored".into()));
             }
-            Err(problem @ (KeepError::BadImage(_) | KeepError::WrongSize { .. })) => {
+            Err(problem @ KeepError::BadImage(_)) => {
                 warn!(index, %problem, "an image cannot be taken over")
             }
         }

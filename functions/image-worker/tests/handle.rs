@@ -106,6 +106,7 @@ async fn leave_behind(store: &Memory, job: &Job, index: u8, bytes: Vec<u8>) {
 fn crashed(job: &mut Job) {
     let begun = Timestamp::now() - MARGIN;
     job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+    job.begin_try("dead", 1, begun);
 }
 
 #[tokio::test]
@@ -392,4 +393,18 @@ async fn a_message_about_nothing_is_forgotten() {
     let job = testkit::job("p", Timestamp::now());
     work(&store, &job).await.unwrap();
     assert!(store.object_keys().is_empty());
+}
+
+#[tokio::test]
+async fn a_left_behind_image_of_another_size_is_made_to_fit() {
+    let store = Memory::new();
+    let job = accepted(&store, "a kite", crashed);
+    leave_behind(&store, &job, 0, testkit::an_image(700, 300)).await;
+    work(&store, &job).await.unwrap();
+    let image = store.job(job.id).unwrap().result.unwrap().images.remove(0);
+    let object = store.get(&image.key).await.unwrap().unwrap();
+    assert_eq!((image.origin.provider.as_str(), image.width, image.height), ("dead", 256, 256));
+    assert_eq!(image.sha256, sha256_hex(&object.bytes));
+    let stored = providers::picture::inspect(&object.bytes).unwrap();
+    assert_eq!((stored.width, stored.height), (256, 256));
 }

@@ -1,4 +1,4 @@
-//! One local cloud for all end-to-end tests, started by the very command that a newcomer types.
+//! A local cloud for end-to-end tests, started by the very command that a newcomer types.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -91,10 +91,21 @@ pub fn semantest_command(data: &Path) -> Command {
 impl Cloud {
     /// Starts one in a new folder, on a free port.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// The same, with this providers document from its beginning: functions remember a document for
+    /// five minutes, so that tests with documents of their own need clouds of their own.
+    pub async fn start_with(providers: Option<&Value>) -> Self {
         let data = workspace().join("target/e2e").join(Uuid::new_v4().simple().to_string());
         std::fs::create_dir_all(&data).expect("a folder");
         let mut command = semantest_command(&data);
         command.args(["up", "--json", "--port", "0"]).args(SETTINGS.iter().flat_map(|set| ["--set", set]));
+        if let Some(document) = providers {
+            let file = data.join("providers.json");
+            std::fs::write(&file, document.to_string()).expect("a document");
+            command.arg("--providers").arg(file);
+        }
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("semantest up starts");
         let mut line = String::new();

@@ -1,4 +1,5 @@
-//! What the end-to-end tests stand on: one local cloud that they share, and a receiver of webhooks.
+//! What the end-to-end tests stand on: the local clouds that they share, stand-ins of providers, and a
+//! receiver of webhooks.
 
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -7,4 +8,5 @@ pub mod cloud;
 pub mod receiver;
 pub mod records;
 pub mod roles;
+pub mod stand_ins;
 pub mod tokens;

@@ -2,12 +2,15 @@
 
 mod client;
 mod keys;
+mod providers;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use keys::{Keys, KeysBootstrap, KeysCreate, KeysList, KeysRevoke, KeysRotate};
+
+pub(crate) use providers::{Deployment, Providers, ProvidersList, ProvidersSet};
 
 pub(crate) use client::{Batch, Cancel, Chat, Generate, Jobs, Look, Target, Watch};
 
@@ -30,6 +33,9 @@ pub(crate) enum Command {
     /// Manage API keys, with a key that may.
     #[command(subcommand)]
     Keys(Keys),
+    /// Say which image and chat providers there are, with their keys.
+    #[command(subcommand)]
+    Providers(Providers),
     /// Generate images from a prompt, on a local cloud started for it if need be.
     Generate(Generate),
     /// Say something in a chat, and draw it if asked to.
@@ -72,7 +78,8 @@ pub(crate) struct Up {
     /// Print what it offers as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Use the image providers of this document, instead of the sandbox that draws without a network.
+    /// Use the providers of this document, instead of the sandbox that draws without a network. It stays
+    /// so until another is set.
     #[arg(long, value_name = "FILE")]
     pub(crate) providers: Option<PathBuf>,
     /// Set a parameter of template.yaml. It stays set.

@@ -4,6 +4,7 @@ mod bootstrap;
 mod cli;
 mod client;
 mod local;
+mod providers;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,10 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Down(args) => local::down(&args).await,
         Command::Status(args) => local::status(&args).await,
         Command::Keys(args) => keys(args).await,
+        Command::Providers(args) => match args {
+            cli::Providers::Set(args) => providers::set(&args).await,
+            cli::Providers::List(args) => providers::list(&args).await,
+        },
         Command::Generate(args) => client::generate::run(args).await,
         Command::Chat(args) => client::chat::run(args).await,
         Command::Jobs(args) => client::jobs::list(args).await,

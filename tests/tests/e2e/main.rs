@@ -1,4 +1,5 @@
-//! End-to-end tests, all on one local cloud that is deployed from `template.yaml`.
+//! End-to-end tests, on a local cloud that is deployed from `template.yaml`, and for those of providers on
+//! a second one.
 //!
 //! They run in three rounds: side by side what only needs a cloud; one after the other what hurts
 //! the cloud or must be alone in it; and last what looks back at everything that happened.
@@ -21,6 +22,7 @@ mod keys;
 mod limits;
 mod list;
 mod looking_back;
+mod providers;
 mod tenant;
 mod waiting;
 mod webhooks;
@@ -30,12 +32,18 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use semantest_tests::cloud::Cloud;
+use semantest_tests::stand_ins::StandIns;
 use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+/// A cloud whose providers are stand-ins. It starts when the first test asks for it.
+type WithProviders = OnceCell<(Arc<Cloud>, Arc<StandIns>)>;
 
 /// What a round's trials are made with.
 pub(crate) struct Round<'a> {
     runtime: &'a Arc<Runtime>,
     cloud: &'a Arc<Cloud>,
+    providers: &'a Arc<WithProviders>,
     trials: Vec<Trial>,
 }
 
@@ -51,12 +59,51 @@ impl Round<'_> {
             Ok(())
         }));
     }
+
+    /// Adds a test that looks at every cloud there was: the first of them is the one that
+    /// [`Self::test`] gives.
+    pub(crate) fn of_all<F>(&mut self, name: &str, body: impl FnOnce(Vec<Arc<Cloud>>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()>,
+    {
+        let providers = Arc::clone(self.providers);
+        self.test(name, move |cloud| {
+            let second = providers.get().map(|(second, _)| Arc::clone(second));
+            body(std::iter::once(cloud).chain(second).collect())
+        });
+    }
+
+    /// Adds a test on the cloud whose providers are stand-ins. What it makes one of them do, it does to
+    /// every test of the round: `Cloud::start_with` gives a test a cloud of its own.
+    pub(crate) fn with_providers<F>(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(Arc<Cloud>, Arc<StandIns>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()>,
+    {
+        let (runtime, providers) = (Arc::clone(self.runtime), Arc::clone(self.providers));
+        self.trials.push(Trial::test(name, move || {
+            runtime.block_on(async {
+                let (cloud, stand_ins) = providers.get_or_init(start_with_providers).await.clone();
+                body(cloud, stand_ins).await;
+            });
+            Ok(())
+        }));
+    }
+}
+
+async fn start_with_providers() -> (Arc<Cloud>, Arc<StandIns>) {
+    let stand_ins = StandIns::start().await;
+    let cloud = Cloud::start_with(Some(&stand_ins.document())).await;
+    (Arc::new(cloud), Arc::new(stand_ins))
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let runtime = Arc::new(Runtime::new().expect("a runtime"));
     let cloud = Arc::new(runtime.block_on(Cloud::start()));
+    let providers = Arc::new(WithProviders::new());
 
     type Rounds = [(usize, fn(&mut Round<'_>)); 3];
     let rounds: Rounds = [
@@ -75,6 +122,7 @@ fn main() -> ExitCode {
             docs::tests(round);
             access::tests(round);
             keys::tests(round);
+            providers::tests(round);
         }),
         (1, |round| {
             bad_input::tests(round);
@@ -89,22 +137,30 @@ fn main() -> ExitCode {
     ];
     let mut failed = false;
     for (threads, add) in rounds {
-        let mut round = Round { runtime: &runtime, cloud: &cloud, trials: Vec::new() };
+        let mut round = Round { runtime: &runtime, cloud: &cloud, providers: &providers, trials: Vec::new() };
         add(&mut round);
         let arguments = Arguments { test_threads: Some(threads), ..arguments.clone() };
         failed |= libtest_mimic::run(&arguments, round.trials).has_failed();
     }
 
+    let second = Arc::into_inner(providers).expect("every test has ended").into_inner();
+    for cloud in std::iter::once(cloud).chain(second.map(|(cloud, _)| cloud)) {
+        failed |= !end(cloud, failed);
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Ends a cloud, and says whether nothing is left of it. What it wrote stays if tests have failed.
+fn end(cloud: Arc<Cloud>, failed: bool) -> bool {
     let data = cloud.data.clone();
     let left = Arc::into_inner(cloud).expect("every test has ended").stop();
     if !left.is_empty() {
         eprintln!("processes that outlived their cloud: {left:#?}");
-        failed = true;
     }
-    if failed {
+    if failed || !left.is_empty() {
         eprintln!("the cloud's logs are in {}", data.display());
-        return ExitCode::FAILURE;
+    } else {
+        let _ = std::fs::remove_dir_all(data);
     }
-    let _ = std::fs::remove_dir_all(data);
-    ExitCode::SUCCESS
+    left.is_empty()
 }

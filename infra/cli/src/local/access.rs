@@ -16,6 +16,23 @@ use serde_json::Value;
 pub(crate) const ROOT: &str = "test";
 pub(crate) const REGION: &str = "us-east-1";
 
+/// Not the user's own: this account is on this machine only.
+fn root() -> Credentials {
+    Credentials::new(ROOT, ROOT, None, None, "local cloud")
+}
+
+/// The Secrets Manager of the cloud at `endpoint`.
+pub(crate) fn secrets(endpoint: &str) -> aws_sdk_secretsmanager::Client {
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(root())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    aws_sdk_secretsmanager::Client::from_conf(config)
+}
+
 /// The access table and the webhooks' secret of a running cloud.
 #[derive(Debug)]
 pub(crate) struct Access {
@@ -29,27 +46,16 @@ impl Access {
         let output = |name: &str| {
             stack[name].as_str().map(str::to_owned).with_context(|| format!("the stack has no output {name}"))
         };
-        // Not the user's own configuration: this account is on this machine only.
-        let credentials = Credentials::new(ROOT, ROOT, None, None, "local cloud");
-        let http = aws_smithy_http_client::Builder::new().build_http();
         let dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .endpoint_url(endpoint)
-            .credentials_provider(credentials.clone())
-            .http_client(http.clone())
+            .credentials_provider(root())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
-        let secrets = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .endpoint_url(endpoint)
-            .credentials_provider(credentials)
-            .http_client(http)
-            .build();
-        let secrets = aws_sdk_secretsmanager::Client::from_conf(secrets);
         Ok(Self {
             keys: AccessTable::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), output("AccessTable")?),
-            webhook_secret: ManagedSecret::new(secrets, output("WebhookSecret")?),
+            webhook_secret: ManagedSecret::new(secrets(endpoint), output("WebhookSecret")?),
         })
     }
 

@@ -1,10 +1,10 @@
 //! The local cloud: MiniStack, an emulator of AWS, with the platform's own template deployed to it.
 
+pub(crate) mod access;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod up;
 
-mod access;
 mod build;
 mod cloud;
 mod deploy;

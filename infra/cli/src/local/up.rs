@@ -1,7 +1,6 @@
 //! `semantest up`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +13,7 @@ use super::cloud::Report;
 use super::process::Running;
 use super::{Cloud, Folder, build, deploy, environment, folder, process, python};
 use crate::cli;
+use crate::providers::document::Document;
 
 /// The first choice of a new cloud.
 const PORT: u16 = 4600;
@@ -49,9 +49,7 @@ pub(crate) async fn start(folder: &Folder, args: &cli::Up) -> Result<(Running, R
     let _lock = folder.prepare()?;
     let workspace = folder::workspace()?;
     let providers = match &args.providers {
-        Some(file) => {
-            Some(fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?)
-        }
+        Some(file) => Some(Document::read(file)?.text().to_owned()),
         None => None,
     };
     let mut cloud = Cloud::load(folder)?.unwrap_or_default();

@@ -1,0 +1,90 @@
+//! The providers document: who may use which provider is the operator's word, and the keys in it are nobody's.
+
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+
+use semantest_tests::cloud::{Cloud, semantest_command};
+use serde_json::{Value, json};
+
+use crate::Round;
+use crate::command_line::stdout;
+
+/// Runs `semantest providers` with this input, as somebody with an account.
+async fn providers(cloud: &Arc<Cloud>, words: &[&str], input: &str) -> Output {
+    let mut command = semantest_command(&cloud.data);
+    command.arg("providers").args(words);
+    let account = [
+        ("AWS_ENDPOINT_URL", cloud.url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+    ];
+    command.envs(account).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let input = input.to_owned();
+    let work = move || {
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+async fn stored(cloud: &Cloud) -> String {
+    let secret = cloud.secrets.get_secret_value().secret_id(cloud.output("ProvidersSecret"));
+    secret.send().await.unwrap().secret_string.unwrap()
+}
+
+/// Tags the secret as CloudFormation does; the emulator leaves that out.
+async fn tag(cloud: &Cloud, stack: &str) {
+    for (key, value) in [("stack-name", stack), ("logical-id", "ProvidersSecret")] {
+        let key = format!("aws:cloudformation:{key}");
+        let tag = aws_sdk_secretsmanager::types::Tag::builder().key(key).value(value).build();
+        let secret = cloud.output("ProvidersSecret");
+        cloud.secrets.tag_resource().secret_id(secret).tags(tag).send().await.unwrap();
+    }
+}
+
+pub(crate) fn tests(round: &mut Round<'_>) {
+    round.with_providers(
+        "a_document_is_set_whole_or_not_at_all_and_never_shown",
+        |cloud, stand_ins| async move {
+            let document = stand_ins.document();
+            let listed = stdout(&providers(&cloud, &["list", "--json"], "").await);
+            let listed: Value = serde_json::from_str(&listed).unwrap();
+            let given = document.as_object().unwrap().iter().filter(|(_, settings)| settings.is_object());
+            let given: Vec<_> = given.map(|(name, _)| name).collect();
+            assert_eq!(listed, json!({"providers": given}), "what `up --providers` was given");
+
+            let mut changed = document.clone();
+            changed["of a later version"] = json!({"apiKey": "sk-canary"});
+            let (document, changed) = (document.to_string(), changed.to_string());
+            tag(&cloud, "a-stack").await;
+            for place in [&[][..], &["--stack", "a-stack"], &["--secret", cloud.output("ProvidersSecret")]] {
+                let words = |verb: &[&'static str]| [verb, place].concat();
+                let set = providers(&cloud, &words(&["set", "-"]), &changed).await;
+                assert!(
+                    stdout(&set).lines().any(|line| line == "sandbox")
+                        && !format!("{set:?}").contains("canary")
+                );
+                assert_eq!(stored(&cloud).await, changed, "{place:?}");
+
+                let bad = providers(&cloud, &words(&["set", "-"]), r#"{"sandbox": "sk-canary"}"#).await;
+                let said = String::from_utf8(bad.stderr).unwrap();
+                assert!(
+                    !bad.status.success() && said.contains("line 1") && !said.contains("canary"),
+                    "{said}"
+                );
+                assert_eq!(stored(&cloud).await, changed, "{place:?}");
+                let listed = providers(&cloud, &words(&["list"]), "").await;
+                assert!(
+                    stdout(&listed).lines().any(|line| line == "sandbox")
+                        && !format!("{listed:?}").contains("canary")
+                );
+                stdout(&providers(&cloud, &words(&["set", "-"]), &document).await);
+            }
+            let nowhere = providers(&cloud, &["list", "--stack", "a-sta"], "").await;
+            assert!(!nowhere.status.success(), "{nowhere:?}");
+        },
+    );
+}

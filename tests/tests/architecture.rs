@@ -19,6 +19,7 @@ enum Part {
     Domain,
     Edge,
     Aws,
+    Drawing,
     Egress,
     Providers,
     Testkit,
@@ -32,6 +33,7 @@ impl Part {
             "shared/domain" => Self::Domain,
             "shared/edge" => Self::Edge,
             "shared/aws" => Self::Aws,
+            "shared/drawing" => Self::Drawing,
             "shared/egress" => Self::Egress,
             "shared/providers" => Self::Providers,
             "shared/testkit" => Self::Testkit,
@@ -45,9 +47,9 @@ impl Part {
     /// Which of our own crates it may use, tests aside.
     const fn may_use(self) -> &'static [Self] {
         match self {
-            Self::Domain => &[],
+            Self::Domain | Self::Drawing => &[],
             Self::Edge | Self::Aws | Self::Egress | Self::Testkit => &[Self::Domain],
-            Self::Providers => &[Self::Domain, Self::Egress],
+            Self::Providers => &[Self::Domain, Self::Drawing, Self::Egress],
             Self::Function => &[Self::Domain, Self::Edge, Self::Aws, Self::Egress, Self::Providers],
             Self::CommandLine => &[Self::Domain, Self::Aws, Self::Providers],
             Self::Tests => &[

@@ -79,7 +79,7 @@ async fn ask_one(
         picture: job.picture.clone(),
         missing: sink.missing(),
         attempt: job.attempts,
-        deadline: cut_off.min(job.deadline),
+        deadline: cut_off,
         user: job.end_user(),
         handle: handle.map(|handle| handle.note.clone()),
     };

@@ -79,13 +79,15 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
         };
         let now = Timestamp::now();
         let admission = job.admission(now, &deps.policy);
-        let mut purpose = None;
+        let (mut purpose, mut lost) = (None, false);
         let event = match admission {
             Admission::Run | Admission::Salvage => {
                 purpose =
                     Some(if admission == Admission::Run { Purpose::Generate } else { Purpose::Salvage });
                 let first = job.started_at.is_none();
+                let asked = job.under_way().is_some();
                 job.take_up(lease, now).map_err(Error::internal)?;
+                lost = asked && job.under_way().is_none();
                 first.then_some(WebhookEvent::Started)
             }
             Admission::Expired | Admission::Exhausted => {
@@ -100,7 +102,12 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
         };
         let owed = event.and_then(|event| job.delivery(event, now));
         match (deps.jobs.save(&mut job, owed.as_ref()).await, purpose) {
-            (Ok(()), Some(purpose)) => return Ok(Some((job, purpose))),
+            (Ok(()), Some(purpose)) => {
+                if lost {
+                    warn!(metric = "possibly_paid", "a worker died while a provider was at work for it");
+                }
+                return Ok(Some((job, purpose)));
+            }
             (Ok(()), None) => {
                 info!(?admission, "job failed");
                 return Ok(None);

@@ -156,7 +156,7 @@ async fn a_passing_failure_waits_its_turn_on_row_and_queue() {
     let waiting = store.job(job.id).unwrap();
     assert_eq!((waiting.status, waiting.failures, waiting.lease), (JobStatus::Processing, 1, None));
     assert!(waiting.due_at > waiting.not_before);
-    assert!(matches!(store.sent()[..], [Sent::Job(_, _, delay)] if delay <= Duration::from_secs(2)));
+    assert!(matches!(store.sent()[..], [Sent::Job(_, _, delay)] if delay <= Duration::from_millis(2400)));
 
     work(&store, &job).await.unwrap();
     assert_eq!(store.job(job.id).as_ref(), Some(&waiting), "a message that comes early changes nothing");
@@ -239,7 +239,9 @@ async fn an_end_that_cannot_be_written_or_read_is_written_later() {
 #[tokio::test]
 async fn an_outage_of_ours_is_no_failure_of_the_jobs() {
     let down = || StoreError::Unavailable("down".into());
-    for (call, change) in [("read", (|_| {}) as fn(&mut Job)), ("list", |job| job.attempts = 1)] {
+    for (call, change) in
+        [("read", (|_| {}) as fn(&mut Job)), ("list", |job| job.begin_try("dead", 1, Timestamp::now()))]
+    {
         let store = Memory::new();
         let job = accepted(&store, "a kite", change);
         store.fail_next(call, down());

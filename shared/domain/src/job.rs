@@ -468,7 +468,7 @@ impl Job {
         // A single try that completed a job has stored what the row names and nothing else. In
         // every other case a worker may have left an image, or may still be storing one: the
         // sweeper looks when the last of them is certainly dead.
-        let clean = self.status == JobStatus::Completed && self.attempts == 1 && self.failures == 0;
+        let clean = self.status == JobStatus::Completed && self.attempts <= 1 && self.failures == 0;
         let last_worker = self.lease.take().map_or(now, |lease| match self.status {
             JobStatus::Completed => now,
             JobStatus::Failed
@@ -479,7 +479,7 @@ impl Job {
         });
         self.completed_at = Some(now);
         self.not_before = None;
-        self.due_at = (self.attempts > 0 && !clean).then_some(last_worker);
+        self.due_at = (self.started_at.is_some() && !clean).then_some(last_worker);
     }
 
     /// Its clean-up failed: later, behind what can be seen to now.
@@ -516,7 +516,13 @@ impl Job {
     pub fn exhausted_error(&self) -> JobError {
         JobError {
             reason: FailureReason::AttemptsExhausted,
-            message: format!("{} attempts failed; the provider may be out of order", self.attempts),
+            message: match self.failed_tries().last() {
+                Some((last, failure)) => format!(
+                    "{} attempts failed, the last one at {}: {}",
+                    self.attempts, last.provider, failure.message
+                ),
+                None => format!("{} attempts failed", self.attempts),
+            },
             retryable: true,
             retry_after_seconds: None,
             warnings: Vec::new(),

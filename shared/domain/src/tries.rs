@@ -1,6 +1,5 @@
 //! Which providers were asked for a job, what they said, and what they still have under way.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -30,7 +29,7 @@ pub struct Try {
 }
 
 /// Why a try gave no images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// In one word.
@@ -83,6 +82,12 @@ impl Job {
         }
     }
 
+    /// The try that is not over.
+    #[must_use]
+    pub fn under_way(&self) -> Option<&Try> {
+        self.tries.last().filter(|last| !last.over)
+    }
+
     fn end_last_try(&mut self, failure: Option<Failure>) {
         if let Some(last) = self.tries.last_mut().filter(|last| !last.over) {
             last.over = true;
@@ -115,7 +120,7 @@ impl Job {
     }
 
     /// The tries that failed, the oldest first.
-    pub fn failed_tries(&self) -> impl Iterator<Item = (&Try, &Failure)> {
+    pub fn failed_tries(&self) -> impl DoubleEndedIterator<Item = (&Try, &Failure)> {
         self.tries.iter().filter_map(|one| one.failure.as_ref().map(|failure| (one, failure)))
     }
 }

@@ -10,8 +10,9 @@ use domain::delivery::{Delivery, Snapshot, WebhookEvent};
 use domain::id::ImageId;
 use domain::image::{ImageFormat, StoredImage};
 use domain::job::{FailureReason, JobError, JobResult};
-use domain::provider::ContentWarning;
+use domain::provider::{ContentWarning, Reason};
 use domain::request::{Metadata, Priority, Size, Word as _};
+use domain::tries::{Failure, Try};
 use domain::{BatchId, Job, JobId, JobStatus, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
@@ -133,6 +134,9 @@ pub struct JobStatusResponse {
     provider: Option<String>,
     /// How often a provider was asked for its images.
     attempts: u32,
+    /// Who was asked without success, the last ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tried: Vec<TriedBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ResultBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,12 +162,39 @@ impl JobStatusResponse {
             estimated_completion_time: estimate(job),
             provider: job.result.as_ref().map(|result| result.provider.clone()),
             attempts: job.attempts,
+            tried: job.failed_tries().map(|(one, failure)| TriedBody::new(one, failure)).collect(),
             result: job
                 .result
                 .as_ref()
                 .map(|result| ResultBody::new(result, job.images_expire_at, images_url)),
             error: job.error.as_ref().map(ErrorBody::from),
             metadata: raw(job.metadata.as_ref()),
+        }
+    }
+}
+
+/// A provider that was asked without success.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Tried")]
+struct TriedBody {
+    provider: String,
+    /// When it was asked.
+    #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
+    at: Timestamp,
+    reason: Reason,
+    /// For a person.
+    message: String,
+}
+
+impl TriedBody {
+    fn new(one: &Try, failure: &Failure) -> Self {
+        Self {
+            provider: one.provider.clone(),
+            at: one.at,
+            reason: failure.reason,
+            message: failure.message.clone(),
         }
     }
 }

@@ -26,7 +26,6 @@
 //! gives up at the task's deadline.
 
 mod chat;
-mod drawing;
 mod switches;
 
 use std::time::{Duration, Instant};
@@ -43,7 +42,7 @@ use domain::request::{Picture, Quality, Style};
 use domain::{JobId, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-pub use drawing::{Brief, Mood, draw};
+use drawing::{Brief, Mood, draw};
 pub use switches::{Failure, Switches, parse};
 
 /// Its name on the wire.

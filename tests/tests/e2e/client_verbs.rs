@@ -107,6 +107,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let shown = run(&cloud, &key, &["jobs", "--user", &user], "").await;
         let first = text(&shown.stdout).lines().next().unwrap().to_owned();
         assert!(first.starts_with(two["jobId"].as_str().unwrap()) && first.contains("failed: "), "{first}");
+        let last = text(&shown.stdout).lines().last().unwrap().to_owned();
+        assert_eq!(last, "2 jobs, 1 images, USD 0.000000");
     });
 
     round.test("the_verb_cancel_ends_a_job_once", |cloud| async move {

@@ -64,6 +64,12 @@ impl Job {
         self.result.as_ref().map(|result| result.images.as_slice()).unwrap_or_default()
     }
 
+    /// What its images cost, in millionths of a US dollar.
+    pub(crate) fn cost_micros(&self) -> u64 {
+        let cost = self.result.as_ref().and_then(|result| result.rest["totalCost"].as_f64());
+        (cost.unwrap_or_default() * 1e6).round() as u64
+    }
+
     /// How it ended, or stands, for a person.
     pub(crate) fn story(&self) -> String {
         let why = self.error.as_ref().map(|error| format!(": {} ({})", error.message, error.code));
@@ -131,6 +137,14 @@ mod tests {
             serde_json::to_value(job(r#"{"jobId":"1","status":"queued","progress":7,"provider":"sandbox"}"#));
         let shown = shown.unwrap();
         assert_eq!((&shown["provider"], &shown["progress"]), (&"sandbox".into(), &7.into()));
+    }
+
+    #[test]
+    fn a_cost_is_what_the_api_says_to_the_millionth() {
+        let cost = |result| job(&format!(r#"{{"jobId":"1","status":"completed"{result}}}"#)).cost_micros();
+        assert_eq!(cost(r#","result":{"images":[],"totalCost":0.052681}"#), 52_681);
+        assert_eq!(cost(r#","result":{"images":[],"totalCost":0.0}"#), 0);
+        assert_eq!(cost(""), 0);
     }
 
     #[test]

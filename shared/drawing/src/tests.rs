@@ -10,6 +10,10 @@ fn pixels(brief: &Brief<'_>) -> image::RgbImage {
     image::load_from_memory(&draw(brief).unwrap()).unwrap().into_rgb8()
 }
 
+fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// How far apart two pictures are on average, in steps of 8 bits.
 fn distance(one: &image::RgbImage, other: &image::RgbImage) -> f64 {
     let sum: u64 = one.iter().zip(other.iter()).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
@@ -30,7 +34,7 @@ fn pictures_stay_what_they_are_on_every_machine() {
         ("the sound of rainbows", "0b3994a2bf97e81b84f7fe18fde0a21641d114845db33ea7aeb34004492c4063"),
         ("geometric harmony in teal", "8b7df55c04091d1c2e79aecc8493fd887f808aa2423107a6f613f40a2870620b"),
     ];
-    let found = pinned.map(|(prompt, _)| (prompt, domain::image::sha256_hex(&pixels(&brief(prompt)))));
+    let found = pinned.map(|(prompt, _)| (prompt, sha256_hex(&pixels(&brief(prompt)))));
     for ((prompt, pin), (_, hash)) in pinned.iter().zip(&found) {
         assert_eq!(pin, hash, "{prompt}; all: {found:#?}");
     }

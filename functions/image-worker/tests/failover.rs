@@ -1,0 +1,345 @@
+//! Whom a worker asks, in which order, and what it writes down about it.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::id::LeaseId;
+use domain::image::ImageOrigin;
+use domain::job::{FailureReason, JobPolicy, Lease};
+use domain::ports::{ImageProvider, ImageSink, JobMessage, StoreError, TrafficStore as _};
+use domain::provider::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
+};
+use domain::request::{Count, Picture, Priority, ProviderChoice};
+use domain::{Job, JobStatus, Timestamp};
+use image_worker::{Deps, handle};
+use providers::{CurrentRegistry, Registry};
+use testkit::{Memory, Sent};
+
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// What a provider of these tests does when it is asked.
+#[derive(Clone)]
+enum Does {
+    Draws,
+    DrawsOne,
+    Fails(FaultOf, Reason),
+    Limits(Duration),
+    WorksOn,
+    Vanishes,
+}
+
+type Happening = Box<dyn Fn() + Send>;
+
+#[derive(Clone)]
+struct Acting {
+    name: &'static str,
+    does: Arc<Mutex<Does>>,
+    asked: Arc<AtomicU32>,
+    bounds: Option<Bounds>,
+    able: bool,
+    /// What happens between the lease and the call.
+    meanwhile: Arc<Mutex<Option<Happening>>>,
+}
+
+impl Acting {
+    fn new(name: &'static str, does: Does) -> Self {
+        let bounds = Some(Bounds { at_once: 2, per_minute: None });
+        Self {
+            name,
+            does: Arc::new(Mutex::new(does)),
+            asked: Arc::default(),
+            bounds,
+            able: true,
+            meanwhile: Arc::default(),
+        }
+    }
+
+    fn asked(&self) -> u32 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn now_does(&self, does: Does) {
+        *self.does.lock().unwrap() = does;
+    }
+}
+
+async fn draw(name: &str, indexes: &[u8], sink: &dyn ImageSink) -> Result<(), ProviderError> {
+    for &index in indexes {
+        let origin =
+            ImageOrigin { provider: name.into(), model: "m".into(), cost_micros: 5, ..Default::default() };
+        sink.image(index, GeneratedImage { bytes: testkit::an_image(256, 256).into(), origin }).await?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl ImageProvider for Acting {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn fits(&self, _: &Picture) -> Result<(), Unable> {
+        if self.able { Ok(()) } else { Err(Unable::because("not this")) }
+    }
+
+    fn calls(&self, task: &ImageTask) -> u32 {
+        if let Some(happens) = self.meanwhile.lock().unwrap().take() {
+            happens();
+        }
+        u32::from(task.handle.is_none())
+    }
+
+    fn bounds(&self) -> Option<Bounds> {
+        self.bounds
+    }
+
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let does = self.does.lock().unwrap().clone();
+        match does {
+            Does::Draws => draw(self.name, &task.missing, sink).await?,
+            Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
+            Does::Fails(fault, reason) => return Err(ProviderError::new(fault, reason, "as it was told to")),
+            Does::Limits(after) => {
+                let limited = ProviderError::new(FaultOf::Capacity, Reason::RateLimited, "slowly");
+                return Err(limited.retry_after(after));
+            }
+            Does::WorksOn => {
+                sink.note("task 7").await?;
+                return Ok(Step::AskAgain { after: Duration::from_secs(4) });
+            }
+            Does::Vanishes => std::future::pending().await,
+        }
+        Ok(Step::Finished(Finished::default()))
+    }
+}
+
+struct World {
+    store: Arc<Memory>,
+    registry: CurrentRegistry<'static>,
+}
+
+impl World {
+    fn of(providers: &[&Acting]) -> Self {
+        let images = providers.iter().map(|one| Box::new((*one).clone()) as Box<dyn ImageProvider>).collect();
+        let order = providers.iter().map(|one| one.name.to_owned()).collect();
+        let registry = Registry::new(images, None, Some(order));
+        Self { store: Arc::default(), registry: CurrentRegistry::fixed(registry) }
+    }
+
+    fn job(&self, change: impl FnOnce(&mut Job)) -> Job {
+        let mut job = testkit::job("a kite", Timestamp::now());
+        change(&mut job);
+        self.store.put_job(&job);
+        job
+    }
+
+    async fn work_for(&self, job: &Job, time: Duration) -> Job {
+        let deps = Deps {
+            jobs: &*self.store,
+            queue: &*self.store,
+            images: &*self.store,
+            providers: &self.registry,
+            traffic: &*self.store,
+            paces: &*self.store,
+            sightings: &*self.store,
+            policy: JobPolicy::default(),
+            lease_margin: MARGIN,
+        };
+        handle(&deps, JobMessage::about(job), Timestamp::now() + time).await.unwrap();
+        self.store.job(job.id).unwrap()
+    }
+
+    async fn work(&self, job: &Job) -> Job {
+        self.work_for(job, Duration::from_secs(60)).await
+    }
+
+    /// The same once the job's time has come.
+    async fn work_again(&self, job: &Job) -> Job {
+        let row = self.store.job(job.id).unwrap();
+        self.store.put_job(&Job { not_before: None, ..row });
+        self.work(job).await
+    }
+}
+
+fn reasons(job: &Job) -> Vec<(&str, Reason)> {
+    job.failed_tries().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect()
+}
+
+#[tokio::test]
+async fn automatic_goes_to_the_next_on_passing_and_on_operators_failures() {
+    for (fault, reason) in [
+        (FaultOf::Provider, Reason::Failed),
+        (FaultOf::Operator, Reason::QuotaExhausted),
+        (FaultOf::Capacity, Reason::RateLimited),
+    ] {
+        let (first, second) =
+            (Acting::new("openai", Does::Fails(fault, reason)), Acting::new("stability", Does::Draws));
+        let world = World::of(&[&first, &second]);
+        let job = world.work(&world.job(|_| {})).await;
+        assert_eq!((job.status, job.attempts, job.failures), (JobStatus::Completed, 2, 0), "{fault:?}");
+        assert_eq!(job.result.as_ref().unwrap().provider, "stability");
+        assert_eq!(reasons(&job), [("openai", reason)]);
+        assert_eq!(job.paid_calls, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_and_nobody_else_is_asked() {
+    let first = Acting::new("openai", Does::Fails(FaultOf::Caller, Reason::Moderated));
+    let second = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&first, &second]);
+    let job = world.work(&world.job(|_| {})).await;
+    assert_eq!((job.status, second.asked()), (JobStatus::Failed, 0));
+    let error = job.error.unwrap();
+    assert_eq!((error.reason, error.retryable), (FailureReason::Refused, false));
+}
+
+#[tokio::test]
+async fn the_provider_that_was_asked_for_is_the_only_one() {
+    let first = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let second = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&first, &second]);
+    let job = world.work(&world.job(|job| job.picture.provider = ProviderChoice::GptImage)).await;
+    assert_eq!((job.status, job.failures, second.asked()), (JobStatus::Processing, 1, 0));
+}
+
+#[tokio::test]
+async fn what_one_provider_made_stays_and_the_next_makes_the_rest() {
+    let first = Acting::new("openai", Does::DrawsOne);
+    let second = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&first, &second]);
+    let job = world.work(&world.job(|job| job.picture.count = Count::try_from(3).unwrap())).await;
+    let result = job.result.unwrap();
+    let makers: Vec<_> = result.images.iter().map(|image| image.origin.provider.as_str()).collect();
+    assert_eq!((makers, result.cost_micros), (vec!["openai", "stability", "stability"], 15));
+}
+
+#[tokio::test]
+async fn who_has_failed_a_job_is_asked_after_the_others_the_next_time() {
+    let first = Acting::new("openai", Does::Vanishes);
+    let second = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&first, &second]);
+    let job = world.job(|_| {});
+    // The first uses up all the time there is, and may have been paid.
+    let waiting = world.work_for(&job, Duration::from_millis(1600)).await;
+    assert_eq!((waiting.status, waiting.failures, second.asked()), (JobStatus::Processing, 1, 0));
+    let failure = waiting.tries[0].failure.clone().unwrap();
+    assert_eq!((failure.reason, failure.maybe_paid), (Reason::Timeout, true));
+    let job = world.work_again(&job).await;
+    assert_eq!((job.status, first.asked(), second.asked()), (JobStatus::Completed, 1, 1));
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_make_it_is_passed_over_and_none_that_can_is_the_callers_fault() {
+    let unable = Acting { able: false, ..Acting::new("openai", Does::Draws) };
+    let able = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&unable, &able]);
+    let job = world.work(&world.job(|_| {})).await;
+    assert_eq!((job.status, unable.asked(), able.asked()), (JobStatus::Completed, 0, 1));
+
+    let world = World::of(&[&unable]);
+    let job = world.work(&world.job(|_| {})).await;
+    assert_eq!((job.status, job.attempts), (JobStatus::Failed, 0));
+    assert!(job.error.unwrap().message.contains("not this"));
+}
+
+#[tokio::test]
+async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
+    let provider = Acting::new("midjourney", Does::WorksOn);
+    let world = World::of(&[&provider]);
+    let job = world.job(|_| {});
+    let waiting = world.work(&job).await;
+    assert_eq!((waiting.status, waiting.failures, waiting.paid_calls), (JobStatus::Processing, 0, 1));
+    assert_eq!(waiting.handle.as_ref().unwrap().note, "task 7");
+    assert!(matches!(world.store.sent()[..], [Sent::Job(_, _, delay)] if delay <= Duration::from_secs(4)));
+    // Its place is kept while nobody is there.
+    let full = world.work(&world.job(|job| job.priority = Priority::Low)).await;
+    assert_eq!((full.attempts, full.waits), (0, 1));
+
+    provider.now_does(Does::Draws);
+    let done = world.work_again(&job).await;
+    assert_eq!((done.status, done.attempts, done.paid_calls), (JobStatus::Completed, 1, 1));
+    assert_eq!(done.handle, None);
+    assert_eq!(provider.asked(), 2);
+}
+
+#[tokio::test]
+async fn what_a_dead_workers_provider_has_under_way_is_asked_for_and_not_paid_again() {
+    let provider = Acting::new("midjourney", Does::Draws);
+    let world = World::of(&[&provider]);
+    for change in [(|_| {}) as fn(&mut Job), |job| job.failures = 4, |job| job.deadline = Timestamp::now()] {
+        let job = world.job(|job| {
+            let begun = Timestamp::now() - MARGIN;
+            job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+            job.begin_try("midjourney", 1, begun);
+            job.note("task 7");
+            change(job);
+        });
+        let done = world.work(&job).await;
+        assert_eq!((done.status, done.paid_calls), (JobStatus::Completed, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_finds_no_place_waits_without_a_failure_or_an_attempt() {
+    let provider = Acting {
+        bounds: Some(Bounds { at_once: 1, per_minute: None }),
+        ..Acting::new("openai", Does::Draws)
+    };
+    let world = World::of(&[&provider]);
+    let other = testkit::job("another", Timestamp::now());
+    let mut traffic = world.store.traffic("openai").await.unwrap();
+    traffic.stay(other.id, Timestamp::now() + MARGIN);
+    world.store.save_traffic(&mut traffic).await.unwrap();
+
+    let job = world.job(|_| {});
+    let waiting = world.work(&job).await;
+    assert_eq!((waiting.attempts, waiting.failures, waiting.waits), (0, 0, 1));
+    assert!(waiting.not_before.unwrap() > Timestamp::now());
+    assert_eq!((world.store.sent().len(), provider.asked()), (1, 0));
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed_by_coming_again_and_for_all_jobs() {
+    let provider = Acting::new("openai", Does::Limits(Duration::from_secs(40)));
+    let world = World::of(&[&provider]);
+    let job = world.work(&world.job(|_| {})).await;
+    let wait = job.not_before.unwrap().since(Timestamp::now());
+    assert!(wait > Duration::from_secs(38) && job.failures == 0, "{wait:?}");
+    let other = world.work(&world.job(|_| {})).await;
+    assert!(other.not_before.unwrap().since(Timestamp::now()) > Duration::from_secs(38));
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_job_cancelled_before_the_call_costs_nothing() {
+    let provider = Acting::new("openai", Does::Draws);
+    let world = World::of(&[&provider]);
+    let job = world.job(|_| {});
+    // The row changes between the lease and the call: the write that comes before the call finds out.
+    let (store, id) = (Arc::clone(&world.store), job.id);
+    *provider.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        let mut row = store.job(id).unwrap();
+        row.cancel(Timestamp::now()).unwrap();
+        row.revision += 1;
+        store.put_job(&row);
+    }));
+    let job = world.work(&job).await;
+    assert_eq!((job.status, provider.asked()), (JobStatus::Cancelled, 0));
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_counted_is_not_asked() {
+    let provider = Acting::new("openai", Does::Draws);
+    let world = World::of(&[&provider]);
+    world.store.fail_next("traffic", StoreError::Unavailable("down".into()));
+    let job = world.work(&world.job(|_| {})).await;
+    assert_eq!((job.status, job.failures, provider.asked()), (JobStatus::Processing, 0, 0));
+}

@@ -11,6 +11,7 @@ mod kept;
 mod memory;
 mod registry;
 mod secret;
+pub mod standin;
 mod values;
 mod watch;
 

@@ -1,0 +1,9 @@
+//! Servers that stand in for providers, as strict as the real ones: they check the credential and
+//! every field, count what is paid for, and can be told to fail in each way that a provider can.
+
+pub mod openai;
+mod picture;
+pub mod server;
+
+pub use picture::{Encoding, painted};
+pub use server::{Asked, Reply, Script, Server};

@@ -3,11 +3,15 @@
 use domain::secret::Secret;
 use serde::Deserialize;
 
+use crate::openai;
+
 /// The providers document. A provider is enabled by standing in it. What this version does not know
 /// is left to later ones.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Document {
+    pub(crate) openai: Option<openai::Settings>,
+    pub(crate) chat: Option<openai::chat::Settings>,
     pub(crate) sandbox: Option<SandboxSettings>,
     /// In which order `automatic` asks; a provider that is not in it is left out.
     pub(crate) order: Option<Vec<String>>,

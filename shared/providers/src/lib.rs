@@ -1,9 +1,13 @@
 //! Outbound: image providers, and the choice between them.
 
+mod call;
 mod document;
 pub mod fit;
+mod models;
+mod openai;
 pub mod picture;
 pub mod prepare;
+mod redact;
 mod registry;
 mod resample;
 pub mod sandbox;

@@ -8,6 +8,8 @@ use domain::request::{Picture, ProviderChoice, Word as _};
 use domain::secret::Secret;
 
 use crate::document::{BadDocument, Document};
+use crate::openai::OpenAi;
+use crate::openai::chat::Chat;
 use crate::sandbox::{self, Sandbox};
 
 /// In which order `automatic` asks unless the operator says otherwise. Midjourney is never part of it:
@@ -31,6 +33,13 @@ impl Registry {
         let document = Document::parse(document)?;
         let mut images: Vec<Box<dyn ImageProvider>> = Vec::new();
         let mut chat: Option<Box<dyn ChatProvider>> = None;
+        let bad = |provider| move |problem| BadDocument::Settings { provider, problem };
+        if let Some(settings) = document.openai {
+            images.push(Box::new(OpenAi::new(settings).map_err(bad("openai"))?));
+        }
+        if let Some(settings) = document.chat {
+            chat = Some(Box::new(Chat::new(settings).map_err(bad("chat"))?));
+        }
         if document.sandbox.is_some() {
             images.push(Box::new(Sandbox));
             chat.get_or_insert_with(|| Box::new(Sandbox));

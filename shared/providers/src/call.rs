@@ -1,0 +1,232 @@
+//! What all providers that are asked over HTTP have in common: one bounded exchange, and how its
+//! failures are told.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use domain::Timestamp;
+use domain::provider::{FaultOf, ProviderError, Reason};
+use egress::header::{HeaderMap, RETRY_AFTER};
+use egress::{Problem, Refused, RequestBuilder, StatusCode};
+use futures_util::future::join_all;
+use serde::Deserialize;
+use url::Url;
+
+/// The longest time that a provider may send us away for. A job does not live longer.
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Some servers leave out what fills up the last letters.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Where a provider's API begins: the operator's word, so any network will do.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct BaseUrl(Url);
+
+impl BaseUrl {
+    /// The URL of `path`, which begins with a slash.
+    pub(crate) fn at(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
+        url
+    }
+}
+
+impl TryFrom<String> for BaseUrl {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let url = Url::parse(&text).map_err(|_| "is not a URL")?;
+        let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !web || !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+            return Err("must be an http or https URL without user, password and query");
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Debug for BaseUrl {
+    /// A path may hold what opens a gateway.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BaseUrl({}://{}/…)", self.0.scheme(), self.0.host_str().unwrap_or_default())
+    }
+}
+
+/// A provider's answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The header's value, if it is there and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// When the provider wants to be asked again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
+    }
+
+    /// The answer is a success, but not one that anybody can use. It is paid for, for all we know.
+    pub(crate) fn unusable(what: &str) -> ProviderError {
+        ProviderError::new(FaultOf::Provider, Reason::BadResponse, what).maybe_paid()
+    }
+}
+
+/// Sends the request and reads the answer, of at most `max_bytes`, whatever its status.
+pub(crate) async fn ask(
+    request: Result<RequestBuilder, Refused>,
+    within: Duration,
+    max_bytes: usize,
+) -> Result<Answer, ProviderError> {
+    let exchange = async {
+        let response = request?.timeout(within).send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = egress::whole(response, max_bytes).await?;
+        Ok::<_, Problem>(Answer { status, headers, body })
+    };
+    exchange.await.map_err(unanswered)
+}
+
+/// What it means that no answer came.
+pub(crate) fn unanswered(problem: Problem) -> ProviderError {
+    let (fault, reason) = match problem {
+        Problem::Refused(_) | Problem::NotBuilt => (FaultOf::Operator, Reason::InvalidRequest),
+        Problem::NoAnswerInTime => (FaultOf::Provider, Reason::Timeout),
+        Problem::NoConnection | Problem::NoConnectionInTime | Problem::Broken => {
+            (FaultOf::Provider, Reason::NoAnswer)
+        }
+        Problem::TooLong(_) | Problem::BadJson | Problem::Status(_) | Problem::Redirects => {
+            (FaultOf::Provider, Reason::BadResponse)
+        }
+    };
+    let error = ProviderError::new(fault, reason, problem.to_string());
+    if problem.nothing_sent() { error } else { error.maybe_paid() }
+}
+
+/// Reads `Retry-After`: seconds, also with decimals, or a date.
+fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    let wait = match value.parse::<f64>() {
+        Ok(seconds) if seconds.is_nan() || seconds < 0.0 => return None,
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_RETRY_AFTER),
+        Err(_) => {
+            let at = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+            Timestamp::from_millis(i64::try_from(at.as_millis()).ok()?).since(now)
+        }
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+/// Runs all calls at once and waits for all: what one of them has brought is not lost because another
+/// fails. Of several failures, the one is told that most decides what is to be done.
+pub(crate) async fn together(
+    calls: Vec<impl Future<Output = Result<(), ProviderError>>>,
+) -> Result<(), ProviderError> {
+    let failures: Vec<_> = join_all(calls).await.into_iter().filter_map(Result::err).collect();
+    let maybe_paid = failures.iter().any(|failure| failure.maybe_paid);
+    let weight = |failure: &ProviderError| match failure.fault {
+        FaultOf::Caller => 0,
+        FaultOf::Operator => 1,
+        FaultOf::Capacity => 2,
+        FaultOf::Provider => 3,
+        FaultOf::Ours => 4,
+    };
+    match failures.into_iter().min_by_key(weight) {
+        None => Ok(()),
+        Some(failure) => Err(ProviderError { maybe_paid, ..failure }),
+    }
+}
+
+/// The bytes behind base64, also where it stands in a `data:` URL.
+pub(crate) fn decoded(text: &str) -> Option<Bytes> {
+    let text = match text.strip_prefix("data:") {
+        Some(url) => url.split_once(',')?.1,
+        None => text,
+    };
+    let bytes = BASE64.decode(text.trim()).ok()?;
+    (!bytes.is_empty()).then(|| bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn retry_after_is_read_in_all_its_forms() {
+        let now = Timestamp::from_millis(1_795_380_911_000); // Sun, 22 Nov 2026 20:55:11 GMT
+        for (value, expected) in [
+            ("17", Some(17.0)),
+            (" 0.25 ", Some(0.25)),
+            ("0", Some(0.0)),
+            ("Sun, 22 Nov 2026 20:56:11 GMT", Some(60.0)),
+            ("Sun, 22 Nov 2026 20:50:11 GMT", Some(0.0)),
+            ("99999999999999999999999999", Some(86_400.0)),
+            ("inf", Some(86_400.0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400.0)),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(value, now), expected.map(Duration::from_secs_f64), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_base_may_have_a_path_and_shows_little_of_itself() {
+        let base = |text: &str| BaseUrl::try_from(text.to_owned());
+        for text in ["http://127.0.0.1:7860", "http://127.0.0.1:7860/", "https://gw.example/t0ken/"] {
+            let url = base(text).unwrap().at("/sdapi/v1/txt2img");
+            assert_eq!(url.as_str(), format!("{}/sdapi/v1/txt2img", text.trim_end_matches('/')));
+        }
+        assert!(!format!("{:?}", base("https://gw.example/t0ken/").unwrap()).contains("t0ken"));
+        for text in ["", "gw.example", "ftp://gw.example", "https://u:p@gw.example", "https://gw.example?k=1"]
+        {
+            assert!(base(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_is_read_with_and_without_what_stands_around_it() {
+        for text in ["aGVsbG8=", "aGVsbG8", "\naGVsbG8=\n", "data:image/png;base64,aGVsbG8="] {
+            assert_eq!(decoded(text).as_deref(), Some(&b"hello"[..]), "{text}");
+        }
+        for text in ["", "a", "%%%%", "data:image/png;base64", "data:image/png;base64,", "<html>"] {
+            assert_eq!(decoded(text), None, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_failure_that_decides_most_is_told() {
+        let fail = |fault| async move { Err(ProviderError::new(fault, Reason::Failed, "x")) };
+        let failures = [FaultOf::Provider, FaultOf::Caller, FaultOf::Capacity];
+        let told = together(failures.map(fail).into()).await.unwrap_err();
+        assert_eq!((told.fault, told.maybe_paid), (FaultOf::Caller, false));
+        let lost = async || Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, "x").maybe_paid());
+        let limited = async || Err(ProviderError::new(FaultOf::Capacity, Reason::RateLimited, "x"));
+        let (lost, limited): (std::pin::Pin<Box<dyn Future<Output = _>>>, _) =
+            (Box::pin(lost()), Box::pin(limited()) as std::pin::Pin<Box<dyn Future<Output = _>>>);
+        let told = together(vec![lost, limited]).await.unwrap_err();
+        assert_eq!((told.fault, told.maybe_paid), (FaultOf::Capacity, true));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_and_no_text_panics(text in ".{0,60}") {
+            let _ = retry_after(&text, Timestamp::from_millis(0));
+            let _ = decoded(&text);
+            let _ = BaseUrl::try_from(text);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! OpenAI's images, and those of every service that speaks its language.
+//!
+//! Which fields a model takes, what sizes it makes and what they cost is data: [`crate::models`].
+//! One call makes as many images as the model's row allows; what is missing beyond that is asked
+//! for in further calls at the same time.
+
+mod answer;
+pub(crate) mod chat;
+mod fault;
+mod request;
+mod settings;
+mod wire;
+
+use std::future::ready;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::image::ImageOrigin;
+use domain::ports::{ImageProvider, ImageSink};
+use domain::provider::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
+};
+use domain::request::{Picture, ProviderChoice};
+
+use crate::call::{self, together};
+use crate::models::{OpenAiRow, models};
+use answer::{Answer, Found};
+use settings::Names;
+pub(crate) use settings::Settings;
+use wire::{Call, Wire};
+
+/// Its name on the wire.
+const PROVIDER: &str = "openai";
+/// The longest answer: four large pictures as base64 are half of it.
+const LONGEST_ANSWER: usize = 80 << 20;
+
+/// The provider.
+pub(crate) struct OpenAi {
+    wire: Wire,
+    names: Names,
+    dialect: Option<crate::models::Dialect>,
+    bounds: Bounds,
+}
+
+impl OpenAi {
+    /// The provider as the operator has set it up, or what is wrong with that.
+    pub(crate) fn new(settings: Settings) -> Result<Self, String> {
+        let wire = settings.wire()?;
+        let bounds = settings.bounds();
+        Ok(Self { wire, bounds, dialect: settings.dialect, names: settings.names()? })
+    }
+
+    /// The models that stand for the name that was asked for, the first choice first.
+    fn models(&self, choice: ProviderChoice) -> &[String] {
+        match choice {
+            ProviderChoice::Dalle3 => &self.names.dalle3,
+            ProviderChoice::Dalle2 => &self.names.dalle2,
+            ProviderChoice::GptImage
+            | ProviderChoice::Automatic
+            | ProviderChoice::StableDiffusion
+            | ProviderChoice::Midjourney => &self.names.gpt_image,
+        }
+    }
+
+    fn row(&self, model: &str) -> Result<&'static OpenAiRow, Unable> {
+        let row = models().openai.row(model, self.dialect);
+        row.ok_or_else(|| Unable::because(format!("nothing is known of its model {model}")))
+    }
+
+    /// The first model that can make `picture`, with its row; why the first choice cannot, if none can.
+    fn able(&self, picture: &Picture) -> Result<Vec<(&str, &'static OpenAiRow)>, Unable> {
+        let mut able = Vec::new();
+        let mut unable = None;
+        for model in self.models(picture.provider) {
+            match self.row(model).and_then(|row| row.row.fits(picture).map(|()| row)) {
+                Ok(row) => able.push((model.as_str(), row)),
+                Err(reason) => {
+                    unable.get_or_insert(reason);
+                }
+            }
+        }
+        match unable {
+            Some(reason) if able.is_empty() => Err(reason),
+            Some(_) | None => Ok(able),
+        }
+    }
+
+    /// Makes the missing images on this model, by as many calls as it takes, all at the same time.
+    async fn make(
+        &self,
+        model: &str,
+        row: &OpenAiRow,
+        task: &ImageTask,
+        sink: &dyn ImageSink,
+    ) -> Result<(), ProviderError> {
+        let calls = task.missing.chunks(usize::from(row.row.per_call).max(1));
+        together(calls.map(|indexes| self.call(model, row, task, indexes, sink)).collect()).await
+    }
+
+    /// One call, for the images `indexes`.
+    async fn call(
+        &self,
+        model: &str,
+        row: &OpenAiRow,
+        task: &ImageTask,
+        indexes: &[u8],
+        sink: &dyn ImageSink,
+    ) -> Result<(), ProviderError> {
+        let body = request::body(model, row, task, indexes.len());
+        let private = task.picture.prompt.as_str();
+        let call = Call { deadline: task.deadline, private, longest: LONGEST_ANSWER };
+        let bytes = self.wire.post("/images/generations", &body, call).await?;
+        let answer = Answer::read(&bytes).map_err(|problem| self.wire.unusable(&bytes, problem, call))?;
+        let pictures = answer.pictures();
+        let each = answer.costs(&row.row, &task.picture, pictures.len().min(indexes.len()));
+        let mut kept = Vec::new();
+        // One after the other: each is decoded and resampled on its way, which takes memory.
+        for ((&index, picture), cost_micros) in indexes.iter().zip(&pictures).zip(each) {
+            let origin = ImageOrigin {
+                provider: PROVIDER.to_owned(),
+                model: model.to_owned(),
+                revised_prompt: picture.revised_prompt.map(ToOwned::to_owned),
+                seed: None,
+                cost_micros,
+            };
+            let image = self.fetch(picture.found, call).await;
+            kept.push(match image.and_then(answer::picture) {
+                Ok(bytes) => sink.image(index, GeneratedImage { bytes, origin }).await.map_err(Into::into),
+                Err(failure) => Err(failure),
+            });
+        }
+        together(kept.into_iter().map(ready).collect()).await?;
+        let (made, wanted) = (pictures.len(), indexes.len());
+        if made < wanted {
+            return Err(call::Answer::unusable(&format!("the answer holds {made} of {wanted} pictures")));
+        }
+        Ok(())
+    }
+
+    /// The bytes of a picture in the answer.
+    async fn fetch(&self, found: Found<'_>, call: Call<'_>) -> Result<Bytes, ProviderError> {
+        match found {
+            Found::Inline(text) => call::decoded(text)
+                .ok_or_else(|| call::Answer::unusable("a picture in the answer is not base64")),
+            Found::At(url) => self.wire.download(url, call).await,
+            Found::Nothing => Err(call::Answer::unusable("an item of the answer holds no picture")),
+        }
+    }
+}
+
+#[async_trait]
+impl ImageProvider for OpenAi {
+    fn name(&self) -> &'static str {
+        PROVIDER
+    }
+
+    fn fits(&self, picture: &Picture) -> Result<(), Unable> {
+        self.able(picture).map(|_| ())
+    }
+
+    fn calls(&self, task: &ImageTask) -> u32 {
+        let per_call = match self.able(&task.picture).as_deref() {
+            Ok([(_, row), ..]) => row.row.per_call,
+            Ok([]) | Err(_) => 1,
+        };
+        task.missing.len().div_ceil(usize::from(per_call).max(1)) as u32
+    }
+
+    fn bounds(&self) -> Option<Bounds> {
+        Some(self.bounds)
+    }
+
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
+        let able = self
+            .able(&task.picture)
+            .map_err(|unable| ProviderError::new(FaultOf::Caller, Reason::Unsupported, unable.reason))?;
+        let mut gone = None;
+        for (model, row) in able {
+            match self.make(model, row, task, sink).await {
+                // Nothing was made and nothing is owed: the operator's next model is asked in its place.
+                Err(failure) if failure.reason == Reason::ModelGone => {
+                    gone.get_or_insert(failure);
+                }
+                made => return made.map(|()| Step::Finished(Finished::default())),
+            }
+        }
+        Err(gone.unwrap_or_else(|| {
+            ProviderError::new(FaultOf::Operator, Reason::ModelGone, "no model stands for what was asked for")
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

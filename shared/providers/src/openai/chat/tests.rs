@@ -1,0 +1,221 @@
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::chat::{MaxTokens, Role, Temperature, Text};
+use proptest::prelude::*;
+use serde_json::json;
+use testkit::standin::Reply as Http;
+use testkit::standin::openai::{Act, KEY, OpenAi as StandIn};
+
+use super::*;
+
+const SECRET_WORDS: &str = "my canary secret";
+
+fn task(most: u16) -> ChatTask {
+    let said = |role, text: &str| Said { role, content: Text::try_from(text.to_owned()).unwrap() };
+    ChatTask {
+        messages: vec![
+            said(Role::System, "be brief"),
+            said(Role::User, "hello"),
+            said(Role::Assistant, "hi"),
+            said(Role::User, SECRET_WORDS),
+        ],
+        temperature: Temperature::try_from(0.3).unwrap(),
+        max_tokens: MaxTokens::try_from(most).unwrap(),
+        deadline: Timestamp::now() + Duration::from_secs(5),
+    }
+}
+
+/// The provider with these settings, pointing at the stand-in.
+fn chat(stand_in: &StandIn, settings: &Value) -> Chat {
+    let mut all = json!({"apiKey": KEY, "baseUrl": stand_in.base_url(), "model": "llama3.2"});
+    for (name, value) in settings.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    Chat::new(serde_json::from_value(all).unwrap()).unwrap()
+}
+
+async fn ask(stand_in: &StandIn, settings: &Value, most: u16) -> Result<String, ProviderError> {
+    let reply = chat(stand_in, settings).reply(&task(most)).await;
+    if let Err(failure) = &reply {
+        let shown = format!("{failure:?} {failure}");
+        assert!(!shown.contains(KEY) && !shown.contains("canary"), "{shown}");
+    }
+    reply
+}
+
+#[tokio::test]
+async fn a_local_model_is_asked_in_the_words_that_it_knows() {
+    let stand_in = StandIn::start().await;
+    assert_eq!(ask(&stand_in, &json!({}), 300).await.unwrap(), format!("You said: {SECRET_WORDS}"));
+    assert_eq!(
+        stand_in.requests(),
+        [json!({
+            "model": "llama3.2", "temperature": 0.3, "max_tokens": 300,
+            "messages": [
+                {"role": "system", "content": "be brief"},
+                {"role": "user", "content": "hello"},
+                {"role": "assistant", "content": "hi"},
+                {"role": "user", "content": SECRET_WORDS},
+            ],
+        })]
+    );
+}
+
+#[tokio::test]
+async fn a_model_that_thinks_is_sent_no_temperature_and_the_field_that_is_configured() {
+    let stand_in = StandIn::start().await;
+    let settings = json!({"model": "gpt-5.6-luna", "tokenField": "max_completion_tokens"});
+    ask(&stand_in, &settings, 50).await.unwrap();
+    let body = stand_in.requests().remove(0);
+    assert_eq!((&body["max_completion_tokens"], body.get("max_tokens")), (&json!(50), None));
+    assert_eq!(body.get("temperature"), None);
+}
+
+#[tokio::test]
+async fn whether_a_temperature_is_sent_can_be_configured() {
+    let stand_in = StandIn::start().await;
+    ask(&stand_in, &json!({"temperature": false}), 50).await.unwrap();
+    assert_eq!(stand_in.requests()[0].get("temperature"), None);
+}
+
+#[test]
+fn openai_itself_is_sent_the_newer_field() {
+    let field = |base: &str| {
+        let settings = json!({"apiKey": KEY, "baseUrl": base, "model": "gpt-4.1"});
+        let chat = Chat::new(serde_json::from_value(settings).unwrap()).unwrap();
+        serde_json::to_value(chat.body(&task(9))).unwrap()["max_completion_tokens"].clone()
+    };
+    assert_eq!(field("https://api.openai.com/v1"), json!(9));
+    assert_eq!(field("https://api.openai.com.example/v1"), Value::Null);
+    assert_eq!(field("http://127.0.0.1:11434/v1"), Value::Null);
+}
+
+#[tokio::test]
+async fn a_wrong_choice_of_fields_is_the_operators_to_mend() {
+    let stand_in = StandIn::start().await;
+    for settings in [
+        json!({"model": "gpt-5.6-luna", "tokenField": "max_tokens"}),
+        json!({"model": "gpt-5.6-luna", "tokenField": "max_completion_tokens", "temperature": true}),
+    ] {
+        let failure = ask(&stand_in, &settings, 50).await.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::InvalidRequest));
+    }
+    assert_eq!(stand_in.refusals().len(), 2);
+}
+
+#[tokio::test]
+async fn refusals_are_refusals() {
+    for act in [Act::Refusal, Act::Cut("content_filter")] {
+        let stand_in = StandIn::start().await;
+        let failure = ask(stand_in.next(act.clone()), &json!({}), 50).await.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Caller, Reason::Moderated), "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_was_cut_is_a_reply_and_an_empty_one_is_none() {
+    let stand_in = StandIn::start().await;
+    assert_eq!(ask(&stand_in, &json!({}), 2).await.unwrap(), "You said: ");
+    for act in [Act::Cut("length"), Act::Cut("abort"), Act::NoFinish] {
+        assert!(ask(stand_in.next(act), &json!({}), 50).await.unwrap().starts_with("You sa"));
+    }
+    for act in [Act::Thought, Act::None] {
+        let failure = ask(stand_in.next(act), &json!({}), 50).await.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn every_shape_of_error_is_understood() {
+    let gone = (FaultOf::Operator, Reason::ModelGone);
+    for (status, body, verdict) in [
+        (401, json!({"error": "Unauthorized"}), (FaultOf::Operator, Reason::Auth)),
+        (
+            404,
+            json!({"error": {"message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}}),
+            gone,
+        ),
+        (
+            404,
+            json!({"error": {"message": "model 'x' not found", "type": "not_found_error", "param": null, "code": null}}),
+            gone,
+        ),
+        (
+            400,
+            json!({"object": "error", "message": "extra", "type": "BadRequestError", "param": null, "code": 400}),
+            (FaultOf::Caller, Reason::InvalidRequest),
+        ),
+        (
+            429,
+            json!({"error": {"message": "x", "type": "insufficient_quota"}}),
+            (FaultOf::Operator, Reason::QuotaExhausted),
+        ),
+        (500, json!({"error": {"message": "x", "type": "api_error"}}), (FaultOf::Provider, Reason::Failed)),
+        (200, json!({"error": "out of memory"}), (FaultOf::Provider, Reason::BadResponse)),
+    ] {
+        let stand_in = StandIn::start().await;
+        let reply = Http::json(status, &body);
+        let failure = ask(stand_in.next(Act::Answer(reply)), &json!({}), 50).await.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), verdict, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_wrong_and_a_model_that_is_not_there_are_the_operators() {
+    let stand_in = StandIn::start().await;
+    for (settings, reason) in [
+        (json!({"apiKey": "sk-canary-wrong"}), Reason::Auth),
+        (json!({"apiKey": null}), Reason::Auth),
+        (json!({"model": "llama9"}), Reason::ModelGone),
+    ] {
+        let failure = ask(&stand_in, &settings, 50).await.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, reason), "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_come_in_time_or_whole_is_a_failure() {
+    for (act, reason) in [
+        (Act::Silence, Reason::Timeout),
+        (Act::Stall, Reason::Timeout),
+        (Act::BreakOff, Reason::NoAnswer),
+        (Act::Answer(Http::html(200)), Reason::BadResponse),
+        (Act::Answer(Http::new(200, "application/json", "")), Reason::BadResponse),
+        (
+            Act::Answer(Http::new(200, "application/json", vec![b' '; LONGEST_ANSWER + 1])),
+            Reason::BadResponse,
+        ),
+        (Act::Answer(Http::html(502)), Reason::Failed),
+    ] {
+        let stand_in = StandIn::start().await;
+        stand_in.next(act);
+        let task = ChatTask { deadline: Timestamp::now() + Duration::from_millis(700), ..task(50) };
+        let failure = chat(&stand_in, &json!({})).reply(&task).await.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, reason));
+    }
+}
+
+#[test]
+fn text_is_gathered_from_parts() {
+    let reply = |content: Value| {
+        let choice = json!({"message": {"role": "assistant", "content": content, "reasoning": "…"}});
+        said(serde_json::from_value(json!({"choices": [choice], "new": 1})).unwrap())
+    };
+    let parts = json!([{"type": "text", "text": "a "}, {"type": "image"}, {"type": "text", "text": "kite"}]);
+    assert_eq!(reply(parts).unwrap(), "a kite");
+    for empty in [json!(null), json!(" \n"), json!([]), json!({"text": "x"}), json!(7)] {
+        assert_eq!(reply(empty).unwrap_err().reason, Reason::BadResponse);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_answer_makes_it_panic(content in ".{0,20}", finish in ".{0,12}", n in 0usize..3) {
+        let choice = json!({"message": {"content": content, "refusal": null}, "finish_reason": finish});
+        let choices: Vec<_> = std::iter::repeat_n(choice, n).collect();
+        if let Ok(answer) = serde_json::from_value(json!({"choices": choices})) {
+            let _ = said(answer);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What `POST /images/generations` is sent: the fields that the model's dialect knows, and no other,
+//! for OpenAI refuses a request with a field that its model does not have.
+
+use domain::provider::ImageTask;
+use domain::request::{Style, Word as _};
+use serde::Serialize;
+
+use crate::models::{Dialect, OpenAiRow, StyleBy};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Body<'a> {
+    model: &'a str,
+    prompt: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<usize>,
+    size: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    style: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_format: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+}
+
+/// The request for `count` of the images of `task`. `row` fits its picture.
+pub(super) fn body<'a>(model: &'a str, row: &'a OpenAiRow, task: &'a ImageTask, count: usize) -> Body<'a> {
+    let OpenAiRow { dialect, row, .. } = row;
+    let picture = &task.picture;
+    let prompt = row.prompt(picture);
+    let common = Body {
+        model,
+        prompt,
+        n: Some(count),
+        size: row.size(picture.size).unwrap_or_else(|| picture.size.as_str()),
+        quality: row.quality(picture.quality),
+        style: None,
+        output_format: None,
+        response_format: None,
+        user: Some(&task.user),
+    };
+    match dialect {
+        Dialect::GptImage => Body { output_format: Some("png"), ..common },
+        // Inline, since a URL has to be fetched and may lapse before that.
+        Dialect::Dalle => {
+            let style = picture.style.filter(|_| row.style == StyleBy::Field).map(Style::as_str);
+            Body { style, response_format: Some("b64_json"), ..common }
+        }
+        Dialect::Local => Body {
+            // LocalAI takes what follows a bar for what is not to be drawn.
+            prompt: common.prompt.replace('|', "/"),
+            n: None,
+            response_format: Some("b64_json"),
+            user: None,
+            ..common
+        },
+    }
+}

@@ -1,0 +1,265 @@
+//! What comes back, whole or not.
+
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::provider::{FaultOf, Reason};
+use proptest::prelude::*;
+use testkit::standin::Reply;
+use testkit::standin::openai::Act;
+
+use super::*;
+use crate::openai::answer::Answer;
+use crate::openai::fault::{self, Complaint};
+use crate::picture::inspect;
+
+const LOCAL: &str = "flux.1-schnell";
+
+fn local() -> Value {
+    json!({"models": {"gpt_image": LOCAL}, "dialect": "local"})
+}
+
+#[tokio::test]
+async fn pictures_come_with_where_they_are_from() {
+    let stand_in = StandIn::start().await;
+    let (kept, made) = make(&stand_in, &json!({}), square(2)).await;
+    made.unwrap();
+    let images = kept.images();
+    for (_, image) in &images {
+        assert_eq!(inspect(&image.bytes).map(|seen| (seen.width, seen.height)).unwrap(), (1024, 1024));
+        assert_eq!((image.origin.provider.as_str(), image.origin.model.as_str()), ("openai", "gpt-image-2"));
+        assert_eq!((image.origin.revised_prompt.as_deref(), image.origin.seed), (None, None));
+    }
+    assert_ne!(images[0].1.bytes, images[1].1.bytes);
+    let dalle = json!({"models": {"gpt_image": "dall-e-3"}});
+    let (kept, _) = make(&stand_in, &dalle, square(1)).await;
+    let revised = format!("A finely detailed picture: {PROMPT}");
+    assert_eq!(kept.images()[0].1.origin.revised_prompt.as_deref(), Some(revised.as_str()));
+}
+
+#[tokio::test]
+async fn the_cost_is_what_was_used_and_otherwise_what_the_table_says() {
+    let stand_in = StandIn::start().await;
+    let costs = async |settings: Value, picture: Picture| {
+        let (kept, made) = make(&stand_in, &settings, picture).await;
+        made.unwrap();
+        kept.images().iter().map(|(_, image)| image.origin.cost_micros).collect::<Vec<_>>()
+    };
+    // Twice 1756 tokens at 30 micros and five words at 5, in two parts.
+    assert_eq!(costs(json!({}), square(2)).await, [52_693, 52_692]);
+    stand_in.next(Act::NoUsage);
+    assert_eq!(costs(json!({}), square(2)).await, [53_000, 53_000]);
+    let hd = Picture { quality: Quality::Hd, ..picture(ProviderChoice::Dalle3, Size::Wide1792, 2) };
+    assert_eq!(costs(json!({"models": {"dalle3": "dall-e-3"}}), hd).await, [120_000, 120_000]);
+    assert_eq!(costs(local(), square(1)).await, [0]);
+}
+
+#[tokio::test]
+async fn a_url_is_fetched_from_the_service_itself() {
+    let stand_in = StandIn::start().await;
+    let (kept, made) = make(stand_in.always(Some(Act::ByUrl)), &local(), square(2)).await;
+    made.unwrap();
+    assert_eq!(kept.images().len(), 2);
+    assert_eq!(stand_in.fetches().len(), 2);
+    assert!(kept.images().iter().all(|(_, image)| inspect(&image.bytes).is_ok()));
+}
+
+#[tokio::test]
+async fn a_url_that_leads_elsewhere_is_fetched_by_the_guards_rules() {
+    let stand_in = StandIn::start().await;
+    let other = StandIn::start().await;
+    for url in [
+        format!("{}/pictures/0", other.base_url().trim_end_matches("/v1")),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        "http://[::1".to_owned(),
+    ] {
+        let failure = failure(stand_in.next(Act::ByForeignUrl(url.clone()))).await;
+        assert_eq!((failure.fault, failure.maybe_paid), (FaultOf::Provider, true), "{url}");
+    }
+    assert_eq!(other.fetches().len(), 0);
+}
+
+#[tokio::test]
+async fn a_url_that_has_lapsed_is_a_failure_and_generates_nothing_anew() {
+    let stand_in = StandIn::start().await;
+    let failure = failure(stand_in.next(Act::ByLapsedUrl)).await;
+    assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse));
+    assert!(failure.maybe_paid && failure.message.contains("403"), "{failure}");
+    assert_eq!((stand_in.paid_calls(), stand_in.fetches().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_can_be_used_of_an_answer_is_kept_and_the_rest_is_a_failure() {
+    for (act, kept) in
+        [(Act::None, 0), (Act::EmptyItems, 0), (Act::BadBase64, 0), (Act::NoPicture, 0), (Act::OneLess, 2)]
+    {
+        let stand_in = StandIn::start().await;
+        let (sink, made) = make(stand_in.next(act.clone()), &json!({}), square(3)).await;
+        let failure = made.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse), "{act:?}");
+        assert!(failure.maybe_paid, "{act:?}");
+        assert_eq!(sink.images().len(), kept, "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_sizes_and_formats_are_handed_over_as_they_are() {
+    let stand_in = StandIn::start().await;
+    for (act, size) in [(Act::Sized(1254, 1254), (1254, 1254)), (Act::Jpeg, (1024, 1024))] {
+        let (kept, made) = make(stand_in.next(act), &json!({}), square(1)).await;
+        made.unwrap();
+        let seen = inspect(&kept.images()[0].1.bytes).unwrap();
+        assert_eq!((seen.width, seen.height), size);
+    }
+}
+
+#[tokio::test]
+async fn one_call_of_three_that_fails_loses_no_picture_of_the_others() {
+    let stand_in = StandIn::start().await;
+    let limited =
+        json!({"message": "slow", "type": "requests", "param": null, "code": "rate_limit_exceeded"});
+    let (kept, made) = make(
+        stand_in.next(Act::error(429, &limited)),
+        &json!({"models": {"gpt_image": "dall-e-3"}}),
+        square(3),
+    )
+    .await;
+    assert_eq!(made.unwrap_err().reason, Reason::RateLimited);
+    assert_eq!((kept.images().len(), stand_in.paid_calls(), stand_in.requests().len()), (2, 2, 3));
+}
+
+#[tokio::test]
+async fn a_worker_that_wants_no_more_is_obeyed() {
+    let stand_in = StandIn::start().await;
+    let sink = Kept::full();
+    let provider = provider(&stand_in.base_url(), &json!({}));
+    let stopped = provider.generate(&image_task(square(2)), &sink).await.unwrap_err();
+    assert_eq!(stopped.fault, FaultOf::Ours);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_was_perhaps_paid_for() {
+    for (act, reason) in
+        [(Act::Silence, Reason::Timeout), (Act::Stall, Reason::Timeout), (Act::BreakOff, Reason::NoAnswer)]
+    {
+        let stand_in = StandIn::start().await;
+        let task =
+            ImageTask { deadline: Timestamp::now() + Duration::from_millis(700), ..image_task(square(1)) };
+        let (_, made) = make_task(stand_in.next(act.clone()), &json!({}), &task).await;
+        let failure = made.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, reason), "{act:?}");
+        assert!(failure.maybe_paid && stand_in.paid_calls() == 1, "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_ends_by_the_operators_timeout_too() {
+    let stand_in = StandIn::start().await;
+    let settings = json!({"timeoutSeconds": 1});
+    let (_, made) = make(stand_in.next(Act::Silence), &settings, square(1)).await;
+    assert_eq!(made.unwrap_err().reason, Reason::Timeout);
+}
+
+#[tokio::test]
+async fn nothing_was_paid_where_nobody_was_reached() {
+    for base in ["http://127.0.0.1:9/v1", "http://no-such-name.invalid/v1", "https://127.0.0.1:9/v1"] {
+        let sink = Kept::default();
+        let made = provider(base, &json!({})).generate(&image_task(square(1)), &sink).await;
+        let failure = made.unwrap_err();
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::NoAnswer), "{base}");
+        assert!(!failure.maybe_paid, "{base}");
+    }
+}
+
+#[tokio::test]
+async fn garbage_with_a_good_status_is_a_bad_answer_that_was_perhaps_paid_for() {
+    for reply in [
+        Reply::html(200),
+        Reply::new(200, "application/json", ""),
+        Reply::new(200, "application/json", r#"{"created":1,"data":[{"b64_json":"iVBO"#),
+        Reply::new(200, "application/json", "[]"),
+        Reply::new(200, "application/json", "null"),
+        Reply::new(200, "application/json", r#"{"created":1}"#),
+        Reply::new(200, "application/json", r#"{"data":{"url":1}}"#),
+        Reply::new(200, "application/json", vec![b' '; (80 << 20) + 1]),
+    ] {
+        let stand_in = StandIn::start().await;
+        let failure = failure(stand_in.next(Act::Spoil(reply))).await;
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse), "{failure}");
+        assert!(failure.maybe_paid, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_good_status_that_tells_of_an_error_is_that_error() {
+    let stand_in = StandIn::start().await;
+    let error = json!({"message": "no", "type": "x", "code": "insufficient_quota"});
+    let failure = failure(stand_in.next(Act::error(200, &error))).await;
+    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::QuotaExhausted));
+}
+
+proptest! {
+    #[test]
+    fn no_answer_makes_it_panic(
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+        status in 100u16..600,
+        retry in proptest::option::of(any::<bool>()),
+    ) {
+        let _ = Answer::read(&body).map(|answer| answer.pictures().len());
+        let complaint = Complaint::read(&body).unwrap_or_default();
+        let _ = fault::explain(status, &complaint, "", retry);
+    }
+
+    #[test]
+    fn no_json_makes_it_panic(body in any_json(), status in 100u16..600) {
+        let body = serde_json::to_vec(&body).unwrap();
+        if let Ok(answer) = Answer::read(&body) {
+            let row = &crate::models::models().openai.row("gpt-image-2", None).unwrap().row;
+            prop_assert_eq!(answer.costs(row, &square(1), 3).len(), 3);
+            let _ = answer.pictures();
+        }
+        let complaint = Complaint::read(&body).unwrap_or_default();
+        let _ = fault::explain(status, &complaint, "", None);
+    }
+}
+
+/// JSON that has the names that are looked for, with values of all types.
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = prop::sample::select(vec![
+        "data",
+        "b64_json",
+        "url",
+        "revised_prompt",
+        "usage",
+        "input_tokens",
+        "output_tokens",
+        "input_tokens_details",
+        "error",
+        "code",
+        "type",
+        "message",
+        "moderation_details",
+        "categories",
+        "moderation_stage",
+        "object",
+        "detail",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        Just(json!("safety_violations=[")),
+        Just(json!("error")),
+    ];
+    leaf.prop_recursive(4, 32, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::hash_map(names.clone(), inner, 0..6).prop_map(|fields| {
+                fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>()
+            }),
+        ]
+    })
+}

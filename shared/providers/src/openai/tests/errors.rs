@@ -1,0 +1,270 @@
+//! Every failure that OpenAI and its like are known to answer with.
+
+use std::time::Duration;
+
+use domain::provider::{FaultOf, Reason, WarningKind};
+use testkit::standin::Reply;
+use testkit::standin::openai::Act;
+
+use super::*;
+
+const MODERATED: &str = "Your request was rejected by the safety system. If you believe this is an error, \
+    contact us and include the request ID req_1. safety_violations=[sexual, violence].";
+
+/// Status, code, type, message, and what that is.
+type Row = (u16, Option<&'static str>, &'static str, &'static str, FaultOf, Reason);
+
+const ROWS: &[Row] = {
+    use FaultOf::{Caller, Capacity, Operator, Provider};
+    use Reason::*;
+    &[
+        (400, Some("content_policy_violation"), "invalid_request_error", "rejected", Caller, Moderated),
+        (400, Some("moderation_blocked"), "image_generation_user_error", MODERATED, Caller, Moderated),
+        (400, None, "invalid_request_error", "Rejected as a result of our safety system.", Caller, Moderated),
+        (
+            400,
+            Some("invalid_value"),
+            "image_generation_user_error",
+            "divisible by 16",
+            Caller,
+            InvalidRequest,
+        ),
+        (400, Some("invalid_value"), "invalid_request_error", "Invalid size.", Caller, InvalidRequest),
+        (400, Some("invalid_size"), "invalid_request_error", "Not supported.", Caller, InvalidRequest),
+        (
+            400,
+            Some("unknown_parameter"),
+            "invalid_request_error",
+            "Unknown: 'style'.",
+            Caller,
+            InvalidRequest,
+        ),
+        (400, Some("billing_hard_limit_reached"), "invalid_request_error", "limit", Operator, QuotaExhausted),
+        (
+            400,
+            Some("billing_hard_limit_reached"),
+            "image_generation_user_error",
+            "x",
+            Operator,
+            QuotaExhausted,
+        ),
+        (400, Some("billing_hard_limit_reached"), "insufficient_quota", "x", Operator, QuotaExhausted),
+        (400, None, "image_generation_user_error", "The model 'x' does not exist.", Operator, ModelGone),
+        (
+            400,
+            Some("invalid_value"),
+            "image_generation_user_error",
+            "The model 'x' does not exist.",
+            Operator,
+            ModelGone,
+        ),
+        (400, Some("something_new"), "image_generation_user_error", "Something new.", Caller, InvalidRequest),
+        (401, Some("invalid_api_key"), "invalid_request_error", "Incorrect: sk-canary***7f", Operator, Auth),
+        (401, None, "invalid_request_error", "You didn't provide a key.", Operator, Auth),
+        (403, None, "invalid_request_error", "must be verified to use the model", Operator, Permission),
+        (403, Some("unsupported_country_region_territory"), "request_forbidden", "x", Operator, Permission),
+        (403, Some("Forbidden"), "", "x", Operator, Permission),
+        (404, Some("model_not_found"), "invalid_request_error", "The model `x` …", Operator, ModelGone),
+        (404, None, "not_found_error", "model 'x' not found, try pulling it first", Operator, ModelGone),
+        (404, None, "", "Not Found", Operator, InvalidRequest),
+        (429, Some("rate_limit_exceeded"), "input-images", "Rate limit reached", Capacity, RateLimited),
+        (429, Some("slow_down"), "rate_limit_error", "Slow down", Capacity, RateLimited),
+        (429, None, "tokens", "x", Capacity, RateLimited),
+        (429, Some("insufficient_quota"), "insufficient_quota", "quota", Operator, QuotaExhausted),
+        (429, Some("credit_balance_exhausted"), "insufficient_quota", "x", Operator, QuotaExhausted),
+        (429, Some("organization_usage_limit_exceeded"), "requests", "x", Operator, QuotaExhausted),
+        (429, Some("organization_spend_limit_exceeded"), "requests", "x", Operator, QuotaExhausted),
+        (429, Some("project_spend_limit_exceeded"), "requests", "x", Operator, QuotaExhausted),
+        (429, None, "insufficient_quota", "x", Operator, QuotaExhausted),
+        (500, Some("server_error"), "server_error", "x", Provider, Failed),
+        (500, None, "server_error", "x", Provider, Failed),
+        (503, Some("server_is_overloaded"), "service_unavailable_error", "x", Capacity, Overloaded),
+        (503, None, "service_unavailable_error", "x", Capacity, Overloaded),
+        (402, None, "", "x", Operator, QuotaExhausted),
+        (422, None, "", "x", Caller, InvalidRequest),
+    ]
+};
+
+#[tokio::test]
+async fn every_row_of_errors_is_told_for_what_it_is() {
+    let stand_in = StandIn::start().await;
+    for &(status, code, kind, message, fault, reason) in ROWS {
+        // `param` may be a text, empty or null.
+        for param in [json!(null), json!(""), json!("size")] {
+            let error = json!({"message": message, "type": kind, "param": param, "code": code});
+            let failure = failure(stand_in.next(Act::error(status, &error))).await;
+            assert_eq!((failure.fault, failure.reason), (fault, reason), "{status} {code:?} {kind}");
+            assert!(!failure.maybe_paid, "{status} {code:?} {kind}");
+        }
+    }
+    assert_eq!((stand_in.paid_calls(), stand_in.requests().len()), (0, ROWS.len() * 3));
+}
+
+#[tokio::test]
+async fn errors_of_other_shapes_are_understood_by_what_they_have() {
+    for (status, body, fault, reason) in [
+        (401, json!({"error": "Unauthorized"}), FaultOf::Operator, Reason::Auth),
+        (
+            404,
+            json!({"error": {"message": "The model `x` does not exist.", "type": "NotFoundError", "param": null, "code": 404}}),
+            FaultOf::Operator,
+            Reason::ModelGone,
+        ),
+        (
+            400,
+            json!({"object": "error", "message": "bad", "type": "BadRequestError", "code": 400}),
+            FaultOf::Caller,
+            Reason::InvalidRequest,
+        ),
+        (
+            500,
+            json!({"error": {"code": 500, "message": "boom", "type": ""}}),
+            FaultOf::Provider,
+            Reason::Failed,
+        ),
+        (
+            403,
+            json!({"error": {"code": "Forbidden", "message": "no"}}),
+            FaultOf::Operator,
+            Reason::Permission,
+        ),
+        (422, json!({"detail": "what"}), FaultOf::Caller, Reason::InvalidRequest),
+    ] {
+        let stand_in = StandIn::start().await;
+        let failure = failure(stand_in.next(Act::Answer(Reply::json(status, &body)))).await;
+        assert_eq!((failure.fault, failure.reason), (fault, reason), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateways_page_is_understood_by_its_status() {
+    for (status, fault, reason, maybe_paid) in [
+        (301, FaultOf::Operator, Reason::InvalidRequest, false),
+        (404, FaultOf::Operator, Reason::InvalidRequest, false),
+        (408, FaultOf::Provider, Reason::Timeout, true),
+        (413, FaultOf::Caller, Reason::InvalidRequest, false),
+        (429, FaultOf::Capacity, Reason::RateLimited, false),
+        (502, FaultOf::Provider, Reason::Failed, false),
+        (503, FaultOf::Provider, Reason::Overloaded, false),
+        (504, FaultOf::Provider, Reason::Timeout, true),
+        (529, FaultOf::Provider, Reason::Failed, false),
+    ] {
+        let stand_in = StandIn::start().await;
+        let failure = failure(stand_in.next(Act::Answer(Reply::html(status)))).await;
+        assert_eq!((failure.fault, failure.reason), (fault, reason), "{status}");
+        assert_eq!(failure.maybe_paid, maybe_paid, "{status}");
+        assert!(!failure.message.contains("html"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_was_objected_to() {
+    let details = json!({"moderation_stage": "output", "categories": ["sexual", "hate"]});
+    let kind = "image_generation_user_error";
+    for (error, kinds, words) in [
+        (
+            json!({"message": "rejected", "type": kind, "code": "moderation_blocked", "moderation_details": details}),
+            vec![WarningKind::Adult],
+            "the picture that it made: sexual, hate",
+        ),
+        (
+            json!({"message": MODERATED, "type": kind, "code": "moderation_blocked"}),
+            vec![WarningKind::Adult, WarningKind::Violence],
+            "the prompt: sexual, violence",
+        ),
+        (
+            json!({"message": "rejected", "type": kind, "code": "content_policy_violation"}),
+            vec![],
+            "objects to the prompt",
+        ),
+    ] {
+        let stand_in = StandIn::start().await;
+        let failure = failure(stand_in.next(Act::error(400, &error))).await;
+        assert_eq!((failure.fault, failure.reason), (FaultOf::Caller, Reason::Moderated));
+        assert_eq!(failure.warnings.iter().map(|warning| warning.kind).collect::<Vec<_>>(), kinds);
+        assert!(failure.message.contains(words), "{failure}");
+        assert_eq!(stand_in.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_is_asked_for_is_passed_on() {
+    let limited = json!({"error": {"message": "x", "type": "requests", "code": "rate_limit_exceeded"}});
+    for (name, value, pause) in [
+        ("retry-after", "7", Some(Duration::from_secs(7))),
+        ("retry-after", "0.5", Some(Duration::from_millis(500))),
+        ("retry-after-ms", "1250.0", Some(Duration::from_millis(1250))),
+        ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(crate::call::LONGEST_RETRY_AFTER)),
+        ("retry-after", "1e99", Some(crate::call::LONGEST_RETRY_AFTER)),
+        ("retry-after-ms", "inf", Some(crate::call::LONGEST_RETRY_AFTER)),
+        ("retry-after-ms", "NaN", None),
+        ("retry-after", "soon", None),
+    ] {
+        let stand_in = StandIn::start().await;
+        let reply = Reply::json(429, &limited).header(name, value);
+        let failure = failure(stand_in.next(Act::Answer(reply))).await;
+        assert_eq!(failure.retry_after, pause, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn an_overloaded_service_is_left_alone_for_a_while() {
+    let stand_in = StandIn::start().await;
+    let error = json!({"message": "x", "code": "server_is_overloaded"});
+    assert!(
+        failure(stand_in.next(Act::error(503, &error))).await.retry_after >= Some(Duration::from_secs(10))
+    );
+}
+
+#[tokio::test]
+async fn whether_asking_again_is_of_use_is_for_the_service_to_say() {
+    for (status, word, fault) in [
+        (500, "false", FaultOf::Caller),
+        (500, "true", FaultOf::Provider),
+        (500, "perhaps", FaultOf::Provider),
+        (400, "true", FaultOf::Provider),
+        (400, "false", FaultOf::Caller),
+        (429, "false", FaultOf::Capacity),
+    ] {
+        let stand_in = StandIn::start().await;
+        let reply = Reply::html(status).header("x-should-retry", word);
+        assert_eq!(failure(stand_in.next(Act::Answer(reply))).await.fault, fault, "{status} {word}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_the_operators_and_is_not_shown() {
+    let stand_in = StandIn::start().await;
+    let wrong = json!({"apiKey": "sk-canary-wrong-0123456789"});
+    let (_, made) = make(&stand_in, &wrong, square(1)).await;
+    let failure = made.unwrap_err();
+    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::Auth));
+    let (_, made) = make(&stand_in, &json!({"apiKey": null}), square(1)).await;
+    assert_eq!(made.unwrap_err().reason, Reason::Auth);
+    assert_eq!((stand_in.refusals().len(), stand_in.paid_calls()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_model_that_is_gone_gives_way_to_the_operators_next() {
+    let stand_in = StandIn::start().await;
+    stand_in.withdraw("gpt-image-1.5");
+    let settings = json!({"models": {"gpt_image": ["gpt-image-1.5", "gpt-image-2.5-flare"]}});
+    let (kept, made) = make(&stand_in, &settings, square(1)).await;
+    made.unwrap();
+    assert_eq!(kept.images()[0].1.origin.model, "gpt-image-2.5-flare");
+    assert_eq!((stand_in.refusals().len(), stand_in.paid_calls()), (1, 1));
+    stand_in.withdraw("gpt-image-2.5-flare");
+    let (_, made) = make(&stand_in, &settings, square(1)).await;
+    let failure = made.unwrap_err();
+    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::ModelGone));
+}
+
+#[tokio::test]
+async fn a_wrong_base_is_the_operators() {
+    let stand_in = StandIn::start().await;
+    let base = stand_in.base_url().replace("/v1", "/v2");
+    let sink = Kept::default();
+    let made = provider(&base, &json!({})).generate(&image_task(square(1)), &sink).await;
+    let failure = made.unwrap_err();
+    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::InvalidRequest));
+}

@@ -1,0 +1,130 @@
+//! The way to OpenAI and its like: JSON there, JSON back, and every failure understood.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Timestamp;
+use domain::provider::{FaultOf, ProviderError};
+use domain::secret::Secret;
+use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use egress::{Base, Client, Downloader, Limits, Problem, Reach, Timeouts};
+use serde::Serialize;
+
+use super::fault::{self, Complaint};
+use crate::call::{self, Answer, BaseUrl};
+use crate::redact::redact;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+/// The longest picture behind a URL.
+const LONGEST_PICTURE: usize = 32 << 20;
+
+pub(crate) struct Wire {
+    client: Client,
+    downloader: Downloader,
+    base: BaseUrl,
+    key: Option<Secret>,
+    headers: HeaderMap,
+    timeout: Duration,
+}
+
+/// What holds for one call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// When an answer is of no more use.
+    pub(super) deadline: Timestamp,
+    /// What was asked for, in the user's words, which stay out of messages.
+    pub(super) private: &'a str,
+    /// The most bytes that its answer may have.
+    pub(super) longest: usize,
+}
+
+impl Wire {
+    /// The way to the service at `base`, or what is wrong with the settings.
+    pub(super) fn new(base: BaseUrl, key: Option<Secret>, timeout: Duration) -> Result<Self, String> {
+        let mut headers = HeaderMap::new();
+        if let Some(key) = &key {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
+                .map_err(|_| "apiKey has characters that no header can have")?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let timeouts = Timeouts { connect: CONNECT, total: timeout };
+        let problem = |problem: Problem| problem.to_string();
+        Ok(Self {
+            client: Client::new(Reach::Configured, timeouts).map_err(problem)?,
+            downloader: Downloader::new().map_err(problem)?,
+            base,
+            key,
+            headers,
+            timeout,
+        })
+    }
+
+    /// Sends `body` to `path` below the base, and gives back what a success answers.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        call: Call<'_>,
+    ) -> Result<Bytes, ProviderError> {
+        let request = self.client.post(&self.base.at(path));
+        let request = request.map(|request| request.headers(self.headers.clone()).json(body));
+        let answer = call::ask(request, self.patience(call), call.longest).await?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
+        }
+        let complaint = Complaint::read(&answer.body).unwrap_or_default();
+        Err(self.explain(&answer, &complaint, call))
+    }
+
+    /// The picture behind `url`, which the service has given.
+    pub(super) async fn download(&self, url: &str, call: Call<'_>) -> Result<Bytes, ProviderError> {
+        let base = self.base.at("");
+        let Ok(url) = base.join(url) else {
+            return Err(Answer::unusable("the address of a picture in the answer is no URL"));
+        };
+        let limits = Limits { max_bytes: LONGEST_PICTURE, timeout: self.patience(call) };
+        let base = Base { url: &base, headers: &self.headers };
+        self.downloader.get(&url, limits, Some(base)).await.map_err(|problem| {
+            let failure = call::unanswered(problem);
+            let message = format!("a picture could not be fetched: {}", failure.message);
+            // A URL that is refused is the service's mistake; and the picture was made.
+            ProviderError { fault: FaultOf::Provider, message, ..failure }.maybe_paid()
+        })
+    }
+
+    /// A success whose answer is none: it may tell of a failure all the same.
+    pub(super) fn unusable(&self, body: &[u8], problem: &str, call: Call<'_>) -> ProviderError {
+        match Complaint::read(body) {
+            Some(complaint) => fault::explain(200, &complaint, &self.shown(&complaint, call), None),
+            None => Answer::unusable(problem),
+        }
+    }
+
+    fn explain(&self, answer: &Answer, complaint: &Complaint, call: Call<'_>) -> ProviderError {
+        let should_retry = answer.header("x-should-retry").and_then(|text| text.parse().ok());
+        let status = answer.status.as_u16();
+        let failure = fault::explain(status, complaint, &self.shown(complaint, call), should_retry);
+        match pause_in_millis(answer).or_else(|| answer.retry_after()) {
+            Some(pause) => failure.retry_after(pause),
+            None => failure,
+        }
+    }
+
+    /// As much of the service's words as anybody may read.
+    fn shown(&self, complaint: &Complaint, call: Call<'_>) -> String {
+        redact(&complaint.message, self.key.as_ref(), call.private)
+    }
+
+    fn patience(&self, call: Call<'_>) -> Duration {
+        self.timeout.min(call.deadline.since(Timestamp::now()))
+    }
+}
+
+/// The finer spelling of `Retry-After`, which OpenAI's own libraries obey first.
+fn pause_in_millis(answer: &Answer) -> Option<Duration> {
+    let millis: f64 = answer.header("retry-after-ms")?.trim().parse().ok()?;
+    (millis > 0.0)
+        .then(|| Duration::from_secs_f64((millis / 1000.0).min(call::LONGEST_RETRY_AFTER.as_secs_f64())))
+}

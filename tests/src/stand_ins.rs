@@ -1,19 +1,37 @@
 //! The stand-ins of all providers, side by side, and the providers document that names them.
 
 use serde_json::{Value, json};
+use testkit::standin::openai::{self, OpenAi};
 
 /// One stand-in of each provider, for the cloud that the tests of providers share.
-pub struct StandIns {}
+pub struct StandIns {
+    /// OpenAI, for pictures and chats.
+    pub openai: OpenAi,
+}
 
 impl StandIns {
     /// Starts all of them.
     pub async fn start() -> Self {
-        Self {}
+        Self { openai: OpenAi::start().await }
     }
 
     /// The document by which a cloud uses them. Every key in it has `canary` in its text: no log line may.
     #[must_use]
     pub fn document(&self) -> Value {
-        json!({"sandbox": {}})
+        json!({
+            "openai": {
+                "apiKey": openai::KEY,
+                "baseUrl": self.openai.base_url(),
+                "models": {"dalle3": "dall-e-3", "dalle2": "dall-e-2", "gpt_image": "gpt-image-2"},
+                "concurrency": 8,
+            },
+            "chat": {
+                "apiKey": openai::KEY,
+                "baseUrl": self.openai.base_url(),
+                "model": "gpt-5.6-luna",
+                "tokenField": "max_completion_tokens",
+            },
+            "sandbox": {},
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Chat: every line that the contract has on it.
 
-mod chatter;
+pub(crate) mod chatter;
 mod history;
 mod refused;
 

@@ -23,6 +23,8 @@ mod limits;
 mod list;
 mod looking_back;
 mod providers;
+mod providers_chat;
+mod providers_openai;
 mod tenant;
 mod waiting;
 mod webhooks;
@@ -123,6 +125,8 @@ fn main() -> ExitCode {
             access::tests(round);
             keys::tests(round);
             providers::tests(round);
+            providers_chat::tests(round);
+            providers_openai::tests(round);
         }),
         (1, |round| {
             bad_input::tests(round);

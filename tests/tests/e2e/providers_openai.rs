@@ -1,0 +1,135 @@
+//! OpenAI, the whole way: from the request to the picture in the bucket, at a stand-in.
+
+use std::time::Duration;
+
+use domain::image::sha256_hex;
+use domain::request::{Size, Word as _};
+use futures_util::future::join_all;
+use semantest_tests::cloud::Cloud;
+use semantest_tests::stand_ins::StandIns;
+use serde_json::{Value, json};
+use testkit::standin::Reply;
+use testkit::standin::openai::Act;
+
+use crate::Round;
+
+/// Makes a job, waits for its end, and gives its state.
+async fn made(cloud: &Cloud, body: Value) -> Value {
+    let job = cloud.generate(body).await;
+    cloud.ended(job["jobId"].as_str().unwrap()).await
+}
+
+/// The requests with this prompt that the stand-in has taken.
+fn requests(stand_ins: &StandIns, prompt: &str) -> Vec<Value> {
+    let all = stand_ins.openai.requests().into_iter();
+    all.filter(|body| body["prompt"].as_str().is_some_and(|text| text.contains(prompt))).collect()
+}
+
+/// Checks that the job has `count` pictures of `size`, and that their bytes are what is said of them.
+async fn check(cloud: &Cloud, state: &Value, size: Size, count: usize) {
+    assert_eq!(state["status"], "completed", "{state}");
+    let (width, height) = size.pixels();
+    let images = state["result"]["images"].as_array().unwrap();
+    assert_eq!(images.len(), count, "{state}");
+    for image in images {
+        assert_eq!((&image["width"], &image["height"]), (&json!(width), &json!(height)), "{state}");
+        let bytes = cloud.http.get(image["url"].as_str().unwrap()).send().await.unwrap();
+        let bytes = bytes.bytes().await.unwrap();
+        assert_eq!(image["hash"], sha256_hex(&bytes));
+        let picture = image::load_from_memory(&bytes).unwrap();
+        assert_eq!((picture.width(), picture.height()), (width, height));
+    }
+}
+
+pub(crate) fn tests(round: &mut Round<'_>) {
+    round.with_providers("openai_makes_every_size_in_both_dialects", |cloud, stand_ins| async move {
+        let models = [("gpt_image", "gpt-image-2"), ("dalle3", "dall-e-3"), ("dalle2", "dall-e-2")];
+        let wanted = models.iter().flat_map(|model| Size::ALL.iter().map(move |size| (*model, *size)));
+        let wanted = wanted.filter(|((name, _), size)| {
+            let (width, height) = size.pixels();
+            *name != "dalle2" || width == height
+        });
+        join_all(wanted.map(async |((provider, model), size)| {
+            let body = json!({"prompt": "a kite in every size", "provider": provider, "size": size.as_str()});
+            let state = made(&cloud, body).await;
+            check(&cloud, &state, size, 1).await;
+            assert_eq!((&state["provider"], &state["attempts"]), (&json!("openai"), &json!(1)), "{state}");
+            assert_eq!(state["result"]["images"][0]["metadata"]["model"], model);
+            assert!(state["result"]["totalCost"].as_f64().unwrap() > 0.0, "{state}");
+        }))
+        .await;
+        let mut sizes: Vec<_> = requests(&stand_ins, "a kite in every size")
+            .iter()
+            .filter(|body| body["model"] == "gpt-image-2")
+            .map(|body| body["size"].as_str().unwrap().to_owned())
+            .collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        assert_eq!(sizes, ["1024x1024", "1024x1792", "1280x720", "1792x1024", "720x1280"]);
+    });
+
+    round.with_providers(
+        "a_size_that_a_model_cannot_make_fails_and_costs_nothing",
+        |cloud, stand_ins| async move {
+            let body = json!({"prompt": "a wide kite", "provider": "dalle2", "size": "1792x1024"});
+            let state = made(&cloud, body).await;
+            assert_eq!(
+                (&state["status"], &state["error"]["retryable"]),
+                (&json!("failed"), &json!(false)),
+                "{state}"
+            );
+            assert!(state["error"]["message"].as_str().unwrap().contains("1792x1024"), "{state}");
+            assert_eq!(requests(&stand_ins, "a wide kite").len(), 0);
+        },
+    );
+
+    round.with_providers("what_openai_refuses_is_not_asked_for_again", |cloud, stand_ins| async move {
+        let error = json!({
+            "type": "image_generation_user_error", "code": "moderation_blocked", "param": null,
+            "message": "Rejected by the safety system. safety_violations=[violence].",
+        });
+        stand_ins.openai.upon("a forbidden kite", 9, Act::error(400, &error));
+        let state = made(&cloud, json!({"prompt": "a forbidden kite", "provider": "gpt_image"})).await;
+        assert_eq!(
+            (&state["status"], &state["error"]["retryable"]),
+            (&json!("failed"), &json!(false)),
+            "{state}"
+        );
+        assert!(state["error"]["message"].as_str().unwrap().contains("violence"), "{state}");
+        assert_eq!(requests(&stand_ins, "a forbidden kite").len(), 1);
+    });
+
+    round.with_providers(
+        "a_limit_is_waited_for_and_no_picture_paid_for_twice",
+        |cloud, stand_ins| async move {
+            let error =
+                json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
+            let limited = Reply::json(429, &error).header("retry-after", "1.5");
+            stand_ins.openai.upon("three busy kites", 1, Act::Answer(limited));
+            let started = std::time::Instant::now();
+            let body =
+                json!({"prompt": "three busy kites", "provider": "dalle3", "count": 3, "size": "1024x1024"});
+            let state = made(&cloud, body).await;
+            check(&cloud, &state, Size::S1024, 3).await;
+            assert!(started.elapsed() > Duration::from_millis(1500));
+            assert_eq!(
+                requests(&stand_ins, "three busy kites").len(),
+                4,
+                "three, and the one that was turned away"
+            );
+            // Three pictures of the table's price for standard quality.
+            assert_eq!(state["result"]["totalCost"], 0.12, "{state}");
+        },
+    );
+
+    round.with_providers("what_is_no_picture_is_asked_for_again", |cloud, stand_ins| async move {
+        stand_ins.openai.upon("a torn kite", 1, Act::NoPicture);
+        let state = made(&cloud, json!({"prompt": "a torn kite", "provider": "gpt_image"})).await;
+        check(&cloud, &state, Size::S512, 1).await;
+        assert_eq!(
+            (&state["attempts"], requests(&stand_ins, "a torn kite").len()),
+            (&json!(2), 2),
+            "{state}"
+        );
+    });
+}

@@ -27,7 +27,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Where a provider's API begins: the operator's word, so any network will do.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct BaseUrl(Url);
+pub struct BaseUrl(Url);
 
 impl BaseUrl {
     /// The URL of `path`, which begins with a slash.

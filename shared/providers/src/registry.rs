@@ -7,10 +7,12 @@ use domain::provider::{FaultOf, ProviderError, Reason};
 use domain::request::{Picture, ProviderChoice, Word as _};
 use domain::secret::Secret;
 
+use crate::automatic1111::Automatic1111;
 use crate::document::{BadDocument, Document};
 use crate::openai::OpenAi;
 use crate::openai::chat::Chat;
 use crate::sandbox::{self, Sandbox};
+use crate::stability::Stability;
 
 /// In which order `automatic` asks unless the operator says otherwise. Midjourney is never part of it:
 /// nobody shall meet its terms without having asked for it.
@@ -39,6 +41,12 @@ impl Registry {
         }
         if let Some(settings) = document.chat {
             chat = Some(Box::new(Chat::new(settings).map_err(bad("chat"))?));
+        }
+        if let Some(settings) = document.stability {
+            images.push(Box::new(Stability::new(settings)?));
+        }
+        if let Some(settings) = document.stable_diffusion {
+            images.push(Box::new(Automatic1111::new(settings)?));
         }
         if document.sandbox.is_some() {
             images.push(Box::new(Sandbox));
@@ -206,6 +214,17 @@ mod tests {
         assert_eq!(choose(nobody, ProviderChoice::Automatic), Err(FaultOf::Operator));
         let sandbox = r#"{"sandbox":{},"order":["openai","sandbox"]}"#;
         assert_eq!(choose(sandbox, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
+    }
+
+    #[test]
+    fn stable_diffusion_is_ones_own_server_where_there_is_one() {
+        let own = r#""stableDiffusion":{"baseUrl":"http://127.0.0.1:7860"}"#;
+        let hosted = r#""stability":{"apiKey":"sk-none"}"#;
+        let both = format!("{{{hosted},{own}}}");
+        assert_eq!(choose(&both, ProviderChoice::StableDiffusion), Ok(vec!["stable_diffusion"]));
+        assert_eq!(choose(&both, ProviderChoice::Automatic), Ok(vec!["stability", "stable_diffusion"]));
+        let hosted = format!("{{{hosted}}}");
+        assert_eq!(choose(&hosted, ProviderChoice::StableDiffusion), Ok(vec!["stability"]));
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Servers that stand in for providers, as strict as the real ones: they check the credential and
 //! every field, count what is paid for, and can be told to fail in each way that a provider can.
 
+pub mod automatic1111;
+mod form;
 pub mod openai;
 mod picture;
 pub mod server;
+pub mod stability;
 
+pub use form::{Field, fields};
 pub use picture::{Encoding, painted};
 pub use server::{Asked, Reply, Script, Server};

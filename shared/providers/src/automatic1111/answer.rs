@@ -1,0 +1,171 @@
+//! What the server sends when it has made pictures.
+
+use bytes::Bytes;
+use domain::provider::{FaultOf, ProviderError, Reason};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::call::{Answer, decoded};
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    // Texts of some megabytes each, taken out of the answer one by one.
+    #[serde(borrow)]
+    images: Vec<&'a RawValue>,
+    #[serde(default)]
+    info: Value,
+}
+
+/// Pictures, still encoded, and what is said of them.
+pub(super) struct Made<'a> {
+    images: Vec<&'a RawValue>,
+    pub(super) info: Info,
+}
+
+/// What the server says of its pictures. Versions and forks differ in all of it.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Info {
+    seeds: Vec<Option<u64>>,
+    first_seed: Option<u64>,
+    before: usize,
+    pub(super) model: Option<String>,
+    hash: Option<String>,
+}
+
+/// The last `count` pictures in an answer: a grid of all of them may stand before them.
+pub(super) fn made(body: &Bytes, count: usize) -> Result<Made<'_>, ProviderError> {
+    let body: Body<'_> = serde_json::from_slice(body)
+        .map_err(|_| Answer::unusable("the server answered something else than JSON with images"))?;
+    let info = Info::read(&body.info);
+    // What is to be skipped is believed only where there is that much to spare.
+    let skipped = info.before.min(body.images.len().saturating_sub(count));
+    Ok(Made { images: body.images.into_iter().skip(skipped).collect(), info })
+}
+
+impl Made<'_> {
+    /// The picture number `n`.
+    pub(super) fn image(&self, n: usize) -> Result<Bytes, ProviderError> {
+        let image = self.images.get(n).ok_or_else(|| Answer::unusable("the server sent too few images"))?;
+        let text: Option<String> = serde_json::from_str(image.get()).ok();
+        text.and_then(|text| decoded(&text))
+            .ok_or_else(|| Answer::unusable("the server sent an image that is not base64"))
+    }
+}
+
+impl Info {
+    /// Reads JSON in a string, as the server writes it, or JSON itself; of anything else, nothing.
+    fn read(info: &Value) -> Self {
+        let parsed;
+        let info = match info.as_str() {
+            Some(text) => {
+                parsed = serde_json::from_str(text).unwrap_or(Value::Null);
+                &parsed
+            }
+            None => info,
+        };
+        let text = |name: &str| info[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let seeds = info["all_seeds"].as_array();
+        Self {
+            seeds: seeds.map(|seeds| seeds.iter().map(Value::as_u64).collect()).unwrap_or_default(),
+            first_seed: info["seed"].as_u64(),
+            before: info["index_of_first_image"].as_u64().map_or(0, |before| before as usize),
+            model: text("sd_model_name"),
+            hash: text("sd_model_hash"),
+        }
+    }
+
+    /// The seed of picture number `n`. That of the first is told in two places.
+    pub(super) fn seed(&self, n: usize) -> Option<u64> {
+        let listed = self.seeds.get(n).copied().flatten();
+        if n == 0 { listed.or(self.first_seed) } else { listed }
+    }
+
+    /// Whether it was the model that the operator wants: some versions silently keep the one that is
+    /// loaded. Some do not say which it was; those are believed.
+    pub(super) fn check_model(&self, wanted: Option<&str>) -> Result<(), ProviderError> {
+        let (Some(wanted), Some(used)) = (wanted, &self.model) else { return Ok(()) };
+        // A title is such as `sdxl/base.safetensors [31e35c80fc]`.
+        let (wanted_name, wanted_hash) = match wanted.split_once('[') {
+            Some((name, hash)) => (name, Some(hash.trim_end_matches(']').trim())),
+            None => (wanted, None),
+        };
+        let same_hash =
+            wanted_hash.is_some_and(|hash| !hash.is_empty() && self.hash.as_deref() == Some(hash));
+        if same_hash || bare(wanted_name) == bare(used) {
+            return Ok(());
+        }
+        let message = "the server made the image with another checkpoint than the one that is configured";
+        Err(ProviderError::new(FaultOf::Operator, Reason::ModelGone, message))
+    }
+}
+
+/// A checkpoint's name without its folder and its file type.
+fn bare(name: &str) -> String {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name).trim().to_ascii_lowercase();
+    let types = [".safetensors", ".ckpt", ".gguf", ".pt"];
+    types.iter().find_map(|kind| file.strip_suffix(kind)).unwrap_or(&file).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_of_checkpoints_are_told_apart_without_folder_type_and_hash() {
+        let info = |name: &str, hash: &str| Info {
+            model: Some(name.into()),
+            hash: Some(hash.into()),
+            ..Info::default()
+        };
+        let base = info("sd_xl_base_1.0", "31e35c80fc");
+        for wanted in [
+            "sd_xl_base_1.0",
+            "SD_XL_base_1.0.safetensors",
+            "sdxl/sd_xl_base_1.0.safetensors [31e35c80fc]",
+            "sdxl\\sd_xl_base_1.0.ckpt",
+            "renamed.safetensors [31e35c80fc]",
+        ] {
+            assert!(base.check_model(Some(wanted)).is_ok(), "{wanted}");
+        }
+        for wanted in ["dreamshaper_8", "sd_xl_base_1", "sd_xl_base_1.0x", "other [0000000000]", "other []"] {
+            assert_eq!(base.check_model(Some(wanted)).unwrap_err().reason, Reason::ModelGone, "{wanted}");
+        }
+        assert!(base.check_model(None).is_ok());
+        assert!(Info::default().check_model(Some("any")).is_ok());
+    }
+
+    #[test]
+    fn info_is_read_from_text_and_from_json_and_never_needed() {
+        let info = json!({"seed": 41, "all_seeds": [41, "x", 43], "index_of_first_image": 1});
+        let text = Info::read(&Value::String(info.to_string()));
+        assert_eq!(text, Info::read(&info));
+        assert_eq!(
+            (text.seed(0), text.seed(1), text.seed(2), text.seed(3)),
+            (Some(41), None, Some(43), None)
+        );
+        assert_eq!(Info::read(&json!({"seed": 7})).seed(0), Some(7));
+        for garbage in [json!(null), json!("{"), json!(""), json!([1]), json!("\"x\""), json!({"seed": -1})] {
+            assert_eq!(Info::read(&garbage), Info::default(), "{garbage}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}", n in 0u64..9) {
+            for body in [
+                bytes,
+                text.clone().into_bytes(),
+                json!({"images": [text.clone(), n, null], "info": text}).to_string().into_bytes(),
+                json!({"images": [text], "info": {"index_of_first_image": n, "all_seeds": n}}).to_string().into(),
+            ] {
+                if let Ok(made) = made(&body.into(), 2) {
+                    let _ = (made.image(0).is_ok(), made.image(7).is_ok(), made.info.seed(1));
+                    let _ = made.info.check_model(Some("x"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Stability's v2beta: Stable Image Core and Ultra.
+//!
+//! It makes one image a call, so a job's images are as many calls at the same time. It promises a
+//! ratio, not a size; the worker crops and resamples. A call that it has not answered in time cannot
+//! be asked after: it may have been paid for.
+
+mod answer;
+mod form;
+mod refusal;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::image::ImageOrigin;
+use domain::ports::{ImageProvider, ImageSink};
+use domain::provider::{Bounds, Finished, GeneratedImage, ImageTask, ProviderError, Step, Unable};
+use domain::request::{Picture, Quality};
+use domain::secret::Secret;
+use egress::header::ACCEPT;
+use egress::{Client, Reach, Timeouts};
+use serde::Deserialize;
+
+pub use form::Model;
+
+use crate::call::{self, BaseUrl};
+use crate::document::BadDocument;
+use crate::seed;
+
+/// Its name on the wire.
+pub const PROVIDER: &str = "stability";
+const BASE_URL: &str = "https://api.stability.ai";
+const CONNECT: Duration = Duration::from_secs(5);
+/// Some 1.5 million pixels, as PNG and then as base64, several times over.
+const LARGEST_ANSWER: usize = 24 * 1024 * 1024;
+
+/// What the providers document says of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// The key.
+    pub api_key: Secret,
+    /// Where the API is, if not at Stability's own address.
+    pub base_url: Option<BaseUrl>,
+    /// Which model makes which quality.
+    #[serde(default)]
+    pub models: Models,
+    /// How long a call may take.
+    #[serde(default = "timeout_seconds")]
+    pub timeout_seconds: NonZeroU32,
+    /// Calls at the same time.
+    #[serde(default = "concurrency")]
+    pub concurrency: NonZeroU32,
+    /// Images a minute. Stability counts 150 requests in 10 s, and locks out for a minute who asks more.
+    pub per_minute: Option<NonZeroU32>,
+}
+
+/// Which model makes which quality.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default)]
+pub struct Models {
+    /// For `standard`.
+    pub standard: Model,
+    /// For `hd`.
+    pub hd: Model,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { standard: Model::Core, hd: Model::Ultra }
+    }
+}
+
+const fn timeout_seconds() -> NonZeroU32 {
+    match NonZeroU32::new(120) {
+        Some(seconds) => seconds,
+        None => NonZeroU32::MIN,
+    }
+}
+
+const fn concurrency() -> NonZeroU32 {
+    match NonZeroU32::new(10) {
+        Some(calls) => calls,
+        None => NonZeroU32::MIN,
+    }
+}
+
+/// The provider.
+#[derive(Debug)]
+pub struct Stability {
+    settings: Settings,
+    base: BaseUrl,
+    http: Client,
+}
+
+impl Stability {
+    /// The provider that these settings describe.
+    ///
+    /// # Errors
+    ///
+    /// If they describe none.
+    pub fn new(settings: Settings) -> Result<Self, BadDocument> {
+        let bad = |problem: String| BadDocument::Settings { provider: PROVIDER, problem };
+        if settings.api_key.expose().is_empty() {
+            return Err(bad("apiKey is empty".to_owned()));
+        }
+        let base = match &settings.base_url {
+            Some(base) => base.clone(),
+            None => BaseUrl::try_from(BASE_URL.to_owned()).map_err(|problem| bad(problem.to_owned()))?,
+        };
+        let total = Duration::from_secs(settings.timeout_seconds.get().into());
+        let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total })
+            .map_err(|problem| bad(problem.to_string()))?;
+        Ok(Self { settings, base, http })
+    }
+
+    const fn model(&self, quality: Quality) -> Model {
+        match quality {
+            Quality::Standard => self.settings.models.standard,
+            Quality::Hd => self.settings.models.hd,
+        }
+    }
+
+    async fn image(&self, task: &ImageTask, index: u8, sink: &dyn ImageSink) -> Result<(), ProviderError> {
+        let model = self.model(task.picture.quality);
+        let seed = seed::of(task.job, index);
+        let url = self.base.at(model.path());
+        let request = self.http.post(&url).map(|request| {
+            request
+                .bearer_auth(self.settings.api_key.expose())
+                .header(ACCEPT, "application/json")
+                .header("stability-client-id", "semantest")
+                .header("stability-client-user-id", &task.user)
+                .multipart(form::form(&task.picture, seed))
+        });
+        let patience = Duration::from_secs(self.settings.timeout_seconds.get().into()).min(task.time_left());
+        let answer = call::ask(request, patience, LARGEST_ANSWER).await?;
+        if !answer.status.is_success() {
+            return Err(refusal::refusal(&answer));
+        }
+        let made = answer::made(&answer)?;
+        // The answer holds the image a second time.
+        drop(answer);
+        let origin = ImageOrigin {
+            provider: PROVIDER.to_owned(),
+            model: model.name().to_owned(),
+            revised_prompt: None,
+            seed: made.seed.or(Some(seed)),
+            cost_micros: model.cost_micros(),
+        };
+        sink.image(index, GeneratedImage { bytes: made.bytes, origin }).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ImageProvider for Stability {
+    fn name(&self) -> &'static str {
+        PROVIDER
+    }
+
+    fn fits(&self, picture: &Picture) -> Result<(), Unable> {
+        if form::looks_english(picture.prompt.as_str()) {
+            Ok(())
+        } else {
+            Err(Unable::because("Stability understands English prompts only"))
+        }
+    }
+
+    fn calls(&self, task: &ImageTask) -> u32 {
+        task.missing.len() as u32
+    }
+
+    fn bounds(&self) -> Option<Bounds> {
+        let per_minute = self.settings.per_minute.map(NonZeroU32::get);
+        Some(Bounds { at_once: self.settings.concurrency.get(), per_minute })
+    }
+
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
+        let mut calls = Vec::new();
+        for &index in &task.missing {
+            calls.push(self.image(task, index, sink));
+        }
+        call::together(calls).await?;
+        Ok(Step::Finished(Finished::default()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! What Stability's errors mean.
+//!
+//! Its own words are looked at, but never passed on: they may quote the key or the prompt.
+
+use std::time::Duration;
+
+use domain::provider::{FaultOf, ProviderError, Reason};
+use serde::Deserialize;
+
+use crate::call::Answer;
+
+/// For so long it locks out who asks too often, also where it does not say so.
+const LOCKED_OUT: Duration = Duration::from_secs(60);
+
+/// v2beta has a list of `errors`, v1 a `message`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    name: String,
+    errors: Vec<String>,
+    message: String,
+}
+
+impl Body {
+    fn speaks_of(&self, word: &str) -> bool {
+        let texts = self.errors.iter().chain([&self.name, &self.message]);
+        texts.into_iter().any(|text| text.to_ascii_lowercase().contains(word))
+    }
+
+    /// The field that it objects to, if what stands before the first colon looks like one.
+    fn field(&self) -> Option<&str> {
+        let text = self.errors.first().unwrap_or(&self.message);
+        let (field, _) = text.split_once(':')?;
+        let name = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-';
+        (field.len() <= 20 && field.chars().all(name)).then_some(field)
+    }
+}
+
+/// What an answer that is no success means.
+pub(super) fn refusal(answer: &Answer) -> ProviderError {
+    let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let waiting = |error: ProviderError| match answer.retry_after() {
+        Some(after) => error.retry_after(after),
+        None => error,
+    };
+    let caller = |reason, message: String| ProviderError::new(FaultOf::Caller, reason, message);
+    let operator = |reason, message: &str| ProviderError::new(FaultOf::Operator, reason, message);
+    let status = answer.status.as_u16();
+    match status {
+        400 | 413 => {
+            let of = body.field().map(|field| format!(": {field}")).unwrap_or_default();
+            caller(Reason::InvalidRequest, format!("Stability does not accept the request{of}"))
+        }
+        401 => operator(Reason::Auth, "Stability does not accept the key"),
+        402 => operator(Reason::QuotaExhausted, "the account at Stability has no credits left"),
+        // Of known persons it makes no pictures.
+        403 | 422 if body.speaks_of("moderation") || body.speaks_of("public figure") => {
+            caller(Reason::Moderated, "Stability objects to the content of the prompt".to_owned())
+        }
+        403 => operator(Reason::Permission, "the account at Stability may not do this"),
+        404 => operator(Reason::ModelGone, "Stability has no such model, or is not at this address"),
+        422 if body.speaks_of("language") || body.speaks_of("english") => {
+            caller(Reason::Unsupported, "Stability understands English prompts only".to_owned())
+        }
+        422 => caller(Reason::InvalidRequest, "Stability cannot make anything of the prompt".to_owned()),
+        429 => {
+            let message = "Stability was asked too often";
+            let after = answer.retry_after().unwrap_or(LOCKED_OUT);
+            ProviderError::new(FaultOf::Capacity, Reason::RateLimited, message).retry_after(after)
+        }
+        502..=504 => {
+            let message = format!("Stability or a proxy before it is overloaded ({status})");
+            let error = waiting(ProviderError::new(FaultOf::Provider, Reason::Overloaded, message));
+            // Only 503 says that the request was not passed on.
+            if status == 503 { error } else { error.maybe_paid() }
+        }
+        408 | 409 | 425 | 500.. => {
+            // It charges for no failure.
+            let message = format!("Stability failed ({status})");
+            waiting(ProviderError::new(FaultOf::Provider, Reason::Failed, message))
+        }
+        _ => {
+            let message = format!("Stability is not at this address: the answer was {status}");
+            operator(Reason::InvalidRequest, &message)
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod looking_back;
 mod providers;
 mod providers_chat;
 mod providers_openai;
+mod providers_stable_diffusion;
 mod tenant;
 mod waiting;
 mod webhooks;
@@ -127,6 +128,7 @@ fn main() -> ExitCode {
             providers::tests(round);
             providers_chat::tests(round);
             providers_openai::tests(round);
+            providers_stable_diffusion::tests(round);
         }),
         (1, |round| {
             bad_input::tests(round);
@@ -136,6 +138,7 @@ fn main() -> ExitCode {
             batch::alone(round);
             list::alone(round);
             cancel::alone(round);
+            providers_stable_diffusion::alone(round);
         }),
         (1, looking_back::tests),
     ];

@@ -293,20 +293,22 @@ async fn no_progress_is_told_of_the_work_of_others() {
 
 #[tokio::test]
 async fn a_server_that_tells_little_of_its_progress_has_none_told() {
-    for told in [
+    let replies = [
         Reply::json(200, &json!({})),
         Reply::json(200, &json!({"progress": 0, "state": {}})),
         Reply::json(200, &json!({"progress": "x", "state": 5})),
         Reply::html(200),
         without_api(),
-    ] {
+    ];
+    let tries = replies.map(|reply| async move {
         let standin = server().await;
-        standin.tell_progress(told);
+        standin.tell_progress(reply);
         standin.take(Duration::from_millis(2500));
         let (task, kept) = (image_task(picture(Size::S1024, 1)), Kept::default());
         provider(&standin, json!({})).generate(&task, &kept).await.unwrap();
         assert_eq!((kept.progress().len(), kept.images().len()), (0, 1));
-    }
+    });
+    futures_util::future::join_all(tries).await;
 }
 
 #[tokio::test]

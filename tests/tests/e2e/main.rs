@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
+mod automatic;
 mod bad_input;
 mod batch;
 mod cancel;
@@ -131,6 +132,7 @@ fn main() -> ExitCode {
             providers_stable_diffusion::tests(round);
         }),
         (1, |round| {
+            automatic::alone(round);
             bad_input::tests(round);
             chat::alone(round);
             faults::tests(round);

@@ -1,0 +1,153 @@
+//! `automatic`, among providers in trouble: who is asked, how often, and what it costs.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use domain::Job;
+use domain::provider::Reason;
+use futures_util::future::join_all;
+use semantest_tests::cloud::{Cloud, eventually};
+use serde_json::{Value, json};
+use testkit::standin::automatic1111::Automatic1111;
+use testkit::standin::openai::{self, Act, OpenAi};
+use testkit::standin::stability::Stability;
+
+use crate::Round;
+
+/// How many calls at a time each of them bears.
+const AT_ONCE: usize = 3;
+
+/// A cloud of its own, and the providers that `automatic` asks there, in their order.
+struct World {
+    cloud: Cloud,
+    openai: OpenAi,
+    stability: Stability,
+    own: Automatic1111,
+}
+
+impl World {
+    async fn start() -> Self {
+        let openai = OpenAi::start().await;
+        let stability = Stability::start("sk-canary-stability-automatic").await;
+        let own = Automatic1111::start("semantest", "canary-automatic").await;
+        let with = |mut settings: Value| {
+            settings["concurrency"] = AT_ONCE.into();
+            settings
+        };
+        let document = json!({
+            "openai": with(json!({"apiKey": openai::KEY, "baseUrl": openai.base_url()})),
+            "stability": with(stability.settings()),
+            "stableDiffusion": with(own.settings()),
+            "order": ["openai", "stability", "stable_diffusion"],
+        });
+        let cloud = Cloud::start_with(Some(&document)).await;
+        Self { cloud, openai, stability, own }
+    }
+
+    /// How many requests that cost money each of them was sent.
+    fn paid(&self) -> BTreeMap<&'static str, usize> {
+        let own = self.own.asked();
+        BTreeMap::from([
+            ("openai", self.openai.requests().len()),
+            ("stability", self.stability.asked().len()),
+            ("stable_diffusion", own.iter().filter(|asked| asked.path == "/sdapi/v1/txt2img").count()),
+        ])
+    }
+
+    /// The rows of these jobs, once all have ended.
+    async fn ended(&self, jobs: &[String], patience: Duration) -> Vec<Job> {
+        let begun = Instant::now();
+        loop {
+            let rows = join_all(jobs.iter().map(|job| self.cloud.job(job))).await;
+            let left = rows.iter().filter(|row| !row.status.ended()).count();
+            if left == 0 {
+                return rows;
+            }
+            assert!(begun.elapsed() < patience, "{left} jobs have not ended: {:?}", self.paid());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// The calls that the rows say were made, by provider.
+fn recorded(rows: &[Job]) -> BTreeMap<&str, usize> {
+    let mut calls = BTreeMap::new();
+    for one in rows.iter().flat_map(|row| &row.tries) {
+        *calls.entry(one.provider.as_str()).or_default() += one.calls as usize;
+    }
+    calls
+}
+
+pub(crate) fn alone(round: &mut Round<'_>) {
+    round.test("five_hundred_automatic_jobs_end_well_where_they_can", |_| async {
+        let world = World::start().await;
+        world.openai.always(Some(Act::error(500, &json!({"type": "server_error"}))));
+        world.own.take(Duration::from_millis(400));
+        let begun = Instant::now();
+        // Stability takes English prompts only, and says so of each tenth one.
+        let prompt = |number: usize| match number % 10 {
+            0 => format!("kite {number}, weiß und grün"),
+            _ => format!("kite {number}, white and green"),
+        };
+        let mut jobs = Vec::new();
+        for first in [0, 100, 200, 300, 400] {
+            let batch: Vec<_> = (first..first + 100)
+                .map(|number| json!({"prompt": prompt(number), "size": "256x256"}))
+                .collect();
+            let body = json!({"userId": uuid::Uuid::new_v4(), "jobs": batch});
+            let sent =
+                world.cloud.api(reqwest::Method::POST, "/images/batch").json(&body).send().await.unwrap();
+            assert_eq!(sent.status(), 202);
+            let batch: Value = sent.json().await.unwrap();
+            let ids = batch["jobs"].as_array().unwrap().iter();
+            jobs.extend(ids.map(|job| job["jobId"].as_str().unwrap().to_owned()));
+        }
+        let rows = world.ended(&jobs, Duration::from_secs(400)).await;
+
+        let mut refused = 0;
+        for row in &rows {
+            let reasons: Vec<_> =
+                row.failed_tries().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect();
+            let at_stability = reasons.iter().filter(|(provider, _)| *provider == "stability").count();
+            if row.status == domain::JobStatus::Failed {
+                refused += 1;
+                assert!(row.picture.prompt.as_str().contains("weiß"), "{row:?}");
+                assert_eq!(at_stability, 1, "a refusal is told at once: {reasons:?}");
+                assert_ne!(row.tries.last().unwrap().provider, "stable_diffusion");
+            } else {
+                assert_eq!(row.status, domain::JobStatus::Completed, "{row:?}");
+                assert_eq!(at_stability, 0, "{reasons:?}");
+            }
+            assert_eq!(row.failures, 0, "somebody else made it: {reasons:?}");
+        }
+        assert!((1..=50).contains(&refused), "{refused}");
+        // Five failures open the breaker, while others are under way; then one job tries at 30 s, 60 s …
+        let trials = (begun.elapsed().as_secs() / 30) as usize;
+        let paid = world.paid();
+        assert!((5..=5 + AT_ONCE - 1 + trials).contains(&paid["openai"]), "{paid:?}");
+        assert!(paid["stability"] > 100 && paid["stable_diffusion"] > 10, "{paid:?}");
+        assert_eq!(recorded(&rows), paid, "what is recorded is what was paid for");
+        assert_eq!(
+            rows.iter().map(|row| row.paid_calls as usize).sum::<usize>(),
+            paid.values().sum::<usize>()
+        );
+        assert_eq!(world.cloud.stop(), Vec::<String>::new());
+    });
+
+    round.test("a_killed_workers_call_is_recorded_and_told_as_possibly_paid", |_| async {
+        let world = World::start().await;
+        world.openai.next(Act::Silence);
+        let job = world.cloud.generate(json!({"prompt": "a kite", "provider": "gpt_image"})).await;
+        let job = job["jobId"].as_str().unwrap().to_owned();
+        eventually("the provider is asked", async || (world.paid()["openai"] == 1).then_some(())).await;
+        world.cloud.kill("image-worker").await;
+        let state = world.cloud.ended_by_sweeps(&job).await;
+        assert_eq!((&state["status"], &state["attempts"]), (&json!("completed"), &json!(2)), "{state}");
+        assert_eq!(state["tried"][0]["reason"], "no_answer", "{state}");
+        let row = world.cloud.job(&job).await;
+        assert_eq!((row.paid_calls as usize, row.failures), (world.paid()["openai"], 1));
+        let failure = row.tries[0].failure.as_ref().unwrap();
+        assert!(failure.maybe_paid && failure.reason == Reason::NoAnswer);
+        assert_eq!(world.cloud.stop(), Vec::<String>::new());
+    });
+}

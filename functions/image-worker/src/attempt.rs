@@ -25,6 +25,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// How much longer each further wait for a place at a provider is at the least.
 const WAIT_STEP: Duration = Duration::from_secs(2);
+/// How often it grows. Where places become free all the time, a job that sleeps long leaves them empty.
+const LONGEST_WAIT_STEPS: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
 pub(crate) async fn run(
@@ -125,7 +127,7 @@ async fn put_back(
     });
     let waits = failure.reason == Reason::Waiting;
     // Many jobs that wait for one place must neither come all at once nor all the time.
-    let queueing = if waits { WAIT_STEP * job.waits.min(20) } else { Duration::ZERO };
+    let queueing = if waits { WAIT_STEP * job.waits.min(LONGEST_WAIT_STEPS) } else { Duration::ZERO };
     let pause = (pause.max(queueing) + pause.mul_f64(0.2 * rand::random::<f64>())).max(SHORTEST_PAUSE);
     // Nothing is gained by waiting past the job's own end.
     let at = (Timestamp::now() + pause).min(job.deadline);

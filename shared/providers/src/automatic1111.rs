@@ -78,7 +78,7 @@ pub struct Settings {
     /// How long a call may take.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU32,
-    /// Calls at the same time: as many as there are servers behind the address.
+    /// Jobs at the same time, which are as many calls: as many as there are servers behind the address.
     #[serde(default = "one")]
     pub concurrency: NonZeroU32,
     /// Images a minute, if that shall be bounded.

@@ -25,6 +25,10 @@ pub(crate) struct Models {
     style_words: HashMap<Style, String>,
     /// OpenAI and everything that speaks its language.
     pub(crate) openai: OpenAi,
+    /// Stability.
+    pub(crate) stability: Stability,
+    /// Stable Diffusion on a server of one's own.
+    pub(crate) stable_diffusion: StableDiffusion,
     /// Models that chat.
     pub(crate) chat: Chat,
 }
@@ -124,6 +128,44 @@ pub(crate) enum Dialect {
     Dalle,
     /// The least that LocalAI and Ollama understand.
     Local,
+}
+
+/// Stability's models.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stability {
+    credit_usd: f64,
+    /// Stable Image Core.
+    pub(crate) core: Credited,
+    /// Stable Image Ultra.
+    pub(crate) ultra: Credited,
+    /// The ratio that is asked for instead of a size.
+    pub(crate) ratios: HashMap<Size, String>,
+    /// The preset that a style is.
+    pub(crate) presets: HashMap<Style, String>,
+}
+
+impl Stability {
+    /// What one image costs, in micros.
+    pub(crate) fn image_micros(&self, model: &Credited) -> u64 {
+        (model.credits * self.credit_usd * 1e6).round() as u64
+    }
+}
+
+/// A model that is paid for in credits.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Credited {
+    /// What it is called.
+    pub(crate) id: String,
+    credits: f64,
+}
+
+/// Stable Diffusion on a server of one's own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StableDiffusion {
+    /// What stands after the prompt for a style: the tags that such models were trained on.
+    pub(crate) style_words: HashMap<Style, String>,
 }
 
 /// Models that chat.

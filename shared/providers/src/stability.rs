@@ -48,7 +48,7 @@ pub struct Settings {
     /// How long a call may take.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU32,
-    /// Calls at the same time.
+    /// Jobs at the same time, each of which makes a call for each of its images.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroU32,
     /// Images a minute. Stability counts 150 requests in 10 s, and locks out for a minute who asks more.
@@ -143,10 +143,10 @@ impl Stability {
         drop(answer);
         let origin = ImageOrigin {
             provider: PROVIDER.to_owned(),
-            model: model.name().to_owned(),
+            model: model.id().to_owned(),
             revised_prompt: None,
             seed: made.seed.or(Some(seed)),
-            cost_micros: model.cost_micros(),
+            cost_micros: model.image_micros(),
         };
         sink.image(index, GeneratedImage { bytes: made.bytes, origin }).await?;
         Ok(())
@@ -160,11 +160,7 @@ impl ImageProvider for Stability {
     }
 
     fn fits(&self, picture: &Picture) -> Result<(), Unable> {
-        if form::looks_english(picture.prompt.as_str()) {
-            Ok(())
-        } else {
-            Err(Unable::because("Stability understands English prompts only"))
-        }
+        form::fits(picture)
     }
 
     fn calls(&self, task: &ImageTask) -> u32 {

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use domain::request::{Picture, Quality, Size, Style};
+use domain::request::{Picture, Quality, Size};
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use crate::models::models;
 
 /// What a checkpoint may have been trained on.
 pub(super) const SIDES: RangeInclusive<u32> = 64..=2048;
@@ -61,11 +62,11 @@ impl<'a> Wanted<'a> {
     /// `count` images of `picture`, the first of them from `seed`.
     pub(super) fn new(settings: &'a Settings, picture: &'a Picture, count: usize, seed: u64) -> Self {
         let (width, height) = made_size(picture.size, settings.trained_side.get());
-        let prompt = picture.prompt.as_str();
+        let (prompt, words) = (picture.prompt.as_str(), &models().stable_diffusion.style_words);
         let (batch_size, n_iter) = if settings.in_turn { (1, count) } else { (count, 1) };
         Self {
-            prompt: match picture.style {
-                Some(style) => Cow::Owned(format!("{prompt}, {}", words(style))),
+            prompt: match picture.style.and_then(|style| words.get(&style)) {
+                Some(words) => Cow::Owned(format!("{prompt}, {words}")),
                 None => Cow::Borrowed(prompt),
             },
             negative_prompt: &settings.negative_prompt,
@@ -102,13 +103,6 @@ impl<'a> Wanted<'a> {
     /// The prompt as the server was told it, if that is not what the caller said.
     pub(super) fn revised_prompt(&self, picture: &Picture) -> Option<String> {
         (self.prompt != picture.prompt.as_str()).then(|| self.prompt.clone().into_owned())
-    }
-}
-
-const fn words(style: Style) -> &'static str {
-    match style {
-        Style::Vivid => "vivid colors, dramatic lighting, high contrast",
-        Style::Natural => "natural colors, soft natural light, unedited photograph",
     }
 }
 

@@ -38,6 +38,22 @@ fn every_style_has_words() {
 }
 
 #[test]
+fn stability_and_stable_diffusion_have_a_word_for_everything() {
+    let Models { stability, stable_diffusion, .. } = models();
+    for size in Size::ALL {
+        let (width, height) = size.pixels();
+        let (wide, high) = stability.ratios[size].split_once(':').unwrap();
+        let (wide, high): (u32, u32) = (wide.parse().unwrap(), high.parse().unwrap());
+        assert_eq!(wide.cmp(&high), width.cmp(&height), "{size:?}");
+    }
+    for style in Style::ALL {
+        assert!(!stability.presets[style].is_empty() && !stable_diffusion.style_words[style].is_empty());
+    }
+    assert_eq!(stability.image_micros(&stability.core), 30_000);
+    assert_eq!(stability.image_micros(&stability.ultra), 80_000);
+}
+
+#[test]
 fn whatever_a_row_can_make_it_has_a_word_and_a_price_for() {
     for OpenAiRow { dialect, row, .. } in &models().openai.rows {
         assert!(row.per_call >= 1 && row.prompt_limit >= 1000, "{:?}", row.prefixes);

@@ -1,8 +1,11 @@
 //! What Stability is asked, in its own words.
 
-use domain::request::{Picture, Size, Style};
+use domain::provider::Unable;
+use domain::request::{Picture, Word as _};
 use egress::multipart::Form;
 use serde::Deserialize;
+
+use crate::models::{Credited, models};
 
 /// A model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -15,13 +18,6 @@ pub enum Model {
 }
 
 impl Model {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Core => "stable-image-core",
-            Self::Ultra => "stable-image-ultra",
-        }
-    }
-
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Core => "/v2beta/stable-image/generate/core",
@@ -29,47 +25,53 @@ impl Model {
         }
     }
 
-    /// A credit costs a cent.
-    pub(super) const fn cost_micros(self) -> u64 {
+    fn row(self) -> &'static Credited {
         match self {
-            Self::Core => 30_000,
-            Self::Ultra => 80_000,
+            Self::Core => &models().stability.core,
+            Self::Ultra => &models().stability.ultra,
         }
     }
-}
 
-/// The ratio that is nearest to that size. There is no 7:4.
-const fn aspect_ratio(size: Size) -> &'static str {
-    match size {
-        Size::S256 | Size::S512 | Size::S1024 => "1:1",
-        Size::Wide1792 | Size::Wide1024 => "16:9",
-        Size::Tall1792 | Size::Tall1024 => "9:16",
+    pub(super) fn id(self) -> &'static str {
+        &self.row().id
+    }
+
+    pub(super) fn image_micros(self) -> u64 {
+        models().stability.image_micros(self.row())
     }
 }
 
-const fn style_preset(style: Style) -> &'static str {
-    match style {
-        Style::Vivid => "cinematic",
-        Style::Natural => "photographic",
+/// Why it cannot make this picture, if it cannot.
+pub(super) fn fits(picture: &Picture) -> Result<(), Unable> {
+    if !models().stability.ratios.contains_key(&picture.size) {
+        return Err(Unable::because(format!("Stability cannot make {}", picture.size.as_str())));
     }
+    if !looks_english(picture.prompt.as_str()) {
+        return Err(Unable::because("Stability understands English prompts only"));
+    }
+    Ok(())
 }
 
 /// The form that asks for one image of `picture`.
 pub(super) fn form(picture: &Picture, seed: u64) -> Form {
     let form = Form::new()
         .text("prompt", picture.prompt.as_str().to_owned())
-        .text("aspect_ratio", aspect_ratio(picture.size))
         .text("output_format", "png")
         .text("seed", seed.to_string());
-    match picture.style {
-        Some(style) => form.text("style_preset", style_preset(style)),
+    let table = &models().stability;
+    let words = [
+        ("aspect_ratio", table.ratios.get(&picture.size)),
+        ("style_preset", picture.style.and_then(|style| table.presets.get(&style))),
+    ];
+    words.into_iter().fold(form, |form, (name, word)| match word {
+        Some(word) => form.text(name, word.as_str()),
         None => form,
-    }
+    })
 }
 
 /// Whether the prompt is not plainly in another language: at least half of its letters are Latin ones.
 /// A prompt in another language that is written so is refused by Stability itself.
-pub(super) fn looks_english(prompt: &str) -> bool {
+fn looks_english(prompt: &str) -> bool {
     let letters = prompt.chars().filter(|c| c.is_alphabetic());
     let (latin, other) = letters.fold((0usize, 0usize), |(latin, other), letter| {
         // Up to Latin Extended-B.

@@ -55,9 +55,9 @@ async fn the_form_holds_these_fields_and_no_others() {
     let seed = seed::of(task.job, 0);
     let expected = [
         ("prompt", "a red kite over dunes"),
-        ("aspect_ratio", "16:9"),
         ("output_format", "png"),
         ("seed", &seed.to_string()),
+        ("aspect_ratio", "16:9"),
         ("style_preset", "photographic"),
     ];
     let fields: Vec<_> = made.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

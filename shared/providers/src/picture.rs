@@ -5,16 +5,22 @@ use std::io::Cursor;
 
 use domain::image::ImageFormat;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits};
 
 /// The longest side that a picture may have, in pixels.
 pub const LONGEST_SIDE: u32 = 8192;
 /// The most pixels that a picture may have: the largest that is known to come is a grid of four
-/// pictures of 2912 by 1632.
+/// pictures of 2912 by 1632. The bounds below are lower where decoding or resampling takes more for a
+/// pixel; `tests/cost.rs` holds them to the memory that a worker has.
 pub const MOST_PIXELS: u64 = 20_000_000;
-/// The most that the pixels may take, at four bytes each. A decoder takes up to as much again, and so
-/// does resampling after it.
-const DECODED_BYTES: u64 = 4 * MOST_PIXELS;
+/// The same for pictures that can be seen through, which are weighed by that in a copy.
+pub const MOST_SEE_THROUGH_PIXELS: u64 = 16_000_000;
+/// The same for JPEGs: a progressive one takes its decoder ten bytes for a pixel.
+pub const MOST_JPEG_PIXELS: u64 = 12_000_000;
+/// The same for pictures of 16 bits a channel.
+pub const MOST_DEEP_PIXELS: u64 = 5_000_000;
+/// What the pixels may take: no more than all of the above come to.
+const DECODED_BYTES: u64 = 80_000_000;
 
 /// Why bytes are no picture for us.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +29,7 @@ pub enum BadPicture {
     #[error("neither PNG, JPEG nor WebP")]
     UnknownFormat,
     /// The picture is larger than the limits of decoding.
-    #[error(
-        "a picture of more than {LONGEST_SIDE} pixels a side, or {MOST_PIXELS} in all, or too large to decode"
-    )]
+    #[error("a picture of more pixels than are decoded")]
     TooLarge,
     /// They end too early, or are not what they begin as.
     #[error("cannot be decoded: {0}")]
@@ -74,7 +78,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Picture, BadPicture> {
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MOST_PIXELS || decoder.total_bytes() > DECODED_BYTES {
+    if u64::from(width) * u64::from(height) > most_pixels(format, decoder.color_type()) {
         return Err(BadPicture::TooLarge);
     }
     // Neither is worth refusing a picture for.
@@ -90,6 +94,18 @@ pub fn inspect(bytes: &[u8]) -> Result<Picture, BadPicture> {
         profile,
         pixels,
     })
+}
+
+fn most_pixels(format: ImageFormat, colour: ColorType) -> u64 {
+    if colour.bytes_per_pixel() > colour.channel_count() {
+        MOST_DEEP_PIXELS
+    } else if format == ImageFormat::Jpeg {
+        MOST_JPEG_PIXELS
+    } else if colour.has_alpha() {
+        MOST_SEE_THROUGH_PIXELS
+    } else {
+        MOST_PIXELS
+    }
 }
 
 fn undecodable(error: ImageError) -> BadPicture {

@@ -11,7 +11,17 @@ pub(crate) fn resampled(pixels: &DynamicImage, width: u32, height: u32) -> Resul
     let mut result = DynamicImage::new(width, height, pixels.color());
     let how = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .fit_into_destination(Some((0.5, 0.5)));
+        .fit_into_destination(Some((0.5, 0.5)))
+        // Weighing by opacity takes a copy of all pixels.
+        .use_alpha(is_seen_through(pixels));
     Resizer::new().resize(pixels, &mut result, &how).map_err(broken)?;
     Ok(result)
+}
+
+/// Whether any pixel lets show what is behind the picture.
+pub(crate) fn is_seen_through(pixels: &DynamicImage) -> bool {
+    if let DynamicImage::ImageRgba8(pixels) = pixels {
+        return pixels.pixels().any(|pixel| pixel.0[3] < u8::MAX);
+    }
+    pixels.color().has_alpha()
 }

@@ -1,11 +1,11 @@
 //! Makes the small picture that lists show.
 
 use domain::image::ImageFormat;
-use image::ImageEncoder as _;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
+use image::{DynamicImage, ImageEncoder as _};
 
 use crate::picture::{BadPicture, Encoded, Picture, broken};
-use crate::resample::resampled;
+use crate::resample::{is_seen_through, resampled};
 
 /// The longest side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 256;
@@ -27,10 +27,9 @@ impl Picture {
         } else {
             resampled(&self.pixels, width, height)?
         };
-        let seen_through =
-            small.color().has_alpha() && small.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX);
+        let small = if small.color().has_alpha() { DynamicImage::from(small.into_rgba8()) } else { small };
         let mut bytes = Vec::new();
-        let (format, encoded) = if seen_through {
+        let (format, encoded) = if is_seen_through(&small) {
             let pixels = small.into_rgba8();
             let kind = image::ExtendedColorType::Rgba8;
             (ImageFormat::Png, PngEncoder::new(&mut bytes).write_image(&pixels, width, height, kind))

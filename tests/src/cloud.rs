@@ -258,23 +258,34 @@ impl Cloud {
         keys
     }
 
+    /// The processes of a function that run.
+    async fn pids(&self, folder: &str) -> Vec<String> {
+        let status = self.http.get(format!("{}/_semantest/status", self.url)).send().await.unwrap();
+        let status: Value = status.json().await.unwrap();
+        let pids = status["functions"].as_array().unwrap().iter().filter(|one| one["function"] == folder);
+        pids.map(|one| one["pid"].to_string()).collect()
+    }
+
     /// Kills every process of a function, as hard as can be, and says how many there were.
     pub async fn kill(&self, folder: &str) -> usize {
-        let status: Value = self
-            .http
-            .get(format!("{}/_semantest/status", self.url))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let pids = status["functions"].as_array().unwrap().iter().filter(|one| one["function"] == folder);
-        let pids: Vec<_> = pids.map(|one| one["pid"].to_string()).collect();
+        let pids = self.pids(folder).await;
         for pid in &pids {
             Command::new("kill").args(["-9", pid]).status().unwrap();
         }
         pids.len()
+    }
+
+    /// The most memory that each process of a function has ever taken, in MiB.
+    pub async fn peaks(&self, folder: &str) -> Vec<u64> {
+        let pids = self.pids(folder).await;
+        let statuses =
+            pids.iter().filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
+        statuses
+            .map(|status| {
+                let (_, peak) = status.split_once("VmHWM:").expect("a peak");
+                peak.split_whitespace().next().unwrap().parse::<u64>().unwrap().div_ceil(1024)
+            })
+            .collect()
     }
 }
 

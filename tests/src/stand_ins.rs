@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::standin::automatic1111::Automatic1111;
+use testkit::standin::midjourney::Midjourney;
 use testkit::standin::openai::{self, OpenAi};
 use testkit::standin::stability::Stability;
 
@@ -13,6 +14,8 @@ pub struct StandIns {
     pub stability: Stability,
     /// A server of one's own: `stable_diffusion`.
     pub automatic1111: Automatic1111,
+    /// A proxy of Midjourney's.
+    pub midjourney: Midjourney,
 }
 
 impl StandIns {
@@ -22,12 +25,16 @@ impl StandIns {
             openai: OpenAi::start().await,
             stability: Stability::start("sk-canary-stability-5d1f0c7be2").await,
             automatic1111: Automatic1111::start("semantest", "canary-automatic1111-90ab3f").await,
+            midjourney: Midjourney::start().await,
         }
     }
 
     /// The document by which a cloud uses them. Every key in it has `canary` in its text: no log line may.
     #[must_use]
     pub fn document(&self) -> Value {
+        let mut midjourney = self.midjourney.settings();
+        midjourney["concurrency"] = json!(10);
+        midjourney["pricePerJob"] = json!(0.03);
         json!({
             "openai": {
                 "apiKey": openai::KEY,
@@ -43,6 +50,7 @@ impl StandIns {
             },
             "stability": self.stability.settings(),
             "stableDiffusion": self.automatic1111.settings(),
+            "midjourney": midjourney,
             "sandbox": {},
             "order": ["stability", "openai", "stable_diffusion"],
         })

@@ -78,7 +78,8 @@ async fn ask_one(
         job: job.id,
         picture: job.picture.clone(),
         missing: sink.missing(),
-        attempt: job.attempts,
+        // What is under way goes on; anything else is one more try.
+        attempt: job.attempts + u32::from(handle.is_none()),
         deadline: cut_off,
         user: job.end_user(),
         handle: handle.map(|handle| handle.note.clone()),

@@ -3,7 +3,7 @@
 use domain::secret::Secret;
 use serde::Deserialize;
 
-use crate::{automatic1111, openai, stability};
+use crate::{automatic1111, midjourney, openai, stability};
 
 /// The providers document. A provider is enabled by standing in it. What this version does not know
 /// is left to later ones.
@@ -14,6 +14,7 @@ pub(crate) struct Document {
     pub(crate) chat: Option<openai::chat::Settings>,
     pub(crate) stability: Option<stability::Settings>,
     pub(crate) stable_diffusion: Option<automatic1111::Settings>,
+    pub(crate) midjourney: Option<midjourney::Settings>,
     pub(crate) sandbox: Option<SandboxSettings>,
     /// In which order `automatic` asks; a provider that is not in it is left out.
     pub(crate) order: Option<Vec<String>>,

@@ -49,7 +49,7 @@ impl Picture {
     }
 
     /// The picture in its own format.
-    fn encode(&self) -> Result<Vec<u8>, BadPicture> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, BadPicture> {
         let mut bytes = Vec::new();
         match self.format {
             ImageFormat::Png => self.write(PngEncoder::new(&mut bytes)),

@@ -4,6 +4,8 @@ pub mod automatic1111;
 mod call;
 mod document;
 pub mod fit;
+mod grid;
+pub mod midjourney;
 mod models;
 mod openai;
 pub mod picture;

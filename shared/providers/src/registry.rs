@@ -9,6 +9,7 @@ use domain::secret::Secret;
 
 use crate::automatic1111::Automatic1111;
 use crate::document::{BadDocument, Document};
+use crate::midjourney::{self, Midjourney};
 use crate::openai::OpenAi;
 use crate::openai::chat::Chat;
 use crate::sandbox::{self, Sandbox};
@@ -47,6 +48,9 @@ impl Registry {
         }
         if let Some(settings) = document.stable_diffusion {
             images.push(Box::new(Automatic1111::new(settings)?));
+        }
+        if let Some(settings) = document.midjourney {
+            images.push(Box::new(Midjourney::new(settings)?));
         }
         if document.sandbox.is_some() {
             images.push(Box::new(Sandbox));
@@ -112,8 +116,9 @@ impl Registry {
     fn allowed(&self, choice: ProviderChoice) -> Result<Vec<&dyn ImageProvider>, ProviderError> {
         let names: &[&str] = match choice {
             ProviderChoice::Automatic => {
-                let enabled: Vec<_> =
-                    self.order.iter().filter_map(|name| self.image_provider(name)).collect();
+                let part_of_it = |name: &&String| name.as_str() != midjourney::PROVIDER;
+                let names = self.order.iter().filter(part_of_it);
+                let enabled: Vec<_> = names.filter_map(|name| self.image_provider(name)).collect();
                 if enabled.is_empty() {
                     let problem = "no provider is enabled for automatic";
                     return Err(ProviderError::new(FaultOf::Operator, Reason::Unsupported, problem));
@@ -225,6 +230,14 @@ mod tests {
         assert_eq!(choose(&both, ProviderChoice::Automatic), Ok(vec!["stability", "stable_diffusion"]));
         let hosted = format!("{{{hosted}}}");
         assert_eq!(choose(&hosted, ProviderChoice::StableDiffusion), Ok(vec!["stability"]));
+    }
+
+    #[test]
+    fn midjourney_is_asked_by_those_alone_who_name_it() {
+        let document = r#"{"midjourney":{"baseUrl":"http://127.0.0.1:8080"},"order":["midjourney"]}"#;
+        assert_eq!(choose(document, ProviderChoice::Midjourney), Ok(vec!["midjourney"]));
+        assert_eq!(choose(document, ProviderChoice::Automatic), Err(FaultOf::Operator));
+        assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Midjourney), Err(FaultOf::Caller));
     }
 
     #[test]

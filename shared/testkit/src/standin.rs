@@ -3,6 +3,7 @@
 
 pub mod automatic1111;
 mod form;
+pub mod midjourney;
 pub mod openai;
 mod picture;
 pub mod server;

@@ -25,6 +25,7 @@ mod list;
 mod looking_back;
 mod providers;
 mod providers_chat;
+mod providers_midjourney;
 mod providers_openai;
 mod providers_stable_diffusion;
 mod tenant;
@@ -130,6 +131,7 @@ fn main() -> ExitCode {
             providers_chat::tests(round);
             providers_openai::tests(round);
             providers_stable_diffusion::tests(round);
+            providers_midjourney::tests(round);
         }),
         (1, |round| {
             automatic::alone(round);
@@ -141,6 +143,7 @@ fn main() -> ExitCode {
             list::alone(round);
             cancel::alone(round);
             providers_stable_diffusion::alone(round);
+            providers_midjourney::alone(round);
         }),
         (1, looking_back::tests),
     ];

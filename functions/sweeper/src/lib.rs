@@ -3,17 +3,19 @@
 //! The index only says where to look; each condition is checked on the row. A sweep does a bounded
 //! amount of work, and what is left over is the first thing the next one finds.
 
+mod webhooks;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use aws::keys;
-use domain::delivery::{Delivery, Turn, WebhookEvent};
+use domain::delivery::{Delivery, Tempo, WebhookEvent};
 use domain::job::{Admission, JobPolicy};
 use domain::ports::{
-    BatchStore, DeliveryStore, Due, DueIndex, ImageStore, JobMessage, JobQueue, JobStore, StoreError,
-    WebhookMessage, WebhookQueue,
+    BatchStore, DeliveryStore, Due, DueIndex, ImageStore, JobMessage, JobQueue, JobStore, ReceiverStore,
+    StoreError, WebhookQueue,
 };
-use domain::{Batch, BatchId, Error, Job, JobId, Timestamp, WebhookId};
+use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use edge::fan_out::FanOut;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -47,6 +49,10 @@ pub struct Deps<'a> {
     pub images: &'a dyn ImageStore,
     /// How jobs live.
     pub policy: JobPolicy,
+    /// What is known of receivers' URLs.
+    pub receivers: &'a dyn ReceiverStore,
+    /// How fast the clock of webhooks runs.
+    pub tempo: Tempo,
 }
 
 /// What a sweep did.
@@ -146,7 +152,11 @@ async fn see_to(deps: &Deps<'_>, due: Due) -> Done {
         }
         Due::Delivery(job, id) => {
             let span = info_span!("due", jobId = %job, webhookId = %id, traceId = tracing::field::Empty);
-            (span.clone(), webhook(deps, job, id).instrument(span).await)
+            (span.clone(), webhooks::delivery(deps, job, id).instrument(span).await)
+        }
+        Due::Receiver(id) => {
+            let span = info_span!("due", client = %id.client);
+            (span.clone(), webhooks::receiver(deps, &id).instrument(span).await)
         }
     };
     match outcome {
@@ -254,18 +264,4 @@ async fn delete_stray(deps: &Deps<'_>, job: &Job, named: &BTreeSet<String>) -> R
     stray.retain(|key| !named.contains(key));
     deps.images.delete(&stray).await?;
     Ok(stray.len())
-}
-
-async fn webhook(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Done, StoreError> {
-    let now = Timestamp::now();
-    let Some(mut delivery) = deps.deliveries.load_delivery(job, id).await? else { return Ok(Done::Nothing) };
-    if delivery.due_at.is_none_or(|at| at > now) || delivery.turn(now) != Turn::Now {
-        return Ok(Done::Nothing);
-    }
-    tracing::Span::current().record("traceId", tracing::field::display(delivery.trace_id));
-    deps.webhook_queue.send_webhook(&WebhookMessage::about(&delivery), Duration::ZERO).await?;
-    delivery.message_sent(now);
-    deps.deliveries.save_delivery(&mut delivery).await?;
-    info!(attempts = delivery.attempts, "webhook sent again");
-    Ok(Done::WebhookSent)
 }

@@ -19,10 +19,12 @@ async fn main() -> Result<(), Error> {
         jobs: &table,
         batches: &table,
         deliveries: &table,
+        receivers: &table,
         job_queue: &JobQueues::new(sqs.clone(), JobQueueUrls::from_env()?),
         webhook_queue: &WebhooksQueue::new(sqs, env::required("WEBHOOKS_QUEUE_URL")?),
         images: &ImagesBucket::new(aws_sdk_s3::Client::new(&sdk), env::required("IMAGES_BUCKET")?),
         policy: env::job_policy()?,
+        tempo: env::webhook_tempo(),
     };
     let deps = &deps;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| handle(deps, event))).await

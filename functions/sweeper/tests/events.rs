@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::delivery::Tempo;
 use domain::job::JobPolicy;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
@@ -25,10 +26,12 @@ async fn the_schedule_starts_a_sweep() {
         jobs: &store,
         batches: &store,
         deliveries: &store,
+        receivers: &store,
         job_queue: &store,
         webhook_queue: &store,
         images: &store,
         policy: JobPolicy::default(),
+        tempo: Tempo::REAL,
     };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 50_000;

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::delivery::{Delivery, WebhookEvent};
+use domain::delivery::{Delivery, Tempo, WebhookEvent};
 use domain::id::LeaseId;
 use domain::image::ImageFormat;
 use domain::job::{JobPolicy, Lease};
 use domain::ports::{ImageStore as _, StoreError};
+use domain::receiver::Receiver;
 use domain::{Batch, Job, JobStatus, Timestamp};
 use sweeper::{Deps, Swept, sweep};
 use testkit::{Memory, Sent};
@@ -23,10 +24,12 @@ async fn swept(store: &Memory) -> Swept {
         jobs: store,
         batches: store,
         deliveries: store,
+        receivers: store,
         job_queue: store,
         webhook_queue: store,
         images: store,
         policy: JobPolicy::default(),
+        tempo: Tempo::REAL,
     };
     sweep(&deps, Timestamp::now() + Duration::from_secs(50)).await.unwrap()
 }
@@ -126,12 +129,56 @@ async fn an_overdue_webhook_is_sent_again_and_a_claimed_one_is_not() {
     overdue.revision = 1;
     let mut claimed = job.delivery(WebhookEvent::Started, Timestamp::now() - HOUR).unwrap();
     claimed.revision = 1;
-    claimed.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR });
+    claimed.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR }, Timestamp::now());
     store.put_delivery(&overdue);
     store.put_delivery(&claimed);
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert!(matches!(&store.sent()[..], [Sent::Webhook(_, Duration::ZERO)]));
     assert_eq!(swept(&store).await, Swept::default());
+}
+
+/// A URL that was switched off an hour ago, with three webhooks parked until it is on again.
+fn parked_at_a_url_that_is_off(store: &Memory, due: Timestamp) -> Receiver {
+    let job = old_job(HOUR);
+    let mut receiver = None;
+    for event in [WebhookEvent::Queued, WebhookEvent::Started, WebhookEvent::Failed] {
+        let mut delivery: Delivery = job.delivery(event, Timestamp::now() - HOUR).unwrap();
+        delivery.revision = 1;
+        delivery.park(Timestamp::now() - HOUR);
+        store.put_delivery(&delivery);
+        receiver = Some(Receiver::new(job.client_id.clone(), delivery.url, Timestamp::now()));
+    }
+    let mut receiver = receiver.unwrap();
+    receiver.revision = 1;
+    receiver.failed(Timestamp::now() - 6 * 24 * HOUR, Tempo::REAL);
+    receiver.failed(Timestamp::now() - HOUR, Tempo::REAL);
+    assert!(receiver.is_off());
+    receiver.due_at = Some(due);
+    store.put_receiver(&receiver);
+    receiver
+}
+
+#[tokio::test]
+async fn of_a_url_that_is_off_one_webhook_is_tried_when_its_day_has_come() {
+    let store = Memory::new();
+    parked_at_a_url_that_is_off(&store, Timestamp::now());
+    assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
+    assert_eq!(store.sent().len(), 1);
+    assert!(store.deliveries().iter().all(|delivery| delivery.parked), "the sender decides");
+    assert_eq!(swept(&store).await, Swept::default());
+}
+
+#[tokio::test]
+async fn when_a_url_is_on_again_all_that_is_parked_goes_out() {
+    let store = Memory::new();
+    let mut receiver = parked_at_a_url_that_is_off(&store, Timestamp::now());
+    receiver.switch_on(Timestamp::now());
+    store.put_receiver(&receiver);
+    store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
+    assert_eq!(swept(&store).await.failed, 1, "the row stays due, and the next sweep goes on");
+    assert_eq!(swept(&store).await.webhooks_sent, 1);
+    assert!(store.deliveries().iter().all(|delivery| !delivery.parked && delivery.due_at.is_some()));
+    assert!(store.receivers()[0].due_at > Some(Timestamp::now()), "for those that are parked at this moment");
 }
 
 #[tokio::test]

@@ -1,23 +1,32 @@
 //! The second trigger: one message, one try at one webhook.
+//!
+//! The function may die between any two lines. Until the claim is written nothing has happened; from
+//! then on until the result is written, the claim and the place at the host lapse by themselves, and
+//! whoever comes next sends the same id again.
 
 use std::time::{Duration, Instant};
 
-use domain::delivery::{Delivery, DeliveryState, Turn};
+use domain::delivery::{Delivery, DeliveryState, Outcome, Turn};
 use domain::id::LeaseId;
 use domain::job::Lease;
-use domain::ports::{LONGEST_DELAY, StoreError, WebhookMessage};
+use domain::ports::{HostPlace, StoreError, WebhookMessage};
 use domain::secret::Secret;
-use domain::signature::SigningSecret;
+use domain::signature::{Generations, SigningSecret};
 use domain::{Error, JobId, Timestamp, WebhookId};
 use tracing::{info, warn};
+use url::Url;
 
-use crate::Deps;
-use crate::post::Signed;
+use crate::post::{Signed, TIMEOUT};
+use crate::{Deps, receivers};
 
 /// How often a sender reads again when others keep changing the row before it does.
 const RACES: u32 = 10;
-/// The generation of every client's secret until it is rotated.
-const FIRST_VERSION: u32 = 1;
+/// How long a place at a host is held: a little longer than a request can take.
+const PLACE_HELD: Duration = Duration::from_secs(TIMEOUT.as_secs() + 5);
+/// From when on a receiver is slow.
+const SLOW_AFTER: Duration = Duration::from_secs(5);
+/// For how long a slow receiver's host has fewer places.
+const SLOW_FOR: Duration = Duration::from_secs(30);
 
 /// Handles one message. `deadline` is when Lambda ends this function.
 ///
@@ -26,94 +35,162 @@ const FIRST_VERSION: u32 = 1;
 /// If a store did not answer; the message then comes again, or the sweeper sends another.
 pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timestamp) -> Result<(), Error> {
     let WebhookMessage::V1 { job_id, webhook_id, .. } = message;
+    let Some(delivery) = turn(deps, job_id, webhook_id).await? else { return Ok(()) };
     // Before the claim: a try that cannot be made must not count as one.
     let master = deps.master_secret.read().await?;
-    let Some(delivery) = take_on(deps, job_id, webhook_id, deadline).await? else { return Ok(()) };
-    // Nothing between the claim and the request but what can be done again: whoever takes over after
-    // a crash sends the same id, and the receiver can tell.
-    let accepted = attempt(deps, &delivery, &master).await?;
-    record(deps, delivery, accepted, deadline).await
+    let generations = deps.generations.generations(&delivery.client_id).await?;
+    if !receivers::may_try(deps, &delivery).await? {
+        return park(deps, delivery).await;
+    }
+    let host = host(delivery.url.url());
+    let now = Timestamp::now();
+    let Some(place) = deps.hosts.begin_request(&host, now, now + PLACE_HELD).await? else {
+        return wait(deps, delivery).await;
+    };
+    let delivery = match take_on(deps, delivery, deadline).await {
+        Ok(Some(delivery)) => delivery,
+        nothing => {
+            leave(deps, &host, place, Duration::ZERO).await;
+            return nothing.map(|_| ());
+        }
+    };
+    let outcome = attempt(deps, &delivery, &master, &generations).await?;
+
+    let accepted = outcome.accepted();
+    let record = async {
+        // A failure first teaches what is known of the URL: whether this one is kept depends on that.
+        let url_off = !accepted && receivers::failed(deps, &delivery).await;
+        record(deps, delivery.clone(), &outcome, url_off, deadline).await
+    };
+    let learn = async {
+        if accepted {
+            receivers::succeeded(deps, &delivery).await;
+        }
+    };
+    let (recorded, (), ()) = tokio::join!(record, learn, leave(deps, &host, place, outcome.took));
+    recorded
+}
+
+/// The delivery, if there is something to do for it.
+async fn turn(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Option<Delivery>, Error> {
+    let Some(delivery) = deps.deliveries.load_delivery(job, id).await? else {
+        warn!("a message about a webhook that does not exist, or not any more");
+        return Ok(None);
+    };
+    let turn = delivery.turn(Timestamp::now());
+    if turn != Turn::Now {
+        info!(?turn, "nothing to do for this webhook");
+        return Ok(None);
+    }
+    Ok(Some(delivery))
+}
+
+/// Keeps the delivery until its URL is on again.
+async fn park(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
+    info!("the URL is switched off");
+    if !delivery.parked {
+        delivery.park(Timestamp::now());
+        save_unless_changed(deps, &mut delivery).await?;
+    }
+    Ok(())
+}
+
+/// Has the delivery come again when there may be a place at its host. That is no try.
+async fn wait(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
+    delivery.wait_for_place(Timestamp::now(), rand::random());
+    info!(waits = delivery.waits, "as many requests are under way to the host as may be");
+    if save_unless_changed(deps, &mut delivery).await? {
+        send_message(deps, &delivery).await;
+    }
+    Ok(())
+}
+
+/// Whether the row could be written; if somebody was faster, what they wrote holds.
+async fn save_unless_changed(deps: &Deps<'_>, delivery: &mut Delivery) -> Result<bool, StoreError> {
+    match deps.deliveries.save_delivery(delivery).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives the place at the host back; if that fails, it lapses.
+async fn leave(deps: &Deps<'_>, host: &str, place: HostPlace, took: Duration) {
+    let slow_until = (took >= SLOW_AFTER).then(|| Timestamp::now() + SLOW_FOR);
+    if let Err(error) = deps.hosts.end_request(host, place, slow_until).await {
+        warn!(%error, "the place at the host could not be given back");
+    }
 }
 
 /// Claims the delivery for this sender; `None` if there is nothing to do for it.
 async fn take_on(
     deps: &Deps<'_>,
-    job: JobId,
-    id: WebhookId,
+    mut delivery: Delivery,
     deadline: Timestamp,
 ) -> Result<Option<Delivery>, Error> {
     let claim = Lease { id: LeaseId::new(), until: deadline + deps.claim_margin };
     for _ in 0..RACES {
-        let Some(mut delivery) = deps.deliveries.load_delivery(job, id).await? else {
-            warn!("a message about a webhook that does not exist, or not any more");
-            return Ok(None);
-        };
-        let turn = delivery.turn(Timestamp::now());
-        if turn != Turn::Now {
-            info!(?turn, "nothing to do for this webhook");
-            return Ok(None);
-        }
         if delivery.worn_out() {
             warn!(attempts = delivery.attempts, "webhook given up: its senders died");
             delivery.give_up();
-            deps.deliveries.save_delivery(&mut delivery).await?;
+            save_unless_changed(deps, &mut delivery).await?;
             return Ok(None);
         }
-        delivery.take_on(claim);
-        match deps.deliveries.save_delivery(&mut delivery).await {
-            Ok(()) => return Ok(Some(delivery)),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+        delivery.take_on(claim, Timestamp::now());
+        if save_unless_changed(deps, &mut delivery).await? {
+            return Ok(Some(delivery));
         }
+        let Some(again) = turn(deps, delivery.job_id, delivery.id).await? else { return Ok(None) };
+        delivery = again;
     }
     Err(Error::Unavailable { cause: "the row kept changing".into(), retry_after: Duration::from_secs(1) })
 }
 
-async fn attempt(deps: &Deps<'_>, delivery: &Delivery, master: &Secret) -> Result<bool, Error> {
+async fn attempt(
+    deps: &Deps<'_>,
+    delivery: &Delivery,
+    master: &Secret,
+    generations: &Generations,
+) -> Result<Outcome, Error> {
     let body = edge::wire::webhook_body(delivery, &deps.images_url).map_err(Error::internal)?;
-    let secret = SigningSecret::derive(master, &delivery.client_id, FIRST_VERSION);
     let now = Timestamp::now();
+    let sign = |generation| {
+        SigningSecret::derive(master, &delivery.client_id, generation).sign(delivery.id, now, &body)
+    };
+    let signatures: Vec<_> = generations.signing(now).into_iter().map(sign).collect();
     let webhook = Signed {
         id: delivery.id.to_string(),
         timestamp: now.seconds().to_string(),
-        signature: secret.sign(delivery.id, now, &body),
+        signature: signatures.join(" "),
         body,
     };
     let started = Instant::now();
     let answer = deps.post.post(delivery.url.url(), webhook).await;
-    let duration = started.elapsed().as_millis() as u64;
-    let attempt = delivery.attempts;
-    match answer {
-        Ok(status) => {
-            let accepted = (200..300).contains(&status);
-            info!(attempt, status, accepted, durationMs = duration, "webhook sent");
-            Ok(accepted)
-        }
-        Err(problem) => {
-            info!(attempt, problem, accepted = false, durationMs = duration, "webhook not sent");
-            Ok(false)
-        }
+    let outcome = Outcome { took: started.elapsed(), answer };
+    let (attempt, accepted) = (delivery.attempts, outcome.accepted());
+    let duration = outcome.took.as_millis() as u64;
+    match &outcome.answer {
+        Ok(answer) => info!(attempt, status = answer.status, accepted, durationMs = duration, "webhook sent"),
+        Err(problem) => info!(attempt, problem, accepted, durationMs = duration, "webhook not sent"),
     }
+    Ok(outcome)
 }
 
 /// Writes what came of the try, and has itself woken for the next one if that is soon.
 async fn record(
     deps: &Deps<'_>,
     mut delivery: Delivery,
-    accepted: bool,
+    outcome: &Outcome,
+    url_off: bool,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    if accepted {
-        delivery.delivered();
-    } else {
-        delivery.attempt_failed(Timestamp::now(), rand::random());
-    }
+    delivery.tried(outcome, url_off, Timestamp::now(), deps.tempo, rand::random());
     let mut pause = Duration::from_millis(100);
     loop {
-        match deps.deliveries.save_delivery(&mut delivery).await {
-            Ok(()) => break,
-            Err(StoreError::Conflict) => {
-                // The claim lapsed and somebody else has it, or our own write went through.
+        match save_unless_changed(deps, &mut delivery).await {
+            Ok(true) => break,
+            Ok(false) => {
+                // The claim lapsed and somebody else has it.
                 info!("the webhook is no longer this sender's");
                 return Ok(());
             }
@@ -128,14 +205,20 @@ async fn record(
     if delivery.state == DeliveryState::GivenUp {
         warn!(attempts = delivery.attempts, "webhook given up");
     }
-    let Some(at) = delivery.not_before.filter(|_| delivery.state == DeliveryState::Owed) else {
-        return Ok(());
-    };
-    let delay = at.since(Timestamp::now());
-    if delay <= LONGEST_DELAY
-        && let Err(error) = deps.queue.send_webhook(&WebhookMessage::about(&delivery), delay).await
-    {
+    send_message(deps, &delivery).await;
+    Ok(())
+}
+
+/// Sends the message of the next try, if a queue can keep it so long; otherwise the sweeper does.
+async fn send_message(deps: &Deps<'_>, delivery: &Delivery) {
+    let Some(delay) = delivery.message_delay(Timestamp::now()) else { return };
+    let message = WebhookMessage::about(delivery);
+    if let Err(error) = deps.queue.send_webhook(&message, &delivery.client_id, delay).await {
         warn!(%error, "the queue did not take the message; the sweeper will send it");
     }
-    Ok(())
+}
+
+/// The host and port that share places.
+fn host(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }

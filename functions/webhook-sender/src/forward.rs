@@ -6,6 +6,7 @@ use aws::keys;
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use domain::TraceId;
+use domain::client::ClientId;
 use domain::ports::{Due, WebhookMessage};
 use serde::Deserialize;
 use tracing::{info, warn};
@@ -22,6 +23,7 @@ struct Keys {
 #[serde(rename_all = "camelCase")]
 struct Image {
     trace_id: TraceId,
+    client_id: ClientId,
 }
 
 /// Sends a message for each new delivery. The first one that fails is reported, and with it all that
@@ -29,13 +31,13 @@ struct Image {
 pub async fn forward(deps: &Deps<'_>, event: Event) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
     for record in event.records {
-        let Some(message) = message(&record) else {
+        let Some((message, client)) = message(&record) else {
             // Would be no better the next time; and the sweeper finds every delivery.
             warn!(event_id = record.event_id, "a stream record that is no delivery");
             continue;
         };
         let WebhookMessage::V1 { job_id, webhook_id, trace_id } = &message;
-        match deps.queue.send_webhook(&message, Duration::ZERO).await {
+        match deps.queue.send_webhook(&message, &client, Duration::ZERO).await {
             Ok(()) => {
                 info!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, "webhook queued");
             }
@@ -51,9 +53,9 @@ pub async fn forward(deps: &Deps<'_>, event: Event) -> DynamoDbEventResponse {
     response
 }
 
-fn message(record: &EventRecord) -> Option<WebhookMessage> {
+fn message(record: &EventRecord) -> Option<(WebhookMessage, ClientId)> {
     let keys: Keys = serde_dynamo::from_item(record.change.keys.clone()).ok()?;
     let Due::Delivery(job_id, webhook_id) = keys::parse(&keys.pk, &keys.sk)? else { return None };
     let image: Image = serde_dynamo::from_item(record.change.new_image.clone()).ok()?;
-    Some(WebhookMessage::V1 { job_id, webhook_id, trace_id: image.trace_id })
+    Some((WebhookMessage::V1 { job_id, webhook_id, trace_id: image.trace_id }, image.client_id))
 }

@@ -5,13 +5,17 @@
 pub mod deliver;
 pub mod forward;
 pub mod post;
+mod receivers;
 
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb;
 use aws_lambda_events::event::sqs::SqsEvent;
 use domain::Timestamp;
-use domain::ports::{DeliveryStore, SecretSource, WebhookMessage, WebhookQueue};
+use domain::delivery::Tempo;
+use domain::ports::{
+    DeliveryStore, HostPlaces, ReceiverStore, SecretGenerations, SecretSource, WebhookMessage, WebhookQueue,
+};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tracing::{Instrument as _, info_span};
@@ -20,6 +24,12 @@ use tracing::{Instrument as _, info_span};
 pub struct Deps<'a> {
     /// Where deliveries are kept.
     pub deliveries: &'a dyn DeliveryStore,
+    /// What is known of receivers' URLs.
+    pub receivers: &'a dyn ReceiverStore,
+    /// The requests under way to receivers' hosts.
+    pub hosts: &'a dyn HostPlaces,
+    /// Which secrets of clients sign.
+    pub generations: &'a dyn SecretGenerations,
     /// What wakes senders.
     pub queue: &'a dyn WebhookQueue,
     /// What clients' secrets are derived from.
@@ -30,6 +40,8 @@ pub struct Deps<'a> {
     pub images_url: String,
     /// How much longer than this function a claim lasts.
     pub claim_margin: Duration,
+    /// How fast the clock of webhooks runs.
+    pub tempo: Tempo,
 }
 
 /// Handles one event of either trigger, and says which of its records failed.

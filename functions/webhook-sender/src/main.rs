@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use aws::access::AccessTable;
+use aws::hosts::HostsTable;
 use aws::jobs::JobsTable;
+use aws::limits::LimitsTable;
 use aws::queues::WebhooksQueue;
 use aws::secrets::ManagedSecret;
 use edge::env;
@@ -15,8 +18,14 @@ use webhook_sender::{Deps, handle};
 async fn main() -> Result<(), Error> {
     edge::log::init("webhook-sender");
     let sdk = aws::config::load().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let jobs = JobsTable::new(dynamodb.clone(), env::required("JOBS_TABLE")?);
+    let limits = LimitsTable::new(&sdk, env::required("LIMITS_TABLE")?);
     let deps = Deps {
-        deliveries: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
+        deliveries: &jobs,
+        receivers: &jobs,
+        hosts: &HostsTable::new(limits, env::required("WEBHOOK_HOST_CONCURRENCY")?),
+        generations: &AccessTable::new(dynamodb, env::required("ACCESS_TABLE")?),
         queue: &WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), env::required("WEBHOOKS_QUEUE_URL")?),
         master_secret: &ManagedSecret::new(
             aws_sdk_secretsmanager::Client::new(&sdk),
@@ -25,6 +34,7 @@ async fn main() -> Result<(), Error> {
         post: &HttpPost::new(env::webhook_reach())?,
         images_url: env::required("IMAGES_BASE_URL")?,
         claim_margin: env::duration("LEASE_MARGIN_SECONDS", Duration::from_secs(1))?,
+        tempo: env::webhook_tempo(),
     };
     let deps = &deps;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| handle(deps, event))).await

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::Timestamp;
+use domain::delivery::{ANSWER_KEPT, Answer};
 use domain::request::WebhookReach;
 use egress::{Client, Problem, Reach, Timeouts};
 use url::Url;
 
 /// How long a receiver may take, from the connection to the end of its answer's head.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the beginning of its answer's body is waited for. It has answered already.
+const BODY: Duration = Duration::from_secs(1);
 
 /// A signed webhook, ready to go.
 #[derive(Debug, Clone)]
@@ -26,12 +30,12 @@ pub struct Signed {
 /// Posts webhooks.
 #[async_trait]
 pub trait Post: Send + Sync {
-    /// Posts one and gives the status of the answer.
+    /// Posts one and gives the answer.
     ///
     /// # Errors
     ///
-    /// Why there was no answer, in words that hold nothing of the URL beyond its host.
-    async fn post(&self, url: &Url, webhook: Signed) -> Result<u16, String>;
+    /// Why there was no answer, in words that hold nothing of the URL.
+    async fn post(&self, url: &Url, webhook: Signed) -> Result<Answer, String>;
 }
 
 /// Posts over HTTP, and only to where webhooks may go.
@@ -54,7 +58,7 @@ impl HttpPost {
         Ok(Self { client: Client::new(reach, Timeouts { connect: TIMEOUT, total: TIMEOUT })? })
     }
 
-    async fn send(&self, url: &Url, webhook: Signed) -> Result<u16, Problem> {
+    async fn send(&self, url: &Url, webhook: Signed) -> Result<Answer, Problem> {
         let answer = self
             .client
             .post(url)?
@@ -65,13 +69,16 @@ impl HttpPost {
             .body(webhook.body)
             .send()
             .await?;
-        Ok(answer.status().as_u16())
+        let status = answer.status().as_u16();
+        let retry_after = egress::retry_after(answer.headers(), Timestamp::now());
+        let body = egress::beginning(answer, ANSWER_KEPT, BODY).await;
+        Ok(Answer::new(status, retry_after, &body))
     }
 }
 
 #[async_trait]
 impl Post for HttpPost {
-    async fn post(&self, url: &Url, webhook: Signed) -> Result<u16, String> {
+    async fn post(&self, url: &Url, webhook: Signed) -> Result<Answer, String> {
         self.send(url, webhook).await.map_err(|problem| problem.to_string())
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::delivery::{Delivery, DeliveryState, WebhookEvent};
+use domain::delivery::{Answer, Delivery, DeliveryState, Tempo, WebhookEvent};
 use domain::id::LeaseId;
 use domain::job::Lease;
-use domain::ports::{StoreError, WebhookMessage};
+use domain::ports::{HostPlaces as _, SecretGenerations as _, SecretSource as _, StoreError, WebhookMessage};
 use domain::request::WebhookReach;
+use domain::signature::{Generations, SigningSecret};
 use testkit::{Memory, Sent};
 use url::Url;
 use webhook_sender::post::{HttpPost, Post, Signed};
@@ -22,21 +23,25 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[derive(Default)]
 struct Receiver {
-    answers: Mutex<Vec<Result<u16, String>>>,
+    answers: Mutex<Vec<Result<Answer, String>>>,
     got: Mutex<Vec<Signed>>,
 }
 
 #[async_trait]
 impl Post for Receiver {
-    async fn post(&self, _: &Url, webhook: Signed) -> Result<u16, String> {
+    async fn post(&self, _: &Url, webhook: Signed) -> Result<Answer, String> {
         self.got.lock().unwrap().push(webhook);
-        self.answers.lock().unwrap().pop().unwrap_or(Ok(204))
+        self.answers.lock().unwrap().pop().unwrap_or_else(|| Ok(plain(204)))
     }
+}
+
+fn plain(status: u16) -> Answer {
+    Answer::new(status, None, b"")
 }
 
 impl Receiver {
     fn answering(answer: Result<u16, String>) -> Self {
-        Self { answers: Mutex::new(vec![answer]), ..Self::default() }
+        Self { answers: Mutex::new(vec![answer.map(plain)]), ..Self::default() }
     }
 }
 
@@ -51,11 +56,15 @@ fn owed(store: &Memory) -> Delivery {
 async fn handle(store: &Memory, post: &dyn Post, delivery: &Delivery) -> Result<(), domain::Error> {
     let deps = Deps {
         deliveries: store,
+        receivers: store,
+        hosts: store,
+        generations: store,
         queue: store,
         master_secret: store,
         post,
         images_url: "https://cdn.example".into(),
         claim_margin: Duration::from_secs(30),
+        tempo: Tempo::REAL,
     };
     deliver::deliver(&deps, WebhookMessage::about(delivery), Timestamp::now() + Duration::from_secs(30)).await
 }
@@ -89,7 +98,10 @@ async fn a_failed_try_puts_the_next_one_on_the_row_and_on_the_queue() {
     let row = row(&store);
     let wait = row.not_before.unwrap().since(Timestamp::now());
     assert!((3..=6).contains(&wait.as_secs()), "{wait:?}");
-    assert_eq!((row.attempts, row.claim, row.due_at), (1, None, row.not_before));
+    assert_eq!(
+        (row.attempts, row.claim, row.due_at),
+        (1, None, row.not_before.map(|at| at + Duration::from_secs(30)))
+    );
     assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(6)));
 }
 
@@ -108,7 +120,10 @@ async fn the_same_message_again_sends_nothing_again() {
 async fn a_claimed_webhook_is_left_to_its_sender_until_the_claim_lapses() {
     let store = Memory::new();
     let mut delivery = owed(&store);
-    delivery.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + Duration::from_secs(60) });
+    delivery.take_on(
+        Lease { id: LeaseId::new(), until: Timestamp::now() + Duration::from_secs(60) },
+        Timestamp::now(),
+    );
     store.put_delivery(&delivery);
     let receiver = Receiver::default();
     handle(&store, &receiver, &delivery).await.unwrap();
@@ -144,9 +159,9 @@ async fn a_result_that_cannot_be_written_at_once_is_written_later() {
     struct FailAfterPost<'a>(&'a Memory);
     #[async_trait]
     impl Post for FailAfterPost<'_> {
-        async fn post(&self, _: &Url, _: Signed) -> Result<u16, String> {
+        async fn post(&self, _: &Url, _: Signed) -> Result<Answer, String> {
             self.0.fail_next("save_delivery", StoreError::Unavailable("down".into()));
-            Ok(200)
+            Ok(plain(200))
         }
     }
     handle(&store, &FailAfterPost(&store), &delivery).await.unwrap();
@@ -160,6 +175,116 @@ async fn a_try_that_cannot_be_signed_is_no_try() {
     store.fail_next("read", StoreError::Unavailable("down".into()));
     assert!(handle(&store, &Receiver::default(), &delivery).await.is_err());
     assert_eq!(row(&store).attempts, 0);
+}
+
+/// How often the receiver was called, and the row then.
+async fn tried(store: &Memory, delivery: &Delivery, answer: Result<u16, String>) -> (usize, Delivery) {
+    let receiver = Receiver::answering(answer);
+    handle(store, &receiver, delivery).await.unwrap();
+    let calls = receiver.got.lock().unwrap().len();
+    (calls, store.deliveries().into_iter().find(|row| row.id == delivery.id).unwrap())
+}
+
+#[tokio::test]
+async fn what_finds_no_place_at_its_host_waits_and_that_is_no_try() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    let until = Timestamp::now() + Duration::from_secs(60);
+    for _ in 0..2 {
+        store.begin_request("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
+    }
+    let (calls, row) = tried(&store, &delivery, Ok(200)).await;
+    assert_eq!((calls, row.attempts, row.waits, row.claim), (0, 0, 1, None));
+    assert!(row.not_before.is_some());
+    assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
+    assert_eq!(tried(&store, &delivery, Ok(200)).await.0, 0, "too early");
+    assert_eq!(store.sent().len(), 1, "one message and no more waits for its turn");
+}
+
+#[tokio::test]
+async fn the_place_is_given_back_however_the_try_ends() {
+    for answer in [Ok(200), Ok(500), Err("no connection".to_owned())] {
+        let store = Memory::new();
+        let delivery = owed(&store);
+        tried(&store, &delivery, answer).await;
+        assert_eq!(store.under_way("example.com:443"), (vec![], None));
+    }
+    // Somebody else was faster to claim it, after the place was taken.
+    let store = Memory::new();
+    let delivery = owed(&store);
+    store.fail_next("save_delivery", StoreError::Unavailable("down".into()));
+    assert!(handle(&store, &Receiver::default(), &delivery).await.is_err());
+    assert_eq!(store.under_way("example.com:443").0, []);
+}
+
+#[tokio::test]
+async fn no_further_try_comes_after_a_410() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    let (calls, row) = tried(&store, &delivery, Ok(410)).await;
+    assert_eq!((calls, row.state, store.sent().len()), (1, DeliveryState::GivenUp, 0));
+}
+
+/// A URL all of whose tries have failed for five days, up to now.
+fn failing(delivery: &Delivery) -> domain::receiver::Receiver {
+    let now = Timestamp::now();
+    let mut receiver = domain::receiver::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
+    receiver.failed(now - Duration::from_secs(5 * 24 * 3600), Tempo::REAL);
+    receiver.revision = 1;
+    receiver
+}
+
+#[tokio::test]
+async fn a_url_that_has_only_failed_for_five_days_is_switched_off_and_keeps_its_events() {
+    let store = Memory::new();
+    let first = owed(&store);
+    store.put_receiver(&failing(&first));
+    let (calls, row) = tried(&store, &first, Ok(500)).await;
+    assert_eq!((calls, row.parked, row.state), (1, true, DeliveryState::Owed));
+    assert!(store.receivers()[0].is_off());
+
+    let second = owed(&store);
+    let (calls, row) = tried(&store, &second, Ok(200)).await;
+    assert_eq!((calls, row.parked, row.attempts), (0, true, 0), "its day has not come");
+
+    let mut wanted = row;
+    assert!(wanted.redeliver(Timestamp::now()));
+    store.put_delivery(&wanted);
+    let (calls, row) = tried(&store, &second, Ok(200)).await;
+    assert_eq!((calls, row.state), (1, DeliveryState::Delivered), "who sends by hand means it");
+    assert!(!store.receivers()[0].is_off(), "the first success switches it on");
+    assert!(store.receivers()[0].due_at.is_some(), "and the sweep lets the others go");
+}
+
+#[tokio::test]
+async fn one_success_ends_what_was_counted_against_a_url() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    store.put_receiver(&failing(&delivery));
+    tried(&store, &delivery, Ok(200)).await;
+    assert_eq!(store.receivers()[0].failing_since, None);
+    let healthy = Memory::new();
+    let delivery = owed(&healthy);
+    tried(&healthy, &delivery, Ok(200)).await;
+    assert!(healthy.receivers().is_empty(), "a URL that does well has no row");
+}
+
+#[tokio::test]
+async fn a_rotated_secret_and_the_one_before_it_both_sign() {
+    let store = Memory::new();
+    let delivery = owed(&store);
+    let first = Generations::default();
+    let second = first.rotated(Timestamp::now(), Duration::from_secs(60));
+    store.replace_generations(&delivery.client_id, &first, &second).await.unwrap();
+    let receiver = Receiver::default();
+    handle(&store, &receiver, &delivery).await.unwrap();
+    let master = store.read().await.unwrap();
+    let got = receiver.got.lock().unwrap();
+    let at = Timestamp::from_millis(got[0].timestamp.parse::<i64>().unwrap() * 1000);
+    let sign = |generation| {
+        SigningSecret::derive(&master, &delivery.client_id, generation).sign(delivery.id, at, &got[0].body)
+    };
+    assert_eq!(got[0].signature, format!("{} {}", sign(2), sign(1)));
 }
 
 fn signed() -> Signed {
@@ -180,7 +305,7 @@ async fn over_http_it_sends_the_standard_headers_and_follows_no_redirect() {
         .mount(&server)
         .await;
     let url = server.uri().parse().unwrap();
-    assert_eq!(HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await, Ok(307));
+    assert_eq!(HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await, Ok(plain(307)));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::dynamodb;
 use domain::Timestamp;
-use domain::delivery::{Delivery, DeliveryState, WebhookEvent};
+use domain::delivery::{Answer, Delivery, DeliveryState, Tempo, WebhookEvent};
 use domain::ports::{StoreError, WebhookMessage};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
@@ -23,20 +23,24 @@ struct Receiver(Mutex<Vec<Signed>>);
 
 #[async_trait]
 impl Post for Receiver {
-    async fn post(&self, _: &Url, webhook: Signed) -> Result<u16, String> {
+    async fn post(&self, _: &Url, webhook: Signed) -> Result<Answer, String> {
         self.0.lock().unwrap().push(webhook);
-        Ok(204)
+        Ok(Answer::new(204, None, b""))
     }
 }
 
 async fn replay(store: &Memory, receiver: &Receiver, file: &str) -> Value {
     let deps = Deps {
         deliveries: store,
+        receivers: store,
+        hosts: store,
+        generations: store,
         queue: store,
         master_secret: store,
         post: receiver,
         images_url: "https://cdn.example".into(),
         claim_margin: Duration::from_secs(30),
+        tempo: Tempo::REAL,
     };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 30_000;

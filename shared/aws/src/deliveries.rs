@@ -1,24 +1,41 @@
 //! The webhooks that are owed: rows beside their job's.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::client::ClientId;
 use domain::delivery::Delivery;
-use domain::ports::{DeliveryStore, StoreError};
-use domain::{JobId, WebhookId};
+use domain::ports::{DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, StoreError};
+use domain::receiver::ReceiverId;
+use domain::{JobId, Timestamp, WebhookId};
 
 use crate::jobs::JobsTable;
-use crate::keys;
-use crate::row::{Item, Row, read_if_there};
+use crate::row::{Item, Row, read, read_if_there};
+use crate::{keys, unavailable};
 
 pub(crate) fn item(delivery: &Delivery) -> Result<Item, StoreError> {
-    Row {
+    let shard = || match delivery.parked {
+        false => keys::due_shard(delivery.job_id),
+        true => keys::parked_shard(&ReceiverId::of(&delivery.client_id, &delivery.url)),
+    };
+    let mut item = Row {
         pk: keys::job_partition(delivery.job_id),
         sk: keys::webhook_sort(delivery.id),
-        due_shard: delivery.due_at.map(|_| keys::due_shard(delivery.job_id)),
+        due_shard: delivery.due_at.map(|_| shard()),
         ttl: delivery.expires_at.seconds(),
         listed: None,
         value: delivery,
     }
-    .into_item()
+    .into_item()?;
+    item.insert("hookClient".to_owned(), AttributeValue::S(delivery.client_id.to_string()));
+    Ok(item)
+}
+
+/// The webhook that a row of an index names.
+pub(crate) fn key_of(item: &Item) -> Option<DeliveryKey> {
+    let text = |name: &str| item.get(name)?.as_s().ok();
+    keys::webhook_of(text("pk")?, text("sk")?)
 }
 
 #[async_trait]
@@ -33,5 +50,69 @@ impl DeliveryStore for JobsTable {
         self.put(item(&next)?, delivery.revision).await?;
         *delivery = next;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl DeliveryList for JobsTable {
+    async fn deliveries_of(&self, job: JobId) -> Result<Vec<Delivery>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :job AND begins_with(sk, :hooks)")
+            .expression_attribute_values(":job", AttributeValue::S(keys::job_partition(job)))
+            .expression_attribute_values(":hooks", AttributeValue::S(keys::HOOKS.to_owned()))
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let (mut all, now) = (Vec::new(), Timestamp::now());
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| unavailable("Query", error))?;
+            for item in page.items.unwrap_or_default() {
+                all.extend(read(item, now)?);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn deliveries_between(
+        &self,
+        client: &ClientId,
+        since: Timestamp,
+        until: Timestamp,
+        after: Option<DeliveryKey>,
+        limit: u16,
+    ) -> Result<DeliveryPage, StoreError> {
+        if since >= until {
+            return Ok(DeliveryPage::default());
+        }
+        let owner = AttributeValue::S(client.to_string());
+        let start = after.map(|(job, webhook)| {
+            HashMap::from([
+                ("hookClient".to_owned(), owner.clone()),
+                ("pk".to_owned(), AttributeValue::S(keys::job_partition(job))),
+                ("sk".to_owned(), AttributeValue::S(keys::webhook_sort(webhook))),
+            ])
+        });
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::HOOKS_INDEX)
+            // No key of a webhook is the beginning of another's time: both ends are open in effect.
+            .key_condition_expression("hookClient = :client AND sk BETWEEN :since AND :until")
+            .expression_attribute_values(":client", owner)
+            .expression_attribute_values(":since", AttributeValue::S(keys::webhook_time(since)))
+            .expression_attribute_values(":until", AttributeValue::S(keys::webhook_time(until)))
+            .set_exclusive_start_key(start)
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", error))?;
+        Ok(DeliveryPage {
+            keys: answer.items().iter().filter_map(key_of).collect(),
+            next: answer.last_evaluated_key().and_then(key_of),
+        })
     }
 }

@@ -6,9 +6,10 @@ use domain::idempotency::IdempotencyKey;
 use domain::image::ImageFormat;
 use domain::limit::Endpoint;
 use domain::pace;
-use domain::ports::Due;
+use domain::ports::{DeliveryKey, Due};
+use domain::receiver::ReceiverId;
 use domain::request::Word as _;
-use domain::{BatchId, JobId, KeyId, MessageId, SessionId, UserId, WebhookId};
+use domain::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, UserId, WebhookId};
 
 /// How many parts the index of due rows has: in one, a busy minute would be throttled.
 pub const DUE_SHARDS: u8 = 16;
@@ -18,6 +19,8 @@ pub const DUE_INDEX: &str = "due";
 /// The index by client: of the access table, a client's keys (`clientId`, `id`; it holds no hash); of the
 /// jobs table, a client's jobs (`listClient`, then `pk`, which sorts by age).
 pub const CLIENT_INDEX: &str = "client";
+/// The index of a client's webhooks: `hookClient`, then `sk`, which sorts by the time of the event.
+pub const HOOKS_INDEX: &str = "hooks";
 /// The index of the jobs of a client's user: `listUser`, then `pk`.
 pub const USER_INDEX: &str = "user";
 
@@ -26,6 +29,8 @@ const BATCH_ROW: &str = "BATCH";
 const JOB: &str = "JOB#";
 const JOB_ROW: &str = "JOB";
 const HOOK: &str = "HOOK#";
+const RECEIVER: &str = "RECEIVER#";
+const RECEIVER_ROW: &str = "RECEIVER";
 const KEY: &str = "KEY#";
 const SESSION: &str = "SESSION#";
 const SESSION_ROW: &str = "SESSION";
@@ -72,11 +77,63 @@ pub fn webhook_sort(id: WebhookId) -> String {
     format!("{HOOK}{id}")
 }
 
+/// What the sort keys of all webhooks of a job begin with.
+pub const HOOKS: &str = HOOK;
+
+/// Before the sort key of every webhook whose event happened at `at` or later, and after that of every
+/// earlier one: a version 7 UUID begins with its time.
+#[must_use]
+pub fn webhook_time(at: Timestamp) -> String {
+    let millis = u64::try_from(at.millis()).unwrap_or(0) & 0xffff_ffff_ffff;
+    format!("{HOOK}{:08x}-{:04x}", millis >> 16, millis & 0xffff)
+}
+
+/// The webhook whose keys these are.
+#[must_use]
+pub fn webhook_of(partition: &str, sort: &str) -> Option<DeliveryKey> {
+    Some((job_of(partition)?, sort.strip_prefix(HOOK)?.parse().ok()?))
+}
+
+/// The partition of what is known of a client's URL. No client's name has a `#`.
+#[must_use]
+pub fn receiver_partition(id: &ReceiverId) -> String {
+    format!("{RECEIVER}{}#{}", id.client, id.digest)
+}
+
+/// The sort key of what is known of a client's URL.
+#[must_use]
+pub const fn receiver_sort() -> &'static str {
+    RECEIVER_ROW
+}
+
+fn receiver_of(partition: &str) -> Option<ReceiverId> {
+    let (client, digest) = partition.strip_prefix(RECEIVER)?.split_once('#')?;
+    Some(ReceiverId { client: client.parse().ok()?, digest: digest.to_owned() })
+}
+
+/// The part of the due index that a client's URL is in.
+#[must_use]
+pub fn receiver_due_shard(id: &ReceiverId) -> String {
+    // Two hex digits of a hash.
+    let byte = id.digest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    shard(byte.unwrap_or(0) % DUE_SHARDS)
+}
+
+/// The part of the due index in which webhooks lie that are parked until their URL is on again. No
+/// sweep looks for what is due there.
+#[must_use]
+pub fn parked_shard(id: &ReceiverId) -> String {
+    format!("parked#{}#{}", id.client, id.digest)
+}
+
 /// What a row of the jobs table is, by its keys.
 #[must_use]
 pub fn parse(partition: &str, sort: &str) -> Option<Due> {
     if sort == BATCH_ROW {
         return Some(Due::Batch(partition.strip_prefix(BATCH)?.parse().ok()?));
+    }
+    if sort == RECEIVER_ROW {
+        return Some(Due::Receiver(receiver_of(partition)?));
     }
     let job = job_of(partition)?;
     if sort == JOB_ROW {
@@ -127,6 +184,12 @@ pub fn limit_attribute(endpoint: Endpoint) -> String {
 #[must_use]
 pub fn limit_partition(caller: &Caller, endpoint: Endpoint) -> String {
     format!("LIMIT#{caller}#{}", endpoint.as_str())
+}
+
+/// The row of the places for requests to a host.
+#[must_use]
+pub fn host_partition(host: &str) -> String {
+    format!("HOST#{host}")
 }
 
 /// The row of a caller's places to wait.
@@ -227,9 +290,23 @@ mod tests {
         let batch = BatchId::new();
         assert_eq!(parse(&batch_partition(batch), batch_sort()), Some(Due::Batch(batch)));
         assert_eq!(parse(&job_partition(job), batch_sort()), None);
+        let receiver = ReceiverId { client: "acme".parse().unwrap(), digest: "ab".repeat(32) };
+        let partition = receiver_partition(&receiver);
+        assert_eq!(parse(&partition, receiver_sort()), Some(Due::Receiver(receiver)));
+        assert_eq!(parse("RECEIVER#acme", receiver_sort()), None);
         assert_eq!(parse("JOB#x", "JOB"), None);
         assert_eq!(parse(&job_partition(job), "OTHER"), None);
         assert_eq!(parse("KEY#1", "JOB"), None);
+    }
+
+    #[test]
+    fn webhooks_sort_by_their_time() {
+        let webhook = WebhookId::new();
+        let (seconds, nanos) = webhook.uuid().get_timestamp().unwrap().to_unix();
+        let millis = i64::try_from(seconds).unwrap() * 1000 + i64::from(nanos / 1_000_000);
+        let at = |millis| webhook_time(Timestamp::from_millis(millis));
+        let key = webhook_sort(webhook);
+        assert!(at(millis) <= key && key < at(millis + 1) && at(millis - 1) < key);
     }
 
     #[test]

@@ -115,7 +115,7 @@ async fn send(
     client: &Client,
     url: &str,
     message: &(impl Serialize + Sync),
-    group: Option<String>,
+    group: &ClientId,
     delay: Duration,
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(message).map_err(|error| unusable("SendMessage", error))?;
@@ -125,7 +125,7 @@ async fn send(
         .send_message()
         .queue_url(url)
         .message_body(body)
-        .set_message_group_id(group)
+        .message_group_id(group.to_string())
         .set_delay_seconds(i32::try_from(seconds).ok().filter(|seconds| *seconds > 0))
         .send()
         .await
@@ -145,7 +145,7 @@ impl JobQueue for JobQueues {
         let url = self.url(priority);
         // On a standard queue the group does not order messages; it keeps one client's thousand jobs
         // from holding up another's one (SQS fair queues).
-        send(&self.client, url, message, Some(client.to_string()), delay).await
+        send(&self.client, url, message, client, delay).await
     }
 
     async fn send_many(&self, jobs: &[Job]) -> Vec<(JobId, StoreError)> {
@@ -162,7 +162,13 @@ impl JobQueue for JobQueues {
 
 #[async_trait]
 impl WebhookQueue for WebhooksQueue {
-    async fn send_webhook(&self, message: &WebhookMessage, delay: Duration) -> Result<(), StoreError> {
-        send(&self.client, &self.url, message, None, delay).await
+    async fn send_webhook(
+        &self,
+        message: &WebhookMessage,
+        client: &ClientId,
+        delay: Duration,
+    ) -> Result<(), StoreError> {
+        // As above: one client's receiver that hangs must not hold up the others' (SQS fair queues).
+        send(&self.client, &self.url, message, client, delay).await
     }
 }

@@ -1,5 +1,8 @@
 //! One webhook that is owed: what its row holds, and how each try at it changes it.
 
+mod attempt;
+mod ladder;
+
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -8,9 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::client::ClientId;
 use crate::id::{BatchId, JobId, TraceId, WebhookId};
 use crate::job::{Job, JobError, JobResult, Lease};
+use crate::ports::LONGEST_DELAY;
 use crate::request::{Metadata, WebhookUrl, Word};
 use crate::status::JobStatus;
 use crate::timestamp::Timestamp;
+
+pub use attempt::{ANSWER_KEPT, Answer, Attempt, Outcome};
+pub use ladder::{LADDER, Tempo, wait_for_place};
 
 /// What a webhook can tell of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -56,22 +63,12 @@ impl Word for WebhookEvent {
     }
 }
 
-/// How long after a failed try the next one comes; the first try comes at once. One more try than
-/// steps, some 75 hours in all: the ladder that Standard Webhooks suggests.
-pub const LADDER: [Duration; 9] = [
-    Duration::from_secs(5),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 3600),
-    Duration::from_secs(5 * 3600),
-    Duration::from_secs(10 * 3600),
-    Duration::from_secs(14 * 3600),
-    Duration::from_secs(20 * 3600),
-    Duration::from_secs(24 * 3600),
-];
-
 /// How long a delivery may go without its message before the sweeper sends one.
 const UNATTENDED: Duration = Duration::from_secs(30);
+/// How long a delivery, with all tries at it, is kept after the last of them; never longer than its job.
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many tries a row remembers: all of a ladder and then some.
+const REMEMBERED: usize = 24;
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,14 +107,29 @@ pub struct Delivery {
 
     /// How the delivery stands.
     pub state: DeliveryState,
-    /// How many tries were begun.
+    /// How many tries were begun in all.
     pub attempts: u32,
+    /// How many of them since it last stood at the foot of the ladder.
+    #[serde(default)]
+    pub rung: u32,
+    /// The last tries, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<Attempt>,
     /// Who is at it, or was when it crashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Lease>,
     /// Before when nobody should try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// How often it found no place at its host since the last try.
+    #[serde(default)]
+    pub waits: u32,
+    /// Whether somebody wants it sent even if its URL is switched off.
+    #[serde(default)]
+    pub by_hand: bool,
+    /// Whether it is kept until its URL is switched on again.
+    #[serde(default)]
+    pub parked: bool,
     /// How often the sweeper sent its message again since the last try.
     #[serde(default)]
     pub resends: u32,
@@ -126,6 +138,8 @@ pub struct Delivery {
     pub due_at: Option<Timestamp>,
     /// From when on it does not exist any more.
     pub expires_at: Timestamp,
+    /// From when on its job does not exist any more.
+    pub job_expires_at: Timestamp,
 }
 
 /// How a job stood when something happened to it.
@@ -189,11 +203,17 @@ impl Delivery {
             },
             state: DeliveryState::Owed,
             attempts: 0,
+            rung: 0,
+            log: Vec::new(),
             claim: None,
             not_before: None,
+            waits: 0,
+            by_hand: false,
+            parked: false,
             resends: 0,
             due_at: Some(now + UNATTENDED),
-            expires_at: job.expires_at,
+            expires_at: job.expires_at.min(now + KEPT),
+            job_expires_at: job.expires_at,
         }
     }
 
@@ -209,46 +229,130 @@ impl Delivery {
     }
 
     /// A sender takes it on until `claim` lapses.
-    pub fn take_on(&mut self, claim: Lease) {
+    pub fn take_on(&mut self, claim: Lease, now: Timestamp) {
+        self.close_lost_attempt();
         self.attempts += 1;
+        self.rung += 1;
+        self.log.push(Attempt::begun(self.attempts, now));
+        self.log.drain(..self.log.len().saturating_sub(REMEMBERED));
+        self.expires_at = self.job_expires_at.min(now + KEPT);
         self.resends = 0;
+        self.waits = 0;
+        self.by_hand = false;
+        self.parked = false;
         self.claim = Some(claim);
         self.not_before = None;
         self.due_at = Some(claim.until);
     }
 
+    /// A try of whose end nobody has told: its sender died. The receiver may have got it.
+    fn close_lost_attempt(&mut self) {
+        if let Some(lost) = self.log.last_mut().filter(|attempt| attempt.open()) {
+            lost.error = Some("the sender was lost, with or without the webhook sent".to_owned());
+        }
+    }
+
     /// Whether every try of the ladder was begun, and the last one not even brought to its end.
     #[must_use]
     pub fn worn_out(&self) -> bool {
-        usize::try_from(self.attempts).is_ok_and(|attempts| attempts > LADDER.len())
+        usize::try_from(self.rung).is_ok_and(|rung| rung > LADDER.len())
     }
 
     /// No further try is made.
     pub fn give_up(&mut self) {
-        self.state = DeliveryState::GivenUp;
+        self.close_lost_attempt();
+        self.rest(DeliveryState::GivenUp);
+    }
+
+    fn rest(&mut self, state: DeliveryState) {
+        self.state = state;
         self.claim = None;
+        self.not_before = None;
         self.due_at = None;
     }
 
-    /// The receiver took it.
-    pub fn delivered(&mut self) {
-        self.state = DeliveryState::Delivered;
+    /// A try has come to its end. `url_off` says whether its URL is switched off by now: then no rung
+    /// of the ladder is used up, and the delivery is kept.
+    pub fn tried(&mut self, outcome: &Outcome, url_off: bool, now: Timestamp, tempo: Tempo, jitter: f64) {
         self.claim = None;
-        self.due_at = None;
+        if let Some(attempt) = self.log.last_mut() {
+            attempt.end(outcome);
+        }
+        if outcome.accepted() {
+            self.rest(DeliveryState::Delivered);
+        } else if outcome.gone() {
+            self.rest(DeliveryState::GivenUp);
+        } else if url_off {
+            self.park(now);
+        } else if let Some(wait) = tempo.next_try(self.rung, outcome.retry_after(), jitter) {
+            self.put_off(now, wait);
+        } else {
+            self.rest(DeliveryState::GivenUp);
+        }
     }
 
-    /// The try failed. `jitter` from 0 to 1 moves the next one by up to 20 % either way, so that many
-    /// failures of one moment do not come again in one moment.
-    pub fn attempt_failed(&mut self, now: Timestamp, jitter: f64) {
-        self.claim = None;
-        let step = usize::try_from(self.attempts.saturating_sub(1)).ok().and_then(|step| LADDER.get(step));
-        let Some(step) = step else {
-            self.give_up();
-            return;
-        };
-        let at = now + step.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0));
+    /// There is no place at its host now. That is no try.
+    pub fn wait_for_place(&mut self, now: Timestamp, jitter: f64) {
+        self.waits += 1;
+        self.put_off(now, wait_for_place(self.waits, jitter));
+    }
+
+    fn put_off(&mut self, now: Timestamp, wait: Duration) {
+        let at = now + wait;
         self.not_before = Some(at);
-        self.due_at = Some(at);
+        // If a queue can keep its message so long, the sweeper only looks whether that came.
+        self.due_at = Some(if wait <= LONGEST_DELAY { at + UNATTENDED } else { at });
+    }
+
+    /// How long its next message is to be delayed, if a queue can keep it so long.
+    #[must_use]
+    pub fn message_delay(&self, now: Timestamp) -> Option<Duration> {
+        let at = self.not_before.filter(|_| self.state == DeliveryState::Owed && !self.parked)?;
+        Some(at.since(now)).filter(|delay| *delay <= LONGEST_DELAY)
+    }
+
+    /// Its URL is switched off: it is kept until the URL is on again.
+    pub fn park(&mut self, now: Timestamp) {
+        self.parked = true;
+        self.claim = None;
+        self.not_before = None;
+        self.rung = 0;
+        self.waits = 0;
+        // Parked deliveries lie in a part of the due index that belongs to their URL, in this order.
+        self.due_at = Some(now);
+    }
+
+    /// Its URL is on again, and its message on its way.
+    pub fn unpark(&mut self, now: Timestamp) {
+        self.parked = false;
+        self.due_at = Some(now + UNATTENDED);
+    }
+
+    /// Somebody wants it sent again, from the foot of the ladder, with the same `webhook-id`. Says
+    /// whether that changes anything: a try that is under way is left alone.
+    pub fn redeliver(&mut self, now: Timestamp) -> bool {
+        if self.claim.is_some_and(|claim| claim.until > now) {
+            return false;
+        }
+        self.close_lost_attempt();
+        self.state = DeliveryState::Owed;
+        self.claim = None;
+        self.not_before = None;
+        self.rung = 0;
+        self.waits = 0;
+        self.resends = 0;
+        self.by_hand = true;
+        self.parked = false;
+        self.due_at = Some(now + UNATTENDED);
+        self.expires_at = self.job_expires_at.min(now + KEPT);
+        true
+    }
+
+    /// When the next try comes, as far as that is known.
+    #[must_use]
+    pub fn next_attempt_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let waiting = self.state == DeliveryState::Owed && !self.parked && self.claim.is_none();
+        waiting.then(|| self.not_before.map_or(now, |at| at.max(now)))
     }
 
     /// The sweeper sent its message again. Each time it waits twice as long before the next, for a
@@ -260,95 +364,4 @@ impl Delivery {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::LeaseId;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1000)
-    }
-
-    fn claim(until: i64) -> Lease {
-        Lease { id: LeaseId::new(), until: at(until) }
-    }
-
-    fn delivery() -> Delivery {
-        Delivery {
-            id: WebhookId::new(),
-            revision: 0,
-            job_id: JobId::new(),
-            client_id: "acme".parse().unwrap(),
-            trace_id: TraceId::new(),
-            url: WebhookUrl::parse("https://example.com/", Default::default()).unwrap(),
-            event: WebhookEvent::Completed,
-            happened_at: at(0),
-            snapshot: Snapshot {
-                batch_id: None,
-                status: JobStatus::Completed,
-                progress: 100,
-                result: None,
-                error: None,
-                metadata: None,
-                images_expire_at: at(999),
-            },
-            state: DeliveryState::Owed,
-            attempts: 0,
-            claim: None,
-            not_before: None,
-            resends: 0,
-            due_at: Some(at(30)),
-            expires_at: at(999),
-        }
-    }
-
-    #[test]
-    fn a_claim_keeps_others_away_until_it_lapses() {
-        let mut delivery = delivery();
-        assert_eq!(delivery.turn(at(0)), Turn::Now);
-        delivery.take_on(claim(40));
-        assert_eq!((delivery.turn(at(39)), delivery.due_at), (Turn::Claimed, Some(at(40))));
-        assert_eq!(delivery.turn(at(40)), Turn::Now);
-        delivery.delivered();
-        assert_eq!((delivery.turn(at(50)), delivery.due_at), (Turn::Over, None));
-    }
-
-    #[test]
-    fn tries_follow_the_ladder_and_end_after_it() {
-        let mut delivery = delivery();
-        let mut waits = vec![];
-        while delivery.state == DeliveryState::Owed {
-            delivery.take_on(claim(40));
-            delivery.attempt_failed(at(0), 0.5);
-            waits.extend(delivery.not_before.filter(|_| delivery.due_at.is_some()).map(Timestamp::seconds));
-        }
-        assert_eq!(waits, LADDER.map(|step| step.as_secs() as i64));
-        assert_eq!((delivery.attempts, delivery.state, delivery.due_at), (10, DeliveryState::GivenUp, None));
-        let hours = waits.iter().sum::<i64>() / 3600;
-        assert!((75..=76).contains(&hours), "{hours}");
-    }
-
-    #[test]
-    fn resends_come_further_and_further_apart_until_the_next_try() {
-        let mut delivery = delivery();
-        let mut waits = vec![];
-        for _ in 0..8 {
-            delivery.message_sent(at(0));
-            waits.extend(delivery.due_at.map(Timestamp::seconds));
-        }
-        assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
-        delivery.take_on(claim(40));
-        assert_eq!(delivery.resends, 0);
-    }
-
-    #[test]
-    fn jitter_moves_a_try_by_a_fifth_at_most() {
-        for (jitter, seconds) in [(0.0, 4), (0.5, 5), (1.0, 6)] {
-            let mut delivery = delivery();
-            delivery.take_on(claim(40));
-            delivery.attempt_failed(at(100), jitter);
-            assert_eq!(delivery.not_before, Some(at(100 + seconds)));
-            assert_eq!(delivery.turn(at(99 + seconds)), Turn::TooEarly);
-            assert_eq!(delivery.turn(at(100 + seconds)), Turn::Now);
-        }
-    }
-}
+mod tests;

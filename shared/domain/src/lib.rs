@@ -21,6 +21,7 @@ pub mod limit;
 pub mod pace;
 pub mod ports;
 pub mod provider;
+pub mod receiver;
 pub mod request;
 pub mod secret;
 pub mod signature;

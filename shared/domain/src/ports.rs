@@ -1,5 +1,7 @@
 //! What the rules need from the outside. The crates `aws` and `providers` supply it; `testkit` fakes it.
 
+mod webhooks;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,10 +22,15 @@ use crate::job::Job;
 use crate::limit::{Counted, Endpoint, Limits};
 use crate::pace;
 use crate::provider::{Bounds, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable};
+use crate::receiver::ReceiverId;
 use crate::request::{Picture, Priority};
 use crate::secret::Secret;
 use crate::status::JobStatus;
 use crate::traffic::Traffic;
+
+pub use webhooks::{
+    DeliveryKey, DeliveryList, DeliveryPage, HostPlace, HostPlaces, ReceiverStore, SecretGenerations,
+};
 
 /// Why a store or a queue did not do as asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -113,7 +120,7 @@ pub trait DeliveryStore: Send + Sync {
 }
 
 /// Something that the sweeper must look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
     /// A job.
     Job(JobId),
@@ -121,6 +128,8 @@ pub enum Due {
     Delivery(JobId, WebhookId),
     /// A batch some of whose jobs may have no row yet.
     Batch(BatchId),
+    /// A URL of webhooks that is switched off, or was.
+    Receiver(ReceiverId),
 }
 
 /// Finds what is due without scanning anything.
@@ -200,8 +209,14 @@ impl WebhookMessage {
 /// The queue that wakes senders.
 #[async_trait]
 pub trait WebhookQueue: Send + Sync {
-    /// Sends a message that is seen after `delay` (at most [`LONGEST_DELAY`]).
-    async fn send_webhook(&self, message: &WebhookMessage, delay: Duration) -> Result<(), StoreError>;
+    /// Sends a message that is seen after `delay` (at most [`LONGEST_DELAY`]). `client` keeps the queue
+    /// fair between tenants.
+    async fn send_webhook(
+        &self,
+        message: &WebhookMessage,
+        client: &ClientId,
+        delay: Duration,
+    ) -> Result<(), StoreError>;
 }
 
 /// An image in the store, with what its provider said of it.

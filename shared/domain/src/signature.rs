@@ -1,12 +1,15 @@
 //! Signatures of webhooks, by the Standard Webhooks scheme (symmetric, `v1`).
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+
+use serde::{Deserialize, Serialize};
 
 use crate::client::ClientId;
 use crate::id::WebhookId;
@@ -15,6 +18,54 @@ use crate::timestamp::Timestamp;
 
 const PREFIX: &str = "whsec_";
 const KEY_BYTES: usize = 32;
+/// How many secrets of a client sign side by side at the most.
+const SIGNING: usize = 5;
+
+/// Which of a client's secrets sign: the present generation, and those before it that still overlap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Generations {
+    /// The present one.
+    pub current: u32,
+    /// Those before it, the newest first.
+    #[serde(default)]
+    older: Vec<Older>,
+}
+
+/// A generation that is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Older {
+    number: u32,
+    until: Timestamp,
+}
+
+impl Default for Generations {
+    /// What a client has that has never rotated its secret.
+    fn default() -> Self {
+        Self { current: 1, older: Vec::new() }
+    }
+}
+
+impl Generations {
+    /// Those that sign at `now`, the present one first.
+    #[must_use]
+    pub fn signing(&self, now: Timestamp) -> Vec<u32> {
+        let older = self.older.iter().filter(|older| older.until > now).map(|older| older.number);
+        std::iter::once(self.current).chain(older).take(SIGNING).collect()
+    }
+
+    /// The next generation. The one before it signs on for `overlap`.
+    #[must_use]
+    pub fn rotated(&self, now: Timestamp, overlap: Duration) -> Self {
+        let newest = Older { number: self.current, until: now + overlap };
+        let mut older = vec![newest];
+        older.extend(&self.older);
+        older.retain(|older| older.until > now);
+        older.truncate(SIGNING - 1);
+        Self { current: self.current + 1, older }
+    }
+}
 
 /// The secret that one client's webhooks are signed with.
 #[derive(Clone)]
@@ -93,6 +144,21 @@ mod tests {
         for (secret, id, at, body, expected) in cases {
             assert_eq!(sign(&key(secret), id, at, body.as_bytes()), expected);
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_rotated_signs_on_for_the_overlap() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let first = Generations::default();
+        assert_eq!(first.signing(at(0)), [1]);
+        let second = first.rotated(at(0), Duration::from_secs(100));
+        assert_eq!((second.signing(at(99)), second.signing(at(100))), (vec![2, 1], vec![2]));
+        let third = second.rotated(at(50), Duration::from_secs(10));
+        assert_eq!(third.signing(at(55)), [3, 2, 1], "none is cut off before its time");
+        assert_eq!(third.signing(at(60)), [3, 1]);
+        assert_eq!(second.rotated(at(50), Duration::ZERO).signing(at(50)), [3, 1]);
+        let many = (0..20).fold(first, |now, _| now.rotated(at(0), Duration::from_secs(9)));
+        assert_eq!(many.signing(at(0)), [21, 20, 19, 18, 17]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+use domain::delivery::Tempo;
 use domain::job::JobPolicy;
 use domain::request::WebhookReach;
 
@@ -58,4 +59,12 @@ pub fn webhook_reach() -> WebhookReach {
         Ok("1") => WebhookReach::Local,
         Ok(_) | Err(_) => WebhookReach::Public,
     }
+}
+
+/// How fast the clock of webhooks runs. Only the local launcher sets this variable, and only for tests;
+/// the template has no parameter for it.
+#[must_use]
+pub fn webhook_tempo() -> Tempo {
+    let faster = std::env::var("SEMANTEST_LOCAL_WEBHOOK_TEMPO").ok();
+    faster.and_then(|times| times.parse().ok()).map_or(Tempo::REAL, Tempo::times)
 }

@@ -14,6 +14,7 @@ mod download;
 mod guard;
 mod names;
 mod problem;
+mod retry;
 
 pub use body::{beginning, json, whole};
 pub use client::{Client, Timeouts};
@@ -22,3 +23,4 @@ pub use guard::{Reach, Refused};
 pub use names::Names;
 pub use problem::Problem;
 pub use reqwest::{Method, RequestBuilder, Response, StatusCode, header, multipart};
+pub use retry::retry_after;

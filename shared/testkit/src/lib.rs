@@ -14,6 +14,7 @@ mod secret;
 pub mod standin;
 mod values;
 mod watch;
+mod webhooks;
 
 pub use events::{
     SAMPLE_BATCH, SAMPLE_JOB, SAMPLE_KEY, SAMPLE_SESSION, SAMPLE_WEBHOOK, event, event_names, sample_job,

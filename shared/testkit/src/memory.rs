@@ -16,11 +16,14 @@ use domain::image::{ImageFormat, ImageOrigin};
 use domain::limit::{Counted, Endpoint, Limits};
 use domain::pace::Kind;
 use domain::ports::{
-    BatchStore, DeliveryStore, Due, DueIndex, ImageObject, ImageStore, JobFilter, JobList, JobMessage,
-    JobPage, JobQueue, JobStore, KeyStore, SecretSource, StoreError, WaitPlace, WebhookMessage, WebhookQueue,
+    BatchStore, DeliveryStore, Due, DueIndex, HostPlace, ImageObject, ImageStore, JobFilter, JobList,
+    JobMessage, JobPage, JobQueue, JobStore, KeyStore, SecretSource, StoreError, WaitPlace, WebhookMessage,
+    WebhookQueue,
 };
+use domain::receiver::{Receiver, ReceiverId};
 use domain::request::Priority;
 use domain::secret::Secret;
+use domain::signature::Generations;
 use domain::traffic::Traffic;
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
@@ -54,6 +57,9 @@ pub(crate) struct State {
     pub(crate) sightings: BTreeMap<String, Sighting>,
     pub(crate) traffic: BTreeMap<String, Traffic>,
     pub(crate) idempotency: HashMap<String, IdempotencyRecord>,
+    pub(crate) receivers: BTreeMap<ReceiverId, Receiver>,
+    pub(crate) generations: HashMap<ClientId, Generations>,
+    pub(crate) hosts: HashMap<String, (Vec<HostPlace>, Option<Timestamp>)>,
     sent: Vec<Sent>,
     calls: Vec<&'static str>,
     failures: VecDeque<(&'static str, StoreError)>,
@@ -258,9 +264,13 @@ impl DueIndex for Memory {
         let deliveries = state
             .deliveries
             .values()
+            .filter(|delivery| !delivery.parked)
             .filter_map(|delivery| Some((delivery.due_at?, Due::Delivery(delivery.job_id, delivery.id))));
         let batches = state.batches.values().filter_map(|batch| Some((batch.due_at?, Due::Batch(batch.id))));
-        let mut due: Vec<_> = jobs.chain(deliveries).chain(batches).filter(|(at, _)| *at <= now).collect();
+        let receivers =
+            state.receivers.iter().filter_map(|(id, row)| Some((row.due_at?, Due::Receiver(id.clone()))));
+        let mut due: Vec<_> =
+            jobs.chain(deliveries).chain(batches).chain(receivers).filter(|(at, _)| *at <= now).collect();
         due.sort_by_key(|(at, _)| *at);
         due.truncate(limit as usize);
         Ok(due.into_iter().map(|(_, due)| due).collect())
@@ -300,7 +310,12 @@ impl JobQueue for Memory {
 
 #[async_trait]
 impl WebhookQueue for Memory {
-    async fn send_webhook(&self, message: &WebhookMessage, delay: Duration) -> Result<(), StoreError> {
+    async fn send_webhook(
+        &self,
+        message: &WebhookMessage,
+        _: &ClientId,
+        delay: Duration,
+    ) -> Result<(), StoreError> {
         self.call("send_webhook")?.sent.push(Sent::Webhook(message.clone(), delay));
         Ok(())
     }

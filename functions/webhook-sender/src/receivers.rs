@@ -1,0 +1,81 @@
+//! What is known of a delivery's URL: whether it may be tried, and what a try teaches of it.
+
+use domain::Timestamp;
+use domain::delivery::Delivery;
+use domain::ports::StoreError;
+use domain::receiver::{Receiver, ReceiverId};
+use tracing::{info, warn};
+
+use crate::Deps;
+
+/// How often a sender reads again when others keep changing the row before it does.
+const RACES: u32 = 10;
+
+/// Whether the delivery may be tried: its URL is on, or somebody wants it tried all the same, or it is
+/// the one that is tried today.
+pub(crate) async fn may_try(deps: &Deps<'_>, delivery: &Delivery) -> Result<bool, StoreError> {
+    let id = ReceiverId::of(&delivery.client_id, &delivery.url);
+    for _ in 0..RACES {
+        let Some(mut receiver) = deps.receivers.load_receiver(&id).await? else { return Ok(true) };
+        if !receiver.is_off() || delivery.by_hand {
+            return Ok(true);
+        }
+        if !receiver.begin_probe(Timestamp::now(), deps.tempo) {
+            return Ok(false);
+        }
+        match deps.receivers.save_receiver(&mut receiver).await {
+            Ok(()) => {
+                info!("the URL is switched off; this is its try of the day");
+                return Ok(true);
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // Others are at it: one of them makes the try.
+    Ok(false)
+}
+
+/// A try has failed. Says whether the URL is switched off by now.
+pub(crate) async fn failed(deps: &Deps<'_>, delivery: &Delivery) -> bool {
+    let now = Timestamp::now();
+    let learned = learn(deps, delivery, |receiver| receiver.failed(now, deps.tempo)).await;
+    learned.is_some_and(|receiver| receiver.is_off())
+}
+
+/// A try has succeeded.
+pub(crate) async fn succeeded(deps: &Deps<'_>, delivery: &Delivery) {
+    let now = Timestamp::now();
+    learn(deps, delivery, |receiver| receiver.switch_on(now)).await;
+}
+
+/// Changes what is known of the delivery's URL, if that is a change. If the row cannot be written, it
+/// is the next try that teaches the same.
+async fn learn(deps: &Deps<'_>, delivery: &Delivery, change: impl Fn(&mut Receiver)) -> Option<Receiver> {
+    let id = ReceiverId::of(&delivery.client_id, &delivery.url);
+    for _ in 0..RACES {
+        let learned = async {
+            let known = deps.receivers.load_receiver(&id).await?;
+            let blank = || Receiver::new(id.client.clone(), delivery.url.clone(), Timestamp::now());
+            let known = known.unwrap_or_else(blank);
+            let mut learned = known.clone();
+            change(&mut learned);
+            if learned != known {
+                deps.receivers.save_receiver(&mut learned).await?;
+                if learned.is_off() != known.is_off() {
+                    info!(off = learned.is_off(), host = delivery.url.url().host_str(), "URL switched");
+                }
+            }
+            Ok(learned)
+        };
+        match learned.await {
+            Ok(learned) => return Some(learned),
+            Err(StoreError::Conflict) => {}
+            Err(StoreError::Unavailable(cause)) => {
+                warn!(cause, "what is known of the URL could not be read or written");
+                return None;
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,56 @@
+//! The access table: which webhook secrets of a client sign. The secrets themselves are in no table.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::client::ClientId;
+use domain::ports::{SecretGenerations, StoreError};
+use domain::signature::Generations;
+
+use crate::access::AccessTable;
+use crate::update::{Written, written};
+use crate::{keys, unusable};
+
+/// The attribute of a client's row.
+const ATTRIBUTE: &str = "webhookSecrets";
+
+#[async_trait]
+impl SecretGenerations for AccessTable {
+    async fn generations(&self, client: &ClientId) -> Result<Generations, StoreError> {
+        let row = self.row(keys::client_partition(client)).await?;
+        let Some(value) = row.and_then(|mut row| row.remove(ATTRIBUTE)) else {
+            return Ok(Generations::default());
+        };
+        serde_dynamo::from_attribute_value(value).map_err(|error| unusable("webhook secrets", error))
+    }
+
+    async fn replace_generations(
+        &self,
+        client: &ClientId,
+        read: &Generations,
+        next: &Generations,
+    ) -> Result<(), StoreError> {
+        let next: AttributeValue =
+            serde_dynamo::to_attribute_value(next).map_err(|error| unusable("webhook secrets", error))?;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(keys::client_partition(client)))
+            .update_expression("SET #all = :next")
+            .expression_attribute_names("#all", ATTRIBUTE)
+            .expression_attribute_values(":next", next);
+        // Each rotation makes a number of its own: it tells whether there was another one in between.
+        let update = if *read == Generations::default() {
+            update.condition_expression("attribute_not_exists(#all)")
+        } else {
+            update
+                .condition_expression("#all.#current = :read")
+                .expression_attribute_names("#current", "current")
+                .expression_attribute_values(":read", AttributeValue::N(read.current.to_string()))
+        };
+        match written(update.send().await)? {
+            Written::Yes(_) => Ok(()),
+            Written::No(_) => Err(StoreError::Conflict),
+        }
+    }
+}

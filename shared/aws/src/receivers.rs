@@ -1,0 +1,64 @@
+//! The jobs table: the URLs of webhooks that are, or were, in trouble.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Timestamp;
+use domain::delivery::KEPT;
+use domain::ports::{DeliveryKey, ReceiverStore, StoreError};
+use domain::receiver::{Receiver, ReceiverId};
+
+use crate::deliveries::key_of;
+use crate::jobs::JobsTable;
+use crate::row::{Row, number, numeral, read_if_there};
+use crate::{keys, unavailable};
+
+#[async_trait]
+impl ReceiverStore for JobsTable {
+    async fn load_receiver(&self, id: &ReceiverId) -> Result<Option<Receiver>, StoreError> {
+        read_if_there(self.get(keys::receiver_partition(id), keys::receiver_sort().to_owned()).await?)
+    }
+
+    async fn save_receiver(&self, receiver: &mut Receiver) -> Result<(), StoreError> {
+        let id = receiver.id();
+        let mut read = receiver.revision;
+        if read == 0 {
+            // A row whose time is up may still be there, and would refuse to be made a second time.
+            let row = self.get(keys::receiver_partition(&id), keys::receiver_sort().to_owned()).await?;
+            let expired: Option<Receiver> = read_if_there(row.clone())?;
+            if let (Some(row), None) = (&row, expired) {
+                read =
+                    numeral(row, "revision").and_then(|revision| u64::try_from(revision).ok()).unwrap_or(0);
+            }
+        }
+        let mut next = receiver.clone();
+        next.revision = read + 1;
+        let row = Row {
+            pk: keys::receiver_partition(&id),
+            sk: keys::receiver_sort().to_owned(),
+            due_shard: next.due_at.map(|_| keys::receiver_due_shard(&id)),
+            ttl: next.expires_at.seconds(),
+            listed: None,
+            value: &next,
+        };
+        self.put(row.into_item()?, read).await?;
+        *receiver = next;
+        Ok(())
+    }
+
+    async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::DUE_INDEX)
+            // What has expired may still be there for days, and must not stand before what has not.
+            .key_condition_expression("dueShard = :shard AND dueAt > :oldest")
+            .expression_attribute_values(":oldest", number((Timestamp::now() - KEPT).millis()))
+            .expression_attribute_values(":shard", AttributeValue::S(keys::parked_shard(id)))
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", error))?;
+        Ok(answer.items().iter().filter_map(key_of).collect())
+    }
+}

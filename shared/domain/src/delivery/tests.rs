@@ -1,0 +1,212 @@
+use super::*;
+use crate::id::LeaseId;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+fn claim(until: i64) -> Lease {
+    Lease { id: LeaseId::new(), until: at(until) }
+}
+
+const DAY: i64 = 24 * 3600;
+
+fn delivery() -> Delivery {
+    Delivery {
+        id: WebhookId::new(),
+        revision: 0,
+        job_id: JobId::new(),
+        client_id: "acme".parse().unwrap(),
+        trace_id: TraceId::new(),
+        url: WebhookUrl::parse("https://example.com/", Default::default()).unwrap(),
+        event: WebhookEvent::Completed,
+        happened_at: at(0),
+        snapshot: Snapshot {
+            batch_id: None,
+            status: JobStatus::Completed,
+            progress: 100,
+            result: None,
+            error: None,
+            metadata: None,
+            images_expire_at: at(999),
+        },
+        state: DeliveryState::Owed,
+        attempts: 0,
+        rung: 0,
+        log: vec![],
+        claim: None,
+        not_before: None,
+        waits: 0,
+        by_hand: false,
+        parked: false,
+        resends: 0,
+        due_at: Some(at(30)),
+        expires_at: at(30 * DAY),
+        job_expires_at: at(90 * DAY),
+    }
+}
+
+fn answered(status: u16) -> Outcome {
+    Outcome { took: Duration::from_millis(12), answer: Ok(Answer::new(status, None, b"hello")) }
+}
+
+fn fail(delivery: &mut Delivery, now: i64) {
+    delivery.take_on(claim(now + 40), at(now));
+    delivery.tried(&answered(500), false, at(now), Tempo::REAL, 0.5);
+}
+
+#[test]
+fn a_claim_keeps_others_away_until_it_lapses() {
+    let mut delivery = delivery();
+    assert_eq!(delivery.turn(at(0)), Turn::Now);
+    delivery.take_on(claim(40), at(0));
+    assert_eq!((delivery.turn(at(39)), delivery.due_at), (Turn::Claimed, Some(at(40))));
+    assert_eq!(delivery.turn(at(40)), Turn::Now);
+    delivery.tried(&answered(204), false, at(1), Tempo::REAL, 0.5);
+    assert_eq!((delivery.turn(at(50)), delivery.due_at), (Turn::Over, None));
+    assert_eq!(delivery.next_attempt_at(at(50)), None);
+}
+
+#[test]
+fn tries_follow_the_ladder_and_end_after_it() {
+    let mut delivery = delivery();
+    let mut waits = vec![];
+    while delivery.state == DeliveryState::Owed {
+        fail(&mut delivery, 0);
+        waits.extend(delivery.not_before.map(Timestamp::seconds));
+    }
+    assert_eq!(waits, LADDER.map(|step| step.as_secs() as i64));
+    assert_eq!((delivery.attempts, delivery.state, delivery.due_at), (10, DeliveryState::GivenUp, None));
+    let numbers: Vec<_> = delivery.log.iter().map(|attempt| (attempt.number, attempt.status)).collect();
+    assert_eq!(numbers, (1..=10).map(|number| (number, Some(500))).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_queue_cannot_keep_is_the_sweepers() {
+    let mut delivery = delivery();
+    fail(&mut delivery, 0);
+    assert_eq!(
+        (delivery.message_delay(at(0)), delivery.due_at),
+        (Some(Duration::from_secs(5)), Some(at(35)))
+    );
+    assert_eq!((delivery.turn(at(4)), delivery.turn(at(5))), (Turn::TooEarly, Turn::Now));
+    fail(&mut delivery, 5);
+    fail(&mut delivery, 305);
+    assert_eq!((delivery.message_delay(at(305)), delivery.due_at), (None, Some(at(305 + 1800))));
+}
+
+#[test]
+fn gone_is_gone() {
+    let mut delivery = delivery();
+    delivery.take_on(claim(40), at(0));
+    delivery.tried(&answered(410), false, at(1), Tempo::REAL, 0.5);
+    assert_eq!((delivery.state, delivery.due_at), (DeliveryState::GivenUp, None));
+}
+
+#[test]
+fn a_receiver_that_has_no_time_is_left_alone_for_as_long_as_it_says() {
+    let mut delivery = delivery();
+    delivery.take_on(claim(40), at(0));
+    let busy = Answer { retry_after: Some(Duration::from_secs(600)), ..Answer::new(503, None, b"") };
+    let outcome = Outcome { took: Duration::ZERO, answer: Ok(busy) };
+    delivery.tried(&outcome, false, at(0), Tempo::REAL, 0.5);
+    assert_eq!(delivery.not_before, Some(at(600)));
+}
+
+#[test]
+fn waiting_for_a_place_is_no_try() {
+    let mut delivery = delivery();
+    for _ in 0..3 {
+        delivery.wait_for_place(at(100), 1.0);
+    }
+    assert_eq!((delivery.attempts, delivery.rung, delivery.log.len()), (0, 0, 0));
+    assert_eq!((delivery.not_before, delivery.due_at), (Some(at(108)), Some(at(138))));
+    delivery.take_on(claim(200), at(110));
+    assert_eq!(delivery.waits, 0);
+}
+
+#[test]
+fn each_try_is_remembered_with_what_came_of_it() {
+    let mut delivery = delivery();
+    fail(&mut delivery, 0);
+    delivery.take_on(claim(45), at(5));
+    delivery.tried(
+        &Outcome { took: Duration::from_secs(15), answer: Err("no answer in time".into()) },
+        false,
+        at(20),
+        Tempo::REAL,
+        0.5,
+    );
+    delivery.take_on(claim(360), at(320));
+    // Its sender dies, and the next one finds that out.
+    delivery.take_on(claim(420), at(380));
+    delivery.tried(&answered(200), false, at(381), Tempo::REAL, 0.5);
+
+    let log = &delivery.log;
+    assert_eq!(log.len(), 4);
+    assert_eq!(
+        (log[0].status, log[0].millis, log[0].answer.as_deref()),
+        (Some(500), Some(12), Some("hello"))
+    );
+    assert_eq!((log[1].status, log[1].error.as_deref()), (None, Some("no answer in time")));
+    assert!(log[2].error.as_ref().unwrap().contains("sender was lost"));
+    assert_eq!((log[3].number, log[3].at, log[3].status), (4, at(380), Some(200)));
+    assert_eq!(delivery.expires_at, at(380 + 30 * DAY));
+}
+
+#[test]
+fn a_row_remembers_only_so_many_tries_and_lives_no_longer_than_its_job() {
+    let mut delivery = delivery();
+    for _ in 0..100 {
+        delivery.redeliver(at(85 * DAY));
+        fail(&mut delivery, 85 * DAY);
+    }
+    assert_eq!((delivery.log.len(), delivery.log[0].number, delivery.attempts), (24, 77, 100));
+    assert_eq!(delivery.expires_at, at(90 * DAY));
+}
+
+#[test]
+fn of_a_url_that_is_off_events_are_kept_and_use_up_no_rung() {
+    let mut delivery = delivery();
+    fail(&mut delivery, 0);
+    delivery.take_on(claim(60), at(10));
+    delivery.tried(&answered(500), true, at(11), Tempo::REAL, 0.5);
+    assert_eq!((delivery.state, delivery.parked, delivery.due_at), (DeliveryState::Owed, true, Some(at(11))));
+    assert_eq!((delivery.message_delay(at(11)), delivery.next_attempt_at(at(11))), (None, None));
+    delivery.unpark(at(100));
+    assert_eq!((delivery.turn(at(100)), delivery.due_at), (Turn::Now, Some(at(130))));
+    fail(&mut delivery, 100);
+    assert_eq!(delivery.not_before, Some(at(105)), "the first step of the ladder");
+}
+
+#[test]
+fn sent_again_it_begins_at_the_foot_of_the_ladder_with_the_same_id() {
+    let mut delivery = delivery();
+    while delivery.state == DeliveryState::Owed {
+        fail(&mut delivery, 0);
+    }
+    let id = delivery.id;
+    assert!(delivery.redeliver(at(1000)));
+    assert_eq!((delivery.id, delivery.turn(at(1000)), delivery.by_hand), (id, Turn::Now, true));
+    fail(&mut delivery, 1000);
+    assert_eq!((delivery.attempts, delivery.not_before), (11, Some(at(1005))));
+
+    delivery.take_on(claim(1100), at(1050));
+    let before = delivery.clone();
+    assert!(!delivery.redeliver(at(1060)), "it is on its way");
+    assert_eq!(delivery, before);
+    assert!(delivery.redeliver(at(1100)), "its sender is dead");
+}
+
+#[test]
+fn resends_come_further_and_further_apart_until_the_next_try() {
+    let mut delivery = delivery();
+    let mut waits = vec![];
+    for _ in 0..8 {
+        delivery.message_sent(at(0));
+        waits.extend(delivery.due_at.map(Timestamp::seconds));
+    }
+    assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
+    delivery.take_on(claim(40), at(0));
+    assert_eq!(delivery.resends, 0);
+}

@@ -1,0 +1,103 @@
+//! What webhooks need besides their rows and their queue.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::client::ClientId;
+use crate::delivery::Delivery;
+use crate::id::{JobId, WebhookId};
+use crate::receiver::{Receiver, ReceiverId};
+use crate::signature::Generations;
+use crate::timestamp::Timestamp;
+
+/// One webhook, by the key of its row.
+pub type DeliveryKey = (JobId, WebhookId);
+
+/// Some of the webhooks that were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryPage {
+    /// The webhooks, the oldest first.
+    pub keys: Vec<DeliveryKey>,
+    /// After which webhook the next page begins, if there may be one.
+    pub next: Option<DeliveryKey>,
+}
+
+/// Finds webhooks without scanning anything.
+#[async_trait]
+pub trait DeliveryList: Send + Sync {
+    /// All webhooks of a job, the oldest first, as they are now (a strongly consistent read); none
+    /// that has expired.
+    async fn deliveries_of(&self, job: JobId) -> Result<Vec<Delivery>, StoreError>;
+
+    /// At most `limit` webhooks of `client` whose event happened at `since` or later and before
+    /// `until`, the oldest first, from `after` on. The index may lag behind the rows, and name what
+    /// has expired.
+    async fn deliveries_between(
+        &self,
+        client: &ClientId,
+        since: Timestamp,
+        until: Timestamp,
+        after: Option<DeliveryKey>,
+        limit: u16,
+    ) -> Result<DeliveryPage, StoreError>;
+}
+
+/// The URLs of webhooks that are, or were, in trouble.
+#[async_trait]
+pub trait ReceiverStore: Send + Sync {
+    /// What is known of the URL, as it is now (a strongly consistent read); none that has expired.
+    async fn load_receiver(&self, id: &ReceiverId) -> Result<Option<Receiver>, StoreError>;
+
+    /// Writes it on the condition that the row still has the revision it was read with (none, for a
+    /// new one).
+    async fn save_receiver(&self, receiver: &mut Receiver) -> Result<(), StoreError>;
+
+    /// At most `limit` webhooks that are parked until the URL is on again, the longest parked first.
+    /// The index may lag behind the rows.
+    async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError>;
+}
+
+/// Which secrets of clients sign.
+#[async_trait]
+pub trait SecretGenerations: Send + Sync {
+    /// A client's, as they are now (a strongly consistent read).
+    async fn generations(&self, client: &ClientId) -> Result<Generations, StoreError>;
+
+    /// Puts `next` in place of `read`, on the condition that they are still these.
+    async fn replace_generations(
+        &self,
+        client: &ClientId,
+        read: &Generations,
+        next: &Generations,
+    ) -> Result<(), StoreError>;
+}
+
+/// The requests that are under way to receivers' hosts, across all senders.
+#[async_trait]
+pub trait HostPlaces: Send + Sync {
+    /// A place for one more request to `host`, its own until `until` at the latest; `None` if as many
+    /// are under way as may be.
+    async fn begin_request(
+        &self,
+        host: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<HostPlace>, StoreError>;
+
+    /// Gives the place back. A host that has let us wait in vain gets fewer at a time until `slow_until`.
+    async fn end_request(
+        &self,
+        host: &str,
+        place: HostPlace,
+        slow_until: Option<Timestamp>,
+    ) -> Result<(), StoreError>;
+}
+
+/// A place for a request to a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostPlace {
+    /// Which, from 0.
+    pub number: usize,
+    /// Until when it is taken, which also tells whose it is.
+    pub until: Timestamp,
+}

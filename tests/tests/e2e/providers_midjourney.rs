@@ -74,10 +74,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.with_providers(
-        "a_worker_killed_before_it_noted_its_task_pays_for_nothing_twice",
-        |cloud, stand_ins| killed(cloud, stand_ins),
-    );
+    round.with_providers("a_worker_killed_before_it_noted_its_task_pays_for_nothing_twice", killed);
 
     round.with_providers(
         "a_worker_that_makes_four_large_images_stays_small",

@@ -44,7 +44,7 @@ impl Submitted {
         match &self.result {
             Value::String(id) if is_id(id) => Some(id.clone()),
             Value::Number(id) => Some(id.to_string()),
-            _ => None,
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }
     }
 }
@@ -170,7 +170,9 @@ fn outcome(submitted: &Submitted, invalid: FaultOf) -> Result<String, ProviderEr
             FaultOf::Caller => {
                 failed(FaultOf::Operator, Reason::Permission, "the proxy has no account that it can use")
             }
-            _ => failed(FaultOf::Provider, Reason::Failed, "the proxy does not know the grid any more"),
+            FaultOf::Ours | FaultOf::Provider | FaultOf::Capacity | FaultOf::Operator => {
+                failed(FaultOf::Provider, Reason::Failed, "the proxy does not know the grid any more")
+            }
         },
         4 => failed(invalid, Reason::InvalidRequest, "the proxy does not take such a task"),
         9 => failed(FaultOf::Provider, Reason::Failed, "the proxy failed"),

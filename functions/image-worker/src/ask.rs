@@ -39,23 +39,28 @@ pub(crate) async fn ask(deps: &Deps<'_>, sink: &Sink<'_>, cut_off: Timestamp) ->
         match ask_one(deps, sink, provider, cut_off).await {
             Ok(step) => return Ok(step),
             // Nobody is asked for what one provider has refused, nor for a job that is gone.
-            Err(failure) if failure.fault == FaultOf::Caller || sink.stopped().is_some() => {
-                return Err(failure);
-            }
+            Err(failure) if refused(&failure) || sink.stopped().is_some() => return Err(failure),
             Err(failure) => failures.push(failure),
         }
     }
     Err(gravest(failures))
 }
 
+/// Whether the provider objects to what is asked for. That it cannot make it, for want of the prompt's
+/// language perhaps, says nothing of the others.
+fn refused(failure: &ProviderError) -> bool {
+    failure.fault == FaultOf::Caller && failure.reason != Reason::Unsupported
+}
+
 /// The failure by which the job goes on, and the soonest time that any provider gave.
 fn gravest(failures: Vec<ProviderError>) -> ProviderError {
+    // As long as somebody may still make it, the job has not failed.
     let weight = |failure: &ProviderError| match failure.fault {
-        FaultOf::Caller => 4,
-        FaultOf::Provider => 3,
-        FaultOf::Capacity => 2,
-        FaultOf::Ours => 1,
-        FaultOf::Operator => 0,
+        FaultOf::Provider => 4,
+        FaultOf::Capacity => 3,
+        FaultOf::Ours => 2,
+        FaultOf::Operator => 1,
+        FaultOf::Caller => 0,
     };
     let soonest = failures.iter().filter_map(|failure| failure.retry_after).min();
     let gravest = failures.into_iter().max_by_key(weight);

@@ -128,7 +128,7 @@ async fn put_back(
     let waits = failure.reason == Reason::Waiting;
     // Many jobs that wait for one place must neither come all at once nor all the time.
     let queueing = if waits { WAIT_STEP * job.waits.min(LONGEST_WAIT_STEPS) } else { Duration::ZERO };
-    let pause = (pause.max(queueing) + pause.mul_f64(0.2 * rand::random::<f64>())).max(SHORTEST_PAUSE);
+    let pause = pause.max(queueing).mul_f64(1.0 + 0.2 * rand::random::<f64>()).max(SHORTEST_PAUSE);
     // Nothing is gained by waiting past the job's own end.
     let at = (Timestamp::now() + pause).min(job.deadline);
     send_back(deps, job, End::PutBack { at, counts, waits }, at, deadline).await

@@ -202,6 +202,22 @@ async fn a_refusal_is_told_and_nobody_else_is_asked() {
 }
 
 #[tokio::test]
+async fn what_one_provider_cannot_make_another_may() {
+    let cannot = || Acting::new("openai", Does::Fails(FaultOf::Caller, Reason::Unsupported));
+    let second = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&cannot(), &second]);
+    let job = world.work(&world.job(|_| {})).await;
+    assert_eq!((job.status, second.asked()), (JobStatus::Completed, 1));
+
+    second.now_does(Does::Fails(FaultOf::Provider, Reason::Failed));
+    let world = World::of(&[&cannot(), &second]);
+    let job = world.work(&world.job(|_| {})).await;
+    assert_eq!((job.status, job.failures), (JobStatus::Processing, 1), "the other one may still make it");
+    let world = World::of(&[&cannot()]);
+    assert_eq!(world.work(&world.job(|_| {})).await.status, JobStatus::Failed);
+}
+
+#[tokio::test]
 async fn the_provider_that_was_asked_for_is_the_only_one() {
     let first = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
     let second = Acting::new("stability", Does::Draws);

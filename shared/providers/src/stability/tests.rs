@@ -291,15 +291,28 @@ async fn a_call_that_breaks_off_may_have_been_paid_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_has_been_paid_nothing() {
+async fn a_server_that_is_not_reached_has_been_paid_nothing() {
     let standin = standin::Stability::start(KEY).await;
-    let provider = provider(&standin);
-    drop(standin);
-    tokio::task::yield_now().await;
-    let (task, kept) = (image_task(picture(Size::S256, 1)), Kept::default());
-    let error = provider.generate(&task, &kept).await.unwrap_err();
-    assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::NoAnswer));
-    assert!(!error.maybe_paid);
+    let there = standin.settings()["baseUrl"].as_str().unwrap().to_owned();
+    let gone = standin::Stability::start(KEY).await.settings()["baseUrl"].as_str().unwrap().to_owned();
+    let no_tls = there.replace("http:", "https:");
+    for base in [gone.as_str(), &no_tls, "https://no-such-name.invalid"] {
+        let settings = serde_json::json!({"apiKey": KEY, "baseUrl": base});
+        let provider = Stability::new(serde_json::from_value(settings).unwrap()).unwrap();
+        let (task, kept) = (image_task(picture(Size::S256, 1)), Kept::default());
+        let error = provider.generate(&task, &kept).await.unwrap_err();
+        assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::NoAnswer), "{base}");
+        assert!(!error.maybe_paid, "{base}");
+    }
+    assert!(standin.made().is_empty());
+}
+
+#[tokio::test]
+async fn only_a_gateway_leaves_open_whether_a_failure_was_paid_for() {
+    for (status, maybe) in [(400, false), (429, false), (500, false), (502, true), (503, false), (504, true)]
+    {
+        assert_eq!(after(Reply::html(status)).await.maybe_paid, maybe, "{status}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub const LONGEST_SIDE: u32 = 8192;
 /// pixel; `tests/cost.rs` holds them to the memory that a worker has.
 pub const MOST_PIXELS: u64 = 20_000_000;
 /// The same for pictures that can be seen through, which are weighed by that in a copy.
-pub const MOST_SEE_THROUGH_PIXELS: u64 = 16_000_000;
+pub const MOST_SEE_THROUGH_PIXELS: u64 = 12_000_000;
 /// The same for JPEGs: a progressive one takes its decoder ten bytes for a pixel.
 pub const MOST_JPEG_PIXELS: u64 = 12_000_000;
 /// The same for pictures of 16 bits a channel.

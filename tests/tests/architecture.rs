@@ -21,6 +21,7 @@ enum Part {
     Aws,
     Drawing,
     Egress,
+    Pictures,
     Providers,
     Testkit,
     CommandLine,
@@ -35,6 +36,7 @@ impl Part {
             "shared/aws" => Self::Aws,
             "shared/drawing" => Self::Drawing,
             "shared/egress" => Self::Egress,
+            "shared/pictures" => Self::Pictures,
             "shared/providers" => Self::Providers,
             "shared/testkit" => Self::Testkit,
             "infra/cli" => Self::CommandLine,
@@ -48,9 +50,11 @@ impl Part {
     const fn may_use(self) -> &'static [Self] {
         match self {
             Self::Domain | Self::Drawing => &[],
-            Self::Edge | Self::Aws | Self::Egress | Self::Testkit => &[Self::Domain],
-            Self::Providers => &[Self::Domain, Self::Drawing, Self::Egress],
-            Self::Function => &[Self::Domain, Self::Edge, Self::Aws, Self::Egress, Self::Providers],
+            Self::Edge | Self::Aws | Self::Egress | Self::Pictures | Self::Testkit => &[Self::Domain],
+            Self::Providers => &[Self::Domain, Self::Drawing, Self::Egress, Self::Pictures],
+            Self::Function => {
+                &[Self::Domain, Self::Edge, Self::Aws, Self::Egress, Self::Pictures, Self::Providers]
+            }
             Self::CommandLine => &[Self::Domain, Self::Aws, Self::Providers],
             Self::Tests => &[
                 Self::Domain,

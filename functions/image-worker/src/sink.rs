@@ -13,8 +13,8 @@ use domain::job::Lease;
 use domain::ports::{ImageSink, Stop, StoreError};
 use domain::provider::{GeneratedImage, ProviderError};
 use domain::{Job, Timestamp};
-use providers::picture::BadPicture;
-use providers::prepare::prepare;
+use pictures::picture::BadPicture;
+use pictures::prepare::prepare;
 use tracing::{info, warn};
 
 use crate::Deps;

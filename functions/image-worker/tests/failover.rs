@@ -268,7 +268,7 @@ async fn a_provider_that_cannot_make_it_is_passed_over_and_none_that_can_is_the_
 
 #[tokio::test]
 async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
-    let provider = Acting::new("midjourney", Does::WorksOn);
+    let provider = Acting::new("stability", Does::WorksOn);
     let world = World::of(&[&provider]);
     let job = world.job(|_| {});
     let waiting = world.work(&job).await;

@@ -28,12 +28,12 @@ use domain::provider::{
 use domain::request::Picture;
 use egress::header::HeaderMap;
 use egress::{Base, Downloader, Limits, Problem};
+use pictures::grid::{self, quarters};
 use url::Url;
 
 pub use settings::{Flags, Settings, Speed};
 
 use crate::document::BadDocument;
-use crate::grid::{self, quarters};
 use handle::{Handle, is_over};
 use proxy::Proxy;
 use task::Standing;

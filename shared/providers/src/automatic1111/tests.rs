@@ -11,8 +11,8 @@ use testkit::standin::{Encoding, painted};
 use testkit::{Kept, image_task};
 
 use super::*;
-use crate::picture::inspect;
 use domain::image::ImageFormat;
+use pictures::picture::inspect;
 
 const PASSWORD: &str = "canary-password-0123456789";
 

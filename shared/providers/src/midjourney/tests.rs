@@ -8,7 +8,6 @@ use testkit::standin::server::Reply;
 use testkit::{Kept, image_task};
 
 use super::*;
-use crate::picture::inspect;
 
 fn picture(size: Size, count: u8) -> Picture {
     Picture {
@@ -87,9 +86,9 @@ impl Job {
     /// The blue of each image in its middle, which tells what it was cut out of, and their sizes.
     fn shown(&self) -> Vec<(u8, (u32, u32), u8)> {
         let shown = |(index, image): (u8, GeneratedImage)| {
-            let picture = inspect(&image.bytes).unwrap();
-            let middle = picture.pixels.to_rgb8().get_pixel(picture.width / 2, picture.height / 2).0[2];
-            (index, (picture.width, picture.height), middle)
+            let picture = image::load_from_memory(&image.bytes).unwrap().into_rgb8();
+            let (width, height) = picture.dimensions();
+            (index, (width, height), picture.get_pixel(width / 2, height / 2).0[2])
         };
         let mut shown: Vec<_> = self.kept.images().into_iter().map(shown).collect();
         shown.sort();

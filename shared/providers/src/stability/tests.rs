@@ -9,7 +9,7 @@ use testkit::standin::stability::{self as standin, problem, problem_of_v1};
 use testkit::{Kept, image_task};
 
 use super::*;
-use crate::picture::inspect;
+use pictures::picture::inspect;
 
 const KEY: &str = "sk-canary-stability-0123456789abcdef";
 

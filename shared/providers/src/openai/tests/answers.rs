@@ -11,7 +11,7 @@ use testkit::standin::openai::Act;
 use super::*;
 use crate::openai::answer::Answer;
 use crate::openai::fault::{self, Complaint};
-use crate::picture::inspect;
+use pictures::picture::inspect;
 
 const LOCAL: &str = "flux.1-schnell";
 
@@ -144,8 +144,10 @@ async fn an_answer_that_does_not_come_was_perhaps_paid_for() {
         [(Act::Silence, Reason::Timeout), (Act::Stall, Reason::Timeout), (Act::BreakOff, Reason::NoAnswer)]
     {
         let stand_in = StandIn::start().await;
-        let task =
-            ImageTask { deadline: Timestamp::now() + Duration::from_millis(700), ..image_task(square(1)) };
+        let mut task = image_task(square(1));
+        if reason == Reason::Timeout {
+            task.deadline = Timestamp::now() + Duration::from_millis(700);
+        }
         let (_, made) = make_task(stand_in.next(act.clone()), &json!({}), &task).await;
         let failure = made.unwrap_err();
         assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, reason), "{act:?}");

@@ -7,18 +7,14 @@ use crate::prepare::one_at_a_time;
 use crate::resample::resampled;
 
 /// How many pictures a grid holds.
-pub(crate) const PICTURES: u8 = 4;
+pub const PICTURES: u8 = 4;
 
 /// These quarters of the grid in `bytes`, from 0: top left, top right, bottom left, bottom right. Each in
 /// this size already, so that it is scaled only once, and in the grid's format.
 ///
 /// # Errors
 /// If the bytes are not a whole picture within the limits.
-pub(crate) async fn quarters(
-    bytes: Bytes,
-    which: Vec<u8>,
-    size: (u32, u32),
-) -> Result<Vec<Bytes>, BadPicture> {
+pub async fn quarters(bytes: Bytes, which: Vec<u8>, size: (u32, u32)) -> Result<Vec<Bytes>, BadPicture> {
     one_at_a_time(move || {
         let grid = inspect(&bytes)?;
         which.into_iter().map(|quarter| cut(&grid, quarter, size)).collect()

@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
-use providers::picture::{MOST_DEEP_PIXELS, MOST_JPEG_PIXELS, MOST_PIXELS, MOST_SEE_THROUGH_PIXELS, inspect};
-use providers::prepare::prepare;
+use pictures::picture::{MOST_DEEP_PIXELS, MOST_JPEG_PIXELS, MOST_PIXELS, MOST_SEE_THROUGH_PIXELS, inspect};
+use pictures::prepare::prepare;
 
 /// The size that fits least well to what is made here, and is the largest of the contract.
 const ASKED: (u32, u32) = (1792, 1024);

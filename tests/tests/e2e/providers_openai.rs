@@ -69,7 +69,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 
     round.with_providers(
-        "a_size_that_a_model_cannot_make_fails_and_costs_nothing",
+        "openai_is_not_asked_for_a_size_that_its_model_cannot_make",
         |cloud, stand_ins| async move {
             let body = json!({"prompt": "a wide kite", "provider": "dalle2", "size": "1792x1024"});
             let state = made(&cloud, body).await;
@@ -83,7 +83,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         },
     );
 
-    round.with_providers("what_openai_refuses_is_not_asked_for_again", |cloud, stand_ins| async move {
+    round.with_providers("openai_is_not_asked_again_for_what_it_refuses", |cloud, stand_ins| async move {
         let error = json!({
             "type": "image_generation_user_error", "code": "moderation_blocked", "param": null,
             "message": "Rejected by the safety system. safety_violations=[violence].",
@@ -100,7 +100,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 
     round.with_providers(
-        "a_limit_is_waited_for_and_no_picture_paid_for_twice",
+        "openai_is_waited_for_and_no_picture_is_paid_for_twice",
         |cloud, stand_ins| async move {
             let error =
                 json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
@@ -122,10 +122,10 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         },
     );
 
-    round.with_providers("what_is_no_picture_is_asked_for_again", |cloud, stand_ins| async move {
+    round.with_providers("openai_is_asked_again_for_what_is_no_picture", |cloud, stand_ins| async move {
         stand_ins.openai.upon("a torn kite", 1, Act::NoPicture);
         let state = made(&cloud, json!({"prompt": "a torn kite", "provider": "gpt_image"})).await;
-        check(&cloud, &state, Size::S512, 1).await;
+        check(&cloud, &state, Size::S256, 1).await;
         assert_eq!(
             (&state["attempts"], requests(&stand_ins, "a torn kite").len()),
             (&json!(2), 2),

@@ -74,10 +74,10 @@ pub(crate) fn tests(round: &mut Round<'_>) {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.with_providers("a_worker_killed_before_it_noted_its_task_pays_for_nothing_twice", killed);
+    round.with_providers("a_worker_killed_before_it_noted_midjourneys_task_pays_for_nothing_twice", killed);
 
     round.with_providers(
-        "a_worker_that_makes_four_large_images_stays_small",
+        "a_worker_that_makes_four_large_images_of_midjourneys_stays_small",
         |cloud, stand_ins| async move {
             // Larger than what was asked for, so that each is resampled, and nearly as large as is let in.
             stand_ins.midjourney.side(4096);
@@ -89,6 +89,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
             }
             stand_ins.midjourney.side(1024);
             let peaks = cloud.peaks("image-worker").await;
+            println!("the most that each image-worker has taken, in MiB: {peaks:?}");
             assert!(!peaks.is_empty());
             assert!(peaks.iter().all(|peak| *peak < MOST_MIB), "MiB: {peaks:?}");
         },

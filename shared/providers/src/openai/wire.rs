@@ -89,8 +89,22 @@ impl Wire {
         self.downloader.get(&url, limits, Some(base)).await.map_err(|problem| {
             let failure = call::unanswered(problem);
             let message = format!("a picture could not be fetched: {}", failure.message);
-            // A URL that is refused is the service's mistake; and the picture was made.
-            ProviderError { fault: FaultOf::Provider, message, ..failure }.maybe_paid()
+            let fault = match problem {
+                // It has lapsed or was never there, and the picture is paid for: another would be paid
+                // for too, and its URL be no better.
+                Problem::Status(401 | 403 | 404 | 410) => FaultOf::Caller,
+                Problem::Status(_)
+                | Problem::Refused(_)
+                | Problem::NoConnection
+                | Problem::NoConnectionInTime
+                | Problem::NoAnswerInTime
+                | Problem::Broken
+                | Problem::TooLong(_)
+                | Problem::BadJson
+                | Problem::Redirects
+                | Problem::NotBuilt => FaultOf::Provider,
+            };
+            ProviderError { fault, message, ..failure }.maybe_paid()
         })
     }
 

@@ -84,7 +84,7 @@ async fn a_url_that_leads_elsewhere_is_fetched_by_the_guards_rules() {
 async fn a_url_that_has_lapsed_is_a_failure_and_generates_nothing_anew() {
     let stand_in = StandIn::start().await;
     let failure = failure(stand_in.next(Act::ByLapsedUrl)).await;
-    assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse));
+    assert_eq!((failure.fault, failure.reason), (FaultOf::Caller, Reason::BadResponse));
     assert!(failure.maybe_paid && failure.message.contains("403"), "{failure}");
     assert_eq!((stand_in.paid_calls(), stand_in.fetches().len()), (1, 1));
 }

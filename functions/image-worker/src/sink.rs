@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws::keys;
 use bytes::Bytes;
+use domain::delivery::WebhookEvent;
 use domain::id::ImageId;
 use domain::image::{ImageFormat, ImageOrigin, StoredImage, sha256_hex};
 use domain::job::Lease;
@@ -93,7 +94,7 @@ impl<'a> Sink<'a> {
     /// Writes that a provider is about to be asked. A job that was cancelled meanwhile costs nothing.
     pub(crate) async fn begin_try(&self, provider: &str, calls: u32) -> Result<(), Stop> {
         let now = Timestamp::now();
-        self.write(Insist::Yes, |job| job.begin_try(provider, calls, now)).await
+        self.write(Insist::Yes, None, |job| job.begin_try(provider, calls, now)).await
     }
 
     /// Notes how a try ended, to be written with whatever is written next.
@@ -195,9 +196,14 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Writes the row as `change` makes it. Who finds the row changed learns here that the job was
+    /// Writes the row as `change` makes it, and the webhook for `event` with it, if one is owed. Who finds the row changed learns here that the job was
     /// cancelled, or is another worker's.
-    async fn write(&self, insist: Insist, change: impl Fn(&mut Job)) -> Result<(), Stop> {
+    async fn write(
+        &self,
+        insist: Insist,
+        event: Option<WebhookEvent>,
+        change: impl Fn(&mut Job),
+    ) -> Result<(), Stop> {
         let mut row = self.row.lock().await;
         let mut pause = Duration::from_millis(100);
         loop {
@@ -206,7 +212,8 @@ impl<'a> Sink<'a> {
             if next == *row {
                 return Ok(());
             }
-            let error = match self.deps.jobs.save(&mut next, None).await {
+            let owed = event.and_then(|event| next.delivery(event, Timestamp::now()));
+            let error = match self.deps.jobs.save(&mut next, owed.as_ref()).await {
                 Ok(()) => {
                     *row = next;
                     return Ok(());
@@ -240,7 +247,7 @@ impl<'a> Sink<'a> {
             }
             state.written_at = now;
         }
-        self.write(Insist::No, |job| job.report_progress(percent)).await
+        self.write(Insist::No, Some(WebhookEvent::Progress), |job| job.report_progress(percent)).await
     }
 }
 
@@ -263,6 +270,6 @@ impl ImageSink for Sink<'_> {
     }
 
     async fn note(&self, handle: &str) -> Result<(), Stop> {
-        self.write(Insist::Yes, |job| job.note(handle)).await
+        self.write(Insist::Yes, None, |job| job.note(handle)).await
     }
 }

@@ -82,6 +82,32 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         verify(&cloud.webhook_secret, &arrived[1]);
     });
 
+    round.test("progress_is_told_every_two_seconds_at_most_and_never_backwards", |cloud| async move {
+        let receiver = Receiver::start().await;
+        let events = ["job.started", "job.progress", "job.completed"];
+        let job =
+            json!({"prompt": "[[slow:9]] a kite", "webhookUrl": receiver.url(), "webhookEvents": events});
+        cloud.generate(job).await;
+        receiver.settled("job.completed").await;
+        let mut told: Vec<_> = receiver
+            .of("job.progress")
+            .iter()
+            .map(|one| {
+                (one.body["timestamp"].as_str().unwrap().to_owned(), one.body["data"]["progress"].as_u64())
+            })
+            .collect();
+        told.sort();
+        assert!(told.len() >= 2, "{told:?}");
+        for pair in told.windows(2) {
+            let at = |one: &(String, _)| one.0.parse::<domain::Timestamp>().unwrap();
+            assert!(at(&pair[1]).since(at(&pair[0])) >= std::time::Duration::from_secs(2), "{told:?}");
+            assert!(pair[0].1 < pair[1].1, "{told:?}");
+        }
+        assert!(told.iter().all(|(_, progress)| progress.is_some_and(|percent| percent < 100)), "{told:?}");
+        assert_eq!((receiver.of("job.started").len(), receiver.of("job.completed").len()), (1, 1));
+        assert!(receiver.of("job.queued").is_empty(), "nobody asked for it");
+    });
+
     round.test("a_redirect_is_a_failure_and_is_not_followed", |cloud| async move {
         let elsewhere = Receiver::start().await;
         let redirect = ResponseTemplate::new(308).insert_header("location", elsewhere.url());

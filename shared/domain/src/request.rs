@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::address::{Standing, standing};
 use crate::delivery::WebhookEvent;
 use crate::id::{SessionId, UserId};
 
@@ -301,19 +302,26 @@ impl WebhookUrl {
     ///
     /// # Errors
     ///
-    /// [`Broken`] for anything but an `https:` URL without a user in it (and loopback `http:`, where `reach` allows it).
+    /// [`Broken`] for anything but an `https:` URL without a user in it (and loopback `http:`, where `reach` allows
+    /// it), and for an address that is not global.
     pub fn parse(text: &str, reach: WebhookReach) -> Result<Self, Broken> {
         let broken = || Broken("must be an https URL without user and password".into());
         if text.len() > WEBHOOK_URL_LIMIT {
             return Err(Broken(format!("must have at most {WEBHOOK_URL_LIMIT} characters")));
         }
         let url = Url::parse(text).map_err(|_| broken())?;
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
+        // What a name leads to shows when it is connected to; what is written out can be told at once.
+        let standing = match url.host() {
+            Some(Host::Domain("localhost")) => Standing::Loopback,
+            Some(Host::Domain(_)) => Standing::Global,
+            Some(Host::Ipv4(address)) => standing(address.into()),
+            Some(Host::Ipv6(address)) => standing(address.into()),
             None => return Err(broken()),
         };
+        let loopback = standing == Standing::Loopback;
+        if standing != Standing::Global && !(loopback && reach == WebhookReach::Local) {
+            return Err(Broken("must not lead to a private, local or reserved address".into()));
+        }
         let scheme = match url.scheme() {
             "https" => true,
             "http" => loopback && reach == WebhookReach::Local,
@@ -450,6 +458,13 @@ mod tests {
             assert!(WebhookUrl::parse(url, WebhookReach::Public).is_err(), "{url}");
             assert!(WebhookUrl::parse(url, WebhookReach::Local).is_ok(), "{url}");
         }
+        for address in ["10.0.0.1", "2130706433", "0xa9fea9fe", "[::1]", "[::ffff:10.0.0.1]", "192.0.2.1"] {
+            assert!(
+                WebhookUrl::parse(&format!("https://{address}/"), WebhookReach::Public).is_err(),
+                "{address}"
+            );
+        }
+        assert!(WebhookUrl::parse("https://10.0.0.1/", WebhookReach::Local).is_err());
         for bad in
             ["", "x", "http://example.com", "ftp://example.com", "https://u:p@example.com", "https://u@e.com"]
         {

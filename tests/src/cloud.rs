@@ -94,9 +94,18 @@ impl Cloud {
         Self::start_with(None).await
     }
 
+    /// The same, with a clock of webhooks that runs so many times as fast.
+    pub async fn start_hurried(tempo: u32) -> Self {
+        Self::start_as(None, Some(tempo)).await
+    }
+
     /// The same, with this providers document from its beginning: functions remember a document for
     /// five minutes, so that tests with documents of their own need clouds of their own.
     pub async fn start_with(providers: Option<&Value>) -> Self {
+        Self::start_as(providers, None).await
+    }
+
+    async fn start_as(providers: Option<&Value>, webhook_tempo: Option<u32>) -> Self {
         let data = workspace().join("target/e2e").join(Uuid::new_v4().simple().to_string());
         std::fs::create_dir_all(&data).expect("a folder");
         let mut command = semantest_command(&data);
@@ -105,6 +114,9 @@ impl Cloud {
             let file = data.join("providers.json");
             std::fs::write(&file, document.to_string()).expect("a document");
             command.arg("--providers").arg(file);
+        }
+        if let Some(tempo) = webhook_tempo {
+            command.env("SEMANTEST_WEBHOOK_TEMPO", tempo.to_string());
         }
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("semantest up starts");

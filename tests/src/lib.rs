@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod cloud;
+pub mod moody;
 pub mod receiver;
 pub mod records;
 pub mod roles;

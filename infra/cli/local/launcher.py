@@ -54,6 +54,8 @@ def settings():
         "no_proxy": "127.0.0.1,localhost",
         # Receivers of webhooks may listen on http://127.0.0.1. Only this file ever sets it.
         "SEMANTEST_LOCAL_WEBHOOKS": "1",
+        # How many times as fast the clock of webhooks runs; tests of days ask for more than once.
+        "SEMANTEST_LOCAL_WEBHOOK_TEMPO": os.environ.get("SEMANTEST_WEBHOOK_TEMPO", "1"),
         # SAM's translator reports its use to nobody.
         "SAM_CLI_TELEMETRY": "0",
     }

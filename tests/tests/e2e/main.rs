@@ -31,6 +31,7 @@ mod providers_stable_diffusion;
 mod tenant;
 mod waiting;
 mod webhooks;
+mod webhooks_many;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -142,6 +143,7 @@ fn main() -> ExitCode {
             batch::alone(round);
             list::alone(round);
             cancel::alone(round);
+            webhooks_many::alone(round);
             providers_stable_diffusion::alone(round);
             providers_midjourney::alone(round);
         }),

@@ -1,0 +1,169 @@
+//! Many webhooks at receivers that fail and hang, on a cloud of their own where the clock of webhooks
+//! runs faster. The jobs are written as ended, in the same transaction as a worker's last one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws::jobs::JobsTable;
+use domain::delivery::{Delivery, Tempo, WebhookEvent};
+use domain::ports::{DeliveryList as _, DeliveryStore as _, JobStore as _, ReceiverStore as _};
+use domain::receiver::{Receiver, ReceiverId};
+use domain::request::{WebhookReach, WebhookTarget, WebhookUrl};
+use domain::{Job, Timestamp};
+use futures_util::{StreamExt as _, stream};
+use semantest_tests::cloud::{Cloud, eventually};
+use semantest_tests::moody::{Mood, Moody};
+
+use crate::Round;
+
+/// Five minutes are a fifth of a second, three days three minutes, and a day one.
+const TEMPO: u32 = 1500;
+
+/// A cancelled job and what its receiver is owed for that.
+fn cancelled(url: &str) -> (Job, Option<Delivery>) {
+    let mut job = testkit::job("a kite", Timestamp::now());
+    job.revision = 0;
+    job.client_id = "local".parse().unwrap();
+    let url = WebhookUrl::parse(url, WebhookReach::Local).unwrap();
+    job.webhook = Some(WebhookTarget { url, events: vec![WebhookEvent::Cancelled] });
+    let now = Timestamp::now();
+    job.cancel(now).unwrap();
+    // Nobody asked for this one.
+    assert!(job.delivery(WebhookEvent::Queued, now).is_none());
+    let owed = job.delivery(WebhookEvent::Cancelled, now);
+    (job, owed)
+}
+
+/// Ends so many jobs, side by side, with these receivers in turn, and gives back what is owed.
+async fn end_jobs(jobs: &JobsTable, urls: &[&str], count: usize) -> Vec<Delivery> {
+    let end = |number: usize| async move {
+        let (mut job, owed) = cancelled(urls[number % urls.len()]);
+        jobs.save(&mut job, owed.as_ref()).await.unwrap();
+        owed.unwrap()
+    };
+    stream::iter(0..count).map(end).buffer_unordered(16).collect().await
+}
+
+pub(crate) fn alone(round: &mut Round<'_>) {
+    round.test("many_webhooks_at_bad_receivers", |_| async move {
+        let cloud = Arc::new(Cloud::start_hurried(TEMPO).await);
+        a_hanging_receiver_delays_no_other(&cloud).await;
+        a_thousand_all_arrive_and_each_is_accepted_once(&cloud).await;
+        a_url_is_switched_off_and_on(&cloud).await;
+        let left = Arc::into_inner(cloud).unwrap().stop();
+        assert!(left.is_empty(), "{left:?}");
+    });
+}
+
+async fn a_hanging_receiver_delays_no_other(cloud: &Cloud) {
+    let hanging = Moody::start(Mood::Hanging).await;
+    let healthy = Moody::start(Mood::Fine).await;
+    let jobs = cloud.jobs();
+    end_jobs(&jobs, &[hanging.url()], 100).await;
+    eventually("the first of them hangs", async || (!hanging.met().is_empty()).then_some(())).await;
+    let began = Instant::now();
+    end_jobs(&jobs, &[healthy.url()], 50).await;
+    eventually("all at the healthy one arrive", async || (healthy.accepted() == 50).then_some(())).await;
+    let ended: Vec<_> = hanging.met().into_values().filter_map(|met| met.first_end).collect();
+    assert!(ended.is_empty(), "{} hanging tries ended before, after {:?}", ended.len(), began.elapsed());
+    let at_once = hanging.met().len();
+    assert!((1..=10).contains(&at_once), "{at_once} requests at a time to one host");
+    hanging.recover();
+    eventually("what has hung or waited arrives", async || {
+        cloud.sweep().await;
+        (hanging.accepted() == 100).then_some(())
+    })
+    .await;
+}
+
+async fn a_thousand_all_arrive_and_each_is_accepted_once(cloud: &Cloud) {
+    const ALL: usize = 1000;
+    // Of one host for all three, the third that hangs would take every place.
+    let receivers = [
+        Moody::start(Mood::Failing).await,
+        Moody::start(Mood::Hanging).await,
+        Moody::start(Mood::Fine).await,
+    ];
+    let urls = receivers.each_ref().map(Moody::url);
+    let owed = end_jobs(&cloud.jobs(), &urls, ALL).await;
+    let [failing, hanging, fine] = &receivers;
+    eventually("some have failed, some hang, and some have arrived", async || {
+        let bad = failing.met().len() > 50 && hanging.met().len() > 5;
+        (bad && fine.accepted() > 50).then_some(())
+    })
+    .await;
+    assert_eq!(failing.accepted() + hanging.accepted(), 0);
+    receivers.iter().for_each(Moody::recover);
+    let started = Instant::now();
+    let accepted = || receivers.iter().map(Moody::accepted).sum::<usize>();
+    while accepted() < ALL {
+        assert!(started.elapsed() < Duration::from_secs(600), "only {} arrived", accepted());
+        cloud.sweep().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let met: BTreeMap<_, _> = receivers.iter().flat_map(Moody::met).collect();
+    let mut ids: Vec<_> = owed.iter().map(|delivery| delivery.id.to_string()).collect();
+    ids.sort();
+    assert_eq!(met.keys().cloned().collect::<Vec<_>>(), ids, "none lost, and none that is not owed");
+    for (id, met) in met {
+        assert_eq!((met.accepted, met.event.as_str()), (1, "job.cancelled"), "{id}: {met:?}");
+    }
+    // What waited for a place was no try, and what was tried is told.
+    let jobs = &cloud.jobs();
+    let rows = stream::iter(&owed).map(|one| jobs.deliveries_of(one.job_id));
+    let rows: Vec<_> = rows.buffer_unordered(16).map(Result::unwrap).collect().await;
+    for row in rows.into_iter().flatten() {
+        assert_eq!(row.log.len(), row.attempts as usize, "{row:?}");
+        assert!(row.log.iter().all(|attempt| attempt.status.is_some() || attempt.error.is_some()), "{row:?}");
+    }
+    let client = "local".parse().unwrap();
+    let page = jobs.deliveries_between(
+        &client,
+        owed.iter().map(|one| one.happened_at).min().unwrap(),
+        Timestamp::now() + Duration::from_secs(1),
+        None,
+        2000,
+    );
+    assert_eq!(page.await.unwrap().keys.len(), ALL, "the index by time has them all");
+}
+
+async fn a_url_is_switched_off_and_on(cloud: &Cloud) {
+    let receiver = Moody::start(Mood::Failing).await;
+    let jobs = cloud.jobs();
+    let (mut job, owed) = cancelled(receiver.url());
+    let owed = owed.unwrap();
+    // It has failed for five days, by the hurried clock.
+    let long_ago = Timestamp::now() - Tempo::times(TEMPO).patience();
+    let mut row = Receiver::new(job.client_id.clone(), owed.url.clone(), long_ago);
+    row.failed(long_ago, Tempo::times(TEMPO));
+    jobs.save_receiver(&mut row).await.unwrap();
+    jobs.save(&mut job, Some(&owed)).await.unwrap();
+
+    let id = ReceiverId::of(&job.client_id, &owed.url);
+    let state = async || {
+        let delivery = jobs.load_delivery(owed.job_id, owed.id).await.unwrap().unwrap();
+        (jobs.load_receiver(&id).await.unwrap().unwrap().is_off(), delivery.parked)
+    };
+    eventually("the URL is switched off", async || (state().await == (true, true)).then_some(())).await;
+    assert_eq!(receiver.met().len(), 1);
+    let more = end_jobs(&jobs, &[receiver.url()], 5).await;
+    eventually("what comes later is kept and not tried", async || {
+        let parked = jobs.parked(&id, 100).await.unwrap();
+        (parked.len() == 1 + more.len()).then_some(())
+    })
+    .await;
+    assert_eq!(receiver.met().values().map(|met| met.came).sum::<usize>(), 1);
+
+    receiver.recover();
+    // The probe of the day, by the sweep; its success lets all others go.
+    eventually("everything arrives", async || {
+        cloud.sweep().await;
+        (receiver.accepted() == 1 + more.len()).then_some(())
+    })
+    .await;
+    assert!(!state().await.0);
+    for (id, met) in receiver.met() {
+        assert_eq!(met.accepted, 1, "{id}");
+    }
+}

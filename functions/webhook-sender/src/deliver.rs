@@ -23,7 +23,7 @@ use crate::{Deps, receivers};
 const RACES: u32 = 10;
 /// How long a place at a host is held: a little longer than a request can take.
 const PLACE_HELD: Duration = Duration::from_secs(TIMEOUT.as_secs() + 5);
-/// From when on a receiver is slow.
+/// After how long in vain a receiver is slow.
 const SLOW_AFTER: Duration = Duration::from_secs(5);
 /// For how long a slow receiver's host has fewer places.
 const SLOW_FOR: Duration = Duration::from_secs(30);
@@ -35,11 +35,12 @@ const SLOW_FOR: Duration = Duration::from_secs(30);
 /// If a store did not answer; the message then comes again, or the sweeper sends another.
 pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timestamp) -> Result<(), Error> {
     let WebhookMessage::V1 { job_id, webhook_id, .. } = message;
-    let Some(delivery) = turn(deps, job_id, webhook_id).await? else { return Ok(()) };
+    let Some(mut delivery) = turn(deps, job_id, webhook_id).await? else { return Ok(()) };
     // Before the claim: a try that cannot be made must not count as one.
+    let body = edge::wire::webhook_body(&delivery, &deps.images_url).map_err(Error::internal)?;
     let master = deps.master_secret.read().await?;
     let generations = deps.generations.generations(&delivery.client_id).await?;
-    if !receivers::may_try(deps, &delivery).await? {
+    if !receivers::may_try(deps, &mut delivery).await? {
         return park(deps, delivery).await;
     }
     let host = host(delivery.url.url());
@@ -50,13 +51,14 @@ pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timesta
     let delivery = match take_on(deps, delivery, deadline).await {
         Ok(Some(delivery)) => delivery,
         nothing => {
-            leave(deps, &host, place, Duration::ZERO).await;
+            leave(deps, &host, place, false).await;
             return nothing.map(|_| ());
         }
     };
-    let outcome = attempt(deps, &delivery, &master, &generations).await?;
+    let outcome = attempt(deps, &delivery, body, &master, &generations).await;
 
     let accepted = outcome.accepted();
+    let slow = !accepted && outcome.took >= SLOW_AFTER;
     let record = async {
         // A failure first teaches what is known of the URL: whether this one is kept depends on that.
         let url_off = !accepted && receivers::failed(deps, &delivery).await;
@@ -67,7 +69,7 @@ pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timesta
             receivers::succeeded(deps, &delivery).await;
         }
     };
-    let (recorded, (), ()) = tokio::join!(record, learn, leave(deps, &host, place, outcome.took));
+    let (recorded, (), ()) = tokio::join!(record, learn, leave(deps, &host, place, slow));
     recorded
 }
 
@@ -115,8 +117,8 @@ async fn save_unless_changed(deps: &Deps<'_>, delivery: &mut Delivery) -> Result
 }
 
 /// Gives the place at the host back; if that fails, it lapses.
-async fn leave(deps: &Deps<'_>, host: &str, place: HostPlace, took: Duration) {
-    let slow_until = (took >= SLOW_AFTER).then(|| Timestamp::now() + SLOW_FOR);
+async fn leave(deps: &Deps<'_>, host: &str, place: HostPlace, slow: bool) {
+    let slow_until = slow.then(|| Timestamp::now() + SLOW_FOR);
     if let Err(error) = deps.hosts.end_request(host, place, slow_until).await {
         warn!(%error, "the place at the host could not be given back");
     }
@@ -149,10 +151,10 @@ async fn take_on(
 async fn attempt(
     deps: &Deps<'_>,
     delivery: &Delivery,
+    body: Vec<u8>,
     master: &Secret,
     generations: &Generations,
-) -> Result<Outcome, Error> {
-    let body = edge::wire::webhook_body(delivery, &deps.images_url).map_err(Error::internal)?;
+) -> Outcome {
     let now = Timestamp::now();
     let sign = |generation| {
         SigningSecret::derive(master, &delivery.client_id, generation).sign(delivery.id, now, &body)
@@ -173,7 +175,7 @@ async fn attempt(
         Ok(answer) => info!(attempt, status = answer.status, accepted, durationMs = duration, "webhook sent"),
         Err(problem) => info!(attempt, problem, accepted, durationMs = duration, "webhook not sent"),
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Writes what came of the try, and has itself woken for the next one if that is soon.

@@ -8,10 +8,14 @@ use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse
 use domain::TraceId;
 use domain::client::ClientId;
 use domain::ports::{Due, WebhookMessage};
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use tracing::{info, warn};
 
 use crate::Deps;
+
+/// How many messages are sent side by side.
+const SIDE_BY_SIDE: usize = 16;
 
 #[derive(Deserialize)]
 struct Keys {
@@ -30,27 +34,35 @@ struct Image {
 /// follow come again: sending one twice costs a message and no more.
 pub async fn forward(deps: &Deps<'_>, event: Event) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
-    for record in event.records {
-        let Some((message, client)) = message(&record) else {
-            // Would be no better the next time; and the sweeper finds every delivery.
-            warn!(event_id = record.event_id, "a stream record that is no delivery");
-            continue;
-        };
-        let WebhookMessage::V1 { job_id, webhook_id, trace_id } = &message;
-        match deps.queue.send_webhook(&message, &client, Duration::ZERO).await {
-            Ok(()) => {
-                info!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, "webhook queued");
-            }
-            Err(error) => {
-                warn!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, %error, "webhook not queued");
-                let mut failure = DynamoDbBatchItemFailure::default();
-                failure.item_identifier = record.change.sequence_number;
-                response.batch_item_failures.push(failure);
-                break;
-            }
+    let mut sent = stream::iter(event.records).map(|record| send(deps, record)).buffered(SIDE_BY_SIDE);
+    while let Some(sent) = sent.next().await {
+        if let Err(sequence_number) = sent {
+            let mut failure = DynamoDbBatchItemFailure::default();
+            failure.item_identifier = sequence_number;
+            response.batch_item_failures.push(failure);
+            break;
         }
     }
     response
+}
+
+/// Sends the message of one record, or gives the number by which it comes again.
+async fn send(deps: &Deps<'_>, record: EventRecord) -> Result<(), Option<String>> {
+    let Some((message, client)) = message(&record) else {
+        // Would be no better the next time; and the sweeper finds every delivery.
+        warn!(event_id = record.event_id, "a stream record that is no delivery");
+        return Ok(());
+    };
+    let WebhookMessage::V1 { job_id, webhook_id, trace_id } = &message;
+    let sent = deps.queue.send_webhook(&message, &client, Duration::ZERO).await;
+    match sent {
+        Ok(()) => info!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, "webhook queued"),
+        Err(error) => {
+            warn!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, %error, "webhook not queued");
+            return Err(record.change.sequence_number);
+        }
+    }
+    Ok(())
 }
 
 fn message(record: &EventRecord) -> Option<(WebhookMessage, ClientId)> {

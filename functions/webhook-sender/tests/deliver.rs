@@ -314,3 +314,15 @@ async fn a_receiver_that_is_not_there_is_told_of_without_its_url() {
     let problem = HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await.unwrap_err();
     assert!(!problem.contains("secret-token"), "{problem}");
 }
+
+#[tokio::test]
+async fn where_only_public_receivers_are_allowed_nothing_reaches_this_machine() {
+    let server = MockServer::start().await;
+    let post = HttpPost::new(WebhookReach::Public).unwrap();
+    let port = server.address().port();
+    for url in [server.uri(), format!("https://127.0.0.1:{port}/"), format!("https://localhost:{port}/")] {
+        let problem = post.post(&url.parse().unwrap(), signed()).await.unwrap_err();
+        assert!(problem.ends_with("allowed"), "{url}: {problem}");
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}

@@ -124,9 +124,10 @@ pub struct Delivery {
     /// How often it found no place at its host since the last try.
     #[serde(default)]
     pub waits: u32,
-    /// Whether somebody wants it sent even if its URL is switched off.
+    /// Whether it is sent even if its URL is switched off: somebody wants that, or it is the URL's try
+    /// of the day.
     #[serde(default)]
-    pub by_hand: bool,
+    pub even_if_off: bool,
     /// Whether it is kept until its URL is switched on again.
     #[serde(default)]
     pub parked: bool,
@@ -208,7 +209,7 @@ impl Delivery {
             claim: None,
             not_before: None,
             waits: 0,
-            by_hand: false,
+            even_if_off: false,
             parked: false,
             resends: 0,
             due_at: Some(now + UNATTENDED),
@@ -238,7 +239,7 @@ impl Delivery {
         self.expires_at = self.job_expires_at.min(now + KEPT);
         self.resends = 0;
         self.waits = 0;
-        self.by_hand = false;
+        self.even_if_off = false;
         self.parked = false;
         self.claim = Some(claim);
         self.not_before = None;
@@ -341,7 +342,7 @@ impl Delivery {
         self.rung = 0;
         self.waits = 0;
         self.resends = 0;
-        self.by_hand = true;
+        self.even_if_off = true;
         self.parked = false;
         self.due_at = Some(now + UNATTENDED);
         self.expires_at = self.job_expires_at.min(now + KEPT);

@@ -37,7 +37,7 @@ fn delivery() -> Delivery {
         claim: None,
         not_before: None,
         waits: 0,
-        by_hand: false,
+        even_if_off: false,
         parked: false,
         resends: 0,
         due_at: Some(at(30)),
@@ -187,7 +187,7 @@ fn sent_again_it_begins_at_the_foot_of_the_ladder_with_the_same_id() {
     }
     let id = delivery.id;
     assert!(delivery.redeliver(at(1000)));
-    assert_eq!((delivery.id, delivery.turn(at(1000)), delivery.by_hand), (id, Turn::Now, true));
+    assert_eq!((delivery.id, delivery.turn(at(1000)), delivery.even_if_off), (id, Turn::Now, true));
     fail(&mut delivery, 1000);
     assert_eq!((delivery.attempts, delivery.not_before), (11, Some(at(1005))));
 

@@ -11,3 +11,4 @@ pub mod records;
 pub mod roles;
 pub mod stand_ins;
 pub mod tokens;
+pub mod verifier;

@@ -140,6 +140,21 @@ mod tests {
                 r#"{"test": 2432232314}"#,
                 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
             ),
+            // And ours: keys of 32 bytes, as every client has.
+            (
+                "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+                "msg_test_0001",
+                1_795_380_911,
+                r#"{"type":"image.completed","timestamp":"2026-11-22T20:55:11Z","data":{"id":"job_1"}}"#,
+                "v1,5dk6AxtIgDFofq65KhyuZW1aXuZ3EvXQCpLDW5dWnx0=",
+            ),
+            (
+                "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=",
+                "msg_test_0001",
+                1_795_380_911,
+                r#"{"type":"image.completed","timestamp":"2026-11-22T20:55:11Z","data":{"id":"job_1"}}"#,
+                "v1,PVFZoeOQjthwreZmhY9ZqwJ9R7DOX1gO8Ia6MBi4lKI=",
+            ),
         ];
         for (secret, id, at, body, expected) in cases {
             assert_eq!(sign(&key(secret), id, at, body.as_bytes()), expected);

@@ -1,0 +1,80 @@
+//! The public Standard Webhooks libraries, unchanged: what receivers verify our webhooks with. Nothing of the
+//! sender's code is in them.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::cloud::workspace;
+use crate::receiver::Arrived;
+
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+
+/// What docs/webhooks.md shows for Python.
+const VERIFY: &str = r#"
+import sys
+from standardwebhooks import Webhook
+secret, id, timestamp, signature = sys.argv[1:5]
+headers = {"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature}
+Webhook(secret).verify(sys.stdin.buffer.read(), headers)
+"#;
+
+/// Whether the libraries for Python and for Rust both take this webhook for one of ours.
+///
+/// # Panics
+///
+/// If they do not agree.
+#[must_use]
+pub fn accepted(secret: &str, webhook: &Arrived) -> bool {
+    let python = in_python(secret, webhook);
+    assert_eq!(python, in_rust(secret, webhook), "{webhook:?}");
+    python
+}
+
+fn in_rust(secret: &str, webhook: &Arrived) -> bool {
+    let headers = [
+        ("webhook-id", &webhook.id),
+        ("webhook-timestamp", &webhook.timestamp),
+        ("webhook-signature", &webhook.signature),
+    ];
+    let headers =
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    standardwebhooks::Webhook::new(secret).unwrap().verify(&webhook.bytes, &headers).is_ok()
+}
+
+fn in_python(secret: &str, webhook: &Arrived) -> bool {
+    let mut python = Command::new("python3")
+        .args(["-c", VERIFY, secret, &webhook.id, &webhook.timestamp, &webhook.signature])
+        .env("PYTHONPATH", library())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python.stdin.take().unwrap().write_all(&webhook.bytes).unwrap();
+    let output = python.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || said.contains("WebhookVerificationError"), "{said}");
+    output.status.success()
+}
+
+/// Where the library for Python is: installed once, by the Python of the emulator, which has pip.
+fn library() -> &'static PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = workspace().join(".semantest/verifier");
+        // Written last: an installation that was cut short is done again.
+        let marker = folder.join("requirements.txt");
+        if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == REQUIREMENTS) {
+            return folder;
+        }
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut pip = Command::new(workspace().join(".semantest/venv/bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+        pip.args(["--require-hashes", "--no-deps", "--target"]).arg(&folder).arg("-r");
+        pip.arg(workspace().join("tests/requirements.txt"));
+        assert!(pip.status().unwrap().success(), "pip could not install the verifier");
+        std::fs::write(marker, REQUIREMENTS).unwrap();
+        folder
+    })
+}

@@ -1,9 +1,11 @@
 //! `GET /health`: how the parts of this deployment are.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use domain::health::{FRESH, Overall, SHOWN, SLOW, Sighting, State, overall};
-use domain::ports::{Probe, SightingStore, StoreError};
+use domain::health::{FRESH, Overall, SHOWN, SLOW, State, overall};
+use domain::ports::{Probe, SightingStore, StoreError, SunsetStore};
+use domain::sunset::Sunset;
 use domain::{Error, Timestamp};
 use edge::health::{Health, Service, Services};
 use edge::http::{Answer, Request};
@@ -21,6 +23,8 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 pub struct Deps<'a> {
     /// The database, by what is known of the providers in it.
     pub sightings: &'a dyn SightingStore,
+    /// What their makers said about the end of their models.
+    pub sunsets: &'a dyn SunsetStore,
     /// The queues.
     pub queues: Vec<&'a dyn Probe>,
     /// Where images lie.
@@ -48,16 +52,17 @@ pub async fn handle(deps: &Deps<'_>, _: Request) -> Result<Answer, Error> {
 }
 
 async fn look(deps: &Deps<'_>) -> Health {
+    let known = async { Ok((deps.sightings.sightings().await?, deps.sunsets.sunsets().await?)) };
     let (database, queues, storage) = tokio::join!(
-        ask("database", deps.sightings.sightings()),
+        ask("database", known),
         join_all(deps.queues.iter().map(|queue| ask("queue", queue.probe()))),
         ask("storage", deps.storage.probe()),
     );
-    let (database, providers) = database;
+    let (database, known) = database;
+    let (mut providers, sunsets) = known.unwrap_or_default();
     let queue = worst(queues.into_iter().map(|(service, _)| service));
     let storage = storage.0;
     let now = Timestamp::now();
-    let mut providers: Vec<Sighting> = providers.unwrap_or_default();
     providers.retain(|sighting| now.since(sighting.seen_at) < SHOWN);
     let mut rest = vec![queue.status, storage.status];
     let fresh = providers.iter().filter(|sighting| now.since(sighting.seen_at) < FRESH);
@@ -66,8 +71,14 @@ async fn look(deps: &Deps<'_>) -> Health {
         status: overall(database.status, &rest),
         version: env!("CARGO_PKG_VERSION"),
         timestamp: now,
-        services: Services::new(database, queue, storage, providers),
+        services: Services::new(database, queue, storage, providers, warnings(&sunsets, now)),
     }
+}
+
+/// What the operator should know of each provider's models.
+fn warnings(sunsets: &[Sunset], now: Timestamp) -> BTreeMap<String, String> {
+    let warning = |sunset: &Sunset| Some((sunset.provider.clone(), sunset.warning(now)?));
+    sunsets.iter().filter_map(warning).collect()
 }
 
 /// How a part is by how it answers. Why it does not is for the log: it may name what nobody outside should know.

@@ -19,8 +19,10 @@ async fn main() -> Result<(), lambda_http::Error> {
         queue("LOW_QUEUE_URL")?,
         queue("WEBHOOKS_QUEUE_URL")?,
     ];
+    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?);
     let deps = Deps {
-        sightings: &JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?),
+        sightings: &table,
+        sunsets: &table,
         queues: queues.iter().map(|queue| queue as &dyn Probe).collect(),
         storage: &BucketProbe::new(aws_sdk_s3::Client::new(&sdk), env::required("IMAGES_BUCKET")?),
         last: Default::default(),

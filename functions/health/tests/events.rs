@@ -13,7 +13,13 @@ use testkit::Memory;
 #[tokio::test]
 async fn every_sample_is_answered_as_it_should_be() {
     let store = Memory::new();
-    let deps = Deps { sightings: &store, queues: vec![&store], storage: &store, last: Default::default() };
+    let deps = Deps {
+        sightings: &store,
+        sunsets: &store,
+        queues: vec![&store],
+        storage: &store,
+        last: Default::default(),
+    };
     let expected = [("get.json", 200, true), ("head.json", 200, false), ("wrong-method.json", 405, true)];
     assert_eq!(testkit::event_names("health"), expected.map(|(file, ..)| file));
     for (file, status, has_body) in expected {

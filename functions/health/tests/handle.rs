@@ -7,14 +7,21 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::health::{Sighting, State};
-use domain::ports::{SightingStore as _, StoreError};
+use domain::ports::{SightingStore as _, StoreError, SunsetStore as _};
+use domain::sunset::Sunset;
 use edge::http::Request;
 use health::{Deps, handle};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::Memory;
 
 fn deps(store: &Memory) -> Deps<'_> {
-    Deps { sightings: store, queues: vec![store, store], storage: store, last: Default::default() }
+    Deps {
+        sightings: store,
+        sunsets: store,
+        queues: vec![store, store],
+        storage: store,
+        last: Default::default(),
+    }
 }
 
 async fn get(deps: &Deps<'_>) -> (u16, Value) {
@@ -81,4 +88,28 @@ async fn what_was_seen_long_ago_tells_nothing_of_today() {
     assert_eq!(body["status"], "healthy");
     assert_eq!(body["services"]["imageProviders"]["openai"]["status"], "down");
     assert!(body["services"]["imageProviders"].get("gone").is_none());
+}
+
+#[tokio::test]
+async fn a_model_whose_end_is_near_is_told_of_whoever_has_asked_for_it() {
+    let store = Memory::new();
+    seen(&store, "openai", State::Up).await;
+    let end = Timestamp::now() + Duration::from_secs(29 * 24 * 3600);
+    for (provider, end) in
+        [("openai", end), ("idle", end), ("calm", end + Duration::from_secs(2 * 24 * 3600))]
+    {
+        let models = [("old-model".to_owned(), Some(end))].into();
+        let sunset = Sunset { provider: provider.into(), asked_at: Timestamp::now(), models };
+        store.save_sunset(&sunset).await.unwrap();
+    }
+    let (status, body) = get(&deps(&store)).await;
+    assert_eq!((status, body["status"].as_str()), (200, Some("healthy")), "it works until then");
+    let providers = &body["services"]["imageProviders"];
+    let warning = format!("old-model is switched off on {}", end.date());
+    assert_eq!(
+        (&providers["openai"]["warning"], &providers["openai"]["status"]),
+        (&json!(warning), &json!("up"))
+    );
+    assert_eq!(providers["idle"], json!({"status": "degraded", "warning": warning}));
+    assert_eq!(providers.get("calm"), None);
 }

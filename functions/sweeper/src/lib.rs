@@ -1,8 +1,10 @@
-//! Re-enqueues what is due and unattended, ends what is past its deadline, deletes what no row names.
+//! Re-enqueues what is due and unattended, ends what is past its deadline, deletes what no row names; and
+//! once a day asks when models end.
 //!
 //! The index only says where to look; each condition is checked on the row. A sweep does a bounded
 //! amount of work, and what is left over is the first thing the next one finds.
 
+pub mod sunset;
 mod webhooks;
 
 use std::collections::BTreeSet;

@@ -3,9 +3,12 @@
 use aws::images::ImagesBucket;
 use aws::jobs::JobsTable;
 use aws::queues::{JobQueueUrls, JobQueues, WebhooksQueue};
+use aws::secrets::ManagedSecret;
+use domain::Timestamp;
 use edge::env;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use sweeper::sunset::Sunsets;
 use sweeper::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,6 +29,13 @@ async fn main() -> Result<(), Error> {
         policy: env::job_policy()?,
         tempo: env::webhook_tempo(),
     };
-    let deps = &deps;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| handle(deps, event))).await
+    let providers = aws_sdk_secretsmanager::Client::new(&sdk);
+    let providers = ManagedSecret::new(providers, env::required("PROVIDERS_SECRET")?);
+    let sunsets = Sunsets::new(&providers, &table);
+    let (deps, sunsets) = (&deps, &sunsets);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        // Neither waits for the other: makers may be slow, and a sweep may fail.
+        tokio::join!(handle(deps, event), sunsets.look(Timestamp::now())).0
+    }))
+    .await
 }

@@ -3,6 +3,7 @@
 mod client;
 mod keys;
 mod providers;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,11 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use keys::{Keys, KeysBootstrap, KeysCreate, KeysList, KeysRevoke, KeysRotate};
 
 pub(crate) use providers::{Deployment, Providers, ProvidersList, ProvidersSet};
+
+pub(crate) use webhooks::{
+    WebhookSecret, WebhookSecretRotate, WebhookSecretShow, Webhooks, WebhooksDisabled, WebhooksEnable,
+    WebhooksList, WebhooksListen, WebhooksRedeliver,
+};
 
 pub(crate) use client::{Batch, Cancel, Chat, Generate, Jobs, Look, Target, Watch};
 
@@ -48,6 +54,9 @@ pub(crate) enum Command {
     Cancel(Cancel),
     /// Hand in every image job of a file, and watch them until all have ended.
     Batch(Batch),
+    /// Receive webhooks on this machine, see what became of them, and send them again.
+    #[command(subcommand)]
+    Webhooks(Webhooks),
     /// Print what the functions of the local cloud log, one JSON object a line.
     Logs(Logs),
 }

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod cli;
 mod client;
+mod listen;
 mod local;
 mod providers;
 
@@ -43,7 +44,22 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Watch(args) => client::jobs::watch(args).await,
         Command::Cancel(args) => client::jobs::cancel(args).await,
         Command::Batch(args) => client::batch::run(args).await,
+        Command::Webhooks(args) => webhooks(args).await,
         Command::Logs(args) => local::logs::run(args).await,
+    }
+}
+
+async fn webhooks(args: cli::Webhooks) -> Result<()> {
+    match args {
+        cli::Webhooks::Listen(args) => listen::run(&args).await,
+        cli::Webhooks::List(args) => client::webhooks::list(&args).await,
+        cli::Webhooks::Redeliver(args) => client::webhooks::redeliver(&args).await,
+        cli::Webhooks::Disabled(args) => client::webhooks::disabled(&args).await,
+        cli::Webhooks::Enable(args) => client::webhooks::enable(&args).await,
+        cli::Webhooks::Secret(cli::WebhookSecret::Show(args)) => client::webhooks::show_secret(&args).await,
+        cli::Webhooks::Secret(cli::WebhookSecret::Rotate(args)) => {
+            client::webhooks::rotate_secret(&args).await
+        }
     }
 }
 

@@ -228,6 +228,10 @@ pub const PROVIDERS: &str = "PROVIDERS";
 /// The partition of what is under way at the providers.
 pub(crate) const TRAFFIC: &str = "TRAFFIC";
 
+/// The partition of what makers said about the end of their models. The template names it to the function
+/// `health`.
+pub const SUNSETS: &str = "SUNSETS";
+
 /// The partition of a chat session and of its messages.
 #[must_use]
 pub fn session_partition(id: SessionId) -> String {

@@ -25,6 +25,7 @@ mod registry;
 mod row;
 pub mod secrets;
 pub mod sessions;
+mod sunsets;
 mod traffic;
 mod update;
 pub mod waits;

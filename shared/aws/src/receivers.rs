@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
+use domain::client::ClientId;
 use domain::delivery::KEPT;
 use domain::ports::{DeliveryKey, ReceiverStore, StoreError};
 use domain::receiver::{Receiver, ReceiverId};
@@ -40,9 +41,37 @@ impl ReceiverStore for JobsTable {
             listed: None,
             value: &next,
         };
-        self.put(row.into_item()?, read).await?;
+        let mut item = row.into_item()?;
+        if next.is_off() {
+            // By which its client finds it, beside its webhooks.
+            item.insert("hookClient".to_owned(), AttributeValue::S(id.client.to_string()));
+        }
+        self.put(item, read).await?;
         *receiver = next;
         Ok(())
+    }
+
+    async fn switched_off(&self, client: &ClientId, limit: u16) -> Result<Vec<Receiver>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::HOOKS_INDEX)
+            .key_condition_expression("hookClient = :client AND sk = :receiver")
+            .expression_attribute_values(":client", AttributeValue::S(client.to_string()))
+            .expression_attribute_values(":receiver", AttributeValue::S(keys::receiver_sort().to_owned()))
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", error))?;
+        let mut all = Vec::new();
+        // They are few: a URL that fails for five days is a rare thing.
+        for partition in answer.items().iter().filter_map(|item| item.get("pk")?.as_s().ok()) {
+            let row = self.get(partition.clone(), keys::receiver_sort().to_owned()).await?;
+            // The index may lag behind the rows.
+            all.extend(read_if_there(row)?.filter(Receiver::is_off));
+        }
+        Ok(all)
     }
 
     async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError> {

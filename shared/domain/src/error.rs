@@ -31,6 +31,8 @@ pub enum Missing {
     Session,
     /// No such API key, not the caller's, or no longer good.
     Key,
+    /// No such webhook of that job.
+    Webhook,
 }
 
 /// Why a call was not carried out.
@@ -111,7 +113,7 @@ impl Error {
             Self::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Forbidden(_) => "FORBIDDEN",
-            Self::NotFound(Missing::Path | Missing::Key) => "NOT_FOUND",
+            Self::NotFound(Missing::Path | Missing::Key | Missing::Webhook) => "NOT_FOUND",
             Self::NotFound(Missing::Job) => "JOB_NOT_FOUND",
             Self::NotFound(Missing::Batch) => "BATCH_NOT_FOUND",
             Self::NotFound(Missing::Session) => "SESSION_NOT_FOUND",

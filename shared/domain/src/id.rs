@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::timestamp::Timestamp;
+
 /// A UUID that names one kind of thing. New ones are version 7, so they sort by the time they were made.
 pub struct Id<Kind>(Uuid, PhantomData<fn() -> Kind>);
 
@@ -88,6 +90,14 @@ impl<K> Id<K> {
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid, PhantomData)
+    }
+
+    /// When it was made; unknown for one that was made elsewhere in another way.
+    #[must_use]
+    pub fn at(self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        let millis = seconds.checked_mul(1000)?.checked_add(u64::from(nanos / 1_000_000))?;
+        Some(Timestamp::from_millis(i64::try_from(millis).ok()?))
     }
 
     /// The bare UUID.
@@ -176,6 +186,15 @@ impl<K> JsonSchema for Id<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        let before = Timestamp::now();
+        let at = JobId::new().at().unwrap();
+        assert!(before <= at && at <= Timestamp::now());
+        let random = Uuid::from_u128(0x0190_b8a0_0000_4000_8000_0000_0000_0001);
+        assert_eq!(JobId::from_uuid(random).at(), None);
+    }
 
     #[test]
     fn only_the_hyphenated_form_is_an_id() {

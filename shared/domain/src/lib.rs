@@ -26,6 +26,7 @@ pub mod request;
 pub mod secret;
 pub mod signature;
 pub mod status;
+pub mod sunset;
 pub mod timestamp;
 pub mod token;
 pub mod traffic;

@@ -26,6 +26,7 @@ use crate::receiver::ReceiverId;
 use crate::request::{Picture, Priority};
 use crate::secret::Secret;
 use crate::status::JobStatus;
+use crate::sunset::Sunset;
 use crate::traffic::Traffic;
 
 pub use webhooks::{
@@ -387,6 +388,19 @@ pub trait TrafficStore: Send + Sync {
 
     /// Writes it on the condition that the row still has the revision it was read with.
     async fn save_traffic(&self, traffic: &mut Traffic) -> Result<(), StoreError>;
+}
+
+/// What makers said about the end of their models.
+#[async_trait]
+pub trait SunsetStore: Send + Sync {
+    /// What was last said to `provider`, as it is now (a strongly consistent read).
+    async fn sunset(&self, provider: &str) -> Result<Option<Sunset>, StoreError>;
+
+    /// What was last said to each provider.
+    async fn sunsets(&self) -> Result<Vec<Sunset>, StoreError>;
+
+    /// Remembers this, in place of what was said to that provider before.
+    async fn save_sunset(&self, sunset: &Sunset) -> Result<(), StoreError>;
 }
 
 /// Something that can be asked whether it answers.

@@ -147,6 +147,12 @@ impl Receiver {
         mine
     }
 
+    /// When it is tried next, if it is off.
+    #[must_use]
+    pub fn probe_at(&self) -> Option<Timestamp> {
+        self.probe_at.filter(|_| self.is_off())
+    }
+
     /// What the sweeper has to do.
     #[must_use]
     pub fn chore(&self, now: Timestamp) -> Chore {

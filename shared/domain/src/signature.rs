@@ -55,6 +55,12 @@ impl Generations {
         std::iter::once(self.current).chain(older).take(SIGNING).collect()
     }
 
+    /// Until when others than the present one sign; `None` if there are none.
+    #[must_use]
+    pub fn overlaps_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.older.iter().map(|older| older.until).filter(|until| *until > now).max()
+    }
+
     /// The next generation. The one before it signs on for `overlap`.
     #[must_use]
     pub fn rotated(&self, now: Timestamp, overlap: Duration) -> Self {
@@ -165,12 +171,13 @@ mod tests {
     fn a_secret_that_was_rotated_signs_on_for_the_overlap() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let first = Generations::default();
-        assert_eq!(first.signing(at(0)), [1]);
+        assert_eq!((first.signing(at(0)), first.overlaps_until(at(0))), (vec![1], None));
         let second = first.rotated(at(0), Duration::from_secs(100));
         assert_eq!((second.signing(at(99)), second.signing(at(100))), (vec![2, 1], vec![2]));
         let third = second.rotated(at(50), Duration::from_secs(10));
         assert_eq!(third.signing(at(55)), [3, 2, 1], "none is cut off before its time");
         assert_eq!(third.signing(at(60)), [3, 1]);
+        assert_eq!((third.overlaps_until(at(99)), third.overlaps_until(at(100))), (Some(at(100)), None));
         assert_eq!(second.rotated(at(50), Duration::ZERO).signing(at(50)), [3, 1]);
         let many = (0..20).fold(first, |now, _| now.rotated(at(0), Duration::from_secs(9)));
         assert_eq!(many.signing(at(0)), [21, 20, 19, 18, 17]);

@@ -51,6 +51,14 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The day in UTC: `2026-11-22`.
+    #[must_use]
+    pub fn date(self) -> String {
+        self.to_string().chars().take_while(|one| *one != 'T').collect()
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
     fn add(self, rhs: Duration) -> Self {

@@ -7,7 +7,7 @@ use domain::health::{Overall, Sighting, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::wire::{Rfc3339, rfc3339};
+use crate::wire::{Rfc3339, rfc3339, rfc3339_or_none};
 
 /// How the deployment is.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -35,21 +35,30 @@ pub struct Services {
     queue: Service,
     /// Where images lie.
     storage: Service,
-    /// As the workers last saw them; a provider that was never asked is not there.
+    /// As the workers last saw them; one that was not asked lately is there only if there is a warning.
     image_providers: BTreeMap<String, ProviderService>,
 }
 
 impl Services {
     /// All parts.
     #[must_use]
-    pub fn new(database: Service, queue: Service, storage: Service, providers: Vec<Sighting>) -> Self {
-        let image_providers = providers
-            .into_iter()
-            .map(|sighting| {
-                let state = ProviderService { status: sighting.state, last_seen: sighting.seen_at };
-                (sighting.provider, state)
-            })
-            .collect();
+    pub fn new(
+        database: Service,
+        queue: Service,
+        storage: Service,
+        providers: Vec<Sighting>,
+        mut warnings: BTreeMap<String, String>,
+    ) -> Self {
+        let image_providers = providers.into_iter().map(|Sighting { provider, state, seen_at }| {
+            let warning = warnings.remove(&provider);
+            (provider, ProviderService { status: state, last_seen: Some(seen_at), warning })
+        });
+        let mut image_providers: BTreeMap<_, _> = image_providers.collect();
+        // Nobody has asked it lately, but whoever asks it next should know.
+        image_providers.extend(warnings.into_iter().map(|(provider, warning)| {
+            let state = ProviderService { status: State::Degraded, last_seen: None, warning: Some(warning) };
+            (provider, state)
+        }));
         Self { database, queue, storage, image_providers }
     }
 }
@@ -73,8 +82,11 @@ pub struct Service {
 struct ProviderService {
     /// How it was.
     status: State,
-    /// When.
-    #[serde(serialize_with = "rfc3339")]
+    /// When, if it was seen lately.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rfc3339")]
-    last_seen: Timestamp,
+    last_seen: Option<Timestamp>,
+    /// What its operator should see to: its maker will switch off, or has switched off, a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }

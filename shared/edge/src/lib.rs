@@ -29,6 +29,8 @@ mod refusal;
 pub mod request;
 pub mod route;
 pub mod token;
+pub mod webhook_secret;
+pub mod webhooks;
 pub mod wire;
 
 /// Where every path of the API begins.

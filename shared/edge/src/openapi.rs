@@ -9,6 +9,7 @@ mod access;
 mod agreement;
 pub mod bodies;
 mod chat;
+mod deliveries;
 mod images;
 mod operation;
 mod parts;
@@ -74,6 +75,7 @@ pub fn document() -> Value {
         "tags": [
             {"name": "Images", "description": "Jobs that make images."},
             {"name": "Chat", "description": "A reply first, and images from it."},
+            {"name": "Webhooks", "description": "What became of them, and sending them again."},
             {"name": "Access", "description": "Tokens and API keys."},
             {"name": "Service", "description": "How the deployment is, and this document."},
         ],
@@ -92,6 +94,7 @@ pub fn document() -> Value {
 fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
     images::operation(route, schemas)
         .or_else(|| chat::operation(route, schemas))
+        .or_else(|| deliveries::operation(route, schemas))
         .or_else(|| access::operation(route, schemas))
         .or_else(|| service::operation(route, schemas))
         .unwrap_or_else(|| panic!("{} {} is in no part of the document", route.method, route.path))

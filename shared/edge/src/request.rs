@@ -155,6 +155,21 @@ impl Request {
         }
     }
 
+    /// The same to another path that the function serves by that method.
+    ///
+    /// # Panics
+    ///
+    /// If it serves none such.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test of an endpoint that is not there should fail")]
+    pub fn on(mut self, path: &str) -> Self {
+        let (function, method) = (self.route.function, self.route.method);
+        let here = |route: &&Route| (route.function, route.method, route.path) == (function, method, path);
+        self.route = ROUTES.iter().find(here).expect("an endpoint");
+        self.path = format!("{}{path}", crate::API);
+        self
+    }
+
     /// The same with a path's parameter.
     #[must_use]
     pub fn at(mut self, name: &str, value: &str) -> Self {

@@ -24,7 +24,10 @@ pub(crate) fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<
     serializer.collect_str(time)
 }
 
-fn rfc3339_or_none<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339_or_none<S: Serializer>(
+    time: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => rfc3339(time, serializer),
         None => serializer.serialize_none(),

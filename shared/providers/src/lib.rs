@@ -14,4 +14,5 @@ pub mod stability;
 
 pub use call::BaseUrl;
 pub use document::BadDocument;
+pub use openai::ModelList;
 pub use registry::{CurrentRegistry, Registry};

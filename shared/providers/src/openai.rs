@@ -7,6 +7,7 @@
 mod answer;
 pub(crate) mod chat;
 mod fault;
+mod list;
 mod request;
 mod settings;
 mod wire;
@@ -25,6 +26,7 @@ use domain::request::{Picture, ProviderChoice};
 use crate::call::{self, together};
 use crate::models::{OpenAiRow, models};
 use answer::{Answer, Found};
+pub use list::ModelList;
 use settings::Names;
 pub(crate) use settings::Settings;
 use wire::{Call, Wire};

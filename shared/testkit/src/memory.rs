@@ -24,6 +24,7 @@ use domain::receiver::{Receiver, ReceiverId};
 use domain::request::Priority;
 use domain::secret::Secret;
 use domain::signature::Generations;
+use domain::sunset::Sunset;
 use domain::traffic::Traffic;
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
@@ -55,6 +56,7 @@ pub(crate) struct State {
     pub(crate) waits: HashMap<String, Vec<WaitPlace>>,
     pub(crate) paces: HashMap<Kind, Vec<Duration>>,
     pub(crate) sightings: BTreeMap<String, Sighting>,
+    pub(crate) sunsets: BTreeMap<String, Sunset>,
     pub(crate) traffic: BTreeMap<String, Traffic>,
     pub(crate) idempotency: HashMap<String, IdempotencyRecord>,
     pub(crate) receivers: BTreeMap<ReceiverId, Receiver>,

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use domain::JobId;
 use domain::health::Sighting;
 use domain::pace::{Kind, expected};
-use domain::ports::{PaceStore, Probe, SightingStore, StoreError, TrafficStore};
+use domain::ports::{PaceStore, Probe, SightingStore, StoreError, SunsetStore, TrafficStore};
 
+use domain::sunset::Sunset;
 use domain::traffic::Traffic;
 
 use crate::Memory;
@@ -51,6 +52,22 @@ impl TrafficStore for Memory {
         }
         traffic.revision += 1;
         state.traffic.insert(traffic.provider.clone(), traffic.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SunsetStore for Memory {
+    async fn sunset(&self, provider: &str) -> Result<Option<Sunset>, StoreError> {
+        Ok(self.call("sunset")?.sunsets.get(provider).cloned())
+    }
+
+    async fn sunsets(&self) -> Result<Vec<Sunset>, StoreError> {
+        Ok(self.call("sunsets")?.sunsets.values().cloned().collect())
+    }
+
+    async fn save_sunset(&self, sunset: &Sunset) -> Result<(), StoreError> {
+        self.call("save_sunset")?.sunsets.insert(sunset.provider.clone(), sunset.clone());
         Ok(())
     }
 }

@@ -87,6 +87,12 @@ impl ReceiverStore for Memory {
         Ok(())
     }
 
+    async fn switched_off(&self, client: &ClientId, limit: u16) -> Result<Vec<Receiver>, StoreError> {
+        let state = self.call("switched_off")?;
+        let off = state.receivers.values().filter(|row| row.client_id == *client && row.is_off());
+        Ok(off.take(usize::from(limit)).cloned().collect())
+    }
+
     async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError> {
         let state = self.call("parked")?;
         let mut parked: Vec<_> = state

@@ -31,6 +31,7 @@ mod providers_stable_diffusion;
 mod tenant;
 mod waiting;
 mod webhooks;
+mod webhooks_api;
 mod webhooks_many;
 
 use std::process::ExitCode;
@@ -122,6 +123,7 @@ fn main() -> ExitCode {
             cancel::tests(round);
             edges::tests(round);
             webhooks::tests(round);
+            webhooks_api::tests(round);
             chat::tests(round);
             client_verbs::tests(round);
             command_line::tests(round);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
-use semantest_tests::cloud::{Cloud, semantest_command};
+use semantest_tests::cloud::{Cloud, eventually, semantest_command};
 use serde_json::{Value, json};
 
 use crate::Round;
@@ -85,6 +85,31 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             }
             let nowhere = providers(&cloud, &["list", "--stack", "a-sta"], "").await;
             assert!(!nowhere.status.success(), "{nowhere:?}");
+        },
+    );
+
+    round.with_providers(
+        "a_model_whose_end_is_near_shows_in_health_and_in_the_log",
+        |_, stand_ins| async move {
+            let mut document = stand_ins.document();
+            document["openai"]["models"]["dalle2"] = json!("gpt-image-1.5");
+            let cloud = Cloud::start_with(Some(&document)).await;
+            let health = async || {
+                let answer = cloud.http.get(format!("{}/api/v1/health", cloud.url)).send().await.unwrap();
+                answer.json::<Value>().await.unwrap()["services"]["imageProviders"]["openai"].clone()
+            };
+            // The sweep comes once a minute by itself.
+            cloud.sweep().await;
+            let openai = eventually("the warning is there", async || {
+                let openai = health().await;
+                openai["warning"].is_string().then_some(openai)
+            })
+            .await;
+            assert_eq!(openai["warning"], "gpt-image-1.5 is switched off on 2026-12-01");
+            let logged = cloud.log("sweeper");
+            let alarm = logged.iter().find(|line| line.contains("model_sunset")).unwrap();
+            assert!(alarm.contains("gpt-image-1.5") && alarm.contains("2026-12-01"), "{alarm}");
+            assert!(logged.iter().all(|line| !line.contains("canary")));
         },
     );
 }

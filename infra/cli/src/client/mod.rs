@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod generate;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod webhooks;
 
 mod api;
 mod files;

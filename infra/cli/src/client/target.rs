@@ -31,6 +31,16 @@ pub(crate) async fn resolve_admin(target: &cli::Target) -> Result<Api> {
     Api::new(&cloud.url(), key)
 }
 
+/// The same for who manages the own client: of the local cloud, the client that its jobs belong to.
+pub(crate) async fn resolve_own_admin(target: &cli::Target) -> Result<Api> {
+    if let (Some(url), Some(key)) = (&target.url, &target.api_key) {
+        return Api::new(url, key);
+    }
+    let (_, cloud) = local_cloud(target).await?;
+    let key = cloud.client_admin_key.as_deref().context("the cloud has no such key: run `semantest up`")?;
+    Api::new(&cloud.url(), key)
+}
+
 async fn local_cloud(target: &cli::Target) -> Result<(Folder, Cloud)> {
     let folder = Folder::at(&target.place.data)?;
     if local::running(&folder).await.is_none() {

@@ -18,6 +18,8 @@ pub(crate) struct Cloud {
     pub(crate) port: u16,
     /// A key of the client `local`.
     pub(crate) api_key: Option<String>,
+    /// Another, which manages that client: too much for what lies about in scripts.
+    pub(crate) client_admin_key: Option<String>,
     /// A key of the client `operator`.
     pub(crate) admin_key: Option<String>,
     /// What webhooks for the client `local` are signed with.

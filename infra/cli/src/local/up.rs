@@ -109,6 +109,8 @@ async fn furnish(
     let access = Access::to(&cloud.url(), &cloud.stack)?;
     let plain = [Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
     cloud.api_key = Some(access.ensure(cloud.api_key.as_deref(), CLIENT, &plain).await?);
+    let own = [Scope::KeysAdmin];
+    cloud.client_admin_key = Some(access.ensure(cloud.client_admin_key.as_deref(), CLIENT, &own).await?);
     cloud.admin_key = Some(access.ensure(cloud.admin_key.as_deref(), ClientId::OPERATOR, &Scope::ALL).await?);
     cloud.webhook_secret = Some(access.webhook_secret(CLIENT).await?);
     cloud.save(folder)

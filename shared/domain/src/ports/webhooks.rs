@@ -52,6 +52,10 @@ pub trait ReceiverStore: Send + Sync {
     /// new one).
     async fn save_receiver(&self, receiver: &mut Receiver) -> Result<(), StoreError>;
 
+    /// At most `limit` URLs of a client that are switched off. A URL may be missing that was switched off
+    /// this moment.
+    async fn switched_off(&self, client: &ClientId, limit: u16) -> Result<Vec<Receiver>, StoreError>;
+
     /// At most `limit` webhooks that are parked until the URL is on again, the longest parked first.
     /// The index may lag behind the rows.
     async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError>;

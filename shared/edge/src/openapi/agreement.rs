@@ -59,6 +59,24 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
             json!({}),
         ),
         (
+            "RedeliverRequest",
+            "/webhooks/redeliver",
+            |body| paths(crate::webhooks::parse_range(body)),
+            json!({"since": "2025-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}),
+        ),
+        (
+            "EnableRequest",
+            "/webhooks/enable",
+            |body| paths(crate::webhooks::parse_enable(body, WebhookReach::Public)),
+            json!({"url": "https://example.com/"}),
+        ),
+        (
+            "RotateSecretRequest",
+            "/admin/webhook-secret/rotate",
+            |body| paths(crate::webhook_secret::parse_rotate(body)),
+            json!({}),
+        ),
+        (
             "ChatRequest",
             "/chat/new",
             |body| paths(crate::chat::parse(body, WebhookReach::Public)),

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use domain::Timestamp;
 use domain::access::Scope;
 use domain::api_key::{LONGEST_OVERLAP, NAME_LIMIT};
 use domain::batch::BATCH_LIMIT;
@@ -21,6 +22,8 @@ use domain::request::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use crate::webhook_secret::OVERLAP;
+use crate::webhooks::State;
 use crate::wire::Rfc3339;
 
 /// Some character that is not white space as Unicode has it. `\S` means other characters in every dialect of
@@ -245,5 +248,37 @@ impl JsonSchema for ClientLimits {
 pub struct RotateBody {
     /// How long the old key stays good, in seconds: at most a week.
     #[schemars(range(max = LONGEST_OVERLAP.as_secs()), extend("default" = 0))]
+    pub overlap_seconds: Option<u32>,
+}
+
+/// Which webhooks to send again.
+#[derive(JsonSchema)]
+#[schemars(rename = "RedeliverRequest")]
+pub struct RangeBody {
+    /// Those whose event happened then or later,
+    #[schemars(with = "Rfc3339")]
+    pub since: Timestamp,
+    /// and before then: later than `since`.
+    #[schemars(with = "Rfc3339")]
+    pub until: Timestamp,
+    /// Only those that stand so.
+    pub status: Option<State>,
+}
+
+/// Which URL to switch on.
+#[derive(JsonSchema)]
+#[schemars(rename = "EnableRequest")]
+pub struct EnableBody {
+    /// The URL, as it stood in `webhookUrl`.
+    #[schemars(url, length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"))]
+    pub url: String,
+}
+
+/// How to replace a webhook secret.
+#[derive(JsonSchema)]
+#[schemars(rename = "RotateSecretRequest", rename_all = "camelCase")]
+pub struct SecretRotateBody {
+    /// How long the old secret signs too, in seconds: at most a week.
+    #[schemars(range(max = LONGEST_OVERLAP.as_secs()), extend("default" = OVERLAP.as_secs()))]
     pub overlap_seconds: Option<u32>,
 }

@@ -8,6 +8,7 @@ pub(super) const JOB: &str = "0190b8a0-0000-7000-8000-000000000002";
 pub(super) const BATCH: &str = "0190b8a0-0000-7000-8000-000000000003";
 pub(super) const SESSION: &str = "0190b8a0-0000-7000-8000-000000000005";
 pub(super) const KEY: &str = "0190b8a0-0000-7000-8000-000000000007";
+pub(super) const WEBHOOK: &str = "0190b8a0-0000-7000-8000-000000000009";
 /// The person for whom they are.
 pub(super) const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
@@ -97,8 +98,7 @@ pub(super) fn parameters() -> Value {
     };
     json!({
         "webhook-id": webhook(
-            "webhook-id", "Names this event: the same for every attempt at it.",
-            "0190b8a0-0000-7000-8000-000000000009",
+            "webhook-id", "Names this event: the same for every attempt at it.", WEBHOOK,
         ),
         "webhook-timestamp": webhook(
             "webhook-timestamp", "When this attempt was made, in seconds since 1970.", "1790856004",
@@ -110,6 +110,7 @@ pub(super) fn parameters() -> Value {
         "jobId": id("jobId", "The job's id, from the answer that accepted it.", JOB),
         "batchId": id("batchId", "The batch's id, from the answer that accepted it.", BATCH),
         "sessionId": id("sessionId", "The session's id, from the answer to its first message.", SESSION),
+        "webhookId": id("webhookId", "The `webhook-id`.", WEBHOOK),
         "keyId": id("keyId", "The key's id: not the key itself, and no secret.", KEY),
         "Idempotency-Key": {
             "name": "Idempotency-Key", "in": "header",

@@ -24,6 +24,7 @@ pub(super) enum Problem {
     BatchNotFound,
     SessionNotFound,
     KeyNotFound,
+    WebhookNotFound,
     CannotCancel,
     IdempotencyInFlight,
     IdempotencyMismatch,
@@ -35,7 +36,7 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Invalid,
         Self::Unauthorized,
         Self::Forbidden,
@@ -43,6 +44,7 @@ impl Problem {
         Self::BatchNotFound,
         Self::SessionNotFound,
         Self::KeyNotFound,
+        Self::WebhookNotFound,
         Self::CannotCancel,
         Self::IdempotencyInFlight,
         Self::IdempotencyMismatch,
@@ -67,6 +69,7 @@ impl Problem {
             Self::BatchNotFound => Error::NotFound(Missing::Batch),
             Self::SessionNotFound => Error::NotFound(Missing::Session),
             Self::KeyNotFound => Error::NotFound(Missing::Key),
+            Self::WebhookNotFound => Error::NotFound(Missing::Webhook),
             Self::CannotCancel => Error::CannotCancel,
             Self::IdempotencyInFlight => Error::IdempotencyInFlight { retry_after },
             Self::IdempotencyMismatch => Error::IdempotencyMismatch,
@@ -89,6 +92,9 @@ impl Problem {
             Self::BatchNotFound => "No such batch, or not the caller's.",
             Self::SessionNotFound => "No such session, or not the caller's.",
             Self::KeyNotFound => "No such key, or not the caller's.",
+            Self::WebhookNotFound => {
+                "No such webhook of that job; with the code `JOB_NOT_FOUND`, no such job, or not the caller's."
+            }
             Self::CannotCancel => "The job has ended already.",
             Self::IdempotencyInFlight => "A request with the same `Idempotency-Key` is still at work.",
             Self::IdempotencyMismatch => "The `Idempotency-Key` was used with another body.",
@@ -124,6 +130,7 @@ impl Problem {
             | Self::BatchNotFound
             | Self::SessionNotFound
             | Self::KeyNotFound
+            | Self::WebhookNotFound
             | Self::CannotCancel
             | Self::IdempotencyInFlight
             | Self::IdempotencyMismatch

@@ -25,7 +25,10 @@ fn health(schemas: &mut Schemas) -> Operation {
                 "database": database,
                 "queue": {"status": "up", "latency": 5},
                 "storage": {"status": "up", "latency": 12},
-                "imageProviders": {"sandbox": {"status": "up", "lastSeen": "2026-10-01T11:59:30.000Z"}},
+                "imageProviders": {"openai": {
+                    "status": "up", "lastSeen": "2026-10-01T11:59:30.000Z",
+                    "warning": "gpt-image-1.5 is switched off on 2026-10-23",
+                }},
             },
         })
     };
@@ -35,7 +38,8 @@ fn health(schemas: &mut Schemas) -> Operation {
         "Service",
         "getHealth",
         "See whether the deployment is well",
-        "Each part is asked at most once in ten seconds. A provider's state is what jobs last saw of it.",
+        "Each part is asked at most once in ten seconds. A provider's state is what jobs last saw of it; it may have a \
+         `warning` for its operator.",
     )
     .answers(Answer::json(200, "It is `healthy` or `degraded`.", schema.clone(), well))
     .answers(Answer::json(503, "It is `unhealthy`.", schema, ill))

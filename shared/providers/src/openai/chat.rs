@@ -106,6 +106,11 @@ impl Chat {
         Ok(Self { wire, model: settings.model, token_field, temperature })
     }
 
+    /// The way to the service, and the model that it uses there.
+    pub(super) fn wire_and_model(self) -> (Wire, String) {
+        (self.wire, self.model)
+    }
+
     fn body<'a>(&'a self, task: &'a ChatTask) -> Body<'a> {
         let most = task.max_tokens.get();
         let (max_completion_tokens, max_tokens) = match self.token_field {

@@ -7,7 +7,7 @@ use domain::Timestamp;
 use domain::provider::{FaultOf, ProviderError};
 use domain::secret::Secret;
 use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use egress::{Base, Client, Downloader, Limits, Problem, Reach, Timeouts};
+use egress::{Base, Client, Downloader, Limits, Problem, Reach, Refused, RequestBuilder, Timeouts};
 use serde::Serialize;
 
 use super::fault::{self, Complaint};
@@ -61,6 +61,12 @@ impl Wire {
         })
     }
 
+    /// Asks for what is at `path` below the base, and gives back what a success answers.
+    pub(super) async fn get(&self, path: &str, call: Call<'_>) -> Result<Bytes, ProviderError> {
+        let request = self.client.get(&self.base.at(path));
+        self.exchange(request.map(|request| request.headers(self.headers.clone())), call).await
+    }
+
     /// Sends `body` to `path` below the base, and gives back what a success answers.
     pub(super) async fn post(
         &self,
@@ -69,7 +75,14 @@ impl Wire {
         call: Call<'_>,
     ) -> Result<Bytes, ProviderError> {
         let request = self.client.post(&self.base.at(path));
-        let request = request.map(|request| request.headers(self.headers.clone()).json(body));
+        self.exchange(request.map(|request| request.headers(self.headers.clone()).json(body)), call).await
+    }
+
+    async fn exchange(
+        &self,
+        request: Result<RequestBuilder, Refused>,
+        call: Call<'_>,
+    ) -> Result<Bytes, ProviderError> {
         let answer = call::ask(request, self.patience(call), call.longest).await?;
         if answer.status.is_success() {
             return Ok(answer.body);

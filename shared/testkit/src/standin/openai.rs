@@ -77,6 +77,7 @@ struct State {
     always: Option<Act>,
     upon: Vec<(String, usize, Act)>,
     withdrawn: BTreeSet<String>,
+    list: Option<Reply>,
     requests: Vec<Value>,
     refusals: Vec<String>,
     fetches: Vec<Asked>,
@@ -125,6 +126,12 @@ impl OpenAi {
     /// Lets it do this instead, the next `times` that it reads `words` in a prompt: for tests that share it.
     pub fn upon(&self, words: &str, times: usize, act: Act) -> &Self {
         lock(&self.state).upon.push((words.to_owned(), times, act));
+        self
+    }
+
+    /// Lets it answer this, from now on, where it is asked for its list of models.
+    pub fn lists(&self, reply: Reply) -> &Self {
+        lock(&self.state).list = Some(reply);
         self
     }
 
@@ -201,7 +208,7 @@ fn answer(state: &mut State, request: Asked) -> Reply {
         };
     }
     let outcome = authorized(&request).and_then(|()| match (request.method.as_str(), path.as_str()) {
-        ("GET", "/v1/models") => Ok(models::list(&state.withdrawn)),
+        ("GET", "/v1/models") => Ok(state.list.clone().unwrap_or_else(|| models::list(&state.withdrawn))),
         ("POST", "/v1/images/generations") => images::generate(state, &request, &body(&request)?),
         ("POST", "/v1/chat/completions") => chat::complete(state, &body(&request)?),
         (method, path) => {

@@ -1,0 +1,74 @@
+//! `/admin/webhook-secret`: shows and rotates what a client's webhooks are signed with.
+//!
+//! A function of its own, because it may read the master secret that every client's is derived from.
+
+use domain::Error;
+use domain::ports::{SecretGenerations, SecretSource, StoreError};
+use domain::signature::SigningSecret;
+use edge::http::{Answer, Request};
+use edge::webhook_secret::{WebhookSecret, parse_rotate};
+use lambda_http::http::StatusCode;
+use tracing::info;
+
+/// How often a rotation looks again when others rotate the same secret.
+const RACES: usize = 3;
+
+/// What the endpoints need.
+pub struct Deps<'a> {
+    /// Which secrets of a client sign.
+    pub generations: &'a dyn SecretGenerations,
+    /// What they are derived from.
+    pub master: &'a dyn SecretSource,
+}
+
+/// Answers one request.
+///
+/// # Errors
+///
+/// As the API's contract has them.
+pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
+    if request.caller()?.user.is_some() {
+        // With it, who acts for one user could forge what is told of all the others.
+        return Err(Error::Forbidden("a token acts for one user and cannot see its client's webhook secret"));
+    }
+    match request.route.method {
+        "GET" => show(deps, &request).await,
+        "POST" => rotate(deps, &request).await,
+        method => Err(Error::internal(format!("no endpoint of /admin/webhook-secret takes {method}"))),
+    }
+}
+
+async fn show(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
+    let client = &request.caller()?.client;
+    let generations = deps.generations.generations(client).await?;
+    let secret = SigningSecret::derive(&deps.master.read().await?, client, generations.current);
+    Answer::json(
+        StatusCode::OK,
+        &WebhookSecret::new(client, &secret, generations.overlaps_until(request.now)),
+    )
+}
+
+async fn rotate(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
+    let caller = request.caller()?;
+    let overlap = parse_rotate(&request.body)?;
+    // Before anything changes: whoever has rotated must learn the new secret.
+    let master = deps.master.read().await?;
+    for _ in 0..RACES {
+        let read = deps.generations.generations(&caller.client).await?;
+        let next = read.rotated(request.now, overlap);
+        match deps.generations.replace_generations(&caller.client, &read, &next).await {
+            Ok(()) => {
+                info!(client = %caller.client, generation = next.current, by = %caller.caller, "webhook secret rotated");
+                let secret = SigningSecret::derive(&master, &caller.client, next.current);
+                let until = next.overlaps_until(request.now);
+                return Answer::json(
+                    StatusCode::CREATED,
+                    &WebhookSecret::new(&caller.client, &secret, until),
+                );
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}

@@ -1,0 +1,96 @@
+//! Who sees which secret, and what a rotation leaves in force.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use admin_webhook_secret::{Deps, handle};
+use domain::access::{Principal, Scope};
+use domain::ports::{SecretGenerations as _, StoreError};
+use domain::signature::SigningSecret;
+use domain::{Error, Timestamp, UserId};
+use edge::http::{Answer, Request};
+use serde_json::Value;
+use testkit::{KeptSecret, Memory};
+
+const SHOW: (&str, &str) = ("GET", "/admin/webhook-secret");
+const ROTATE: (&str, &str) = ("POST", "/admin/webhook-secret/rotate");
+
+async fn ask(
+    store: &Memory,
+    master: &KeptSecret,
+    caller: Principal,
+    (method, path): (&str, &str),
+    body: &str,
+) -> Result<Answer, Error> {
+    let deps = Deps { generations: store, master };
+    handle(&deps, Request::by(caller, "admin-webhook-secret", method, body).on(path)).await
+}
+
+fn admin(client: &str) -> Principal {
+    testkit::principal(client, &[Scope::KeysAdmin])
+}
+
+fn json(answer: Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[tokio::test]
+async fn each_client_sees_the_secret_that_signs_its_webhooks() {
+    let (store, master) = (Memory::new(), KeptSecret::new("a master"));
+    for client in ["acme", "apex"] {
+        let shown = json(ask(&store, &master, admin(client), SHOW, "").await.unwrap());
+        let signing =
+            SigningSecret::derive(&domain::secret::Secret::new("a master"), &client.parse().unwrap(), 1);
+        assert_eq!(
+            (shown["clientId"].as_str(), shown["secret"].as_str()),
+            (Some(client), Some(&*signing.expose()))
+        );
+        assert_eq!(shown.get("previousUntil"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_gives_another_secret_and_both_sign_until_the_overlap_ends() {
+    let (store, master) = (Memory::new(), KeptSecret::new("a master"));
+    let before = json(ask(&store, &master, admin("acme"), SHOW, "").await.unwrap());
+    let answer = ask(&store, &master, admin("acme"), ROTATE, r#"{"overlapSeconds":60}"#).await.unwrap();
+    assert_eq!(answer.status.as_u16(), 201);
+    let rotated = json(answer);
+    assert_ne!(rotated["secret"], before["secret"]);
+    assert_eq!(json(ask(&store, &master, admin("acme"), SHOW, "").await.unwrap()), rotated);
+
+    let until: Timestamp = rotated["previousUntil"].as_str().unwrap().parse().unwrap();
+    let generations = store.generations(&"acme".parse().unwrap()).await.unwrap();
+    assert_eq!((generations.signing(Timestamp::now()), generations.signing(until)), (vec![2, 1], vec![2]));
+    assert_eq!(store.generations(&"apex".parse().unwrap()).await.unwrap().current, 1, "nobody else's");
+
+    let at_once = json(ask(&store, &master, admin("acme"), ROTATE, r#"{"overlapSeconds":0}"#).await.unwrap());
+    assert_eq!(at_once["previousUntil"], rotated["previousUntil"], "none is cut off before its time");
+}
+
+#[tokio::test]
+async fn of_two_rotations_at_once_each_gets_a_secret_of_its_own() {
+    let (store, master) = (Memory::new(), KeptSecret::new("a master"));
+    store.fail_next("replace_generations", StoreError::Conflict);
+    let rotated = json(ask(&store, &master, admin("acme"), ROTATE, "").await.unwrap());
+    assert_eq!(json(ask(&store, &master, admin("acme"), SHOW, "").await.unwrap()), rotated);
+}
+
+#[tokio::test]
+async fn without_the_master_nothing_is_rotated() {
+    let (store, master) = (Memory::new(), KeptSecret::new("a master"));
+    master.fail();
+    assert!(ask(&store, &master, admin("acme"), ROTATE, "").await.is_err());
+    assert_eq!(store.generations(&"acme".parse().unwrap()).await.unwrap().current, 1);
+}
+
+#[tokio::test]
+async fn whoever_acts_for_one_user_does_not_see_it() {
+    let (store, master) = (Memory::new(), KeptSecret::new("a master"));
+    for endpoint in [SHOW, ROTATE] {
+        let token = Principal { user: Some(UserId::new()), ..admin("acme") };
+        let refused = ask(&store, &master, token, endpoint, "").await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+    }
+    assert_eq!(master.reads(), 0);
+}

@@ -1,0 +1,259 @@
+//! What is told of webhooks, to whom, and which of them are sent again.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use domain::access::{Principal, Scope};
+use domain::delivery::{Delivery, DeliveryState, Tempo, WebhookEvent};
+use domain::error::Missing;
+use domain::id::LeaseId;
+use domain::job::Lease;
+use domain::ports::{ReceiverStore as _, StoreError};
+use domain::receiver::Receiver;
+use domain::request::WebhookReach;
+use domain::{Error, Job, Timestamp, UserId, WebhookId};
+use edge::http::{Answer, Request};
+use images_webhooks::{Deps, handle};
+use serde_json::{Value, json};
+use testkit::Memory;
+
+const LIST: (&str, &str) = ("GET", "/images/status/{jobId}/webhooks");
+const REDELIVER: (&str, &str) = ("POST", "/images/status/{jobId}/webhooks/{webhookId}/redeliver");
+const RANGE: (&str, &str) = ("POST", "/webhooks/redeliver");
+const ENABLE: (&str, &str) = ("POST", "/webhooks/enable");
+const DISABLED: (&str, &str) = ("GET", "/webhooks/disabled");
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn by(client: &str) -> Principal {
+    testkit::principal(client, &[Scope::ImagesRead, Scope::ImagesWrite])
+}
+
+fn request(caller: Principal, (method, path): (&str, &str), body: &Value) -> Request {
+    Request::by(caller, "images-webhooks", method, body.to_string()).on(path)
+}
+
+async fn ask(store: &Memory, request: Request) -> Result<Answer, Error> {
+    let deps = Deps {
+        jobs: store,
+        batches: store,
+        deliveries: store,
+        list: store,
+        receivers: store,
+        queue: store,
+        reach: WebhookReach::Public,
+    };
+    handle(&deps, request).await
+}
+
+fn json_of(answer: Result<Answer, Error>, status: u16) -> Value {
+    let answer = answer.unwrap();
+    assert_eq!(answer.status.as_u16(), status);
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+/// A webhook of `job` that is there, and stands so.
+fn owed(store: &Memory, job: &Job, event: WebhookEvent, state: DeliveryState) -> Delivery {
+    let mut delivery = job.delivery(event, Timestamp::now()).unwrap();
+    delivery.revision = 1;
+    delivery.state = state;
+    if state != DeliveryState::Owed {
+        delivery.due_at = None;
+    }
+    store.put_delivery(&delivery);
+    delivery
+}
+
+fn a_job(store: &Memory) -> Job {
+    let job = testkit::job("p", Timestamp::now());
+    store.put_job(&job);
+    job
+}
+
+fn now(store: &Memory, id: WebhookId) -> Delivery {
+    store.deliveries().into_iter().find(|delivery| delivery.id == id).unwrap()
+}
+
+async fn redeliver(store: &Memory, caller: Principal, job: &Job, webhook: &str) -> Result<Answer, Error> {
+    let request = request(caller, REDELIVER, &json!({}));
+    ask(store, request.at("jobId", &job.id.to_string()).at("webhookId", webhook)).await
+}
+
+#[tokio::test]
+async fn every_attempt_is_told_and_what_comes_next() {
+    let store = Memory::new();
+    let job = a_job(&store);
+    let mut failed = owed(&store, &job, WebhookEvent::Queued, DeliveryState::Owed);
+    failed.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + DAY }, Timestamp::now());
+    store.put_delivery(&failed);
+    let untried = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Owed);
+
+    let list = request(by("acme"), LIST, &json!({})).at("jobId", &job.id.to_string());
+    let listed = json_of(ask(&store, list).await, 200);
+    let [first, second] = &listed["attempts"].as_array().unwrap()[..] else { panic!("{listed}") };
+    assert_eq!(first["webhookId"], json!(failed.id));
+    assert_eq!((&first["attempt"], &first["state"]), (&json!(1), &json!("pending")));
+    assert_eq!(first.get("nextAttemptAt"), None, "this one is under way");
+    assert_eq!((&second["webhookId"], &second["event"]), (&json!(untried.id), &json!("job.completed")));
+    assert_eq!(second["attempt"], 0);
+    assert!(second["nextAttemptAt"].is_string());
+}
+
+#[tokio::test]
+async fn nobody_else_sees_a_jobs_webhooks_or_sends_them_again() {
+    let store = Memory::new();
+    let job = a_job(&store);
+    let delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    let strangers = [by("apex"), Principal { user: Some(UserId::new()), ..by("acme") }];
+    for stranger in strangers {
+        let list = request(stranger.clone(), LIST, &json!({})).at("jobId", &job.id.to_string());
+        assert!(matches!(ask(&store, list).await, Err(Error::NotFound(Missing::Job))));
+        let refused = redeliver(&store, stranger, &job, &delivery.id.to_string()).await;
+        assert!(matches!(refused, Err(Error::NotFound(Missing::Job))));
+    }
+    let of_the_user = Principal { user: Some(job.user_id), ..by("acme") };
+    json_of(redeliver(&store, of_the_user, &job, &delivery.id.to_string()).await, 202);
+}
+
+#[tokio::test]
+async fn a_webhook_is_sent_again_however_it_stands() {
+    for state in [DeliveryState::Delivered, DeliveryState::GivenUp, DeliveryState::Owed] {
+        let store = Memory::new();
+        let job = a_job(&store);
+        let delivery = owed(&store, &job, WebhookEvent::Completed, state);
+        let answer = redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await;
+        assert_eq!(json_of(answer, 202), json!({"webhookId": delivery.id}));
+        let again = now(&store, delivery.id);
+        assert_eq!(again.state, DeliveryState::Owed, "{state:?}");
+        assert!(again.due_at.is_some(), "should the message be lost");
+        assert_eq!(store.sent().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_under_way_is_left_alone() {
+    let store = Memory::new();
+    let job = a_job(&store);
+    let mut delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Owed);
+    delivery.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + DAY }, Timestamp::now());
+    store.put_delivery(&delivery);
+    json_of(redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await, 202);
+    assert_eq!((now(&store, delivery.id), store.sent().len()), (delivery, 0));
+}
+
+#[tokio::test]
+async fn what_is_no_webhook_of_the_job_is_not_there() {
+    let store = Memory::new();
+    let job = a_job(&store);
+    for id in [WebhookId::new().to_string(), "x".to_owned()] {
+        let refused = redeliver(&store, by("acme"), &job, &id).await;
+        assert!(matches!(refused, Err(Error::NotFound(Missing::Webhook))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_takes_nothing_and_a_row_that_changes_do_no_harm() {
+    let store = Memory::new();
+    let job = a_job(&store);
+    let delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    store.fail_next("save_delivery", StoreError::Conflict);
+    store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
+    json_of(redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await, 202);
+    assert!(now(&store, delivery.id).due_at.is_some(), "the sweeper sends its message");
+}
+
+#[tokio::test]
+async fn a_range_sends_what_is_the_clients_and_stands_so() {
+    let store = Memory::new();
+    let (job, mut other) = (a_job(&store), testkit::job("p", Timestamp::now()));
+    other.client_id = "apex".parse().unwrap();
+    store.put_job(&other);
+    let failed = owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    let delivered = owed(&store, &job, WebhookEvent::Queued, DeliveryState::Delivered);
+    let strangers = owed(&store, &other, WebhookEvent::Completed, DeliveryState::GivenUp);
+    let around = |status: Option<&str>| {
+        let (since, until) = (Timestamp::now() - DAY, Timestamp::now() + DAY);
+        json!({"since": since.to_string(), "until": until.to_string(), "status": status})
+    };
+    let range = |body: Value| ask(&store, request(by("acme"), RANGE, &body));
+    assert_eq!(json_of(range(around(Some("failed"))).await, 202), json!({"count": 1}));
+    assert_eq!(now(&store, failed.id).state, DeliveryState::Owed);
+    assert_eq!(json_of(range(around(Some("failed"))).await, 202), json!({"count": 0}));
+    assert_eq!(json_of(range(around(None)).await, 202), json!({"count": 2}));
+    assert_eq!(now(&store, delivered.id).state, DeliveryState::Owed);
+    assert_eq!(now(&store, strangers.id), strangers);
+    let before = json!({"since": "2020-01-01T00:00:00Z", "until": "2020-01-02T00:00:00Z"});
+    assert_eq!(json_of(range(before).await, 202), json!({"count": 0}));
+}
+
+#[tokio::test]
+async fn a_range_that_takes_too_long_says_where_to_go_on() {
+    let store = Memory::new();
+    let job = a_job(&store);
+    let start = Timestamp::now();
+    for _ in 0..250 {
+        owed(&store, &job, WebhookEvent::Progress, DeliveryState::GivenUp);
+    }
+    let (mut since, mut count, mut asked) = (start - DAY, 0, 0);
+    loop {
+        let body = json!({"since": since.to_string(), "until": (Timestamp::now() + DAY).to_string(), "status": "failed"});
+        let mut request = request(by("acme"), RANGE, &body);
+        request.deadline = Timestamp::now();
+        let done = json_of(ask(&store, request).await, 202);
+        count += done["count"].as_u64().unwrap();
+        asked += 1;
+        match done["next"].as_str() {
+            Some(next) => since = next.parse().unwrap(),
+            None => break,
+        }
+    }
+    assert_eq!(count, 250, "each once");
+    assert!((1..=3).contains(&asked), "{asked}");
+    assert!(store.deliveries().iter().all(|delivery| delivery.state == DeliveryState::Owed));
+}
+
+/// A URL of `client` that is switched off.
+async fn off(store: &Memory, client: &str) -> Receiver {
+    let url = testkit::job("p", Timestamp::now()).webhook.unwrap().url;
+    let mut receiver = Receiver::new(client.parse().unwrap(), url, Timestamp::now());
+    receiver.failed(Timestamp::now() - 6 * DAY, Tempo::REAL);
+    receiver.failed(Timestamp::now(), Tempo::REAL);
+    store.save_receiver(&mut receiver).await.unwrap();
+    receiver
+}
+
+#[tokio::test]
+async fn a_url_that_is_switched_off_is_seen_and_switched_on_by_its_client_alone() {
+    let store = Memory::new();
+    let (own, strangers) = (off(&store, "acme").await, off(&store, "apex").await);
+    let url = own.url.url().as_str();
+    let listed = json_of(ask(&store, request(by("acme"), DISABLED, &json!({}))).await, 200);
+    let [one] = &listed["urls"].as_array().unwrap()[..] else { panic!("{listed}") };
+    assert_eq!((one["url"].as_str(), one["offSince"].is_string()), (Some(url), true));
+    assert!(one["nextAttemptAt"].is_string() && one["failingSince"].is_string());
+
+    store.fail_next("save_receiver", StoreError::Conflict);
+    for _ in 0..2 {
+        json_of(ask(&store, request(by("acme"), ENABLE, &json!({"url": url}))).await, 204);
+    }
+    assert!(!store.load_receiver(&own.id()).await.unwrap().unwrap().is_off());
+    assert!(store.load_receiver(&strangers.id()).await.unwrap().unwrap().is_off());
+    let listed = json_of(ask(&store, request(by("acme"), DISABLED, &json!({}))).await, 200);
+    assert_eq!(listed, json!({"urls": []}));
+    // A URL of which nothing is known is on.
+    json_of(
+        ask(&store, request(by("acme"), ENABLE, &json!({"url": "https://elsewhere.example/"}))).await,
+        204,
+    );
+}
+
+#[tokio::test]
+async fn what_is_about_all_users_is_not_for_who_acts_for_one() {
+    let store = Memory::new();
+    let token = Principal { user: Some(UserId::new()), ..by("acme") };
+    for endpoint in [RANGE, ENABLE, DISABLED] {
+        let refused = ask(&store, request(token.clone(), endpoint, &json!({}))).await;
+        assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+    }
+}

@@ -1,0 +1,42 @@
+//! What makers said about the end of their models.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Timestamp;
+use domain::ports::{StoreError, SunsetStore};
+use domain::sunset::{SHOWN, Sunset};
+
+use crate::jobs::JobsTable;
+use crate::row::{Row, read, read_if_there};
+use crate::{keys, unavailable};
+
+#[async_trait]
+impl SunsetStore for JobsTable {
+    async fn sunset(&self, provider: &str) -> Result<Option<Sunset>, StoreError> {
+        read_if_there(self.get(keys::SUNSETS.to_owned(), provider.to_owned()).await?)
+    }
+
+    async fn sunsets(&self) -> Result<Vec<Sunset>, StoreError> {
+        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :sunsets");
+        let query =
+            query.expression_attribute_values(":sunsets", AttributeValue::S(keys::SUNSETS.to_owned()));
+        let answer = query.send().await.map_err(|error| unavailable("Query", error))?;
+        let now = Timestamp::now();
+        let rows = answer.items.unwrap_or_default().into_iter().map(|item| read(item, now));
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    async fn save_sunset(&self, sunset: &Sunset) -> Result<(), StoreError> {
+        let row = Row {
+            pk: keys::SUNSETS.to_owned(),
+            sk: sunset.provider.clone(),
+            due_shard: None,
+            ttl: (sunset.asked_at + SHOWN).seconds(),
+            listed: None,
+            value: sunset,
+        };
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(row.into_item()?));
+        put.send().await.map_err(|error| unavailable("PutItem", error))?;
+        Ok(())
+    }
+}

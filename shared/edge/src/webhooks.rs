@@ -1,0 +1,271 @@
+//! The bodies and answers of the endpoints about webhooks.
+
+use domain::delivery::{Attempt, Delivery, DeliveryState, WebhookEvent};
+use domain::receiver::Receiver;
+use domain::request::{WebhookReach, WebhookUrl, Word};
+use domain::{Error, Timestamp, WebhookId};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::fields::{Fields, message, parsed, text, word};
+use crate::wire::{Rfc3339, rfc3339, rfc3339_or_none};
+
+/// How a webhook stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "WebhookState")]
+pub enum State {
+    /// There will be another attempt, if only once its URL is switched on again.
+    Pending,
+    /// The receiver has it.
+    Delivered,
+    /// Every attempt failed, or the receiver wants it no more.
+    Failed,
+}
+
+impl Word for State {
+    const ALL: &'static [Self] = &[Self::Pending, Self::Delivered, Self::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl From<DeliveryState> for State {
+    fn from(state: DeliveryState) -> Self {
+        match state {
+            DeliveryState::Owed => Self::Pending,
+            DeliveryState::Delivered => Self::Delivered,
+            DeliveryState::GivenUp => Self::Failed,
+        }
+    }
+}
+
+/// Which webhooks are to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// Those whose event happened then or later,
+    pub since: Timestamp,
+    /// and before then,
+    pub until: Timestamp,
+    /// and that stand so; in any way, if left out.
+    pub state: Option<State>,
+}
+
+/// Reads the body of `POST /webhooks/redeliver`.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with every fault there is.
+pub fn parse_range(body: &[u8]) -> Result<Range, Error> {
+    let mut fields = Fields::parse(body)?;
+    let since = fields.required("since", parsed);
+    let until = fields.required("until", parsed);
+    let state = fields.optional("status", word);
+    if since.zip(until).is_some_and(|(since, until): (Timestamp, Timestamp)| since >= until) {
+        fields.fault("until", "must be later than since");
+    }
+    fields.finish()?;
+    let (Some(since), Some(until)) = (since, until) else {
+        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+    };
+    Ok(Range { since, until, state })
+}
+
+/// Reads the body of `POST /webhooks/enable`.
+///
+/// # Errors
+///
+/// [`Error::Invalid`].
+pub fn parse_enable(body: &[u8], reach: WebhookReach) -> Result<WebhookUrl, Error> {
+    let mut fields = Fields::parse(body)?;
+    let url = fields.required("url", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
+    fields.finish()?;
+    url.ok_or_else(|| Error::internal("a required field is missing and was not noted as a fault"))
+}
+
+/// The attempts at the webhooks of a job.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookAttemptsResponse")]
+pub struct Attempts {
+    /// Webhook by webhook, the oldest event first; of each its attempts in their order, the last two dozen
+    /// at the most.
+    attempts: Vec<AttemptListed>,
+}
+
+/// One attempt at a webhook.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookAttempt")]
+struct AttemptListed {
+    /// The `webhook-id`, the same for every attempt at the event.
+    webhook_id: WebhookId,
+    /// What it tells of.
+    event: WebhookEvent,
+    /// Which attempt, from 1; 0 stands for a webhook that has not been tried yet.
+    attempt: u32,
+    /// When it began; for one that has not been tried yet, when the event happened.
+    #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
+    at: Timestamp,
+    /// How the webhook stands by now.
+    state: State,
+    /// How long the attempt took, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    /// The status that the receiver answered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    /// How the receiver's answer began: at most 1 KiB of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    /// Why there was no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// Of a webhook's last attempt: when the next one comes, if one does.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
+    next_attempt_at: Option<Timestamp>,
+}
+
+impl Attempts {
+    /// The attempts at these webhooks, as they stand at `now`.
+    #[must_use]
+    pub fn new(deliveries: &[Delivery], now: Timestamp) -> Self {
+        Self { attempts: deliveries.iter().flat_map(|delivery| listed(delivery, now)).collect() }
+    }
+}
+
+fn listed(delivery: &Delivery, now: Timestamp) -> Vec<AttemptListed> {
+    let one = |number: u32, at: Timestamp| AttemptListed {
+        webhook_id: delivery.id,
+        event: delivery.event,
+        attempt: number,
+        at,
+        state: delivery.state.into(),
+        duration: None,
+        status: None,
+        answer: None,
+        error: None,
+        next_attempt_at: None,
+    };
+    let mut all: Vec<_> = delivery
+        .log
+        .iter()
+        .map(|attempt: &Attempt| AttemptListed {
+            duration: attempt.millis,
+            status: attempt.status,
+            answer: attempt.answer.clone(),
+            error: attempt.error.clone(),
+            ..one(attempt.number, attempt.at)
+        })
+        .collect();
+    if all.is_empty() {
+        all.push(one(0, delivery.happened_at));
+    }
+    if let Some(last) = all.last_mut() {
+        last.next_attempt_at = delivery.next_attempt_at(now);
+    }
+    all
+}
+
+/// The answer to a webhook that is sent again.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "RedeliverResponse")]
+pub struct Redelivered {
+    /// The `webhook-id`: the same as before.
+    pub webhook_id: WebhookId,
+}
+
+/// The answer to a range of webhooks that are sent again.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RedeliverRangeResponse")]
+pub struct RangeRedelivered {
+    /// How many are sent again.
+    pub count: u32,
+    /// Is there if there was no time for all: the `since` of another request, for the rest.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
+    pub next: Option<Timestamp>,
+}
+
+/// The URLs of a client that are switched off.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DisabledUrlsResponse")]
+pub struct Disabled {
+    /// A hundred of them at the most.
+    urls: Vec<DisabledUrl>,
+}
+
+/// A URL that is switched off.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DisabledUrl {
+    /// The URL.
+    url: String,
+    /// Since when it is switched off.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
+    off_since: Option<Timestamp>,
+    /// Since when every attempt has failed.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
+    failing_since: Option<Timestamp>,
+    /// When one of its webhooks is tried next.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
+    next_attempt_at: Option<Timestamp>,
+}
+
+impl From<Vec<Receiver>> for Disabled {
+    fn from(receivers: Vec<Receiver>) -> Self {
+        let urls = receivers.into_iter().map(|receiver| DisabledUrl {
+            url: receiver.url.url().to_string(),
+            off_since: receiver.off_since,
+            failing_since: receiver.failing_since,
+            next_attempt_at: receiver.probe_at(),
+        });
+        Self { urls: urls.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Vec<String> {
+        match outcome {
+            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_range_has_two_ends_in_their_order() {
+        let range = parse_range(br#"{"since":"2026-10-01T00:00:00Z","until":"2026-10-01T02:00:00+01:00"}"#);
+        let range = range.unwrap();
+        assert_eq!((range.until.since(range.since).as_secs(), range.state), (3600, None));
+        let same = r#""2026-10-01T00:00:00Z""#;
+        let bad = format!(r#"{{"since":{same},"until":{same},"status":"failed"}}"#);
+        assert_eq!(paths(parse_range(bad.as_bytes())), ["until"]);
+        assert_eq!(
+            paths(parse_range(br#"{"since":"yesterday","status":500}"#)),
+            ["since", "until", "status"]
+        );
+    }
+
+    #[test]
+    fn only_a_url_that_webhooks_can_go_to_can_be_switched_on() {
+        let enable = |body: &str, reach| parse_enable(body.as_bytes(), reach);
+        assert!(enable(r#"{"url":"https://example.com/hook"}"#, WebhookReach::Public).is_ok());
+        assert!(enable(r#"{"url":"http://127.0.0.1:1/"}"#, WebhookReach::Local).is_ok());
+        for bad in ["{}", r#"{"url":"http://127.0.0.1:1/"}"#, r#"{"url":7}"#, r#"{"url":null}"#] {
+            assert_eq!(paths(enable(bad, WebhookReach::Public)), ["url"], "{bad}");
+        }
+    }
+}

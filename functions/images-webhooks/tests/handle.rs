@@ -193,7 +193,7 @@ async fn a_range_that_takes_too_long_says_where_to_go_on() {
     let job = a_job(&store);
     let start = Timestamp::now();
     for _ in 0..250 {
-        owed(&store, &job, WebhookEvent::Progress, DeliveryState::GivenUp);
+        owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
     }
     let (mut since, mut count, mut asked) = (start - DAY, 0, 0);
     loop {

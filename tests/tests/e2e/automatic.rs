@@ -116,7 +116,9 @@ pub(crate) fn alone(round: &mut Round<'_>) {
                 assert_eq!(row.status, domain::JobStatus::Completed, "{row:?}");
                 assert_eq!(at_stability, 0, "{reasons:?}");
             }
-            assert_eq!(row.failures, 0, "somebody else made it: {reasons:?}");
+            // A failure counts against a job only if nobody else had room for it then.
+            let at_openai = reasons.iter().filter(|(provider, _)| *provider == "openai").count();
+            assert!(row.failures as usize <= at_openai, "{reasons:?}");
         }
         assert_eq!(refused, 50);
         // Five failures open the breaker, while others are under way; then one job tries at 30 s, 60 s …

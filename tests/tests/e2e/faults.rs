@@ -66,7 +66,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             assert_eq!(cloud.status(id).await["status"], "processing");
 
             let state = ended_well(&cloud, id, &receiver).await;
-            assert_eq!(state["attempts"], 2);
+            assert_eq!(state["attempts"], 1, "nobody had to be asked again");
             assert_eq!(
                 cloud.log_about("image-worker", id, "provider called").len(),
                 1,

@@ -211,6 +211,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         job.revision = 0;
         // Its worker stored an image and died.
         job.take_up(Lease { id: LeaseId::new(), until: long_ago }, long_ago).unwrap();
+        job.begin_try("sandbox", 1, long_ago);
         let prefix = format!("images/{}/", job.storage_prefix);
         let bucket = cloud.output("ImagesBucket");
         let put = cloud.s3.put_object().bucket(bucket).key(format!("{prefix}0.png"));

@@ -84,7 +84,8 @@ pub(crate) struct WebhooksDisabled {
 #[derive(Debug, Args)]
 pub(crate) struct WebhooksEnable {
     /// The URL, as it stood in `webhookUrl`.
-    pub(crate) url: String,
+    #[arg(value_name = "URL")]
+    pub(crate) receiver: String,
     #[command(flatten)]
     pub(crate) target: Target,
 }

@@ -61,7 +61,7 @@ pub(crate) async fn disabled(args: &cli::WebhooksDisabled) -> Result<()> {
 /// Switches a URL on again.
 pub(crate) async fn enable(args: &cli::WebhooksEnable) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
-    api.done(api.request(Method::POST, "/webhooks/enable").json(&json!({"url": args.url}))).await
+    api.done(api.request(Method::POST, "/webhooks/enable").json(&json!({"url": args.receiver}))).await
 }
 
 /// Prints the client's webhook secret.

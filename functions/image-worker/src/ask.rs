@@ -13,6 +13,8 @@ use crate::{Deps, observe, traffic};
 
 /// A provider that has less time than this is not asked: it could not answer.
 const SHORTEST_CALL: Duration = Duration::from_secs(1);
+/// How soon a provider is asked again that was cut off with work under way.
+const AFTER_CUT_OFF: Duration = Duration::from_secs(5);
 
 /// Asks until all images are there, until a provider works on by itself, or until nobody is left to ask.
 pub(crate) async fn ask(deps: &Deps<'_>, sink: &Sink<'_>, cut_off: Timestamp) -> Result<Step, ProviderError> {
@@ -74,7 +76,7 @@ async fn ask_one(
     deps: &Deps<'_>,
     sink: &Sink<'_>,
     provider: &dyn ImageProvider,
-    cut_off: Timestamp,
+    deadline: Timestamp,
 ) -> Result<Step, ProviderError> {
     let job = sink.job().await;
     let name = provider.name();
@@ -85,7 +87,7 @@ async fn ask_one(
         missing: sink.missing(),
         // What is under way goes on; anything else is one more try.
         attempt: job.attempts + u32::from(handle.is_none()),
-        deadline: cut_off,
+        deadline,
         user: job.end_user(),
         handle: handle.map(|handle| handle.note.clone()),
     };
@@ -111,7 +113,10 @@ async fn ask_one(
         info!(provider = name, attempt = task.attempt, images = task.missing.len(), calls, "provider called");
     }
     let called = std::time::Instant::now();
-    let outcome = until_cut_off(provider.generate(&task, sink), sink, task.deadline).await;
+    let outcome = match until_cut_off(provider.generate(&task, sink), sink, task.deadline).await {
+        Some(outcome) => outcome,
+        None => cut_off(sink).await,
+    };
     let outcome = unless_unusable(outcome, sink);
     report(name, &outcome, called.elapsed());
     let failure = outcome.as_ref().err();
@@ -182,24 +187,30 @@ fn report(provider: &str, outcome: &Result<Step, ProviderError>, time: Duration)
     }
 }
 
-/// The provider's answer, or that there was none by `cut_off`. An image that has come by then is still
-/// stored: it is paid for.
+/// The provider's answer; nothing, if there was none by `cut_off`. An image that has come by then is
+/// still stored: it is paid for.
 async fn until_cut_off(
     call: impl Future<Output = Result<Step, ProviderError>>,
     sink: &Sink<'_>,
     cut_off: Timestamp,
-) -> Result<Step, ProviderError> {
+) -> Option<Result<Step, ProviderError>> {
     let mut call = std::pin::pin!(call);
     let mut limit = cut_off.since(Timestamp::now());
     loop {
         match tokio::time::timeout(limit, &mut call).await {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => return Some(outcome),
             // Storing ends by itself before the function does.
             Err(_) if sink.is_storing() => limit = Duration::from_millis(50),
-            Err(_) => {
-                let message = "the provider did not answer in time";
-                return Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, message).maybe_paid());
-            }
+            Err(_) => return None,
         }
     }
+}
+
+/// What it means that the provider was cut off: what it noted as under way goes on without us.
+async fn cut_off(sink: &Sink<'_>) -> Result<Step, ProviderError> {
+    if sink.job().await.handle.is_some() {
+        return Ok(Step::AskAgain { after: AFTER_CUT_OFF });
+    }
+    let message = "the provider did not answer in time";
+    Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, message).maybe_paid())
 }

@@ -31,6 +31,7 @@ enum Does {
     Fails(FaultOf, Reason),
     Limits(Duration),
     WorksOn,
+    NotesAndVanishes,
     Vanishes,
 }
 
@@ -113,6 +114,10 @@ impl ImageProvider for Acting {
             Does::WorksOn => {
                 sink.note("task 7").await?;
                 return Ok(Step::AskAgain { after: Duration::from_secs(4) });
+            }
+            Does::NotesAndVanishes => {
+                sink.note("task 7").await?;
+                std::future::pending().await
             }
             Does::Vanishes => std::future::pending().await,
         }
@@ -284,6 +289,18 @@ async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
     assert_eq!((done.status, done.attempts, done.paid_calls), (JobStatus::Completed, 1, 1));
     assert_eq!(done.handle, None);
     assert_eq!(provider.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_cut_off_with_work_under_way_is_not_paid_again() {
+    let provider = Acting::new("stability", Does::NotesAndVanishes);
+    let world = World::of(&[&provider]);
+    let job = world.job(|_| {});
+    let waiting = world.work_for(&job, Duration::from_millis(1600)).await;
+    assert_eq!((waiting.failures, waiting.handle.is_some()), (0, true));
+    provider.now_does(Does::Draws);
+    let done = world.work_again(&job).await;
+    assert_eq!((done.status, done.paid_calls), (JobStatus::Completed, 1));
 }
 
 #[tokio::test]

@@ -269,8 +269,8 @@ pub struct RangeBody {
 #[derive(JsonSchema)]
 #[schemars(rename = "EnableRequest")]
 pub struct EnableBody {
-    /// The URL, as it stood in `webhookUrl`.
-    #[schemars(url, length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"))]
+    /// The URL, as it stood in `webhookUrl`: a host name may be written in any letters.
+    #[schemars(length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"))]
     pub url: String,
 }
 

@@ -231,7 +231,7 @@ impl Place<'_> {
         let (start, bad) = match (schema["format"].as_str(), schema["pattern"].as_str()) {
             (Some("uuid"), None) => return self.check_spelling(USER, &["x", &USER.replace('-', "")]),
             (Some("date-time"), None) => return self.check_spelling("2026-01-01T00:00:00Z", &["yesterday"]),
-            (Some("uri"), Some(r"^https://[^/?#@\s]")) => ("https://example.com/", "http://example.com/"),
+            (Some("iri"), Some(r"^https://[^/?#@\s]")) => ("https://example.com/", "http://example.com/"),
             (None, Some(NOT_BLANK)) => {
                 self.takes(json!("\u{feff}"));
                 self.refuses(json!(" \n\u{85}\u{2003}\u{3000}"));

@@ -172,8 +172,10 @@ pub struct Look {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 pub struct Webhook {
-    /// Where webhooks go: an `https:` URL without user and password.
-    #[schemars(url, length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"))]
+    /// Where webhooks go: an `https:` URL without user and password; the host name in any letters.
+    #[schemars(
+        length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"), extend("format" = "iri")
+    )]
     pub webhook_url: Option<String>,
     /// For which events; left out, for the three endings.
     pub webhook_events: Option<Vec<WebhookEvent>>,
@@ -269,8 +271,10 @@ pub struct RangeBody {
 #[derive(JsonSchema)]
 #[schemars(rename = "EnableRequest")]
 pub struct EnableBody {
-    /// The URL, as it stood in `webhookUrl`: a host name may be written in any letters.
-    #[schemars(length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"))]
+    /// The URL, as it stood in `webhookUrl`.
+    #[schemars(
+        length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"), extend("format" = "iri")
+    )]
     pub url: String,
 }
 

@@ -51,6 +51,11 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, dict) and isinstance(case.body.get("metadata"), dict):
         if len(json.dumps(case.body["metadata"]).encode()) > METADATA_LIMIT:
             case.body["metadata"] = {}
+    # What it makes of the pattern alone is an address at which nobody may be called.
+    if isinstance(case.body, dict):
+        for place in (case.body, case.body.get("imageGeneration")):
+            if isinstance(place, dict) and place.get("webhookUrl") == "https://0":
+                place["webhookUrl"] = "https://receiver.example"
     # Which of two times is the later one no schema can say.
     if operation == "redeliverWebhooks" and isinstance(case.body, dict):
         case.body.update(in_order(case.body))

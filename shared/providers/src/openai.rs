@@ -8,6 +8,7 @@ mod answer;
 pub(crate) mod chat;
 mod fault;
 mod list;
+mod noted;
 mod request;
 mod settings;
 mod wire;
@@ -18,15 +19,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::image::ImageOrigin;
 use domain::ports::{ImageProvider, ImageSink};
-use domain::provider::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
-};
+use domain::provider::{Bounds, FaultOf, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable};
 use domain::request::{Picture, ProviderChoice};
 
 use crate::call::{self, together};
 use crate::models::{OpenAiRow, models};
 use answer::{Answer, Found};
 pub use list::ModelList;
+use noted::{Noted, Notes};
 use settings::Names;
 pub(crate) use settings::Settings;
 use wire::{Call, Wire};
@@ -94,9 +94,13 @@ impl OpenAi {
         row: &OpenAiRow,
         task: &ImageTask,
         sink: &dyn ImageSink,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Step, ProviderError> {
+        let notes = Notes::new(sink);
         let calls = task.missing.chunks(usize::from(row.row.per_call).max(1));
-        together(calls.map(|indexes| self.call(model, row, task, indexes, sink)).collect()).await
+        let made =
+            together(calls.map(|indexes| self.call(model, row, task, indexes, (sink, &notes))).collect())
+                .await;
+        notes.outcome(made)
     }
 
     /// One call, for the images `indexes`.
@@ -106,30 +110,42 @@ impl OpenAi {
         row: &OpenAiRow,
         task: &ImageTask,
         indexes: &[u8],
-        sink: &dyn ImageSink,
+        (sink, notes): (&dyn ImageSink, &Notes<'_>),
     ) -> Result<(), ProviderError> {
         let body = request::body(model, row, task, indexes.len());
-        let private = task.picture.prompt.as_str();
-        let call = Call { deadline: task.deadline, private, longest: LONGEST_ANSWER };
+        let call = about(task);
         let bytes = self.wire.post("/images/generations", &body, call).await?;
         let answer = Answer::read(&bytes).map_err(|problem| self.wire.unusable(&bytes, problem, call))?;
         let pictures = answer.pictures();
         let each = answer.costs(&row.row, &task.picture, pictures.len().min(indexes.len()));
+        let made: Vec<_> = indexes
+            .iter()
+            .zip(&pictures)
+            .zip(each)
+            .map(|((&index, picture), cost_micros)| {
+                let origin = ImageOrigin {
+                    provider: PROVIDER.to_owned(),
+                    model: model.to_owned(),
+                    revised_prompt: picture.revised_prompt.map(ToOwned::to_owned),
+                    seed: None,
+                    cost_micros,
+                };
+                (index, picture.found, origin)
+            })
+            .collect();
+        notes
+            .add(made.iter().filter_map(|(index, found, origin)| match found {
+                Found::At(url) => {
+                    Some(noted::Picture { index: *index, url: (*url).to_owned(), origin: origin.clone() })
+                }
+                Found::Inline(_) | Found::Nothing => None,
+            }))
+            .await?;
         let mut kept = Vec::new();
         // One after the other: each is decoded and resampled on its way, which takes memory.
-        for ((&index, picture), cost_micros) in indexes.iter().zip(&pictures).zip(each) {
-            let origin = ImageOrigin {
-                provider: PROVIDER.to_owned(),
-                model: model.to_owned(),
-                revised_prompt: picture.revised_prompt.map(ToOwned::to_owned),
-                seed: None,
-                cost_micros,
-            };
-            let image = self.fetch(picture.found, call).await;
-            kept.push(match image.and_then(answer::picture) {
-                Ok(bytes) => sink.image(index, GeneratedImage { bytes, origin }).await.map_err(Into::into),
-                Err(failure) => Err(failure),
-            });
+        for (index, found, origin) in made {
+            let handed = self.hand_over(index, (found, origin), call, sink).await;
+            kept.push(notes.unless_it_remains((index, handed)).await);
         }
         together(kept.into_iter().map(ready).collect()).await?;
         let (made, wanted) = (pictures.len(), indexes.len());
@@ -137,6 +153,40 @@ impl OpenAi {
             return Err(call::Answer::unusable(&format!("the answer holds {made} of {wanted} pictures")));
         }
         Ok(())
+    }
+
+    /// Fetches the pictures that an earlier call has made and paid for.
+    async fn fetch_noted(
+        &self,
+        noted: Noted,
+        task: &ImageTask,
+        sink: &dyn ImageSink,
+    ) -> Result<Step, ProviderError> {
+        let mut kept = Vec::new();
+        for picture in noted.pictures.iter().filter(|picture| task.missing.contains(&picture.index)) {
+            let made = (Found::At(&picture.url), picture.origin.clone());
+            kept.push(self.hand_over(picture.index, made, about(task), sink).await);
+        }
+        let all = task.missing.len() == kept.len();
+        let step = noted.outcome(kept).await?;
+        if all || matches!(step, Step::AskAgain { .. }) {
+            return Ok(step);
+        }
+        // Another call of the same try has failed. It is made again in a try that is counted.
+        let message = "only some of the pictures were made";
+        Err(ProviderError::new(FaultOf::Ours, Reason::Failed, message))
+    }
+
+    /// Hands over a picture, wherever it is.
+    async fn hand_over(
+        &self,
+        index: u8,
+        (found, origin): (Found<'_>, ImageOrigin),
+        call: Call<'_>,
+        sink: &dyn ImageSink,
+    ) -> Result<(), ProviderError> {
+        let bytes = answer::picture(self.fetch(found, call).await?)?;
+        Ok(sink.image(index, GeneratedImage { bytes, origin }).await?)
     }
 
     /// The bytes of a picture in the answer.
@@ -150,6 +200,11 @@ impl OpenAi {
     }
 }
 
+/// What holds for every exchange about this task.
+fn about(task: &ImageTask) -> Call<'_> {
+    Call { deadline: task.deadline, private: task.picture.prompt.as_str(), longest: LONGEST_ANSWER }
+}
+
 #[async_trait]
 impl ImageProvider for OpenAi {
     fn name(&self) -> &'static str {
@@ -161,6 +216,9 @@ impl ImageProvider for OpenAi {
     }
 
     fn calls(&self, task: &ImageTask) -> u32 {
+        if Noted::of(task).is_some() {
+            return 0;
+        }
         let per_call = match self.able(&task.picture).as_deref() {
             Ok([(_, row), ..]) => row.row.per_call,
             Ok([]) | Err(_) => 1,
@@ -173,6 +231,9 @@ impl ImageProvider for OpenAi {
     }
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
+        if let Some(noted) = Noted::of(task) {
+            return self.fetch_noted(noted, task, sink).await;
+        }
         let able = self
             .able(&task.picture)
             .map_err(|unable| ProviderError::new(FaultOf::Caller, Reason::Unsupported, unable.reason))?;
@@ -183,7 +244,7 @@ impl ImageProvider for OpenAi {
                 Err(failure) if failure.reason == Reason::ModelGone => {
                     gone.get_or_insert(failure);
                 }
-                made => return made.map(|()| Step::Finished(Finished::default())),
+                made => return made,
             }
         }
         Err(gone.unwrap_or_else(|| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::provider::{FaultOf, ProviderError};
+use domain::provider::{FaultOf, ProviderError, Reason};
 use domain::secret::Secret;
 use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use egress::{Base, Client, Downloader, Limits, Problem, Reach, Refused, RequestBuilder, Timeouts};
@@ -102,10 +102,12 @@ impl Wire {
         self.downloader.get(&url, limits, Some(base)).await.map_err(|problem| {
             let failure = call::unanswered(problem);
             let message = format!("a picture could not be fetched: {}", failure.message);
-            let fault = match problem {
+            let (fault, reason) = match problem {
                 // It has lapsed or was never there, and the picture is paid for: another would be paid
                 // for too, and its URL be no better.
-                Problem::Status(401 | 403 | 404 | 410) => FaultOf::Caller,
+                Problem::Status(401 | 403 | 404 | 410) => (FaultOf::Caller, failure.reason),
+                // The next time it may be there.
+                Problem::Status(408 | 425 | 429 | 500..) => (FaultOf::Provider, Reason::NoAnswer),
                 Problem::Status(_)
                 | Problem::Refused(_)
                 | Problem::NoConnection
@@ -115,9 +117,9 @@ impl Wire {
                 | Problem::TooLong(_)
                 | Problem::BadJson
                 | Problem::Redirects
-                | Problem::NotBuilt => FaultOf::Provider,
+                | Problem::NotBuilt => (FaultOf::Provider, failure.reason),
             };
-            ProviderError { fault, message, ..failure }.maybe_paid()
+            ProviderError { fault, reason, message, ..failure }.maybe_paid()
         })
     }
 

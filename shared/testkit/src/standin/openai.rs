@@ -82,6 +82,7 @@ struct State {
     refusals: Vec<String>,
     fetches: Vec<Asked>,
     pictures: Vec<Vec<u8>>,
+    unavailable: usize,
     paid_calls: usize,
     paid_pictures: usize,
 }
@@ -159,6 +160,12 @@ impl OpenAi {
         lock(&self.state).fetches.clone()
     }
 
+    /// Lets it answer 503 to the next `times` that somebody fetches a picture.
+    pub fn cannot_be_fetched(&self, times: usize) -> &Self {
+        lock(&self.state).unavailable = times;
+        self
+    }
+
     /// How many calls for pictures it has carried out, whatever became of the answer.
     #[must_use]
     pub fn paid_calls(&self) -> usize {
@@ -202,6 +209,10 @@ fn answer(state: &mut State, request: Asked) -> Reply {
     let path = request.path.clone();
     if let Some(number) = path.strip_prefix("/pictures/") {
         state.fetches.push(request);
+        if state.unavailable > 0 {
+            state.unavailable -= 1;
+            return Reply::new(503, "text/plain", "Server busy");
+        }
         return match number.parse().ok().and_then(|number: usize| state.pictures.get(number)) {
             Some(picture) => Reply::new(200, "image/png", picture.clone()),
             None => Reply::new(403, "application/xml", "<Error><Code>AuthenticationFailed</Code></Error>"),

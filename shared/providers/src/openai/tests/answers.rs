@@ -90,6 +90,54 @@ async fn a_url_that_has_lapsed_is_a_failure_and_generates_nothing_anew() {
 }
 
 #[tokio::test]
+async fn a_picture_that_could_not_be_fetched_is_fetched_later_and_not_paid_for_again() {
+    let stand_in = StandIn::start().await;
+    stand_in.always(Some(Act::ByUrl)).cannot_be_fetched(3);
+    let mut task = image_task(square(2));
+    let openai = provider(&stand_in.base_url(), &local());
+    assert_eq!(openai.calls(&task), 2);
+    let kept = Kept::default();
+    for attempt in 0..2 {
+        let step = openai.generate(&task, &kept).await.unwrap();
+        assert!(matches!(step, Step::AskAgain { .. }), "{attempt}: {step:?}");
+        task.handle = kept.notes().last().cloned();
+        task.missing.retain(|index| kept.images().iter().all(|(kept, _)| kept != index));
+        assert_eq!(openai.calls(&task), 0);
+    }
+    // The first picture came with the second attempt, and is not fetched again.
+    assert_eq!(task.missing.len(), 1);
+    let step = openai.generate(&task, &kept).await.unwrap();
+    assert!(matches!(step, Step::Finished(_)), "{step:?}");
+    let mut indexes: Vec<_> = kept.images().iter().map(|(index, _)| *index).collect();
+    indexes.sort_unstable();
+    assert_eq!((indexes, stand_in.paid_calls(), stand_in.fetches().len()), (vec![0, 1], 2, 5));
+}
+
+#[tokio::test]
+async fn what_one_call_has_made_is_fetched_before_another_is_made_again() {
+    let stand_in = StandIn::start().await;
+    let busy = json!({"message": "busy", "type": "server_error", "param": null, "code": null});
+    stand_in.next(Act::ByUrl).next(Act::error(503, &busy)).cannot_be_fetched(1);
+    let mut task = image_task(square(2));
+    let openai = provider(&stand_in.base_url(), &local());
+    let kept = Kept::default();
+    let step = openai.generate(&task, &kept).await.unwrap();
+    assert!(matches!(step, Step::AskAgain { .. }), "{step:?}");
+    task.handle = kept.notes().pop();
+    let failure = openai.generate(&task, &kept).await.unwrap_err();
+    assert_eq!((failure.fault, failure.maybe_paid), (FaultOf::Ours, false));
+    assert_eq!((kept.images().len(), stand_in.paid_calls()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_picture_within_its_url_is_not_noted() {
+    let stand_in = StandIn::start().await;
+    let url = format!("data:image/png;base64,{}", "A".repeat(500_000));
+    let (kept, made) = make(stand_in.next(Act::ByForeignUrl(url)), &local(), square(1)).await;
+    assert_eq!((made.unwrap_err().fault, kept.notes()), (FaultOf::Provider, Vec::<String>::new()));
+}
+
+#[tokio::test]
 async fn what_can_be_used_of_an_answer_is_kept_and_the_rest_is_a_failure() {
     for (act, kept) in
         [(Act::None, 0), (Act::EmptyItems, 0), (Act::BadBase64, 0), (Act::NoPicture, 0), (Act::OneLess, 2)]

@@ -37,6 +37,8 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let time = deadline.since(Timestamp::now());
     let cut_off = deadline - RESERVE.min(time / 4);
+    // Nobody is asked for what would come after the job's own end. What is there already is still fetched.
+    let cut_off = if purpose == Purpose::Generate { cut_off.min(job.deadline) } else { cut_off };
     let sink = Sink::new(deps, &job, deadline - ROW_RESERVE.min(time / 8));
     // Where no provider was asked, nothing can have been stored.
     if job.attempts > 0
@@ -59,7 +61,7 @@ pub(crate) async fn run(
         info!("every image was there already");
         Ok(Step::Finished(Finished::default()))
     } else {
-        ask(deps, &sink, cut_off).await
+        ask(deps, &sink, purpose, cut_off).await
     };
     if sink.stopped() == Some(Stopped::JobGone) {
         // Cancelled, or another worker's by now. What this one stored is the sweeper's to delete.
@@ -69,12 +71,29 @@ pub(crate) async fn run(
     let job = sink.job().await;
     match outcome {
         Ok(Step::Finished(finished)) => complete(deps, job, &sink, finished.warnings, deadline).await,
-        Ok(Step::AskAgain { .. }) if purpose == Purpose::Salvage => {
+        Err(failure) if failure.fault == FaultOf::Caller => refuse(deps, job, failure, deadline).await,
+        outcome if purpose == Purpose::Salvage => end_salvage(deps, job, outcome, deadline).await,
+        Ok(Step::AskAgain { after }) => ask_again(deps, job, after, deadline).await,
+        Err(failure) => put_back(deps, job, failure, deadline).await,
+    }
+}
+
+/// A salvage that brought nothing ends the job, unless that was our own fault: then the lease lapses and
+/// another worker salvages, as long as that is worth while.
+async fn end_salvage(
+    deps: &Deps<'_>,
+    job: Job,
+    outcome: Result<Step, ProviderError>,
+    deadline: Timestamp,
+) -> Result<(), Error> {
+    match outcome {
+        Err(failure) if failure.fault == FaultOf::Ours => {
+            Err(Error::Unavailable { cause: failure.message, retry_after: Duration::from_secs(1) })
+        }
+        Ok(_) | Err(_) => {
             let error = job.ending_error(Timestamp::now());
             conclude(deps, job, End::Failed(error), deadline).await
         }
-        Ok(Step::AskAgain { after }) => ask_again(deps, job, after, deadline).await,
-        Err(failure) => put_back(deps, job, failure, deadline).await,
     }
 }
 
@@ -100,6 +119,11 @@ async fn complete(
     Ok(())
 }
 
+/// The pause after so many failures.
+pub(crate) fn growing(times: u32) -> Duration {
+    (FIRST_PAUSE * 4u32.pow(times.min(5))).min(LONGEST_PAUSE)
+}
+
 /// What becomes of a job whose provider failed, by whose fault it was.
 async fn put_back(
     deps: &Deps<'_>,
@@ -108,27 +132,33 @@ async fn put_back(
     deadline: Timestamp,
 ) -> Result<(), Error> {
     let counts = match failure.fault {
-        FaultOf::Caller => return refuse(deps, job, failure, deadline).await,
-        // Waiting for an operator or for room is no reason to fail a caller's job before its deadline,
-        // nor is what is ours in passing.
-        FaultOf::Operator | FaultOf::Capacity | FaultOf::Ours => false,
+        // Waiting for an operator or for room is no reason to fail a caller's job before its deadline.
+        FaultOf::Operator | FaultOf::Capacity | FaultOf::Caller => false,
+        // Nor is what is ours in passing, unless money was spent on it: a bucket that takes no images
+        // would have them paid for without end.
+        FaultOf::Ours => failure.maybe_paid,
         FaultOf::Provider => true,
     };
     if counts && job.failures + 1 >= deps.policy.max_failures {
         let error = job.exhausted_error();
         return conclude(deps, job, End::Failed(error), deadline).await;
     }
-    let growing = |times: u32| (FIRST_PAUSE * 4u32.pow(times.min(5))).min(LONGEST_PAUSE);
     let pause = failure.retry_after.unwrap_or(match failure.fault {
         FaultOf::Operator => ACCOUNT_PAUSE,
         FaultOf::Capacity => CAPACITY_PAUSE,
-        FaultOf::Ours => growing(job.attempts.saturating_sub(1)),
+        FaultOf::Ours => growing(job.waits.max(job.failures)),
         FaultOf::Provider | FaultOf::Caller => growing(job.failures),
     });
-    let waits = failure.reason == Reason::Waiting;
+    let waits = failure.reason == Reason::Waiting || failure.fault == FaultOf::Ours;
     // Many jobs that wait for one place must neither come all at once nor all the time.
-    let queueing = if waits { WAIT_STEP * job.waits.min(LONGEST_WAIT_STEPS) } else { Duration::ZERO };
+    let queueing = if failure.reason == Reason::Waiting {
+        WAIT_STEP * job.waits.min(LONGEST_WAIT_STEPS)
+    } else {
+        Duration::ZERO
+    };
     let pause = pause.max(queueing).mul_f64(1.0 + 0.2 * rand::random::<f64>()).max(SHORTEST_PAUSE);
+    let (fault, reason, pause_ms) = (failure.fault, failure.reason, pause.as_millis() as u64);
+    info!(?fault, ?reason, counts, pauseMs = pause_ms, problem = failure.message, "job put back");
     // Nothing is gained by waiting past the job's own end.
     let at = (Timestamp::now() + pause).min(job.deadline);
     send_back(deps, job, End::PutBack { at, counts, waits }, at, deadline).await
@@ -160,6 +190,11 @@ async fn send_back(
 }
 
 async fn refuse(deps: &Deps<'_>, job: Job, failure: ProviderError, deadline: Timestamp) -> Result<(), Error> {
+    if failure.reason == Reason::BadResponse {
+        // What was made cannot be had, and what is made anew would be no better: nothing the caller did.
+        let error = job.exhausted_error();
+        return conclude(deps, job, End::Failed(error), deadline).await;
+    }
     let error = JobError {
         reason: FailureReason::Refused,
         message: failure.message,

@@ -8,7 +8,7 @@ use domain::ports::StoreError;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
 
-use crate::Deps;
+use crate::{Deps, observe};
 
 /// How a try ends.
 #[derive(Clone)]
@@ -36,13 +36,16 @@ pub(crate) async fn conclude(
             Ok(()) => {
                 let (attempts, failures) = (next.attempts, next.failures);
                 info!(status = next.status.as_str(), attempts, failures, "try ended");
+                if let (End::Failed(_), Some(calls)) = (&end, next.calls_under_way()) {
+                    observe::paid_in_vain(calls);
+                }
                 return Ok(());
             }
             // Somebody else wrote the row, or our own write went through and its answer was lost. Both
             // show in the row: it has ended, or has another lease.
             Err(StoreError::Conflict) => match deps.jobs.load(job.id).await {
                 Ok(Some(current)) if !current.status.ended() && current.lease == lease => {
-                    job = current;
+                    job = current.as_held(&job);
                     continue;
                 }
                 Ok(_) => {

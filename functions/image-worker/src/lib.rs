@@ -5,6 +5,7 @@
 
 mod ask;
 mod attempt;
+mod call;
 mod conclude;
 mod observe;
 mod sink;
@@ -65,7 +66,7 @@ pub async fn handle(deps: &Deps<'_>, message: JobMessage, deadline: Timestamp) -
 enum Purpose {
     /// To make its images.
     Generate,
-    /// To end it by what a dead worker has stored, and to ask no provider.
+    /// To end it by what a dead worker has stored, and by what is paid for and under way.
     Salvage,
 }
 
@@ -79,19 +80,22 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
         };
         let now = Timestamp::now();
         let admission = job.admission(now, &deps.policy);
-        let (mut purpose, mut lost) = (None, false);
+        let mut purpose = None;
+        // What a dead worker has paid for, and nobody will ever see.
+        let lost;
         let event = match admission {
             Admission::Run | Admission::Salvage => {
                 purpose =
                     Some(if admission == Admission::Run { Purpose::Generate } else { Purpose::Salvage });
                 let first = job.started_at.is_none();
-                let asked = job.under_way().is_some();
+                let asked = job.calls_under_way();
                 job.take_up(lease, now).map_err(Error::internal)?;
-                lost = asked && job.under_way().is_none();
+                lost = asked.filter(|_| job.under_way().is_none());
                 first.then_some(WebhookEvent::Started)
             }
             Admission::Expired | Admission::Exhausted => {
                 let error = job.ending_error(now);
+                lost = job.calls_under_way();
                 job.fail(error, now).map_err(Error::internal)?;
                 Some(WebhookEvent::Failed)
             }
@@ -101,13 +105,12 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
             }
         };
         let owed = event.and_then(|event| job.delivery(event, now));
-        match (deps.jobs.save(&mut job, owed.as_ref()).await, purpose) {
-            (Ok(()), Some(purpose)) => {
-                if lost {
-                    warn!(metric = "possibly_paid", "a worker died while a provider was at work for it");
-                }
-                return Ok(Some((job, purpose)));
-            }
+        let saved = deps.jobs.save(&mut job, owed.as_ref()).await;
+        if let (Ok(()), Some(calls)) = (&saved, lost) {
+            observe::paid_in_vain(calls);
+        }
+        match (saved, purpose) {
+            (Ok(()), Some(purpose)) => return Ok(Some((job, purpose))),
             (Ok(()), None) => {
                 info!(?admission, "job failed");
                 return Ok(None);

@@ -7,7 +7,7 @@ use domain::pace::Kind;
 use domain::ports::StoreError;
 use domain::provider::{FaultOf, ProviderError};
 use domain::{Job, Timestamp};
-use tracing::warn;
+use tracing::{error, info, warn};
 
 use crate::Deps;
 
@@ -33,6 +33,23 @@ pub(crate) async fn saw<T>(deps: &Deps<'_>, provider: &str, outcome: &Result<T, 
     };
     let sighting = Sighting { provider: provider.to_owned(), state, seen_at: Timestamp::now() };
     note(deps.sightings.saw(&sighting)).await;
+}
+
+/// Logs a failure that came before any provider was asked, or that none of them brought about.
+pub(crate) fn tell(failure: &ProviderError) {
+    let (reason, problem) = (failure.reason, &failure.message);
+    match failure.fault {
+        FaultOf::Operator => {
+            error!(alarm = "provider_account", ?reason, problem, "the operator must see to the providers");
+        }
+        FaultOf::Ours | FaultOf::Provider => warn!(?reason, problem, "no provider could be asked"),
+        FaultOf::Capacity | FaultOf::Caller => info!(?reason, problem, "no provider was asked"),
+    }
+}
+
+/// Logs what the metric `PossiblyPaid` counts. An error, so that no level of logging hides it.
+pub(crate) fn paid_in_vain(calls: u32) {
+    error!(metric = "possibly_paid", calls, "calls may have been paid for without a result");
 }
 
 async fn note(writing: impl Future<Output = Result<(), StoreError>>) {

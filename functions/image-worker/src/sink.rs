@@ -20,9 +20,6 @@ use tracing::{info, warn};
 
 use crate::Deps;
 
-/// How far apart two writes of a job's progress are at the least.
-const PROGRESS_EVERY: Duration = Duration::from_secs(2);
-
 /// Why the worker wants no more from the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stopped {
@@ -64,7 +61,8 @@ enum Insist {
 struct State {
     stored: Vec<StoredImage>,
     stopped: Option<Stopped>,
-    written_at: Timestamp,
+    /// An image that is paid for could not be stored.
+    lost: bool,
 }
 
 impl<'a> Sink<'a> {
@@ -77,7 +75,7 @@ impl<'a> Sink<'a> {
             wanted: job.picture.count.get(),
             until,
             storing: AtomicUsize::new(0),
-            state: Mutex::new(State { stored: Vec::new(), stopped: None, written_at: Timestamp::now() }),
+            state: Mutex::new(State { stored: Vec::new(), stopped: None, lost: false }),
             row: tokio::sync::Mutex::new(job.clone()),
         }
     }
@@ -99,7 +97,12 @@ impl<'a> Sink<'a> {
 
     /// Notes how a try ended, to be written with whatever is written next.
     pub(crate) async fn end_try(&self, failure: Option<&ProviderError>) {
-        self.row.lock().await.end_try(failure);
+        self.row.lock().await.end_try(failure, Timestamp::now());
+    }
+
+    /// Whether an image that came could not be stored, told once.
+    pub(crate) fn take_lost(&self) -> bool {
+        std::mem::take(&mut self.state().lost)
     }
 
     /// What was wrong with an image that came, told once: another provider may do better.
@@ -161,7 +164,10 @@ impl<'a> Sink<'a> {
         let thumbnail_key = keys::thumbnail(&self.prefix, index, small.format);
         self.put(&thumbnail_key, small.bytes, small.format, None).await?;
         let (width, height) = self.size;
-        self.state().stored.push(StoredImage {
+        let mut state = self.state();
+        // A provider that hands over an image twice has it stored twice under one key: the last one counts.
+        state.stored.retain(|image| image.index != index);
+        state.stored.push(StoredImage {
             id: ImageId::new(),
             index,
             key,
@@ -196,8 +202,8 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Writes the row as `change` makes it, and the webhook for `event` with it, if one is owed. Who finds the row changed learns here that the job was
-    /// cancelled, or is another worker's.
+    /// Writes the row as `change` makes it, and the webhook for `event` with it, if one is owed. Who finds
+    /// the row changed learns here that the job was cancelled, or is another worker's.
     async fn write(
         &self,
         insist: Insist,
@@ -220,7 +226,7 @@ impl<'a> Sink<'a> {
                 }
                 Err(StoreError::Conflict) => match self.deps.jobs.load(row.id).await {
                     Ok(Some(current)) if !current.status.ended() && current.lease == self.lease => {
-                        *row = current;
+                        *row = current.as_held(&row);
                         continue;
                     }
                     Ok(_) => return Err(self.stop(Stopped::JobGone)),
@@ -240,14 +246,7 @@ impl<'a> Sink<'a> {
 
     async fn report(&self, percent: u8) -> Result<(), Stop> {
         let now = Timestamp::now();
-        {
-            let mut state = self.state();
-            if now.since(state.written_at) < PROGRESS_EVERY {
-                return Ok(());
-            }
-            state.written_at = now;
-        }
-        self.write(Insist::No, Some(WebhookEvent::Progress), |job| job.report_progress(percent)).await
+        self.write(Insist::No, Some(WebhookEvent::Progress), |job| job.report_progress(percent, now)).await
     }
 }
 
@@ -258,7 +257,10 @@ impl ImageSink for Sink<'_> {
         let kept = self.keep(index, image.bytes, image.origin, false).await;
         self.storing.fetch_sub(1, Ordering::Relaxed);
         kept.map_err(|error| match error {
-            KeepError::NotStored => Stop,
+            KeepError::NotStored => {
+                self.state().lost = true;
+                Stop
+            }
             KeepError::BadImage(_) => self.stop(Stopped::BadImage(error.to_string())),
         })?;
         let stored = self.state().stored.len();

@@ -8,7 +8,7 @@ use domain::traffic::{Traffic, Wanted};
 use domain::{Job, JobId, Timestamp};
 use tracing::{info, warn};
 
-use crate::Deps;
+use crate::{Deps, observe};
 
 /// How often a worker reads again when others keep changing the row before it does.
 const RACES: u32 = 40;
@@ -22,12 +22,13 @@ async fn change<T>(
     deps: &Deps<'_>,
     provider: &str,
     mut apply: impl FnMut(&mut Traffic) -> T,
-    write: impl Fn(&T) -> bool,
+    matters: impl Fn(&T) -> bool,
 ) -> Result<T, StoreError> {
     for _ in 0..RACES {
         let mut traffic = deps.traffic.traffic(provider).await?;
+        let promise = traffic.promise();
         let outcome = apply(&mut traffic);
-        if !write(&outcome) {
+        if !matters(&outcome) && traffic.promise() == promise {
             return Ok(outcome);
         }
         match deps.traffic.save_traffic(&mut traffic).await {
@@ -68,14 +69,18 @@ pub(crate) async fn enter(
             let pause = closed.until.since(Timestamp::now());
             Err(ProviderError::new(FaultOf::Capacity, Reason::Waiting, message).retry_after(pause))
         }
-        Err(problem) => Err(ProviderError::new(FaultOf::Ours, Reason::NoAnswer, problem.to_string())),
+        Err(problem) => {
+            let ours = ProviderError::new(FaultOf::Ours, Reason::NoAnswer, problem.to_string());
+            observe::tell(&ours);
+            Err(ours)
+        }
     }
 }
 
 /// Keeps the place of a job that the provider works on for, until it is asked about it again.
 pub(crate) async fn stay(deps: &Deps<'_>, provider: &str, job: JobId, after: Duration) {
     let until = Timestamp::now() + after + STAY_MARGIN;
-    note(change(deps, provider, |traffic| traffic.stay(job, until), |()| true).await);
+    note(change(deps, provider, |traffic| traffic.stay(job, until, Timestamp::now()), |()| true).await);
 }
 
 /// Gives the place back and tells what became of the call.

@@ -10,7 +10,7 @@ use domain::ports::{BatchStore, JobStore, StoreError};
 use domain::{Error, Job, Timestamp};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
-use tracing::info;
+use tracing::{error, info};
 
 /// How often the row is read again when others keep changing it.
 const RACES: u32 = 10;
@@ -41,6 +41,9 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         job.cancel(now).map_err(|_| Error::CannotCancel)?;
         if save(deps.jobs, &mut job, WebhookEvent::Cancelled, now).await? {
             info!(jobId = %job.id, jobTraceId = %job.trace_id, attempts = job.attempts, "job cancelled");
+            if let Some(calls) = job.calls_under_way() {
+                error!(metric = "possibly_paid", calls, "calls may have been paid for without a result");
+            }
             return Ok(Answer::empty(StatusCode::NO_CONTENT));
         }
     }

@@ -24,7 +24,7 @@ use futures_util::stream;
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 use serde_json::Value;
-use tracing::{Instrument as _, info, info_span, warn};
+use tracing::{Instrument as _, error, info, info_span, warn};
 
 /// How many rows a sweep takes from each part of the index at the most.
 const PER_SHARD: u32 = 250;
@@ -231,6 +231,9 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
             }
             let owed: Option<Delivery> = job.delivery(WebhookEvent::Failed, now);
             deps.jobs.save(&mut job, owed.as_ref()).await?;
+            if let Some(calls) = job.calls_under_way() {
+                error!(metric = "possibly_paid", calls, "calls may have been paid for without a result");
+            }
             info!(?admission, "job failed");
             Ok(Done::JobFailed)
         }

@@ -71,6 +71,9 @@ impl Default for JobPolicy {
     }
 }
 
+/// How far apart two reports of a job's progress are at the least.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+
 /// A claim on a row that lapses by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
@@ -162,6 +165,9 @@ pub struct Job {
     pub status: JobStatus,
     /// From 0 to 100, never backwards.
     pub progress: u8,
+    /// When it last came further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_at: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When a worker first took it up.
@@ -193,7 +199,7 @@ pub struct Job {
     /// What a provider has under way for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handle: Option<Handle>,
-    /// How often it found no provider with room since it last asked one.
+    /// How often it was put back without having asked a provider since it last asked one.
     #[serde(default)]
     pub waits: u32,
     /// How many tries failed, worker crashes among them.
@@ -235,7 +241,7 @@ pub enum Admission {
     /// End it: it failed too often.
     Exhausted,
     /// Its time or its tries are up, but its last worker died and may have stored what was paid for:
-    /// take it up once more, ask no provider, and end it by what is there.
+    /// take it up once more, ask for nothing that costs money, and end it by what is there.
     Salvage,
 }
 
@@ -283,6 +289,7 @@ impl Job {
             metadata: request.metadata,
             status: JobStatus::Pending,
             progress: 0,
+            progress_at: None,
             created_at,
             started_at: None,
             completed_at: None,
@@ -404,13 +411,19 @@ impl Job {
         self.started_at.get_or_insert(now);
         self.lease = Some(lease);
         self.not_before = None;
+        self.resends = 0;
         self.due_at = Some(lease.until);
         Ok(())
     }
 
-    /// Its worker has come so far. Never goes backwards, and only the end makes it 100.
-    pub fn report_progress(&mut self, percent: u8) {
-        self.progress = self.progress.max(percent.min(99));
+    /// Its worker has come so far. Never goes backwards, and only the end makes it 100; what comes sooner
+    /// than [`PROGRESS_EVERY`] after the last is left out, whichever worker it comes from.
+    pub fn report_progress(&mut self, percent: u8, now: Timestamp) {
+        let last = self.progress_at.or(self.started_at).unwrap_or(self.created_at);
+        if percent.min(99) > self.progress && now.since(last) >= PROGRESS_EVERY {
+            self.progress = percent.min(99);
+            self.progress_at = Some(now);
+        }
     }
 
     /// Its worker gives it back until `at`. A failed try counts against the job; waiting for room does not.
@@ -714,10 +727,11 @@ mod tests {
     #[test]
     fn progress_never_goes_back_nor_reaches_the_end_early() {
         let mut job = job();
-        job.report_progress(40);
-        job.report_progress(30);
-        assert_eq!(job.progress, 40);
-        job.report_progress(100);
-        assert_eq!(job.progress, 99);
+        for (percent, seconds, expected) in
+            [(40, 2, 40), (30, 10, 40), (50, 3, 40), (50, 4, 50), (100, 6, 99)]
+        {
+            job.report_progress(percent, at(seconds));
+            assert_eq!(job.progress, expected, "{percent} after {seconds} s");
+        }
     }
 }

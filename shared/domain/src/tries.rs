@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::job::Job;
-use crate::provider::{ProviderError, Reason};
+use crate::provider::{FaultOf, ProviderError, Reason};
 use crate::timestamp::Timestamp;
 
 /// How many tries a row tells of: the last ones.
-const KEPT: usize = 20;
+const KEPT: usize = 30;
 
 /// One provider that was asked for a job's images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,12 @@ pub struct Failure {
     pub message: String,
     /// Whether it may have been paid for all the same.
     pub maybe_paid: bool,
+    /// Whether the provider failed, and not only had no room or an account in trouble.
+    #[serde(default)]
+    pub counts: bool,
+    /// Before when it should not be asked for this job again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// What a provider needs to find again the work it has under way for a job.
@@ -62,12 +68,14 @@ impl Job {
     }
 
     /// The provider that was asked last will make no more images, for this reason if there is one.
-    pub fn end_try(&mut self, failure: Option<&ProviderError>) {
+    pub fn end_try(&mut self, failure: Option<&ProviderError>, now: Timestamp) {
         self.handle = None;
         self.end_last_try(failure.map(|failure| Failure {
             reason: failure.reason,
             message: failure.message.clone(),
             maybe_paid: failure.maybe_paid,
+            counts: failure.fault == FaultOf::Provider,
+            not_before: failure.retry_after.map(|after| now + after),
         }));
     }
 
@@ -78,6 +86,8 @@ impl Job {
                 reason: Reason::NoAnswer,
                 message: "the worker died before the provider had answered".into(),
                 maybe_paid: true,
+                counts: true,
+                not_before: None,
             }));
         }
     }
@@ -117,6 +127,41 @@ impl Job {
     #[must_use]
     pub fn failed_at(&self, provider: &str) -> usize {
         self.tries.iter().filter(|one| one.provider == provider && one.failure.is_some()).count()
+    }
+
+    /// How often `provider` itself has failed this job, as far as the row tells.
+    #[must_use]
+    pub fn failures_of(&self, provider: &str) -> u32 {
+        let counts = |one: &&Try| one.failure.as_ref().is_some_and(|failure| failure.counts);
+        self.tries.iter().filter(|one| one.provider == provider).filter(counts).count() as u32
+    }
+
+    /// Until when `provider`, which has failed this job, should be left alone.
+    #[must_use]
+    pub fn not_before_at(&self, provider: &str) -> Option<Timestamp> {
+        let last = self.tries.iter().rev().find(|one| one.provider == provider)?;
+        last.failure.as_ref().filter(|failure| failure.counts)?.not_before
+    }
+
+    /// How many calls that cost money a provider has under way, for all that the row tells. If the job
+    /// ends now they were made in vain.
+    #[must_use]
+    pub fn calls_under_way(&self) -> Option<u32> {
+        self.under_way().map(|last| last.calls).filter(|calls| *calls > 0)
+    }
+
+    /// The row as it is now, with what only the holder of its lease writes as the holder knows it:
+    /// a write of the holder's may have gone through without his knowing.
+    #[must_use]
+    pub fn as_held(self, held: &Self) -> Self {
+        Self {
+            tries: held.tries.clone(),
+            handle: held.handle.clone(),
+            attempts: held.attempts,
+            paid_calls: held.paid_calls,
+            waits: held.waits,
+            ..self
+        }
     }
 
     /// The tries that failed, the oldest first.

@@ -8,6 +8,7 @@ mod chats;
 mod events;
 mod front;
 mod kept;
+mod logs;
 mod memory;
 mod registry;
 mod secret;
@@ -21,6 +22,7 @@ pub use events::{
     sample_key, sample_session,
 };
 pub use kept::Kept;
+pub use logs::Logs;
 pub use memory::{Memory, Sent};
 pub use secret::KeptSecret;
 pub use values::{a_request, an_image, api_key, batch, image_task, job, principal};

@@ -92,6 +92,11 @@ impl Memory {
         self.state().failures.push_back((call, error));
     }
 
+    /// Nothing fails any more.
+    pub fn forget_failures(&self) {
+        self.state().failures.clear();
+    }
+
     /// Puts a job there, as if it had been saved.
     pub fn put_job(&self, job: &Job) {
         self.state().jobs.insert(job.id, job.clone());

@@ -38,6 +38,13 @@ impl SightingStore for Memory {
     }
 }
 
+impl Memory {
+    /// Nothing is known of what is under way at a provider.
+    pub fn forget_traffic(&self, provider: &str) {
+        self.state().traffic.remove(provider);
+    }
+}
+
 #[async_trait]
 impl TrafficStore for Memory {
     async fn traffic(&self, provider: &str) -> Result<Traffic, StoreError> {

@@ -30,6 +30,17 @@ fn call(traffic: &mut Traffic, fault: Option<FaultOf>, now: i64) -> Result<(), W
     Ok(())
 }
 
+fn no_money() -> ProviderError {
+    ProviderError::new(FaultOf::Operator, Reason::QuotaExhausted, "no money")
+}
+
+/// A call from `begun` to `ended`.
+fn long_call(traffic: &mut Traffic, error: &ProviderError, begun: i64, ended: i64) {
+    let wanted = normal();
+    traffic.enter(&wanted, FOUR, at(begun)).unwrap();
+    traffic.leave(wanted.job, Err(error), at(ended));
+}
+
 #[test]
 fn high_priority_may_use_every_slot_and_low_at_most_half() {
     let mut traffic = Traffic::new("p");
@@ -42,6 +53,25 @@ fn high_priority_may_use_every_slot_and_low_at_most_half() {
         traffic.enter(&wanted(priority, 1, 100), FOUR, at(0)).unwrap();
     }
     assert_eq!(traffic.enter(&wanted(Priority::High, 1, 100), FOUR, at(0)).unwrap_err().why, Why::Full);
+}
+
+#[test]
+fn low_priority_has_its_half_though_others_were_there_first() {
+    let mut traffic = Traffic::new("p");
+    for _ in 0..2 {
+        traffic.enter(&normal(), FOUR, at(0)).unwrap();
+    }
+    for _ in 0..2 {
+        traffic.enter(&wanted(Priority::Low, 1, 100), FOUR, at(0)).unwrap();
+    }
+    // A place that is kept while nobody is there stays what it was.
+    let mut traffic = Traffic::new("p");
+    for _ in 0..2 {
+        let low = wanted(Priority::Low, 1, 100);
+        traffic.enter(&low, FOUR, at(0)).unwrap();
+        traffic.stay(low.job, at(100), at(50));
+    }
+    assert_eq!(traffic.enter(&wanted(Priority::Low, 1, 100), FOUR, at(60)).unwrap_err().why, Why::Full);
 }
 
 #[test]
@@ -84,6 +114,35 @@ fn a_job_of_more_images_than_a_minute_makes_gets_a_minute_for_itself() {
 }
 
 #[test]
+fn a_job_of_several_images_is_not_overtaken_for_ever() {
+    let five = Bounds { at_once: 100, per_minute: Some(5) };
+    let mut traffic = Traffic::new("p");
+    let four = wanted(Priority::Normal, 4, 1_000_000);
+    let mut entered = None;
+    // Every ten seconds there is a job of one image, which alone would keep the minute full.
+    for step in 0..30 {
+        let now = step * 10;
+        _ = traffic.enter(&normal(), five, at(now));
+        _ = traffic.enter(&normal(), five, at(now));
+        if step >= 5 && traffic.enter(&four, five, at(now)).is_ok() {
+            entered = Some(now);
+            break;
+        }
+    }
+    assert!(entered.is_some_and(|at| at <= 50 + 60), "{entered:?}");
+    // Nothing is kept free for it any more: the minute has the four, and one more.
+    traffic.enter(&normal(), five, at(entered.unwrap() + 1)).unwrap();
+
+    // Whoever does not come back keeps others waiting for two minutes at the most.
+    let mut traffic = Traffic::new("p");
+    traffic.enter(&wanted(Priority::Normal, 3, 1000), five, at(0)).unwrap();
+    assert_eq!(traffic.enter(&wanted(Priority::Normal, 5, 1000), five, at(1)).unwrap_err().why, Why::Pace);
+    assert_eq!(traffic.enter(&normal(), five, at(100)).unwrap_err().why, Why::Pace);
+    traffic.enter(&wanted(Priority::High, 1, 1000), five, at(100)).unwrap();
+    traffic.enter(&normal(), five, at(121)).unwrap();
+}
+
+#[test]
 fn failures_in_a_row_open_the_breaker_and_one_trial_decides() {
     let mut traffic = Traffic::new("p");
     for second in 0..5 {
@@ -106,19 +165,71 @@ fn failures_in_a_row_open_the_breaker_and_one_trial_decides() {
 fn failures_far_apart_or_with_a_success_between_open_nothing() {
     let mut traffic = Traffic::new("p");
     for round in 0..20 {
-        call(&mut traffic, Some(FaultOf::Provider), round * 20).unwrap();
+        call(&mut traffic, Some(FaultOf::Provider), round * 300).unwrap();
     }
     for _ in 0..20 {
-        call(&mut traffic, Some(FaultOf::Provider), 500).unwrap();
-        call(&mut traffic, None, 500).unwrap();
-        call(&mut traffic, Some(FaultOf::Caller), 500).unwrap();
+        call(&mut traffic, Some(FaultOf::Provider), 9000).unwrap();
+        call(&mut traffic, None, 9000).unwrap();
+        call(&mut traffic, Some(FaultOf::Caller), 9000).unwrap();
+    }
+}
+
+#[test]
+fn two_calls_that_hang_open_the_breaker() {
+    let hangs = ProviderError::new(FaultOf::Provider, Reason::Timeout, "no answer");
+    // Side by side, as at OpenAI, or one after the other, as at a server of one's own.
+    for second in [0, 350] {
+        let mut traffic = Traffic::new("p");
+        long_call(&mut traffic, &hangs, 0, 300);
+        let wanted = normal();
+        traffic.enter(&wanted, FOUR, at(second)).unwrap();
+        traffic.leave(wanted.job, Err(&hangs), at(second + 300));
+        assert_eq!(call(&mut traffic, None, second + 301), Err(Why::Failing));
+    }
+    // One that we had no time to wait for is a failure like any other.
+    let mut traffic = Traffic::new("p");
+    for second in 0..4 {
+        long_call(&mut traffic, &hangs, second, second);
+    }
+    call(&mut traffic, None, 5).unwrap();
+}
+
+#[test]
+fn calls_that_were_under_way_open_and_close_nothing_afterwards() {
+    for (error, why) in [
+        (failure(FaultOf::Capacity).retry_after(Duration::from_secs(60)), Why::NoRoom),
+        (no_money(), Why::Account),
+    ] {
+        let mut traffic = Traffic::new("p");
+        let (before, refused, late) = (normal(), normal(), normal());
+        for wanted in [&before, &refused, &late] {
+            traffic.enter(wanted, FOUR, at(0)).unwrap();
+        }
+        long_call(&mut traffic, &error, 1, 2);
+        traffic.leave(before.job, Ok(()), at(3));
+        traffic.leave(refused.job, Err(&failure(FaultOf::Caller)), at(4));
+        assert_eq!(call(&mut traffic, None, 59), Err(why));
+        // Nor is what comes back after the time is up a trial that has failed.
+        traffic.leave(late.job, Err(&failure(FaultOf::Provider)), at(400));
+        call(&mut traffic, None, 400).unwrap();
+    }
+}
+
+#[test]
+fn what_is_wrong_with_one_model_keeps_nobody_from_the_others() {
+    let mut traffic = Traffic::new("p");
+    for reason in [Reason::ModelGone, Reason::Permission, Reason::InvalidRequest] {
+        let wanted = normal();
+        traffic.enter(&wanted, FOUR, at(0)).unwrap();
+        traffic.leave(wanted.job, Err(&ProviderError::new(FaultOf::Operator, reason, "x")), at(0));
+        call(&mut traffic, None, 0).unwrap();
     }
 }
 
 #[test]
 fn an_account_in_trouble_is_left_alone_at_once_and_no_room_as_long_as_was_said() {
     let mut traffic = Traffic::new("p");
-    call(&mut traffic, Some(FaultOf::Operator), 0).unwrap();
+    long_call(&mut traffic, &no_money(), 0, 0);
     assert_eq!(call(&mut traffic, None, 299), Err(Why::Account));
     call(&mut traffic, None, 300).unwrap();
 
@@ -135,7 +246,7 @@ fn an_account_in_trouble_is_left_alone_at_once_and_no_room_as_long_as_was_said()
 #[test]
 fn what_was_under_way_when_the_breaker_opened_does_not_shorten_it() {
     let mut traffic = Traffic::new("p");
-    call(&mut traffic, Some(FaultOf::Operator), 0).unwrap();
+    long_call(&mut traffic, &no_money(), 0, 0);
     traffic.leave(JobId::new(), Err(&failure(FaultOf::Capacity)), at(1));
     assert_eq!(call(&mut traffic, None, 200), Err(Why::Account));
 }

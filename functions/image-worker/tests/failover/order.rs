@@ -1,181 +1,17 @@
 //! Whom a worker asks, in which order, and what it writes down about it.
 
-// A test that cannot go on has nothing better to do than to panic.
-#![allow(clippy::unwrap_used)]
-
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use domain::id::LeaseId;
-use domain::image::ImageOrigin;
-use domain::job::{FailureReason, JobPolicy, Lease};
-use domain::ports::{ImageProvider, ImageSink, JobMessage, StoreError, TrafficStore as _};
-use domain::provider::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
-};
-use domain::request::{Count, Picture, Priority, ProviderChoice};
+use domain::job::{FailureReason, Lease};
+use domain::ports::StoreError;
+use domain::provider::{Bounds, FaultOf, Reason};
+use domain::request::{Count, Priority, ProviderChoice};
 use domain::{Job, JobStatus, Timestamp};
-use image_worker::{Deps, handle};
-use providers::{CurrentRegistry, Registry};
-use testkit::{Memory, Sent};
+use testkit::Sent;
 
-const MARGIN: Duration = Duration::from_secs(30);
-
-/// What a provider of these tests does when it is asked.
-#[derive(Clone)]
-enum Does {
-    Draws,
-    DrawsOne,
-    Fails(FaultOf, Reason),
-    Limits(Duration),
-    WorksOn,
-    NotesAndVanishes,
-    Vanishes,
-}
-
-type Happening = Box<dyn Fn() + Send>;
-
-#[derive(Clone)]
-struct Acting {
-    name: &'static str,
-    does: Arc<Mutex<Does>>,
-    asked: Arc<AtomicU32>,
-    bounds: Option<Bounds>,
-    able: bool,
-    /// What happens between the lease and the call.
-    meanwhile: Arc<Mutex<Option<Happening>>>,
-}
-
-impl Acting {
-    fn new(name: &'static str, does: Does) -> Self {
-        let bounds = Some(Bounds { at_once: 2, per_minute: None });
-        Self {
-            name,
-            does: Arc::new(Mutex::new(does)),
-            asked: Arc::default(),
-            bounds,
-            able: true,
-            meanwhile: Arc::default(),
-        }
-    }
-
-    fn asked(&self) -> u32 {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    fn now_does(&self, does: Does) {
-        *self.does.lock().unwrap() = does;
-    }
-}
-
-async fn draw(name: &str, indexes: &[u8], sink: &dyn ImageSink) -> Result<(), ProviderError> {
-    for &index in indexes {
-        let origin =
-            ImageOrigin { provider: name.into(), model: "m".into(), cost_micros: 5, ..Default::default() };
-        sink.image(index, GeneratedImage { bytes: testkit::an_image(256, 256).into(), origin }).await?;
-    }
-    Ok(())
-}
-
-#[async_trait]
-impl ImageProvider for Acting {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn fits(&self, _: &Picture) -> Result<(), Unable> {
-        if self.able { Ok(()) } else { Err(Unable::because("not this")) }
-    }
-
-    fn calls(&self, task: &ImageTask) -> u32 {
-        if let Some(happens) = self.meanwhile.lock().unwrap().take() {
-            happens();
-        }
-        u32::from(task.handle.is_none())
-    }
-
-    fn bounds(&self) -> Option<Bounds> {
-        self.bounds
-    }
-
-    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let does = self.does.lock().unwrap().clone();
-        match does {
-            Does::Draws => draw(self.name, &task.missing, sink).await?,
-            Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
-            Does::Fails(fault, reason) => return Err(ProviderError::new(fault, reason, "as it was told to")),
-            Does::Limits(after) => {
-                let limited = ProviderError::new(FaultOf::Capacity, Reason::RateLimited, "slowly");
-                return Err(limited.retry_after(after));
-            }
-            Does::WorksOn => {
-                sink.note("task 7").await?;
-                return Ok(Step::AskAgain { after: Duration::from_secs(4) });
-            }
-            Does::NotesAndVanishes => {
-                sink.note("task 7").await?;
-                std::future::pending().await
-            }
-            Does::Vanishes => std::future::pending().await,
-        }
-        Ok(Step::Finished(Finished::default()))
-    }
-}
-
-struct World {
-    store: Arc<Memory>,
-    registry: CurrentRegistry<'static>,
-}
-
-impl World {
-    fn of(providers: &[&Acting]) -> Self {
-        let images = providers.iter().map(|one| Box::new((*one).clone()) as Box<dyn ImageProvider>).collect();
-        let order = providers.iter().map(|one| one.name.to_owned()).collect();
-        let registry = Registry::new(images, None, Some(order));
-        Self { store: Arc::default(), registry: CurrentRegistry::fixed(registry) }
-    }
-
-    fn job(&self, change: impl FnOnce(&mut Job)) -> Job {
-        let mut job = testkit::job("a kite", Timestamp::now());
-        change(&mut job);
-        self.store.put_job(&job);
-        job
-    }
-
-    async fn work_for(&self, job: &Job, time: Duration) -> Job {
-        let deps = Deps {
-            jobs: &*self.store,
-            queue: &*self.store,
-            images: &*self.store,
-            providers: &self.registry,
-            traffic: &*self.store,
-            paces: &*self.store,
-            sightings: &*self.store,
-            policy: JobPolicy::default(),
-            lease_margin: MARGIN,
-        };
-        handle(&deps, JobMessage::about(job), Timestamp::now() + time).await.unwrap();
-        self.store.job(job.id).unwrap()
-    }
-
-    async fn work(&self, job: &Job) -> Job {
-        self.work_for(job, Duration::from_secs(60)).await
-    }
-
-    /// The same once the job's time has come.
-    async fn work_again(&self, job: &Job) -> Job {
-        let row = self.store.job(job.id).unwrap();
-        self.store.put_job(&Job { not_before: None, ..row });
-        self.work(job).await
-    }
-}
-
-fn reasons(job: &Job) -> Vec<(&str, Reason)> {
-    job.failed_tries().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect()
-}
+use crate::world::{Acting, Does, MARGIN, World, reasons};
 
 #[tokio::test]
 async fn automatic_goes_to_the_next_on_passing_and_on_operators_failures() {
@@ -275,7 +111,7 @@ async fn a_provider_that_cannot_make_it_is_passed_over_and_none_that_can_is_the_
 async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
     let provider = Acting::new("stability", Does::WorksOn);
     let world = World::of(&[&provider]);
-    let job = world.job(|_| {});
+    let job = world.job(|job| job.priority = Priority::Low);
     let waiting = world.work(&job).await;
     assert_eq!((waiting.status, waiting.failures, waiting.paid_calls), (JobStatus::Processing, 0, 1));
     assert_eq!(waiting.handle.as_ref().unwrap().note, "task 7");
@@ -327,10 +163,7 @@ async fn a_job_that_finds_no_place_waits_without_a_failure_or_an_attempt() {
         ..Acting::new("openai", Does::Draws)
     };
     let world = World::of(&[&provider]);
-    let other = testkit::job("another", Timestamp::now());
-    let mut traffic = world.store.traffic("openai").await.unwrap();
-    traffic.stay(other.id, Timestamp::now() + MARGIN);
-    world.store.save_traffic(&mut traffic).await.unwrap();
+    world.fill(&provider).await;
 
     let job = world.job(|_| {});
     let waiting = world.work(&job).await;

@@ -1,0 +1,159 @@
+//! Providers without room, and time that is short.
+
+use std::time::Duration;
+
+use domain::provider::{FaultOf, Reason};
+use domain::{JobStatus, Timestamp};
+use testkit::Logs;
+
+use crate::world::{Acting, Does, MARGIN, World, reasons};
+
+const TRIES: u32 = 5;
+
+#[tokio::test]
+async fn a_job_is_not_failed_by_one_provider_while_another_only_has_no_room() {
+    let failing = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let full = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&failing, &full]);
+    let job = world.job(|_| {});
+    for round in 0..12 {
+        // Its breaker is another matter.
+        world.store.forget_traffic("openai");
+        world.fill(&full).await;
+        let waiting = match round {
+            0 => world.work(&job).await,
+            _ => world.work_again(&job).await,
+        };
+        assert_eq!((waiting.status, waiting.failures), (JobStatus::Processing, 0), "{round}");
+    }
+    // Nor is it paid for again and again at the one that fails.
+    assert_eq!(failing.asked(), TRIES);
+    world.store.forget_traffic("stability");
+    assert_eq!(world.work_again(&job).await.status, JobStatus::Completed);
+}
+
+#[tokio::test]
+async fn who_has_failed_is_left_alone_for_its_time_though_the_job_comes_back_sooner() {
+    let failing = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let full = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&failing, &full]);
+    let job = world.job(|_| {});
+    world.fill(&full).await;
+    let waiting = world.work(&job).await;
+    let rest = waiting.tries[0].failure.as_ref().unwrap().not_before.unwrap();
+    assert!(rest > Timestamp::now() + Duration::from_secs(1));
+    world.store.put_job(&domain::Job { not_before: None, ..waiting });
+    let waiting = world.work(&job).await;
+    assert_eq!((failing.asked(), waiting.failures), (1, 0));
+}
+
+#[tokio::test]
+async fn when_all_have_failed_it_too_often_the_job_ends_though_one_has_no_room() {
+    let failing = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let other = Acting::new("stability", Does::Fails(FaultOf::Provider, Reason::BadResponse));
+    let world = World::of(&[&failing, &other]);
+    let job = world.job(|_| {});
+    let mut rounds = 0;
+    let ended = loop {
+        rounds += 1;
+        world.store.forget_traffic("openai");
+        world.store.forget_traffic("stability");
+        world.fill(if rounds % 2 == 0 { &failing } else { &other }).await;
+        let row = if rounds == 1 { world.work(&job).await } else { world.work_again(&job).await };
+        if row.status.ended() {
+            break row;
+        }
+    };
+    assert_eq!((ended.status, rounds <= 4 * TRIES), (JobStatus::Failed, true), "{rounds}");
+}
+
+#[tokio::test]
+async fn a_further_provider_is_not_asked_with_too_little_time_to_answer() {
+    let slow = Acting::new("openai", Does::Vanishes);
+    let next = Acting::new("stability", Does::Draws);
+    let world = World::of(&[&slow, &next]);
+    let job = world.work_for(&world.job(|_| {}), Duration::from_secs(3)).await;
+    assert_eq!((reasons(&job), next.asked()), (vec![("openai", Reason::Timeout)], 0));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_what_would_come_after_the_jobs_end() {
+    let hangs = Acting::new("openai", Does::Vanishes);
+    let world = World::of(&[&hangs]);
+    let begun = Timestamp::now();
+    let job = world.job(|job| job.deadline = begun + Duration::from_millis(1500));
+    let waiting = world.work(&job).await;
+    assert_eq!(hangs.asked(), 1);
+    assert!(Timestamp::now().since(begun) < Duration::from_secs(5));
+    assert_eq!(waiting.status, JobStatus::Processing);
+
+    // Just before its end it is not even begun.
+    let job = world.job(|job| job.deadline = Timestamp::now() + Duration::from_millis(500));
+    world.work(&job).await;
+    assert_eq!(hangs.asked(), 1);
+}
+
+#[tokio::test]
+async fn what_no_provider_is_enabled_for_raises_an_alarm_and_waits() {
+    let logs = Logs::begin();
+    let world = World::of(&[]);
+    let job = world.work(&world.job(|_| {})).await;
+    assert_eq!((job.status, job.failures, job.attempts), (JobStatus::Processing, 0, 0));
+    let alarms = logs.with("alarm", "provider_account");
+    assert_eq!((alarms.len(), alarms[0]["level"].as_str()), (1, Some("ERROR")));
+    assert!(job.not_before.unwrap().since(Timestamp::now()) > 9 * MARGIN);
+}
+
+#[tokio::test]
+async fn an_account_in_trouble_raises_an_alarm_and_a_full_provider_does_not() {
+    let logs = Logs::begin();
+    let broke = Acting::new("openai", Does::Fails(FaultOf::Operator, Reason::QuotaExhausted));
+    let world = World::of(&[&broke]);
+    world.work(&world.job(|_| {})).await;
+    let alarms = logs.with("alarm", "provider_account");
+    assert_eq!((alarms.len(), alarms[0]["provider"].as_str()), (1, Some("openai")));
+    // The next one finds the account closed, and tells of it no more.
+    world.work(&world.job(|_| {})).await;
+    assert_eq!(logs.with("alarm", "provider_account").len(), 1);
+}
+
+#[tokio::test]
+async fn an_outage_of_ours_is_waited_for_longer_and_longer() {
+    let provider = Acting::new("openai", Does::Draws);
+    let world = World::of(&[&provider]);
+    let job = world.job(|_| {});
+    let mut pauses = Vec::new();
+    for round in 0..4 {
+        world.store.fail_next("traffic", domain::ports::StoreError::Unavailable("down".into()));
+        let row = if round == 0 { world.work(&job).await } else { world.work_again(&job).await };
+        pauses.push(row.not_before.unwrap().since(Timestamp::now()).as_secs_f64());
+    }
+    let doubled = pauses.windows(2).all(|two| two[1] > 2.0 * two[0]);
+    assert!(doubled && pauses[3] > 100.0, "{pauses:?}");
+}
+
+#[tokio::test]
+async fn progress_is_told_also_of_a_provider_that_works_on_by_itself() {
+    let provider = Acting::new("stability", Does::ComesTo(30));
+    let world = World::of(&[&provider]);
+    let job = world.job(|job| {
+        job.webhook.as_mut().unwrap().events.push(domain::delivery::WebhookEvent::Progress);
+    });
+    let told = || {
+        let progress = domain::delivery::WebhookEvent::Progress;
+        world.store.deliveries().iter().filter(|delivery| delivery.event == progress).count()
+    };
+    let waiting = world.work(&job).await;
+    assert_eq!((waiting.progress, told()), (0, 0), "it has only just begun");
+    let later = |row: domain::Job| domain::Job {
+        started_at: row.started_at.map(|at| at - Duration::from_secs(4)),
+        progress_at: row.progress_at.map(|at| at - Duration::from_secs(4)),
+        ..row
+    };
+    for (percent, expected) in [(30, (30, 1)), (30, (30, 1)), (60, (60, 2))] {
+        world.store.put_job(&later(world.store.job(job.id).unwrap()));
+        provider.now_does(Does::ComesTo(percent));
+        let waiting = world.work_again(&job).await;
+        assert_eq!((waiting.progress, told()), expected);
+    }
+}

@@ -1,0 +1,223 @@
+//! Providers that do as they are told, and a worker among them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::image::ImageOrigin;
+use domain::job::JobPolicy;
+use domain::ports::{ImageProvider, ImageSink, JobMessage, TrafficStore as _};
+use domain::provider::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
+};
+use domain::request::Picture;
+use domain::{Error, Job, JobId, Timestamp};
+use image_worker::{Deps, handle};
+use providers::{CurrentRegistry, Registry};
+use testkit::Memory;
+
+pub(crate) const MARGIN: Duration = Duration::from_secs(30);
+
+/// What a provider of these tests does when it is asked.
+#[derive(Clone)]
+pub(crate) enum Does {
+    Draws,
+    DrawsOne,
+    Fails(FaultOf, Reason),
+    Limits(Duration),
+    WorksOn,
+    /// With so much done, and it wants to be asked again.
+    ComesTo(u8),
+    NotesAndVanishes,
+    NotesAndDraws,
+    /// It is at work, and asks for more that costs money.
+    WantsMore,
+    Vanishes,
+    /// One picture is none, and another is refused.
+    GarblesAndRefuses,
+    Garbles,
+}
+
+pub(crate) type Happening = Box<dyn Fn() + Send>;
+
+#[derive(Clone)]
+pub(crate) struct Acting {
+    pub(crate) name: &'static str,
+    pub(crate) does: Arc<Mutex<Does>>,
+    pub(crate) asked: Arc<AtomicU32>,
+    pub(crate) bounds: Option<Bounds>,
+    pub(crate) able: bool,
+    /// What happens between the lease and the call.
+    pub(crate) meanwhile: Arc<Mutex<Option<Happening>>>,
+}
+
+impl Acting {
+    pub(crate) fn new(name: &'static str, does: Does) -> Self {
+        let bounds = Some(Bounds { at_once: 2, per_minute: None });
+        Self {
+            name,
+            does: Arc::new(Mutex::new(does)),
+            asked: Arc::default(),
+            bounds,
+            able: true,
+            meanwhile: Arc::default(),
+        }
+    }
+
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn now_does(&self, does: Does) {
+        *self.does.lock().unwrap() = does;
+    }
+}
+
+async fn draw(name: &str, indexes: &[u8], sink: &dyn ImageSink) -> Result<(), ProviderError> {
+    for &index in indexes {
+        let origin =
+            ImageOrigin { provider: name.into(), model: "m".into(), cost_micros: 5, ..Default::default() };
+        sink.image(index, GeneratedImage { bytes: testkit::an_image(256, 256).into(), origin }).await?;
+    }
+    Ok(())
+}
+
+async fn garble(name: &str, sink: &dyn ImageSink) -> Result<(), ProviderError> {
+    let origin = ImageOrigin { provider: name.into(), ..Default::default() };
+    Ok(sink.image(0, GeneratedImage { bytes: "garbled".into(), origin }).await?)
+}
+
+#[async_trait]
+impl ImageProvider for Acting {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn fits(&self, _: &Picture) -> Result<(), Unable> {
+        if self.able { Ok(()) } else { Err(Unable::because("not this")) }
+    }
+
+    fn calls(&self, task: &ImageTask) -> u32 {
+        if let Some(happens) = self.meanwhile.lock().unwrap().take() {
+            happens();
+        }
+        match (&task.handle, &*self.does.lock().unwrap()) {
+            (None, _) => u32::try_from(task.missing.len()).unwrap(),
+            (Some(_), Does::WantsMore) => 1,
+            (Some(_), _) => 0,
+        }
+    }
+
+    fn bounds(&self) -> Option<Bounds> {
+        self.bounds
+    }
+
+    async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let does = self.does.lock().unwrap().clone();
+        match does {
+            Does::Draws => draw(self.name, &task.missing, sink).await?,
+            Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
+            Does::Fails(fault, reason) => return Err(ProviderError::new(fault, reason, "as it was told to")),
+            Does::Limits(after) => {
+                let limited = ProviderError::new(FaultOf::Capacity, Reason::RateLimited, "slowly");
+                return Err(limited.retry_after(after));
+            }
+            Does::WorksOn => {
+                sink.note("task 7").await?;
+                return Ok(Step::AskAgain { after: Duration::from_secs(4) });
+            }
+            Does::ComesTo(percent) => {
+                sink.note("task 7").await?;
+                sink.progress(percent).await?;
+                return Ok(Step::AskAgain { after: Duration::from_secs(4) });
+            }
+            Does::NotesAndVanishes => {
+                sink.note("task 7").await?;
+                std::future::pending().await
+            }
+            Does::NotesAndDraws | Does::WantsMore => {
+                sink.note("task 7").await?;
+                draw(self.name, &task.missing, sink).await?;
+            }
+            Does::GarblesAndRefuses => {
+                _ = garble(self.name, sink).await;
+                return Err(ProviderError::new(FaultOf::Caller, Reason::Moderated, "not this"));
+            }
+            Does::Garbles => garble(self.name, sink).await?,
+            Does::Vanishes => std::future::pending().await,
+        }
+        Ok(Step::Finished(Finished::default()))
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) store: Arc<Memory>,
+    pub(crate) registry: CurrentRegistry<'static>,
+}
+
+impl World {
+    pub(crate) fn of(providers: &[&Acting]) -> Self {
+        let images = providers.iter().map(|one| Box::new((*one).clone()) as Box<dyn ImageProvider>).collect();
+        let order = providers.iter().map(|one| one.name.to_owned()).collect();
+        let registry = Registry::new(images, None, Some(order));
+        Self { store: Arc::default(), registry: CurrentRegistry::fixed(registry) }
+    }
+
+    pub(crate) fn job(&self, change: impl FnOnce(&mut Job)) -> Job {
+        let mut job = testkit::job("a kite", Timestamp::now());
+        change(&mut job);
+        self.store.put_job(&job);
+        job
+    }
+
+    /// One message about the job, to a worker that lives so long.
+    pub(crate) async fn message(&self, job: &Job, time: Duration) -> Result<Job, Error> {
+        let deps = Deps {
+            jobs: &*self.store,
+            queue: &*self.store,
+            images: &*self.store,
+            providers: &self.registry,
+            traffic: &*self.store,
+            paces: &*self.store,
+            sightings: &*self.store,
+            policy: JobPolicy::default(),
+            lease_margin: MARGIN,
+        };
+        handle(&deps, JobMessage::about(job), Timestamp::now() + time).await?;
+        Ok(self.store.job(job.id).unwrap())
+    }
+
+    pub(crate) async fn work_for(&self, job: &Job, time: Duration) -> Job {
+        self.message(job, time).await.unwrap()
+    }
+
+    pub(crate) async fn work(&self, job: &Job) -> Job {
+        self.work_for(job, Duration::from_secs(60)).await
+    }
+
+    /// The same once the job's time has come, and its providers' too.
+    pub(crate) async fn work_again(&self, job: &Job) -> Job {
+        let mut row = self.store.job(job.id).unwrap();
+        row.not_before = None;
+        for failure in row.tries.iter_mut().filter_map(|one| one.failure.as_mut()) {
+            failure.not_before = None;
+        }
+        self.store.put_job(&row);
+        self.work(job).await
+    }
+
+    /// Every place at the provider is another job's.
+    pub(crate) async fn fill(&self, provider: &Acting) {
+        let mut traffic = self.store.traffic(provider.name).await.unwrap();
+        for _ in 0..provider.bounds.unwrap().at_once {
+            traffic.stay(JobId::new(), Timestamp::now() + MARGIN, Timestamp::now());
+        }
+        self.store.save_traffic(&mut traffic).await.unwrap();
+    }
+}
+
+pub(crate) fn reasons(job: &Job) -> Vec<(&str, Reason)> {
+    job.failed_tries().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect()
+}

@@ -13,7 +13,7 @@ use domain::delivery::WebhookEvent;
 use domain::error::Missing;
 use domain::job::JobPolicy;
 use domain::ports::TurnStore;
-use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore, SecretSource, SessionStore};
+use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore, SessionStore};
 use domain::request::{GenerateRequest, WebhookReach};
 use domain::{Error, Job, JobId, SessionId, Timestamp};
 use edge::chat::{ChatResponse, session_url};
@@ -21,6 +21,7 @@ use edge::enqueue::enqueue;
 use edge::http::{Answer, Request};
 use edge::idempotency::once;
 use lambda_http::http::{StatusCode, header};
+use providers::CurrentRegistry;
 use tracing::info;
 use uuid::Uuid;
 
@@ -36,8 +37,8 @@ pub struct Deps<'a> {
     pub paces: &'a dyn PaceStore,
     /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
-    /// The providers document.
-    pub providers: &'a dyn SecretSource,
+    /// Who replies.
+    pub providers: &'a CurrentRegistry<'a>,
     /// Which `Idempotency-Key`s were used.
     pub idempotency: &'a dyn IdempotencyStore,
     /// How jobs live.

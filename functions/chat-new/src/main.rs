@@ -11,6 +11,7 @@ use aws::sessions::{SessionsTable, Turns};
 use chat_new::{Deps, handle};
 use edge::env;
 use edge::gate::Gate;
+use providers::CurrentRegistry;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -24,13 +25,14 @@ async fn main() -> Result<(), lambda_http::Error> {
     let paces = PaceTable::new(dynamodb.clone(), table);
     let sessions = SessionsTable::new(dynamodb, env::required("SESSIONS_TABLE")?);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
+    let document = ManagedSecret::new(secrets, env::required("PROVIDERS_SECRET")?);
     let deps = Deps {
         sessions: &sessions,
         turns: &Turns { sessions: sessions.clone(), jobs: jobs.clone() },
         jobs: &jobs,
         paces: &paces,
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
-        providers: &ManagedSecret::new(secrets, env::required("PROVIDERS_SECRET")?),
+        providers: &CurrentRegistry::new(&document),
         idempotency: &jobs,
         policy: env::job_policy()?,
         keep_sessions: env::duration("SESSION_RETENTION_DAYS", Duration::from_secs(24 * 3600))?,

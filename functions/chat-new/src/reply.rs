@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use domain::chat::{ChatRequest, ChatTask, Recent, Role, Said, Text};
-use domain::ports::SecretSource;
+use domain::ports::StoreError;
 use domain::provider::FaultOf;
 use domain::{Error, Timestamp};
 use edge::http::Request;
-use providers::Registry;
+use providers::CurrentRegistry;
 use tracing::{error, warn};
 
 /// How long a provider has. The caller is promised a reply within 25 s, and it is yet to be stored.
@@ -19,9 +19,10 @@ const MARGIN: Duration = Duration::from_secs(4);
 ///
 /// # Errors
 ///
-/// [`Error::GenerationFailed`], whatever the provider failed for.
+/// [`Error::GenerationFailed`], whatever the provider failed for; [`Error::Unavailable`], if the providers
+/// document could not be read.
 pub(crate) async fn reply(
-    document: &dyn SecretSource,
+    providers: &CurrentRegistry<'_>,
     request: &Request,
     wanted: &ChatRequest,
     recent: Option<&Recent>,
@@ -35,8 +36,10 @@ pub(crate) async fn reply(
         max_tokens: wanted.max_tokens,
         deadline: (request.now + PATIENCE).min(request.deadline - MARGIN),
     };
-    let registry = Registry::from_document(&document.read().await?).map_err(Error::internal)?;
-    let asked = async { registry.chat()?.reply(&task).await };
+    let asked = async {
+        let registry = providers.get().await?;
+        registry.chat()?.reply(&task).await
+    };
     // A provider keeps the deadline by itself; this is for one that does not.
     let outcome = tokio::time::timeout(task.deadline.since(Timestamp::now()), asked).await;
     let failed = |message: &str| Err(Error::GenerationFailed(message.to_owned()));
@@ -59,7 +62,8 @@ pub(crate) async fn reply(
             error!(alarm = "provider_account", %problem, "the chat provider's account is in trouble");
             failed("the chat provider cannot be used at present")
         }
-        FaultOf::Ours | FaultOf::Provider | FaultOf::Capacity | FaultOf::Caller => {
+        FaultOf::Ours => Err(StoreError::Unavailable(problem.message).into()),
+        FaultOf::Provider | FaultOf::Capacity | FaultOf::Caller => {
             warn!(%problem, "the chat provider failed");
             Err(Error::GenerationFailed(format!("the chat provider failed: {}", problem.message)))
         }

@@ -13,6 +13,7 @@ use edge::cors::Origins;
 use edge::gate::Gate;
 use edge::http::respond;
 use lambda_http::{Context, RequestExt as _};
+use providers::CurrentRegistry;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -27,7 +28,7 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
         jobs: &store,
         paces: &store,
         queue: &store,
-        providers: &store,
+        providers: &CurrentRegistry::new(&store),
         idempotency: &store,
         policy: JobPolicy::default(),
         keep_sessions: Duration::from_secs(1000),

@@ -5,17 +5,20 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chat_new::{Deps, handle};
 use domain::access::Scope;
 use domain::chat::Role;
 use domain::error::Missing;
 use domain::job::JobPolicy;
-use domain::ports::StoreError;
+use domain::ports::{SecretSource, StoreError};
 use domain::request::WebhookReach;
+use domain::secret::Secret;
 use domain::{Error, JobStatus, Timestamp};
 use edge::http::{Answer, Request};
+use providers::CurrentRegistry;
 use serde_json::{Value, json};
-use testkit::{Memory, Sent};
+use testkit::{KeptSecret, Memory, Sent};
 
 const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 const BOTH: &[Scope] = &[Scope::Chat, Scope::ImagesWrite];
@@ -25,13 +28,18 @@ fn request(client: &str, scopes: &[Scope], body: &Value) -> Request {
 }
 
 async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
+    send_with(store, store, request).await
+}
+
+/// The same, with the providers document in `document`.
+async fn send_with(store: &Memory, document: &dyn SecretSource, request: Request) -> Result<Answer, Error> {
     let deps = Deps {
         sessions: store,
         turns: store,
         jobs: store,
         paces: store,
         queue: store,
-        providers: store,
+        providers: &CurrentRegistry::new(document),
         idempotency: store,
         policy: JobPolicy::default(),
         keep_sessions: Duration::from_secs(1000),
@@ -142,6 +150,35 @@ async fn a_provider_that_takes_too_long_has_failed() {
     let failed = send(&store, request).await;
     assert!(matches!(failed, Err(Error::GenerationFailed(_))), "{failed:?}");
     assert!(store.sessions().is_empty());
+}
+
+/// A secret that never comes.
+struct Silent;
+
+#[async_trait]
+impl SecretSource for Silent {
+    async fn read(&self) -> Result<Secret, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn read_anew(&self) -> Result<Secret, StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_providers_document_that_is_wrong_or_does_not_come_is_no_fault_of_ours() {
+    let wrong =
+        KeptSecret::new(r#"{"chat": {"baseUrl": "http://127.0.0.1:9/v1", "model": "m", "apiKey": ""}}"#);
+    let documents: [&dyn SecretSource; 3] = [&wrong, &KeptSecret::new("{"), &Silent];
+    for document in documents {
+        let store = Memory::new();
+        let mut request = request("acme", BOTH, &json!({"userId": USER, "prompt": "a kite"}));
+        request.deadline = request.now + Duration::from_millis(4200);
+        let failed = send_with(&store, document, request).await;
+        assert!(matches!(failed, Err(Error::GenerationFailed(_))), "{failed:?}");
+        assert!(store.sessions().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -7,11 +7,14 @@ use aws_sdk_secretsmanager::Client;
 use domain::ports::{SecretSource, StoreError};
 use domain::secret::Secret;
 use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::unavailable;
 
 /// How long a function goes on with a value it has read.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// How much longer, each time that it cannot be read again.
+const STRETCHED: Duration = Duration::from_secs(60);
 
 /// One secret, with a memory of its value.
 #[derive(Debug)]
@@ -19,7 +22,15 @@ pub struct ManagedSecret {
     client: Client,
     id: String,
     // Held over the read, so that a burst of messages reads once.
-    known: Mutex<Option<(Instant, Secret)>>,
+    known: Mutex<Option<Known>>,
+}
+
+/// A value that was read.
+#[derive(Debug)]
+struct Known {
+    secret: Secret,
+    /// Until when it is taken to be the present one.
+    until: Instant,
 }
 
 impl ManagedSecret {
@@ -47,21 +58,69 @@ impl ManagedSecret {
 #[async_trait]
 impl SecretSource for ManagedSecret {
     async fn read(&self) -> Result<Secret, StoreError> {
-        let mut known = self.known.lock().await;
-        if let Some((read_at, secret)) = known.as_ref()
-            && read_at.elapsed() < REMEMBERED
-        {
-            return Ok(secret.clone());
-        }
-        let secret = self.fetch().await?;
-        *known = Some((Instant::now(), secret.clone()));
-        Ok(secret)
+        current(&mut *self.known.lock().await, self.fetch()).await
     }
 
     async fn read_anew(&self) -> Result<Secret, StoreError> {
         let mut known = self.known.lock().await;
         let secret = self.fetch().await?;
-        *known = Some((Instant::now(), secret.clone()));
+        *known = Some(Known { secret: secret.clone(), until: Instant::now() + REMEMBERED });
         Ok(secret)
+    }
+}
+
+/// The value that is known, or that `fetch` brings where it is too old or there is none.
+async fn current(
+    known: &mut Option<Known>,
+    fetch: impl Future<Output = Result<Secret, StoreError>>,
+) -> Result<Secret, StoreError> {
+    if let Some(Known { secret, until }) = known
+        && Instant::now() < *until
+    {
+        return Ok(secret.clone());
+    }
+    match (fetch.await, known) {
+        (Ok(secret), known) => {
+            *known = Some(Known { secret: secret.clone(), until: Instant::now() + REMEMBERED });
+            Ok(secret)
+        }
+        // The old value is most probably still the right one, and without it nothing goes on.
+        (Err(error), Some(Known { secret, until })) => {
+            warn!(%error, "a secret could not be read again; its last value is used");
+            *until = Instant::now() + STRETCHED;
+            Ok(secret.clone())
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    fn down() -> Result<Secret, StoreError> {
+        Err(StoreError::Unavailable("no answer".into()))
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_known_outlives_an_outage() {
+        let mut known = None;
+        assert!(current(&mut known, ready(down())).await.is_err(), "there is none yet");
+        assert_eq!(current(&mut known, ready(Ok(Secret::new("old")))).await.unwrap(), Secret::new("old"));
+        let young = current(&mut known, ready(Ok(Secret::new("new")))).await;
+        assert_eq!(young.unwrap(), Secret::new("old"), "it is not asked for");
+
+        let lapse = |known: &mut Option<Known>| known.as_mut().unwrap().until = Instant::now();
+        lapse(&mut known);
+        assert_eq!(current(&mut known, ready(down())).await.unwrap(), Secret::new("old"));
+        let until = known.as_ref().unwrap().until;
+        assert!(
+            until > Instant::now() && until <= Instant::now() + STRETCHED,
+            "asked again soon, not at once"
+        );
+        lapse(&mut known);
+        assert_eq!(current(&mut known, ready(Ok(Secret::new("new")))).await.unwrap(), Secret::new("new"));
     }
 }

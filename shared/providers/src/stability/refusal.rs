@@ -5,16 +5,15 @@
 use std::time::Duration;
 
 use domain::provider::{FaultOf, ProviderError, Reason};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::call::Answer;
 
 /// For so long it locks out who asks too often, also where it does not say so.
 const LOCKED_OUT: Duration = Duration::from_secs(60);
 
-/// v2beta has a list of `errors`, v1 a `message`.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// What it says. v2beta has a list of `errors`, v1 a `message`; nothing is taken to be there, or to have
+/// the type that it should have.
 struct Body {
     name: String,
     errors: Vec<String>,
@@ -22,6 +21,17 @@ struct Body {
 }
 
 impl Body {
+    fn read(body: &[u8]) -> Self {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let errors = match &body["errors"] {
+            Value::Array(errors) => errors.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Value::String(error) => vec![error.clone()],
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+        };
+        Self { name: text("name"), errors, message: text("message") }
+    }
+
     fn speaks_of(&self, word: &str) -> bool {
         let texts = self.errors.iter().chain([&self.name, &self.message]);
         texts.into_iter().any(|text| text.to_ascii_lowercase().contains(word))
@@ -38,7 +48,7 @@ impl Body {
 
 /// What an answer that is no success means.
 pub(super) fn refusal(answer: &Answer) -> ProviderError {
-    let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let body = Body::read(&answer.body);
     let waiting = |error: ProviderError| match answer.retry_after() {
         Some(after) => error.retry_after(after),
         None => error,

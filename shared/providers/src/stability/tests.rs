@@ -227,6 +227,24 @@ async fn each_error_is_of_its_kind() {
             None,
         ),
         (Reply::json(403, &serde_json::json!({"name": 5})), Operator, Reason::Permission, None),
+        (
+            Reply::json(403, &serde_json::json!({"name": "content_moderation", "errors": [{"code": 7}]})),
+            Caller,
+            Reason::Moderated,
+            None,
+        ),
+        (
+            Reply::json(403, &serde_json::json!({"name": null, "errors": [null, "content moderation"]})),
+            Caller,
+            Reason::Moderated,
+            None,
+        ),
+        (
+            Reply::json(403, &serde_json::json!({"name": "content_moderation", "errors": "flagged"})),
+            Caller,
+            Reason::Moderated,
+            None,
+        ),
     ] {
         let told = format!("{reply:?}");
         let error = after(reply).await;

@@ -460,8 +460,8 @@ pub trait ImageProvider: Send + Sync {
     /// Why not.
     fn fits(&self, picture: &Picture) -> Result<(), Unable>;
 
-    /// How many calls that cost money it will make for `task`: none if it only asks for what it was
-    /// paid for already.
+    /// How many calls that cost money it will make for `task` at the most: none if it only asks for what
+    /// it was paid for already.
     fn calls(&self, task: &ImageTask) -> u32;
 
     /// How much it bears; nothing, if that need not be counted.

@@ -39,10 +39,11 @@ impl ImageTask {
     }
 }
 
-/// How many calls at a time, and images a minute, a provider bears.
+/// How many jobs at a time, and images a minute, a provider bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Calls at the same time; at least 1.
+    /// Jobs at the same time; at least 1. The provider sees to it itself how many calls it makes at the
+    /// same time for one job.
     pub at_once: u32,
     /// Images in any minute, if the provider counts them.
     pub per_minute: Option<u32>,

@@ -12,7 +12,8 @@ use domain::Timestamp;
 use domain::provider::{FaultOf, ProviderError, Reason};
 use egress::header::{HeaderMap, RETRY_AFTER};
 use egress::{Problem, Refused, RequestBuilder, StatusCode};
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde::Deserialize;
 use url::Url;
 
@@ -127,12 +128,28 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(LONGEST_RETRY_AFTER))
 }
 
-/// Runs all calls at once and waits for all: what one of them has brought is not lost because another
-/// fails. Of several failures, the one is told that most decides what is to be done.
-pub(crate) async fn together(
-    calls: Vec<impl Future<Output = Result<(), ProviderError>>>,
-) -> Result<(), ProviderError> {
-    let failures: Vec<_> = join_all(calls).await.into_iter().filter_map(Result::err).collect();
+/// Runs the calls, at most `at_once` at the same time. Once one has failed no further one is begun; those
+/// that are under way are waited for, for what they bring is paid for.
+pub(crate) async fn in_turn<T, E>(
+    calls: Vec<impl Future<Output = Result<T, E>>>,
+    at_once: u32,
+) -> Vec<Result<T, E>> {
+    let mut waiting = calls.into_iter();
+    let at_once = usize::try_from(at_once).unwrap_or(usize::MAX).max(1);
+    let mut under_way: FuturesUnordered<_> = waiting.by_ref().take(at_once).collect();
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = under_way.next().await {
+        outcomes.push(outcome);
+        if outcomes.iter().all(Result::is_ok) {
+            under_way.extend(waiting.next());
+        }
+    }
+    outcomes
+}
+
+/// All is well unless there are failures. Of several, the one is told that most decides what is to be done.
+pub(crate) fn unless_failed(failures: impl IntoIterator<Item = ProviderError>) -> Result<(), ProviderError> {
+    let failures: Vec<_> = failures.into_iter().collect();
     let maybe_paid = failures.iter().any(|failure| failure.maybe_paid);
     let weight = |failure: &ProviderError| match failure.fault {
         FaultOf::Caller => 0,
@@ -159,6 +176,8 @@ pub(crate) fn decoded(text: &str) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -207,18 +226,37 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_failure_that_decides_most_is_told() {
-        let fail = |fault| async move { Err(ProviderError::new(fault, Reason::Failed, "x")) };
-        let failures = [FaultOf::Provider, FaultOf::Caller, FaultOf::Capacity];
-        let told = together(failures.map(fail).into()).await.unwrap_err();
+    #[test]
+    fn the_failure_that_decides_most_is_told() {
+        let failure = |fault| ProviderError::new(fault, Reason::Failed, "x");
+        let told = unless_failed([FaultOf::Provider, FaultOf::Caller, FaultOf::Capacity].map(failure));
+        let told = told.unwrap_err();
         assert_eq!((told.fault, told.maybe_paid), (FaultOf::Caller, false));
-        let lost = async || Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, "x").maybe_paid());
-        let limited = async || Err(ProviderError::new(FaultOf::Capacity, Reason::RateLimited, "x"));
-        let (lost, limited): (std::pin::Pin<Box<dyn Future<Output = _>>>, _) =
-            (Box::pin(lost()), Box::pin(limited()) as std::pin::Pin<Box<dyn Future<Output = _>>>);
-        let told = together(vec![lost, limited]).await.unwrap_err();
+        let told = unless_failed([failure(FaultOf::Provider).maybe_paid(), failure(FaultOf::Capacity)]);
+        let told = told.unwrap_err();
         assert_eq!((told.fault, told.maybe_paid), (FaultOf::Capacity, true));
+        assert!(unless_failed([]).is_ok());
+    }
+
+    #[tokio::test]
+    async fn no_more_calls_are_under_way_than_may_be_and_none_is_begun_after_a_failure() {
+        for at_once in 1..=4_usize {
+            let (under_way, most, begun) = (Cell::new(0), Cell::new(0), Cell::new(0));
+            let (under_way, most, begun) = (&under_way, &most, &begun);
+            let call = |outcome: Result<(), ()>| async move {
+                begun.set(begun.get() + 1);
+                under_way.set(under_way.get() + 1);
+                most.set(most.get().max(under_way.get()));
+                tokio::task::yield_now().await;
+                under_way.set(under_way.get() - 1);
+                outcome
+            };
+            let outcomes = in_turn((0..4).map(|_| call(Ok(()))).collect(), at_once as u32).await;
+            assert_eq!((outcomes.len(), most.get()), (4, at_once));
+            begun.set(0);
+            let outcomes = in_turn((0..4).map(|_| call(Err(()))).collect(), at_once as u32).await;
+            assert_eq!((outcomes.len(), begun.get()), (at_once, at_once), "and all of these are waited for");
+        }
     }
 
     proptest! {

@@ -2,29 +2,30 @@
 //!
 //! Which fields a model takes, what sizes it makes and what they cost is data: [`crate::models`].
 //! One call makes as many images as the model's row allows; what is missing beyond that is asked
-//! for in further calls at the same time.
+//! for in further calls, as many at the same time as the operator allows.
 
 mod answer;
 pub(crate) mod chat;
 mod fault;
+mod gone;
 mod list;
 mod noted;
 mod request;
 mod settings;
 mod wire;
 
-use std::future::ready;
-
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::Timestamp;
 use domain::image::ImageOrigin;
 use domain::ports::{ImageProvider, ImageSink};
 use domain::provider::{Bounds, FaultOf, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable};
 use domain::request::{Picture, ProviderChoice};
 
-use crate::call::{self, together};
+use crate::call::{self, in_turn, unless_failed};
 use crate::models::{OpenAiRow, models};
 use answer::{Answer, Found};
+use gone::Gone;
 pub use list::ModelList;
 use noted::{Noted, Notes};
 use settings::Names;
@@ -42,6 +43,13 @@ pub(crate) struct OpenAi {
     names: Names,
     dialect: Option<crate::models::Dialect>,
     bounds: Bounds,
+    gone: Gone,
+}
+
+/// What is left of a task, and by how many calls it may be made: as many as were told before the first.
+struct Left {
+    missing: Vec<u8>,
+    calls: usize,
 }
 
 impl OpenAi {
@@ -49,7 +57,7 @@ impl OpenAi {
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
         let wire = settings.wire()?;
         let bounds = settings.bounds();
-        Ok(Self { wire, bounds, dialect: settings.dialect, names: settings.names()? })
+        Ok(Self { wire, bounds, dialect: settings.dialect, names: settings.names()?, gone: Gone::default() })
     }
 
     /// The models that stand for the name that was asked for, the first choice first.
@@ -87,23 +95,45 @@ impl OpenAi {
         }
     }
 
-    /// Makes the missing images on this model, by as many calls as it takes, all at the same time.
-    async fn make(
-        &self,
-        model: &str,
-        row: &OpenAiRow,
-        task: &ImageTask,
-        sink: &dyn ImageSink,
-    ) -> Result<Step, ProviderError> {
-        let notes = Notes::new(sink);
-        let calls = task.missing.chunks(usize::from(row.row.per_call).max(1));
-        let made =
-            together(calls.map(|indexes| self.call(model, row, task, indexes, (sink, &notes))).collect())
-                .await;
-        notes.outcome(made)
+    /// The models to ask for `picture`: those of the able ones that are not gone, if there is any.
+    fn alive(&self, picture: &Picture) -> Result<Vec<(&str, &'static OpenAiRow)>, Unable> {
+        let able = self.able(picture)?;
+        let now = Timestamp::now();
+        let alive: Vec<_> = able.iter().copied().filter(|(model, _)| !self.gone.holds(model, now)).collect();
+        Ok(if alive.is_empty() { able } else { alive })
     }
 
-    /// One call, for the images `indexes`.
+    /// Makes what is left on this model. That the model is gone is told only where nothing else went
+    /// wrong: nothing was made of that and nothing is owed, and another model may be asked.
+    async fn make(
+        &self,
+        (model, row): (&str, &OpenAiRow),
+        task: &ImageTask,
+        left: &mut Left,
+        (sink, notes): (&dyn ImageSink, &Notes<'_>),
+    ) -> Result<(), ProviderError> {
+        let parts = left.missing.chunks(usize::from(row.row.per_call).max(1)).take(left.calls);
+        let calls = parts.map(|indexes| self.call(model, row, task, indexes, (sink, notes)));
+        let outcomes = in_turn(calls.collect(), self.bounds.at_once).await;
+        let (mut gone, mut failures) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            match outcome {
+                Ok(made) => {
+                    left.missing.retain(|index| !made.contains(index));
+                    left.calls -= 1;
+                }
+                Err(failure) if failure.reason == Reason::ModelGone => gone.push(failure),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if !gone.is_empty() {
+            self.gone.note(model, Timestamp::now());
+        }
+        unless_failed(if failures.is_empty() { gone } else { failures })?;
+        if left.missing.is_empty() { Ok(()) } else { Err(only_some()) }
+    }
+
+    /// One call, for the images `indexes`, which it gives back.
     async fn call(
         &self,
         model: &str,
@@ -111,9 +141,12 @@ impl OpenAi {
         task: &ImageTask,
         indexes: &[u8],
         (sink, notes): (&dyn ImageSink, &Notes<'_>),
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Vec<u8>, ProviderError> {
         let body = request::body(model, row, task, indexes.len());
-        let call = about(task);
+        let asked = task.picture.prompt.as_str();
+        let private = [asked, &body.prompt];
+        let call = about(task, &private);
+        let sent = (body.prompt != asked).then_some(body.prompt.as_str());
         let bytes = self.wire.post("/images/generations", &body, call).await?;
         let answer = Answer::read(&bytes).map_err(|problem| self.wire.unusable(&bytes, problem, call))?;
         let pictures = answer.pictures();
@@ -126,7 +159,7 @@ impl OpenAi {
                 let origin = ImageOrigin {
                     provider: PROVIDER.to_owned(),
                     model: model.to_owned(),
-                    revised_prompt: picture.revised_prompt.map(ToOwned::to_owned),
+                    revised_prompt: picture.revised_prompt.or(sent).map(ToOwned::to_owned),
                     seed: None,
                     cost_micros,
                 };
@@ -147,12 +180,12 @@ impl OpenAi {
             let handed = self.hand_over(index, (found, origin), call, sink).await;
             kept.push(notes.unless_it_remains((index, handed)).await);
         }
-        together(kept.into_iter().map(ready).collect()).await?;
+        unless_failed(kept.into_iter().filter_map(Result::err))?;
         let (made, wanted) = (pictures.len(), indexes.len());
         if made < wanted {
             return Err(call::Answer::unusable(&format!("the answer holds {made} of {wanted} pictures")));
         }
-        Ok(())
+        Ok(indexes.to_vec())
     }
 
     /// Fetches the pictures that an earlier call has made and paid for.
@@ -162,19 +195,19 @@ impl OpenAi {
         task: &ImageTask,
         sink: &dyn ImageSink,
     ) -> Result<Step, ProviderError> {
+        let private = [task.picture.prompt.as_str()];
         let mut kept = Vec::new();
         for picture in noted.pictures.iter().filter(|picture| task.missing.contains(&picture.index)) {
             let made = (Found::At(&picture.url), picture.origin.clone());
-            kept.push(self.hand_over(picture.index, made, about(task), sink).await);
+            kept.push(self.hand_over(picture.index, made, about(task, &private), sink).await);
         }
         let all = task.missing.len() == kept.len();
-        let step = noted.outcome(kept).await?;
+        let step = noted.outcome(kept)?;
         if all || matches!(step, Step::AskAgain { .. }) {
             return Ok(step);
         }
-        // Another call of the same try has failed. It is made again in a try that is counted.
-        let message = "only some of the pictures were made";
-        Err(ProviderError::new(FaultOf::Ours, Reason::Failed, message))
+        // Another call of the same try has failed.
+        Err(only_some())
     }
 
     /// Hands over a picture, wherever it is.
@@ -200,9 +233,14 @@ impl OpenAi {
     }
 }
 
+/// What is left is to be made in a try that is counted.
+fn only_some() -> ProviderError {
+    ProviderError::new(FaultOf::Ours, Reason::Failed, "only some of the pictures were made")
+}
+
 /// What holds for every exchange about this task.
-fn about(task: &ImageTask) -> Call<'_> {
-    Call { deadline: task.deadline, private: task.picture.prompt.as_str(), longest: LONGEST_ANSWER }
+fn about<'a>(task: &ImageTask, private: &'a [&'a str]) -> Call<'a> {
+    Call { deadline: task.deadline, private, longest: LONGEST_ANSWER }
 }
 
 #[async_trait]
@@ -219,7 +257,7 @@ impl ImageProvider for OpenAi {
         if Noted::of(task).is_some() {
             return 0;
         }
-        let per_call = match self.able(&task.picture).as_deref() {
+        let per_call = match self.alive(&task.picture).as_deref() {
             Ok([(_, row), ..]) => row.row.per_call,
             Ok([]) | Err(_) => 1,
         };
@@ -234,22 +272,24 @@ impl ImageProvider for OpenAi {
         if let Some(noted) = Noted::of(task) {
             return self.fetch_noted(noted, task, sink).await;
         }
-        let able = self
-            .able(&task.picture)
+        let alive = self
+            .alive(&task.picture)
             .map_err(|unable| ProviderError::new(FaultOf::Caller, Reason::Unsupported, unable.reason))?;
-        let mut gone = None;
-        for (model, row) in able {
-            match self.make(model, row, task, sink).await {
-                // Nothing was made and nothing is owed: the operator's next model is asked in its place.
-                Err(failure) if failure.reason == Reason::ModelGone => {
-                    gone.get_or_insert(failure);
-                }
-                made => return made,
+        let notes = Notes::new(sink);
+        let mut left = Left { missing: task.missing.clone(), calls: self.calls(task) as usize };
+        let mut made = Err(ProviderError::new(
+            FaultOf::Operator,
+            Reason::ModelGone,
+            "no model stands for what was asked for",
+        ));
+        for model in alive {
+            made = self.make(model, task, &mut left, (sink, &notes)).await;
+            // The operator's next model is asked in the place of one that is gone.
+            if !matches!(&made, Err(failure) if failure.reason == Reason::ModelGone) {
+                break;
             }
         }
-        Err(gone.unwrap_or_else(|| {
-            ProviderError::new(FaultOf::Operator, Reason::ModelGone, "no model stands for what was asked for")
-        }))
+        notes.outcome(made)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stability's v2beta: Stable Image Core and Ultra.
 //!
-//! It makes one image a call, so a job's images are as many calls at the same time. It promises a
+//! It makes one image a call, so a job's images are as many calls, side by side. It promises a
 //! ratio, not a size; the worker crops and resamples. A call that it has not answered in time cannot
 //! be asked after: it may have been paid for.
 
@@ -48,7 +48,8 @@ pub struct Settings {
     /// How long a call may take.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU32,
-    /// Jobs at the same time, each of which makes a call for each of its images.
+    /// Jobs at the same time, and of each of them as many calls at the same time; it makes one for each
+    /// of its images.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroU32,
     /// Images a minute. Stability counts 150 requests in 10 s, and locks out for a minute who asks more.
@@ -177,7 +178,8 @@ impl ImageProvider for Stability {
         for &index in &task.missing {
             calls.push(self.image(task, index, sink));
         }
-        call::together(calls).await?;
+        let outcomes = call::in_turn(calls, self.settings.concurrency.get()).await;
+        call::unless_failed(outcomes.into_iter().filter_map(Result::err))?;
         Ok(Step::Finished(Finished::default()))
     }
 }

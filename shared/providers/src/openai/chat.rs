@@ -1,5 +1,6 @@
 //! Chats by `POST /chat/completions`, as OpenAI, Ollama, vLLM and LocalAI answer it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,7 +36,7 @@ pub(crate) struct Settings {
     token_field: Option<TokenField>,
     /// Whether the model takes a temperature, if that does not follow from its name.
     temperature: Option<bool>,
-    timeout_seconds: Option<u64>,
+    timeout_seconds: Option<NonZeroU32>,
 }
 
 /// In which field the bound on the reply is sent.
@@ -96,7 +97,8 @@ struct Reply {
 impl Chat {
     /// The provider as the operator has set it up, or what is wrong with that.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
-        let timeout = settings.timeout_seconds.map_or(TIMEOUT, Duration::from_secs);
+        let timeout =
+            settings.timeout_seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get().into()));
         let openai = settings.base_url.at("/").as_str().starts_with(OPENAI);
         let usual = if openai { TokenField::MaxCompletionTokens } else { TokenField::MaxTokens };
         let token_field = settings.token_field.unwrap_or(usual);
@@ -135,8 +137,8 @@ impl ChatProvider for Chat {
     }
 
     async fn reply(&self, task: &ChatTask) -> Result<String, ProviderError> {
-        let private = task.messages.last().map_or("", |said| said.content.as_str());
-        let call = Call { deadline: task.deadline, private, longest: LONGEST_ANSWER };
+        let private: Vec<_> = task.messages.iter().map(|said| said.content.as_str()).collect();
+        let call = Call { deadline: task.deadline, private: &private, longest: LONGEST_ANSWER };
         let bytes = self.wire.post("/chat/completions", &self.body(task), call).await?;
         match serde_json::from_slice(&bytes) {
             Ok(answer) => said(answer),

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// How long an overloaded service is left alone that does not say for how long.
 const BREATHER: Duration = Duration::from_secs(30);
+/// How long one is left alone that has failed and says that it is of no use to ask it again.
+const NO_USE: Duration = Duration::from_secs(60);
 
 /// What a failed call was answered with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -146,7 +148,9 @@ impl Complaint {
     }
 }
 
-/// What a call came to that was answered with `status` and `complaint`, of which `said` may be shown.
+/// What a call came to that was answered with `status` and `complaint`. Of what the service `said`
+/// a caller is shown what is about his request; of itself and the operator's account it speaks to
+/// the operator alone.
 pub(super) fn explain(
     status: u16,
     complaint: &Complaint,
@@ -154,28 +158,26 @@ pub(super) fn explain(
     should_retry: Option<bool>,
 ) -> ProviderError {
     let verdict = complaint.by_code().or_else(|| complaint.by_type());
-    let (fault, reason) = verdict.unwrap_or_else(|| complaint.by_status(status));
+    let (fault, reason) = match (verdict.unwrap_or_else(|| complaint.by_status(status)), should_retry) {
+        (INVALID, Some(true)) => FAILED,
+        (verdict, _) => verdict,
+    };
     let mut message =
         if reason == Reason::Moderated { complaint.objection() } else { meaning(reason).to_owned() };
     message.push_str(&format!(" ({status})"));
-    // What is said of a key quotes from it.
-    if reason != Reason::Auth && !said.is_empty() {
+    if fault == FaultOf::Caller && !said.is_empty() {
         message.push_str(": ");
         message.push_str(said);
     }
     let failure = ProviderError::new(fault, reason, message).warnings(complaint.warnings(reason));
-    let failure = match (fault, should_retry) {
-        // The same request would fail again, here as at anybody's who asks in the same words.
-        (FaultOf::Provider, Some(false)) => ProviderError { fault: FaultOf::Caller, ..failure },
-        (FaultOf::Caller, Some(true)) if reason == Reason::InvalidRequest => {
-            ProviderError { fault: FaultOf::Provider, reason: Reason::Failed, ..failure }
-        }
+    let failure = match (fault, reason, should_retry) {
+        (FaultOf::Capacity, Reason::Overloaded, _) => failure.retry_after(BREATHER),
+        (FaultOf::Provider, _, Some(false)) => failure.retry_after(NO_USE),
         _ => failure,
     };
-    match (fault, reason) {
-        (FaultOf::Capacity, Reason::Overloaded) => failure.retry_after(BREATHER),
-        // A gateway gave up on a service that may still be at work.
-        (_, Reason::Timeout) => failure.maybe_paid(),
+    match (fault, status) {
+        // A gateway gave up on a service that may still be at work, or may have done it.
+        (FaultOf::Provider, 408 | 502 | 504 | 520 | 524) => failure.maybe_paid(),
         _ => failure,
     }
 }

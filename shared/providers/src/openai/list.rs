@@ -66,7 +66,7 @@ impl ModelList {
     ///
     /// If there is no list to be had: a service need not keep one, nor let every key see it.
     pub async fn ends(&self) -> Result<BTreeMap<String, Timestamp>, ProviderError> {
-        let call = Call { deadline: Timestamp::now() + PATIENCE, private: "", longest: LONGEST };
+        let call = Call { deadline: Timestamp::now() + PATIENCE, private: &[], longest: LONGEST };
         let bytes = self.wire.get("/models", call).await?;
         let list: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         match list["data"].as_array() {

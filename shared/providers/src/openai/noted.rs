@@ -3,7 +3,6 @@
 //! Their URLs are noted in the job's row before the first of them is fetched. So a download that fails
 //! in passing, or a worker that dies, costs another look and not another picture.
 
-use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use domain::provider::{FaultOf, Finished, ImageTask, ProviderError, Reason, Step
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::call::together;
+use crate::call::unless_failed;
 
 /// How long OpenAI keeps a picture behind its URL (API reference, `images/generate`: 60 minutes).
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
@@ -54,13 +53,10 @@ impl Noted {
     }
 
     /// What comes next, by how it went with each of these pictures.
-    pub(super) async fn outcome(
-        &self,
-        fetched: Vec<Result<(), ProviderError>>,
-    ) -> Result<Step, ProviderError> {
+    pub(super) fn outcome(&self, fetched: Vec<Result<(), ProviderError>>) -> Result<Step, ProviderError> {
         let (remain, over): (Vec<_>, Vec<_>) =
             fetched.into_iter().partition(|one| one.as_ref().is_err_and(|failure| self.remains(failure)));
-        next(together(over.into_iter().map(ready).collect()).await, !remain.is_empty())
+        next(unless_failed(over.into_iter().filter_map(Result::err)), !remain.is_empty())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::models::{Dialect, OpenAiRow, StyleBy};
 #[derive(Debug, Serialize)]
 pub(super) struct Body<'a> {
     model: &'a str,
-    prompt: String,
+    pub(super) prompt: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<usize>,
     size: &'a str,

@@ -1,5 +1,6 @@
 //! What the providers document says of OpenAI.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use domain::provider::Bounds;
@@ -14,8 +15,8 @@ use crate::models::{Dialect, OpenAiNames, models};
 const OPENAI: &str = "https://api.openai.com/v1";
 /// How long a call may take at the most: a complex picture takes up to two minutes.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// How many calls at a time, unless the document says otherwise: a new account may make five images
-/// a minute.
+/// How many jobs at a time, and calls of each, unless the document says otherwise: a new account may
+/// make five images a minute.
 const AT_ONCE: u32 = 2;
 
 /// The section `openai` of the providers document.
@@ -29,7 +30,7 @@ pub(crate) struct Settings {
     models: Models,
     /// What the service speaks, if that does not follow from the model.
     pub(super) dialect: Option<Dialect>,
-    timeout_seconds: Option<u64>,
+    timeout_seconds: Option<NonZeroU32>,
     concurrency: Option<u32>,
     per_minute: Option<u32>,
 }
@@ -59,7 +60,8 @@ pub(super) struct Names {
 
 impl Settings {
     pub(super) fn wire(&self) -> Result<Wire, String> {
-        let timeout = self.timeout_seconds.map_or(TIMEOUT, Duration::from_secs);
+        let timeout =
+            self.timeout_seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get().into()));
         let base = match &self.base_url {
             Some(base) => base.clone(),
             None => BaseUrl::try_from(OPENAI.to_owned())?,

@@ -9,6 +9,7 @@ use domain::secret::Secret;
 use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use egress::{Base, Client, Downloader, Limits, Problem, Reach, Refused, RequestBuilder, Timeouts};
 use serde::Serialize;
+use tracing::info;
 
 use super::fault::{self, Complaint};
 use crate::call::{self, Answer, BaseUrl};
@@ -33,8 +34,8 @@ pub(crate) struct Wire {
 pub(super) struct Call<'a> {
     /// When an answer is of no more use.
     pub(super) deadline: Timestamp,
-    /// What was asked for, in the user's words, which stay out of messages.
-    pub(super) private: &'a str,
+    /// The user's words that are sent, which stay out of messages and logs.
+    pub(super) private: &'a [&'a str],
     /// The most bytes that its answer may have.
     pub(super) longest: usize,
 }
@@ -44,6 +45,9 @@ impl Wire {
     pub(super) fn new(base: BaseUrl, key: Option<Secret>, timeout: Duration) -> Result<Self, String> {
         let mut headers = HeaderMap::new();
         if let Some(key) = &key {
+            if key.expose().trim().is_empty() {
+                return Err("apiKey is empty; leave it out for a server that asks for none".to_owned());
+            }
             let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
                 .map_err(|_| "apiKey has characters that no header can have")?;
             value.set_sensitive(true);
@@ -126,24 +130,36 @@ impl Wire {
     /// A success whose answer is none: it may tell of a failure all the same.
     pub(super) fn unusable(&self, body: &[u8], problem: &str, call: Call<'_>) -> ProviderError {
         match Complaint::read(body) {
-            Some(complaint) => fault::explain(200, &complaint, &self.shown(&complaint, call), None),
+            Some(complaint) => self.told(200, &complaint, None, call),
             None => Answer::unusable(problem),
         }
     }
 
     fn explain(&self, answer: &Answer, complaint: &Complaint, call: Call<'_>) -> ProviderError {
         let should_retry = answer.header("x-should-retry").and_then(|text| text.parse().ok());
-        let status = answer.status.as_u16();
-        let failure = fault::explain(status, complaint, &self.shown(complaint, call), should_retry);
+        let failure = self.told(answer.status.as_u16(), complaint, should_retry, call);
         match pause_in_millis(answer).or_else(|| answer.retry_after()) {
             Some(pause) => failure.retry_after(pause),
             None => failure,
         }
     }
 
-    /// As much of the service's words as anybody may read.
-    fn shown(&self, complaint: &Complaint, call: Call<'_>) -> String {
-        redact(&complaint.message, self.key.as_ref(), call.private)
+    /// What the complaint means. What the service says of itself or the operator's account stands in
+    /// the log alone.
+    fn told(
+        &self,
+        status: u16,
+        complaint: &Complaint,
+        should_retry: Option<bool>,
+        call: Call<'_>,
+    ) -> ProviderError {
+        let said = redact(&complaint.message, self.key.as_ref(), call.private);
+        let failure = fault::explain(status, complaint, &said, should_retry);
+        // What is said of a key quotes from it.
+        if failure.fault != FaultOf::Caller && failure.reason != Reason::Auth && !said.is_empty() {
+            info!(status, reason = ?failure.reason, said, "a provider's own words");
+        }
+        failure
     }
 
     fn patience(&self, call: Call<'_>) -> Duration {

@@ -128,6 +128,19 @@ async fn calls_run_at_the_same_time_and_a_failed_one_costs_no_other_its_image() 
 }
 
 #[tokio::test]
+async fn no_more_calls_are_under_way_for_a_job_than_the_operator_allows() {
+    let standin = standin::Stability::start(KEY).await;
+    standin.next(Reply::never());
+    let mut settings = standin.settings();
+    settings["concurrency"] = 1.into();
+    let (mut task, kept) = (image_task(picture(Size::S256, 4)), Kept::default());
+    task.deadline = Timestamp::now() + Duration::from_millis(700);
+    let provider = Stability::new(serde_json::from_value(settings).unwrap()).unwrap();
+    assert_eq!(provider.generate(&task, &kept).await.unwrap_err().reason, Reason::Timeout);
+    assert_eq!((standin.asked().len(), kept.images().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn only_what_is_missing_is_asked_for() {
     let standin = standin::Stability::start(KEY).await;
     let (mut task, kept) = (image_task(picture(Size::S256, 4)), Kept::default());

@@ -80,6 +80,20 @@ async fn whether_a_temperature_is_sent_can_be_configured() {
 }
 
 #[test]
+fn settings_that_cannot_be_used_are_refused() {
+    let base = json!({"baseUrl": "http://127.0.0.1:11434/v1", "model": "llama3.2"});
+    let new = |name: &str, value: Value| {
+        let mut settings = base.clone();
+        settings[name] = value;
+        serde_json::from_value(settings).map_err(|error| error.to_string()).and_then(Chat::new)
+    };
+    assert!(new("apiKey", json!(null)).is_ok());
+    for (name, value) in [("apiKey", json!("")), ("timeoutSeconds", json!(0))] {
+        assert!(new(name, value).is_err(), "{name}");
+    }
+}
+
+#[test]
 fn openai_itself_is_sent_the_newer_field() {
     let field = |base: &str| {
         let settings = json!({"apiKey": KEY, "baseUrl": base, "model": "gpt-4.1"});
@@ -159,6 +173,15 @@ async fn every_shape_of_error_is_understood() {
         let failure = ask(stand_in.next(Act::Answer(reply)), &json!({}), 50).await.unwrap_err();
         assert_eq!((failure.fault, failure.reason), verdict, "{body}");
     }
+}
+
+#[tokio::test]
+async fn nothing_that_was_said_in_the_chat_is_in_a_message() {
+    let stand_in = StandIn::start().await;
+    let message = format!("'be brief' / 'hello' / 'hi' / '{SECRET_WORDS}' are too long");
+    let error = json!({"message": message, "type": "invalid_request_error"});
+    let failure = ask(stand_in.next(Act::error(400, &error)), &json!({}), 50).await.unwrap_err();
+    assert!(failure.message.ends_with(": '…' / '…' / '…' / '…' are too long"), "{failure}");
 }
 
 #[tokio::test]

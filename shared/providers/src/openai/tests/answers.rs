@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::provider::{FaultOf, Reason};
+use domain::request::Style;
 use proptest::prelude::*;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;
@@ -35,6 +36,20 @@ async fn pictures_come_with_where_they_are_from() {
     let (kept, _) = make(&stand_in, &dalle, square(1)).await;
     let revised = format!("A finely detailed picture: {PROMPT}");
     assert_eq!(kept.images()[0].1.origin.revised_prompt.as_deref(), Some(revised.as_str()));
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_sent_otherwise_than_it_came_is_told() {
+    let stand_in = StandIn::start().await;
+    let styled = Picture { style: Some(Style::Natural), ..square(1) };
+    let barred = Picture { prompt: Prompt::try_from("a kite | a dune".to_owned()).unwrap(), ..square(1) };
+    for (settings, picture, begin) in [(json!({}), styled, PROMPT), (local(), barred, "a kite / a dune")] {
+        let (kept, made) = make(&stand_in, &settings, picture).await;
+        made.unwrap();
+        let sent = stand_in.requests().pop().unwrap()["prompt"].as_str().unwrap().to_owned();
+        assert!(sent.starts_with(begin), "{sent}");
+        assert_eq!(kept.images()[0].1.origin.revised_prompt, Some(sent));
+    }
 }
 
 #[tokio::test]
@@ -169,12 +184,27 @@ async fn one_call_of_three_that_fails_loses_no_picture_of_the_others() {
         json!({"message": "slow", "type": "requests", "param": null, "code": "rate_limit_exceeded"});
     let (kept, made) = make(
         stand_in.next(Act::error(429, &limited)),
-        &json!({"models": {"gpt_image": "dall-e-3"}}),
+        &json!({"models": {"gpt_image": "dall-e-3"}, "concurrency": 3}),
         square(3),
     )
     .await;
     assert_eq!(made.unwrap_err().reason, Reason::RateLimited);
     assert_eq!((kept.images().len(), stand_in.paid_calls(), stand_in.requests().len()), (2, 2, 3));
+}
+
+#[tokio::test]
+async fn no_more_calls_are_under_way_for_a_job_than_the_operator_allows() {
+    for concurrency in [1, 3] {
+        let stand_in = StandIn::start().await;
+        stand_in.always(Some(Act::Silence));
+        let mut settings = local();
+        settings["concurrency"] = json!(concurrency);
+        let mut task = image_task(square(4));
+        task.deadline = Timestamp::now() + Duration::from_millis(700);
+        let (_, made) = make_task(&stand_in, &settings, &task).await;
+        assert_eq!(made.unwrap_err().reason, Reason::Timeout);
+        assert_eq!(stand_in.requests().len(), concurrency);
+    }
 }
 
 #[tokio::test]

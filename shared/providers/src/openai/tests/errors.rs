@@ -1,5 +1,7 @@
 //! Every failure that OpenAI and its like are known to answer with.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::provider::{FaultOf, Reason, WarningKind};
@@ -144,9 +146,13 @@ async fn a_gateways_page_is_understood_by_its_status() {
         (408, FaultOf::Provider, Reason::Timeout, true),
         (413, FaultOf::Caller, Reason::InvalidRequest, false),
         (429, FaultOf::Capacity, Reason::RateLimited, false),
-        (502, FaultOf::Provider, Reason::Failed, false),
+        (500, FaultOf::Provider, Reason::Failed, false),
+        (502, FaultOf::Provider, Reason::Failed, true),
         (503, FaultOf::Provider, Reason::Overloaded, false),
         (504, FaultOf::Provider, Reason::Timeout, true),
+        (520, FaultOf::Provider, Reason::Failed, true),
+        (522, FaultOf::Provider, Reason::Failed, false),
+        (524, FaultOf::Provider, Reason::Failed, true),
         (529, FaultOf::Provider, Reason::Failed, false),
     ] {
         let stand_in = StandIn::start().await;
@@ -219,7 +225,6 @@ async fn an_overloaded_service_is_left_alone_for_a_while() {
 #[tokio::test]
 async fn whether_asking_again_is_of_use_is_for_the_service_to_say() {
     for (status, word, fault) in [
-        (500, "false", FaultOf::Caller),
         (500, "true", FaultOf::Provider),
         (500, "perhaps", FaultOf::Provider),
         (400, "true", FaultOf::Provider),
@@ -228,7 +233,112 @@ async fn whether_asking_again_is_of_use_is_for_the_service_to_say() {
     ] {
         let stand_in = StandIn::start().await;
         let reply = Reply::html(status).header("x-should-retry", word);
-        assert_eq!(failure(stand_in.next(Act::Answer(reply))).await.fault, fault, "{status} {word}");
+        let failure = failure(stand_in.next(Act::Answer(reply))).await;
+        assert_eq!((failure.fault, failure.retry_after), (fault, None), "{status} {word}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_to_be_asked_again_has_failed_all_the_same_and_is_left_alone() {
+    let stand_in = StandIn::start().await;
+    for status in [500, 503, 504, 409] {
+        for (pause, left_alone) in [(None, 60), (Some("7"), 7)] {
+            let reply = Reply::html(status).header("x-should-retry", "false");
+            let reply = match pause {
+                Some(pause) => reply.header("retry-after", pause),
+                None => reply,
+            };
+            let failure = failure(stand_in.next(Act::Answer(reply))).await;
+            // Another provider may make it: it is no refusal.
+            assert_eq!(failure.fault, FaultOf::Provider, "{status}");
+            assert_eq!(failure.retry_after, Some(Duration::from_secs(left_alone)), "{status}");
+        }
+    }
+}
+
+/// Answers that tell of the operator's account or machine, and what a caller is told in their place.
+const INTERNAL: [(u16, Option<&str>, &str, &str); 5] = [
+    (
+        429,
+        Some("rate_limit_exceeded"),
+        "Rate limit reached for gpt-image-2 in organization org-AbC on images per min: Limit 5.",
+        "the provider takes no more requests at present (429)",
+    ),
+    (
+        403,
+        None,
+        "Your organization must be verified to use the model `gpt-image-2`.",
+        "the operator's account may not do this (403)",
+    ),
+    (
+        404,
+        Some("model_not_found"),
+        "Project `proj_9xY` does not have access to the model.",
+        "the model does not exist, or not any more (404)",
+    ),
+    (
+        400,
+        Some("billing_hard_limit_reached"),
+        "Billing hard limit of $120 has been reached.",
+        "the operator's account has no money, or has used what it may (400)",
+    ),
+    (
+        500,
+        None,
+        "failed to open /srv/models/flux.safetensors while drawing 'a red kite over dunes'",
+        "the provider failed (500)",
+    ),
+];
+
+#[tokio::test]
+async fn what_a_service_says_of_the_account_or_of_itself_is_told_to_the_log_alone() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let stand_in = StandIn::start().await;
+    for (status, code, message, told) in INTERNAL {
+        let error = json!({"message": message, "type": "x", "param": null, "code": code});
+        assert_eq!(failure(stand_in.next(Act::error(status, &error))).await.message, told);
+    }
+    let error = json!({"message": "Incorrect API key provided", "type": "x", "code": "invalid_api_key"});
+    failure(stand_in.next(Act::error(401, &error))).await;
+    let log = log.text();
+    for words in ["in organization … on images per min", "Limit 5", "verified", "$120", "drawing '…'"] {
+        assert!(log.contains(words), "{words} in {log}");
+    }
+    for words in ["org-AbC", "proj_9xY", PROMPT, "Incorrect"] {
+        assert!(!log.contains(words), "{words} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_told_in_the_services_words() {
+    let stand_in = StandIn::start().await;
+    let message = format!("'{PROMPT}' asks for too much; see org-AbC");
+    let error = json!({"message": message, "type": "invalid_request_error", "code": "invalid_value"});
+    let failure = failure(stand_in.next(Act::error(400, &error))).await;
+    assert!(failure.message.ends_with(": '…' asks for too much; see …"), "{failure}");
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -257,6 +367,69 @@ async fn a_model_that_is_gone_gives_way_to_the_operators_next() {
     let (_, made) = make(&stand_in, &settings, square(1)).await;
     let failure = made.unwrap_err();
     assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::ModelGone));
+}
+
+/// What OpenAI says of a model that it has withdrawn.
+fn gone() -> Act {
+    let message = "The model 'x' does not exist.";
+    Act::error(400, &json!({"message": message, "type": "image_generation_user_error", "code": null}))
+}
+
+/// Where `first` is gone, `second` is asked.
+fn two(stand_in: &StandIn, first: &str, second: &str, concurrency: u32) -> OpenAi {
+    let settings = json!({"models": {"gpt_image": [first, second]}, "concurrency": concurrency});
+    provider(&stand_in.base_url(), &settings)
+}
+
+#[tokio::test]
+async fn a_model_that_goes_meanwhile_gives_way_for_what_is_still_missing() {
+    for concurrency in [1, 3] {
+        let stand_in = StandIn::start().await;
+        stand_in.next(Act::NoUsage).next(gone());
+        let openai = two(&stand_in, "dall-e-3", "gpt-image-2", concurrency);
+        let (task, kept) = (image_task(square(3)), Kept::default());
+        let planned = openai.calls(&task) as usize;
+        openai.generate(&task, &kept).await.unwrap();
+        let mut indexes: Vec<_> = kept.images().iter().map(|(index, _)| *index).collect();
+        indexes.sort_unstable();
+        assert_eq!(indexes, [0, 1, 2], "each once");
+        assert_eq!(stand_in.paid_pictures(), 3);
+        assert!(stand_in.paid_calls() <= planned, "{} of {planned}", stand_in.paid_calls());
+        // From now on the other is asked at once.
+        assert_eq!(openai.calls(&task), 1);
+        let asked = stand_in.requests().len();
+        openai.generate(&task, &Kept::default()).await.unwrap();
+        let models: Vec<_> = stand_in.requests().drain(asked..).map(|body| body["model"].clone()).collect();
+        assert_eq!(models, ["gpt-image-2"]);
+    }
+}
+
+#[tokio::test]
+async fn no_more_calls_are_made_than_were_told_before_even_if_the_next_model_needs_more() {
+    let stand_in = StandIn::start().await;
+    stand_in.withdraw("gpt-image-2");
+    let openai = two(&stand_in, "gpt-image-2", "dall-e-3", 4);
+    let (mut task, kept) = (image_task(square(3)), Kept::default());
+    let mut planned = openai.calls(&task) as usize;
+    let failure = openai.generate(&task, &kept).await.unwrap_err();
+    assert_eq!((failure.fault, kept.images().len()), (FaultOf::Ours, 1), "the rest is another try");
+    assert_eq!((stand_in.paid_calls(), planned), (1, 1));
+    task.missing.retain(|index| kept.images().iter().all(|(kept, _)| kept != index));
+    planned += openai.calls(&task) as usize;
+    openai.generate(&task, &kept).await.unwrap();
+    assert_eq!((kept.images().len(), stand_in.paid_calls(), planned), (3, 3, 3));
+}
+
+#[tokio::test]
+async fn what_else_went_wrong_decides_before_a_model_that_is_gone() {
+    let stand_in = StandIn::start().await;
+    let limited = json!({"message": "slow", "type": "requests", "code": "rate_limit_exceeded"});
+    stand_in.next(gone()).next(Act::error(429, &limited));
+    let openai = two(&stand_in, "dall-e-3", "gpt-image-2", 2);
+    let task = image_task(square(2));
+    let failure = openai.generate(&task, &Kept::default()).await.unwrap_err();
+    assert_eq!((failure.reason, stand_in.requests().len()), (Reason::RateLimited, 2));
+    assert_eq!(openai.calls(&task), 1, "the next try asks the other model");
 }
 
 #[tokio::test]

@@ -156,13 +156,20 @@ async fn several_images_are_one_call_where_the_model_makes_several_and_many_wher
 fn settings_that_cannot_be_used_are_refused_without_being_shown() {
     for settings in [
         json!({"apiKey": "sk-canary\nx"}),
+        json!({"apiKey": ""}),
+        json!({"apiKey": " "}),
         json!({"apiKey": "k", "models": {"dalle3": ""}}),
         json!({"apiKey": "k", "models": {"dalle3": []}}),
     ] {
         let problem = serde_json::from_value(settings.clone()).map(OpenAi::new).unwrap().err().unwrap();
         assert!(!problem.contains("canary"), "{problem}");
     }
-    for settings in [json!({"baseUrl": "ftp://x"}), json!({"baseUrl": "x"}), json!({"dialect": "klingon"})] {
+    for settings in [
+        json!({"baseUrl": "ftp://x"}),
+        json!({"baseUrl": "x"}),
+        json!({"dialect": "klingon"}),
+        json!({"timeoutSeconds": 0}),
+    ] {
         assert!(serde_json::from_value::<Settings>(settings.clone()).is_err(), "{settings}");
     }
 }

@@ -34,7 +34,7 @@ pub enum BadDocument {
         /// Counted from 1.
         column: usize,
     },
-    /// A provider in it cannot be used as it stands.
+    /// A provider in it, or `order`, cannot be used as it stands.
     #[error("the providers document is not valid: {provider}: {problem}")]
     Settings {
         /// Which.

@@ -18,6 +18,8 @@ use crate::stability::Stability;
 /// In which order `automatic` asks unless the operator says otherwise. Midjourney is never part of it:
 /// nobody shall meet its terms without having asked for it.
 const ORDER: [&str; 3] = ["openai", "stability", "stable_diffusion"];
+/// What an operator may write there: Midjourney changes nothing.
+const KNOWN: [&str; 5] = ["openai", "stability", "stable_diffusion", "sandbox", midjourney::PROVIDER];
 
 /// The providers that are enabled.
 pub struct Registry {
@@ -37,6 +39,9 @@ impl Registry {
         let mut images: Vec<Box<dyn ImageProvider>> = Vec::new();
         let mut chat: Option<Box<dyn ChatProvider>> = None;
         let bad = |provider| move |problem| BadDocument::Settings { provider, problem };
+        if document.order.iter().flatten().any(|name| !KNOWN.contains(&name.as_str())) {
+            return Err(bad("order")(format!("the names that may stand there are {}", KNOWN.join(", "))));
+        }
         if let Some(settings) = document.openai {
             images.push(Box::new(OpenAi::new(settings).map_err(bad("openai"))?));
         }
@@ -219,6 +224,17 @@ mod tests {
         assert_eq!(choose(nobody, ProviderChoice::Automatic), Err(FaultOf::Operator));
         let sandbox = r#"{"sandbox":{},"order":["openai","sandbox"]}"#;
         assert_eq!(choose(sandbox, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
+    }
+
+    #[test]
+    fn an_order_that_names_what_is_no_provider_is_refused() {
+        for order in [r#"["stableDiffusion"]"#, r#"["openai", "dalle3"]"#, r#"[""]"#] {
+            let document = format!(r#"{{"sandbox":{{}},"order":{order}}}"#);
+            let Err(problem) = Registry::from_document(&Secret::new(document)) else { panic!("{order}") };
+            let problem = problem.to_string();
+            let names = "openai, stability, stable_diffusion, sandbox, midjourney";
+            assert!(problem.ends_with(&format!("order: the names that may stand there are {names}")));
+        }
     }
 
     #[test]

@@ -71,6 +71,19 @@ async fn a_maker_that_says_nothing_is_not_asked_every_minute_and_takes_nothing_b
 }
 
 #[tokio::test]
+async fn a_model_that_its_maker_has_switched_off_is_warned_of_all_the_more() {
+    let (maker, store) = (OpenAi::start().await, Memory::new());
+    let document = document(&maker, "gpt-image-1.5");
+    let now = Timestamp::now();
+    Sunsets::new(&document, &store).look(now).await;
+    let first = known(&store).await.unwrap();
+    maker.withdraw("gpt-image-1.5");
+    Sunsets::new(&document, &store).look(now + DAY).await;
+    let second = known(&store).await.unwrap();
+    assert_eq!((second.models, second.asked_at), (first.models, now + DAY));
+}
+
+#[tokio::test]
 async fn a_document_or_a_store_that_fails_is_seen_to_an_hour_later() {
     let (maker, store) = (OpenAi::start().await, Memory::new());
     let now = Timestamp::now();

@@ -29,18 +29,19 @@ pub struct Sunset {
 }
 
 impl Sunset {
-    /// What is known of the `chosen` models once the maker has said so; what it has not said this
-    /// time (`None`: nothing at all) is as it was said `before`.
+    /// What is known of the `chosen` models once the maker has `said` what models it has, each with its
+    /// end if that is settled. Of a model that it does not speak of this time (`None`: of none at all) it
+    /// holds what was said `before`: a maker that has switched a model off lists it no more.
     #[must_use]
     pub fn new(
         provider: &str,
         chosen: &BTreeSet<String>,
-        said: Option<&BTreeMap<String, Timestamp>>,
+        said: Option<&BTreeMap<String, Option<Timestamp>>>,
         before: Option<&Self>,
         now: Timestamp,
     ) -> Self {
-        let known = |model: &String| match said {
-            Some(said) => said.get(model).copied(),
+        let known = |model: &String| match said.and_then(|said| said.get(model)) {
+            Some(end) => *end,
             None => before.and_then(|before| *before.models.get(model)?),
         };
         let models = chosen.iter().map(|model| (model.clone(), known(model))).collect();
@@ -80,11 +81,11 @@ mod tests {
         models.iter().map(|model| (*model).to_owned()).collect()
     }
 
-    fn said() -> BTreeMap<String, Timestamp> {
+    fn said() -> BTreeMap<String, Option<Timestamp>> {
         BTreeMap::from([
-            ("a".to_owned(), at("2026-12-01T00:00:00Z")),
-            ("b".to_owned(), at("2027-01-14T00:00:00Z")),
-            ("not ours".to_owned(), at("2026-01-01T00:00:00Z")),
+            ("a".to_owned(), Some(at("2026-12-01T00:00:00Z"))),
+            ("b".to_owned(), Some(at("2027-01-14T00:00:00Z"))),
+            ("not ours".to_owned(), Some(at("2026-01-01T00:00:00Z"))),
         ])
     }
 
@@ -107,8 +108,18 @@ mod tests {
         let silent = Sunset::new("openai", &chosen(&["a", "b"]), None, Some(&first), now + DAY);
         assert!(silent.warning(now).is_some());
         assert_eq!(silent.models.get("b"), Some(&None));
-        let withdrawn = Sunset::new("openai", &chosen(&["a"]), Some(&BTreeMap::new()), Some(&first), now);
-        assert_eq!(withdrawn.warning(now), None);
+    }
+
+    #[test]
+    fn a_model_that_is_listed_no_more_is_warned_of_all_the_more_and_one_without_an_end_is_not() {
+        let now = at("2026-11-20T00:00:00Z");
+        let first = Sunset::new("openai", &chosen(&["a"]), Some(&said()), None, now);
+        let after = at("2026-12-02T00:00:00Z");
+        let unlisted = Sunset::new("openai", &chosen(&["a"]), Some(&BTreeMap::new()), Some(&first), after);
+        assert_eq!(unlisted.warning(after).unwrap(), "a is switched off on 2026-12-01");
+        let stays = BTreeMap::from([("a".to_owned(), None)]);
+        let stays = Sunset::new("openai", &chosen(&["a"]), Some(&stays), Some(&unlisted), after);
+        assert_eq!(stays.warning(after), None);
     }
 
     #[test]

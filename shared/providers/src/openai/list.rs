@@ -59,13 +59,13 @@ impl ModelList {
         &self.chosen
     }
 
-    /// Asks for the list: the models in it that are switched off some day, each with the beginning of
-    /// that day.
+    /// Asks for the list: the models in it, each with the beginning of the day on which it is switched
+    /// off, if that is settled.
     ///
     /// # Errors
     ///
     /// If there is no list to be had: a service need not keep one, nor let every key see it.
-    pub async fn ends(&self) -> Result<BTreeMap<String, Timestamp>, ProviderError> {
+    pub async fn ends(&self) -> Result<BTreeMap<String, Option<Timestamp>>, ProviderError> {
         let call = Call { deadline: Timestamp::now() + PATIENCE, private: &[], longest: LONGEST };
         let bytes = self.wire.get("/models", call).await?;
         let list: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -76,10 +76,11 @@ impl ModelList {
     }
 }
 
-/// A model and when it ends, if the list tells that.
-fn end(model: &Value) -> Option<(String, Timestamp)> {
-    let day = model["shutdown_date"].as_str()?.get(..10)?;
-    Some((model["id"].as_str()?.to_owned(), format!("{day}T00:00:00Z").parse().ok()?))
+/// A model, and when it ends, if the list tells that.
+fn end(model: &Value) -> Option<(String, Option<Timestamp>)> {
+    let day = model["shutdown_date"].as_str().and_then(|date| date.get(..10));
+    let end = day.and_then(|day| format!("{day}T00:00:00Z").parse().ok());
+    Some((model["id"].as_str()?.to_owned(), end))
 }
 
 #[cfg(test)]
@@ -112,8 +113,9 @@ mod tests {
     async fn the_list_tells_which_models_end_and_when() {
         let stand_in = StandIn::start().await;
         let ends = list(&stand_in).ends().await.unwrap();
-        assert_eq!(ends["gpt-image-1.5"], "2026-12-01T00:00:00Z".parse().unwrap());
-        assert_eq!(ends.get("gpt-image-2"), None);
+        assert_eq!(ends["gpt-image-1.5"], Some("2026-12-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(ends["gpt-image-2"], None);
+        assert_eq!(ends.get("gpt-image-1"), None);
         assert_eq!(stand_in.paid_calls(), 0);
     }
 
@@ -136,7 +138,10 @@ mod tests {
 
     #[test]
     fn only_a_day_is_a_day() {
-        let read = |date: Value| end(&json!({"id": "m", "shutdown_date": date})).map(|(_, at)| at.date());
+        let read = |date: Value| {
+            let (_, end) = end(&json!({"id": "m", "shutdown_date": date})).unwrap();
+            end.map(|end| end.date())
+        };
         assert_eq!(read(json!("2026-12-01")).as_deref(), Some("2026-12-01"));
         assert_eq!(read(json!("2026-12-01T09:30:00Z")).as_deref(), Some("2026-12-01"));
         for none in

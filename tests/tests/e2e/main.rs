@@ -146,6 +146,7 @@ fn main() -> ExitCode {
             list::alone(round);
             cancel::alone(round);
             webhooks_many::alone(round);
+            providers_openai::alone(round);
             providers_stable_diffusion::alone(round);
             providers_midjourney::alone(round);
         }),

@@ -9,7 +9,7 @@ use semantest_tests::cloud::Cloud;
 use semantest_tests::stand_ins::StandIns;
 use serde_json::{Value, json};
 use testkit::standin::Reply;
-use testkit::standin::openai::Act;
+use testkit::standin::openai::{self, Act, OpenAi};
 
 use crate::Round;
 
@@ -131,5 +131,35 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             (&json!(2), 2),
             "{state}"
         );
+    });
+}
+
+/// What has a cloud of its own.
+pub(crate) fn alone(round: &mut Round<'_>) {
+    round.test("a_server_that_speaks_openais_language_makes_every_size", |_| async {
+        let server = OpenAi::start().await;
+        let document = json!({"openai": {
+            "apiKey": openai::KEY, "baseUrl": server.base_url(),
+            "models": {"gpt_image": "flux.1-schnell"}, "dialect": "local", "concurrency": 8,
+        }});
+        let cloud = Cloud::start_with(Some(&document)).await;
+        join_all(Size::ALL.iter().map(async |&size| {
+            let body =
+                json!({"prompt": "a kite | no dune", "size": size.as_str(), "count": 2, "style": "vivid"});
+            let state = made(&cloud, body).await;
+            check(&cloud, &state, size, 2).await;
+            assert_eq!(state["result"]["totalCost"], 0.0, "{state}");
+            let metadata = &state["result"]["images"][0]["metadata"];
+            assert_eq!(metadata["model"], "flux.1-schnell", "{state}");
+            let revised = metadata["revisedPrompt"].as_str().unwrap();
+            assert!(revised.starts_with("a kite / no dune\n\nStyle: vivid"), "{state}");
+        }))
+        .await;
+        let fields = ["model", "prompt", "response_format", "size"];
+        for body in server.requests() {
+            assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), fields);
+        }
+        assert_eq!((server.refusals().len(), server.paid_calls()), (0, 2 * Size::ALL.len()));
+        assert_eq!(cloud.stop(), Vec::<String>::new());
     });
 }

@@ -101,9 +101,48 @@ fn check(state: &State, body: &Value) -> Result<(String, String, usize), Refusal
             return Err(invalid(Some("invalid_value"), Some("messages"), "Invalid value in 'messages'."));
         }
     }
+    let number = |value: &Value| value.as_f64().is_some_and(|value| (0.0..=2.0).contains(&value));
+    let whole = |value: &Value| value.as_u64().is_some_and(|value| value >= 1);
+    let bounded = [
+        ("temperature", &number as &dyn Fn(&Value) -> bool),
+        ("max_tokens", &whole),
+        ("max_completion_tokens", &whole),
+    ];
+    for (name, fits) in bounded {
+        if fields.get(name).is_some_and(|value| !fits(value)) {
+            return Err(invalid(Some("invalid_value"), Some(name), &format!("Invalid '{name}'.")));
+        }
+    }
     let last = messages.last().and_then(|message| message["content"].as_str()).unwrap_or_default();
     // Ollama does not know the newer name of the bound.
     let names: &[&str] = if local { &["max_tokens"] } else { &["max_completion_tokens", "max_tokens"] };
     let most = names.iter().find_map(|name| fields.get(*name)).and_then(Value::as_u64);
     Ok((model.to_owned(), last.to_owned(), most.map_or(usize::MAX, |most| most as usize)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_out_of_its_bounds_is_refused() {
+        let body = |name: &str, value: Value| {
+            let mut body = json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "kite"}]});
+            body[name] = value;
+            check(&State::default(), &body).map(|(_, _, most)| most).map_err(|refusal| refusal.status)
+        };
+        assert_eq!(body("temperature", json!(2)), Ok(usize::MAX));
+        assert_eq!(body("max_completion_tokens", json!(1)), Ok(1));
+        for (name, value) in [
+            ("temperature", json!(2.1)),
+            ("temperature", json!(-0.1)),
+            ("temperature", json!("1")),
+            ("max_tokens", json!(0)),
+            ("max_tokens", json!(1.5)),
+            ("max_completion_tokens", json!("9")),
+            ("max_completion_tokens", json!(-1)),
+        ] {
+            assert_eq!(body(name, value.clone()), Err(400), "{name}: {value}");
+        }
+    }
 }

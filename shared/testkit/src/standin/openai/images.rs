@@ -37,8 +37,7 @@ pub(super) fn generate(state: &mut State, request: &Asked, body: &Value) -> Resu
     let base = format!("http://{}", request.header("host").unwrap_or_default());
     let made = make(state, &wanted, act.as_ref(), &base);
     let mut answer = json!({"created": 1_795_380_911, "data": made, "some_new_field": {"x": 1}});
-    let gpt = matches!(wanted.family, Painter::Gpt1 | Painter::Gpt2 | Painter::Gpt25 | Painter::Gpt26);
-    if gpt {
+    if gpt(wanted.family) {
         let (width, height) = wanted.size;
         answer["size"] = json!(format!("{width}x{height}"));
         answer["quality"] = json!(wanted.quality);
@@ -82,6 +81,9 @@ fn check(state: &State, body: &Value) -> Result<Wanted, Refusal> {
             .ok_or_else(|| invalid(Some("invalid_value"), Some("n"), "Invalid value: 'n'."))?
             as usize,
     };
+    if gpt(family) {
+        values(family, fields)?;
+    }
     if fields.get("user").is_some_and(|user| !user.is_string()) {
         return Err(invalid(Some("invalid_type"), Some("user"), "Invalid type for 'user'."));
     }
@@ -93,6 +95,35 @@ fn check(state: &State, body: &Value) -> Result<Wanted, Refusal> {
         prompt: drawn(family, prompt),
         by_url: by_url(family, text("response_format"), text("style"))?,
     })
+}
+
+const fn gpt(family: Painter) -> bool {
+    matches!(family, Painter::Gpt1 | Painter::Gpt2 | Painter::Gpt25 | Painter::Gpt26)
+}
+
+/// Checks the fields that the GPT Image models alone have.
+fn values(family: Painter, fields: &Map<String, Value>) -> Result<(), Refusal> {
+    let wrong = |name: &str| Err(user_error("invalid_value", name, &format!("Invalid value for '{name}'.")));
+    let one_of = |name: &str, words: &[&str]| match fields.get(name) {
+        Some(value) if !value.as_str().is_some_and(|word| words.contains(&word)) => wrong(name),
+        Some(_) | None => Ok(()),
+    };
+    let formats = ["png", "jpeg", "webp", "gif", "svg"];
+    one_of("output_format", if family == Painter::Gpt26 { &formats } else { &formats[..3] })?;
+    one_of("background", &["auto", "transparent", "opaque"])?;
+    one_of("moderation", &["auto", "low"])?;
+    let format = fields.get("output_format").and_then(Value::as_str).unwrap_or("png");
+    if fields.get("background").is_some_and(|word| word == "transparent")
+        && !["png", "webp"].contains(&format)
+    {
+        return wrong("background");
+    }
+    match fields.get("output_compression") {
+        Some(percent) if !["jpeg", "webp"].contains(&format) || percent.as_u64().is_none_or(|n| n > 100) => {
+            wrong("output_compression")
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// LocalAI draws what stands before the bar, and takes the rest for what is not to be drawn.
@@ -236,4 +267,36 @@ fn usage(wanted: &Wanted) -> Value {
         "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
         "output_tokens_details": {"image_tokens": images, "text_tokens": 0},
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_the_model_does_not_know_is_refused() {
+        let checked = |model: &str, fields: Value| {
+            let mut body = json!({"model": model, "prompt": "a kite", "size": "1024x1024"});
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            check(&State::default(), &body).map(|_| ()).map_err(|refusal| refusal.error["param"].clone())
+        };
+        for fields in [
+            json!({"output_format": "webp", "output_compression": 100, "background": "transparent"}),
+            json!({"output_format": "jpeg", "moderation": "low"}),
+        ] {
+            assert_eq!(checked("gpt-image-2", fields), Ok(()));
+        }
+        assert_eq!(checked("gpt-image-2.6-sunburst", json!({"output_format": "gif"})), Ok(()));
+        for (fields, param) in [
+            (json!({"output_format": "gif"}), "output_format"),
+            (json!({"output_format": 1}), "output_format"),
+            (json!({"background": "red"}), "background"),
+            (json!({"background": "transparent", "output_format": "jpeg"}), "background"),
+            (json!({"moderation": "none"}), "moderation"),
+            (json!({"output_compression": 50}), "output_compression"),
+            (json!({"output_format": "jpeg", "output_compression": 101}), "output_compression"),
+        ] {
+            assert_eq!(checked("gpt-image-2", fields), Err(json!(param)), "{param}");
+        }
+    }
 }

@@ -29,7 +29,6 @@ use url::Url;
 pub use request::Steps;
 
 use crate::call::{self, Answer, BaseUrl};
-use crate::document::BadDocument;
 use crate::seed;
 use request::Wanted;
 use watch::Watch;
@@ -117,16 +116,15 @@ impl Automatic1111 {
     ///
     /// # Errors
     ///
-    /// If they describe none.
-    pub fn new(settings: Settings) -> Result<Self, BadDocument> {
-        let bad = |problem: String| BadDocument::Settings { provider: PROVIDER, problem };
+    /// If they describe none: what is wrong with them.
+    pub fn new(settings: Settings) -> Result<Self, String> {
         if !request::SIDES.contains(&settings.trained_side.get()) {
             let (least, most) = (request::SIDES.start(), request::SIDES.end());
-            return Err(bad(format!("trainedSide must be from {least} to {most}")));
+            return Err(format!("trainedSide must be from {least} to {most}"));
         }
         let total = Duration::from_secs(settings.timeout_seconds.get().into());
         let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total })
-            .map_err(|problem| bad(problem.to_string()))?;
+            .map_err(|problem| problem.to_string())?;
         Ok(Self { settings, http })
     }
 

@@ -42,7 +42,7 @@ impl BaseUrl {
 impl TryFrom<String> for BaseUrl {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let url = Url::parse(&text).map_err(|_| "is not a URL")?;
+        let url = Url::parse(&text).map_err(|_| "must be a URL")?;
         let web = matches!(url.scheme(), "http" | "https") && url.has_host();
         if !web || !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
             return Err("must be an http or https URL without user, password and query");

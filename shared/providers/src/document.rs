@@ -1,12 +1,21 @@
 //! The providers document: which providers are enabled, and with what.
 
+mod fault;
+mod nearest;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod tree;
+
 use domain::secret::Secret;
 use serde::Deserialize;
 
 use crate::{automatic1111, midjourney, openai, stability};
 
-/// The providers document. A provider is enabled by standing in it. What this version does not know
-/// is left to later ones.
+pub use fault::{BadDocument, Fault};
+pub(crate) use nearest::unknown;
+
+/// The providers document. A provider is enabled by standing in it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Document {
@@ -23,30 +32,23 @@ pub(crate) struct Document {
 #[derive(Debug, Deserialize)]
 pub(crate) struct SandboxSettings {}
 
-/// The providers document is not what it should be. Shows none of it, for it holds keys.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadDocument {
-    /// It is not JSON of the right shape.
-    #[error("the providers document is not valid: line {line} column {column}")]
-    Shape {
-        /// Counted from 1.
-        line: usize,
-        /// Counted from 1.
-        column: usize,
-    },
-    /// A provider in it, or `order`, cannot be used as it stands.
-    #[error("the providers document is not valid: {provider}: {problem}")]
-    Settings {
-        /// Which.
-        provider: &'static str,
-        /// What is wrong; shows no value.
-        problem: String,
-    },
+/// What came of reading a document: the sections that are as they should be, and what is wrong.
+#[derive(Default)]
+pub(crate) struct Reading {
+    /// Without the sections that have faults.
+    pub(crate) document: Document,
+    pub(crate) faults: Vec<Fault>,
+    /// What this version knows nothing of: a mistake of who writes the document, but not always of who
+    /// reads it, who may be an older version than the writer.
+    pub(crate) unknown: Vec<Fault>,
 }
 
-impl Document {
-    pub(crate) fn parse(text: &Secret) -> Result<Self, BadDocument> {
-        serde_json::from_str(text.expose())
-            .map_err(|error| BadDocument::Shape { line: error.line(), column: error.column() })
+impl Reading {
+    /// Reads a document to its end, whatever is wrong with it.
+    pub(crate) fn of(text: &Secret) -> Self {
+        match serde_json::from_str(text.expose()) {
+            Ok(tree) => reader::read(tree),
+            Err(error) => Self { faults: vec![Fault::of_all(format!("{error}"))], ..Self::default() },
+        }
     }
 }

@@ -13,6 +13,6 @@ mod seed;
 pub mod stability;
 
 pub use call::BaseUrl;
-pub use document::BadDocument;
+pub use document::{BadDocument, Fault};
 pub use openai::ModelList;
 pub use registry::{CurrentRegistry, Registry};

@@ -33,7 +33,6 @@ use url::Url;
 
 pub use settings::{Flags, Settings, Speed};
 
-use crate::document::BadDocument;
 use handle::{Handle, is_over};
 use proxy::Proxy;
 use task::Standing;
@@ -62,13 +61,12 @@ impl Midjourney {
     ///
     /// # Errors
     ///
-    /// If they describe none.
-    pub fn new(settings: Settings) -> Result<Self, BadDocument> {
-        let bad = |problem: String| BadDocument::Settings { provider: PROVIDER, problem };
-        settings.check().map_err(|problem| bad(problem.to_owned()))?;
+    /// If they describe none: what is wrong with them.
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        settings.check()?;
         let proxy = Proxy::new(settings.base_url.clone(), settings.api_secret.clone())
-            .map_err(|problem| bad(problem.to_string()))?;
-        let downloader = Downloader::new().map_err(|problem| bad(problem.to_string()))?;
+            .map_err(|problem| problem.to_string())?;
+        let downloader = Downloader::new().map_err(|problem| problem.to_string())?;
         Ok(Self { settings, proxy, downloader })
     }
 

@@ -1,5 +1,6 @@
 //! The providers that are enabled, and which of them may make a picture.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::ports::{ChatProvider, ImageProvider, SecretSource};
@@ -8,7 +9,7 @@ use domain::request::{Picture, ProviderChoice, Word as _};
 use domain::secret::Secret;
 
 use crate::automatic1111::Automatic1111;
-use crate::document::{BadDocument, Document};
+use crate::document::{BadDocument, Fault, Reading, unknown};
 use crate::midjourney::{self, Midjourney};
 use crate::openai::OpenAi;
 use crate::openai::chat::Chat;
@@ -29,38 +30,61 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The providers that `document` enables.
+    /// The providers that `document` enables. What this version knows nothing of is left to later ones:
+    /// a function may be older than who has written the document.
     ///
     /// # Errors
     ///
     /// [`BadDocument`].
     pub fn from_document(document: &Secret) -> Result<Self, BadDocument> {
-        let document = Document::parse(document)?;
+        Self::from_reading(Reading::of(document))
+    }
+
+    /// The same for who writes the document: to him an unknown name is a fault, for it enables nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BadDocument`].
+    pub fn from_new_document(document: &Secret) -> Result<Self, BadDocument> {
+        let mut reading = Reading::of(document);
+        reading.faults.append(&mut reading.unknown);
+        Self::from_reading(reading)
+    }
+
+    fn from_reading(Reading { document, mut faults, .. }: Reading) -> Result<Self, BadDocument> {
         let mut images: Vec<Box<dyn ImageProvider>> = Vec::new();
         let mut chat: Option<Box<dyn ChatProvider>> = None;
-        let bad = |provider| move |problem| BadDocument::Settings { provider, problem };
-        if document.order.iter().flatten().any(|name| !KNOWN.contains(&name.as_str())) {
-            return Err(bad("order")(format!("the names that may stand there are {}", KNOWN.join(", "))));
+        let mut fault = |section: &str, problem| faults.push(Fault::at(section, problem));
+        for (at, name) in document.order.iter().flatten().enumerate() {
+            if !KNOWN.contains(&name.as_str()) {
+                fault(&format!("order[{at}]"), unknown(name, &KNOWN));
+            }
         }
-        if let Some(settings) = document.openai {
-            images.push(Box::new(OpenAi::new(settings).map_err(bad("openai"))?));
+        match document.openai.map(OpenAi::new).transpose() {
+            Ok(openai) => images.extend(openai.map(boxed)),
+            Err(problem) => fault("openai", problem),
         }
-        if let Some(settings) = document.chat {
-            chat = Some(Box::new(Chat::new(settings).map_err(bad("chat"))?));
+        match document.chat.map(Chat::new).transpose() {
+            Ok(made) => chat = made.map(|made| Box::new(made) as _),
+            Err(problem) => fault("chat", problem),
         }
-        if let Some(settings) = document.stability {
-            images.push(Box::new(Stability::new(settings)?));
+        match document.stability.map(Stability::new).transpose() {
+            Ok(stability) => images.extend(stability.map(boxed)),
+            Err(problem) => fault("stability", problem),
         }
-        if let Some(settings) = document.stable_diffusion {
-            images.push(Box::new(Automatic1111::new(settings)?));
+        match document.stable_diffusion.map(Automatic1111::new).transpose() {
+            Ok(own) => images.extend(own.map(boxed)),
+            Err(problem) => fault("stableDiffusion", problem),
         }
-        if let Some(settings) = document.midjourney {
-            images.push(Box::new(Midjourney::new(settings)?));
+        match document.midjourney.map(Midjourney::new).transpose() {
+            Ok(midjourney) => images.extend(midjourney.map(boxed)),
+            Err(problem) => fault("midjourney", problem),
         }
         if document.sandbox.is_some() {
             images.push(Box::new(Sandbox));
             chat.get_or_insert_with(|| Box::new(Sandbox));
         }
+        BadDocument::unless_none(faults)?;
         Ok(Self::new(images, chat, document.order))
     }
 
@@ -77,6 +101,13 @@ impl Registry {
             ORDER.into_iter().chain(alone.then_some(sandbox::PROVIDER)).map(str::to_owned).collect()
         });
         Self { images, chat, order }
+    }
+
+    /// The names of the providers that are enabled, by which jobs and `order` call them.
+    #[must_use]
+    pub fn enabled(&self) -> BTreeSet<&'static str> {
+        let chat = self.chat.iter().map(|provider| provider.name());
+        self.images.iter().map(|provider| provider.name()).chain(chat).collect()
     }
 
     /// The provider of this name, if it is enabled.
@@ -144,6 +175,10 @@ impl Registry {
             )
         })
     }
+}
+
+fn boxed<P: ImageProvider + 'static>(provider: P) -> Box<dyn ImageProvider> {
+    Box::new(provider)
 }
 
 /// The registry of the present providers document, made anew when the document changes.
@@ -228,12 +263,15 @@ mod tests {
 
     #[test]
     fn an_order_that_names_what_is_no_provider_is_refused() {
-        for order in [r#"["stableDiffusion"]"#, r#"["openai", "dalle3"]"#, r#"[""]"#] {
+        let known = "known are openai, stability, stable_diffusion, sandbox, midjourney";
+        for (order, said) in [
+            (r#"["stableDiffusion"]"#, "order[0]: is unknown; did you mean stable_diffusion?"),
+            (r#"["openai", "dalle3"]"#, &format!("order[1]: is unknown; {known}")),
+            (r#"[""]"#, &format!("order[0]: is unknown; {known}")),
+        ] {
             let document = format!(r#"{{"sandbox":{{}},"order":{order}}}"#);
             let Err(problem) = Registry::from_document(&Secret::new(document)) else { panic!("{order}") };
-            let problem = problem.to_string();
-            let names = "openai, stability, stable_diffusion, sandbox, midjourney";
-            assert!(problem.ends_with(&format!("order: the names that may stand there are {names}")));
+            assert!(problem.to_string().ends_with(said), "{problem}");
         }
     }
 

@@ -24,7 +24,6 @@ use serde::Deserialize;
 pub use form::Model;
 
 use crate::call::{self, BaseUrl};
-use crate::document::BadDocument;
 use crate::seed;
 
 /// Its name on the wire.
@@ -99,19 +98,18 @@ impl Stability {
     ///
     /// # Errors
     ///
-    /// If they describe none.
-    pub fn new(settings: Settings) -> Result<Self, BadDocument> {
-        let bad = |problem: String| BadDocument::Settings { provider: PROVIDER, problem };
+    /// If they describe none: what is wrong with them.
+    pub fn new(settings: Settings) -> Result<Self, String> {
         if settings.api_key.expose().is_empty() {
-            return Err(bad("apiKey is empty".to_owned()));
+            return Err("apiKey is empty".to_owned());
         }
         let base = match &settings.base_url {
             Some(base) => base.clone(),
-            None => BaseUrl::try_from(BASE_URL.to_owned()).map_err(|problem| bad(problem.to_owned()))?,
+            None => BaseUrl::try_from(BASE_URL.to_owned())?,
         };
         let total = Duration::from_secs(settings.timeout_seconds.get().into());
         let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total })
-            .map_err(|problem| bad(problem.to_string()))?;
+            .map_err(|problem| problem.to_string())?;
         Ok(Self { settings, base, http })
     }
 

@@ -1,5 +1,6 @@
 //! The providers document: who may use which provider is the operator's word, and the keys in it are nobody's.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -53,12 +54,18 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             let listed = stdout(&providers(&cloud, &["list", "--json"], "").await);
             let listed: Value = serde_json::from_str(&listed).unwrap();
             let given = document.as_object().unwrap().iter().filter(|(_, settings)| settings.is_object());
-            let given: Vec<_> = given.map(|(name, _)| name).collect();
-            assert_eq!(listed, json!({"providers": given}), "what `up --providers` was given");
+            let given =
+                given.map(|(name, _)| if name == "stableDiffusion" { "stable_diffusion" } else { name });
+            let given = json!({"providers": given.collect::<BTreeSet<_>>()});
+            assert_eq!(listed, given, "what `up --providers` was given");
 
             let mut changed = document.clone();
-            changed["of a later version"] = json!({"apiKey": "sk-canary"});
-            let (document, changed) = (document.to_string(), changed.to_string());
+            changed["openai"]["concurrency"] = json!(3);
+            let mut misspelt = changed.clone();
+            misspelt["openAI"] = json!({"apikey": "sk-canary"});
+            misspelt["chat"] = json!({"apikey": "sk-canary", "baseUrl": "canary"});
+            let (document, changed, misspelt) =
+                (document.to_string(), changed.to_string(), misspelt.to_string());
             tag(&cloud, "a-stack").await;
             for place in [&[][..], &["--stack", "a-stack"], &["--secret", cloud.output("ProvidersSecret")]] {
                 let words = |verb: &[&'static str]| [verb, place].concat();
@@ -69,12 +76,16 @@ pub(crate) fn tests(round: &mut Round<'_>) {
                 );
                 assert_eq!(stored(&cloud).await, changed, "{place:?}");
 
-                let bad = providers(&cloud, &words(&["set", "-"]), r#"{"sandbox": "sk-canary"}"#).await;
+                let bad = providers(&cloud, &words(&["set", "-"]), &misspelt).await;
                 let said = String::from_utf8(bad.stderr).unwrap();
-                assert!(
-                    !bad.status.success() && said.contains("line 1") && !said.contains("canary"),
-                    "{said}"
-                );
+                let told = [
+                    "chat.baseUrl: must be",
+                    "chat.model: is missing",
+                    "chat.apikey: is unknown; did you mean apiKey?",
+                    "openAI: is unknown; did you mean openai?",
+                ];
+                assert!(!bad.status.success() && told.iter().all(|fault| said.contains(fault)), "{said}");
+                assert!(!said.contains("canary"), "{said}");
                 assert_eq!(stored(&cloud).await, changed, "{place:?}");
                 let listed = providers(&cloud, &words(&["list"]), "").await;
                 assert!(

@@ -14,7 +14,7 @@ use vault::Vault;
 pub(crate) async fn set(args: &cli::ProvidersSet) -> Result<()> {
     let document = Document::read(&args.file)?;
     Vault::of(&args.deployment).await?.write(document.text()).await?;
-    print(&document.enabled());
+    print(document.enabled());
     eprintln!(
         "Functions that run know it within five minutes; a local cloud knows it at once after `semantest down` and `up`."
     );
@@ -23,16 +23,16 @@ pub(crate) async fn set(args: &cli::ProvidersSet) -> Result<()> {
 
 /// Names the providers in the document of a deployment.
 pub(crate) async fn list(args: &cli::ProvidersList) -> Result<()> {
-    let enabled = Vault::of(&args.deployment).await?.read().await?.enabled();
+    let document = Vault::of(&args.deployment).await?.read().await?;
     if args.json {
-        println!("{}", json!({ "providers": enabled }));
+        println!("{}", json!({ "providers": document.enabled() }));
     } else {
-        print(&enabled);
+        print(document.enabled());
     }
     Ok(())
 }
 
-fn print(enabled: &[String]) {
+fn print(enabled: &[&str]) {
     for name in enabled {
         println!("{name}");
     }

@@ -57,7 +57,7 @@ impl Vault {
     pub(crate) async fn read(&self) -> Result<Document> {
         let answer = self.client.get_secret_value().secret_id(&self.id).send().await;
         let answer = answer.map_err(|error| refused("GetSecretValue", &error))?;
-        Document::parse(answer.secret_string.context("the secret is not text")?)
+        Document::parse_stored(answer.secret_string.context("the secret is not text")?)
     }
 }
 

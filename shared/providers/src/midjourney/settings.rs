@@ -139,13 +139,14 @@ impl Settings {
     }
 
     /// What is wrong with them.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let mut wrong = Vec::new();
         if self.version.is_empty() || !self.version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') {
-            return Err("version must be a version's number");
+            wrong.push("version must be a version's number");
         }
         if !(0.0..=1000.0).contains(&self.price_per_job) {
-            return Err("pricePerJob must be from 0 to 1000");
+            wrong.push("pricePerJob must be from 0 to 1000");
         }
-        Ok(())
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join(", ")) }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::OpenAi;
 use super::chat::Chat;
 use super::wire::{Call, Wire};
-use crate::document::{BadDocument, Document};
+use crate::document::{BadDocument, Fault, Reading};
 
 /// How long the list may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,18 +32,25 @@ impl ModelList {
     ///
     /// [`BadDocument`].
     pub fn of(document: &Secret) -> Result<Vec<Self>, BadDocument> {
-        let document = Document::parse(document)?;
-        let bad = |provider| move |problem| BadDocument::Settings { provider, problem };
+        let Reading { document, mut faults, .. } = Reading::of(document);
         let mut lists = Vec::new();
-        if let Some(settings) = document.openai {
-            let OpenAi { wire, names, .. } = OpenAi::new(settings).map_err(bad(super::PROVIDER))?;
-            let chosen = [names.dalle3, names.dalle2, names.gpt_image].into_iter().flatten().collect();
-            lists.push(Self { provider: super::PROVIDER, chosen, wire });
+        match document.openai.map(OpenAi::new).transpose() {
+            Ok(None) => {}
+            Ok(Some(OpenAi { wire, names, .. })) => {
+                let chosen = [names.dalle3, names.dalle2, names.gpt_image].into_iter().flatten().collect();
+                lists.push(Self { provider: super::PROVIDER, chosen, wire });
+            }
+            Err(problem) => faults.push(Fault::at(super::PROVIDER, problem)),
         }
-        if let Some(settings) = document.chat {
-            let (wire, model) = Chat::new(settings).map_err(bad("chat"))?.wire_and_model();
-            lists.push(Self { provider: "chat", chosen: BTreeSet::from([model]), wire });
+        match document.chat.map(Chat::new).transpose() {
+            Ok(None) => {}
+            Ok(Some(chat)) => {
+                let (wire, model) = chat.wire_and_model();
+                lists.push(Self { provider: "chat", chosen: BTreeSet::from([model]), wire });
+            }
+            Err(problem) => faults.push(Fault::at("chat", problem)),
         }
+        BadDocument::unless_none(faults)?;
         Ok(lists)
     }
 

@@ -45,7 +45,7 @@ struct Models {
 
 /// A model, or several of which the next is asked when the one before it is gone.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be the name of a model, or a list of names")]
 enum Choice {
     One(String),
     Several(Vec<String>),

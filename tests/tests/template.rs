@@ -1,0 +1,212 @@
+//! What the template must not lose: nothing that the local cloud does would show it.
+
+// A test that cannot go on has nothing better to do than to panic.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use semantest_tests::cloud::workspace;
+
+/// The lines of each resource of template.yaml, trimmed and without comments, by its name.
+fn resources() -> BTreeMap<String, Vec<String>> {
+    let template = fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    let resources = template.split_once("\nResources:\n").unwrap().1.split_once("\nOutputs:\n").unwrap().0;
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut name = "";
+    for line in resources.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        match line.strip_prefix("  ").filter(|line| !line.starts_with(' ')) {
+            Some(key) => name = key.strip_suffix(':').unwrap_or(name),
+            None => found.entry(name.to_owned()).or_default().push(line.trim().to_owned()),
+        }
+    }
+    found
+}
+
+fn of_type<'r>(
+    resources: &'r BTreeMap<String, Vec<String>>,
+    kind: &str,
+) -> impl Iterator<Item = (&'r str, &'r Vec<String>)> {
+    let first = format!("Type: {kind}");
+    let found: Vec<_> = resources.iter().filter(|(_, lines)| lines[0] == first).collect();
+    assert!(!found.is_empty(), "{kind}");
+    found.into_iter().map(|(name, lines)| (name.as_str(), lines))
+}
+
+/// What stands behind `key` in these lines, up to a comma or the end.
+fn value<'l>(lines: &'l [String], key: &str) -> Option<&'l str> {
+    let rest = lines.iter().find_map(|line| line.split_once(key).map(|(_, rest)| rest))?;
+    Some(rest.split([',', '}']).next().unwrap().trim())
+}
+
+/// Every word that stands in a text between `before` and a quotation mark.
+fn words(text: &str, before: &str) -> Vec<String> {
+    text.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+/// Every word that functions log under this name, by the sources of all that they are made of.
+fn logged(name: &str) -> BTreeSet<String> {
+    let before = format!("{name} = \"");
+    let mut found = BTreeSet::new();
+    let mut open = vec![workspace().join("functions"), workspace().join("shared")];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            // What tests do is nobody's alarm.
+            let ours = !["tests", "testkit", "target"].iter().any(|other| entry.ends_with(other));
+            if entry.is_dir() && ours {
+                open.push(entry);
+            } else if entry.extension() == Some("rs".as_ref())
+                && entry.file_name() != Some("tests.rs".as_ref())
+            {
+                found.extend(words(&fs::read_to_string(entry).unwrap(), &before));
+            }
+        }
+    }
+    found
+}
+
+/// The metric that each filter makes of a word that is logged under this name.
+fn filtered(resources: &BTreeMap<String, Vec<String>>, name: &str) -> BTreeMap<String, String> {
+    let before = format!("{{ $.{name} = \"");
+    let filters = of_type(resources, "AWS::Logs::MetricFilter").filter_map(|(_, lines)| {
+        assert_eq!(value(lines, "LogGroupName: "), Some("!Ref FunctionLogs"));
+        assert_eq!(value(lines, "MetricNamespace: "), Some("!Ref \"AWS::StackName\""));
+        let pattern = lines.iter().find(|line| line.starts_with("FilterPattern: ")).unwrap();
+        let metric = value(lines, "MetricName: ").unwrap().to_owned();
+        words(pattern, &before).pop().map(|word| (word, metric))
+    });
+    filters.collect()
+}
+
+#[test]
+fn every_word_for_an_alarm_or_a_metric_is_logged_and_counted() {
+    let resources = resources();
+    let mut counted = 0;
+    for name in ["alarm", "metric"] {
+        let filtered = filtered(&resources, name);
+        assert!(!filtered.is_empty());
+        assert_eq!(filtered.keys().cloned().collect::<BTreeSet<_>>(), logged(name), "{name}");
+        counted += filtered.len();
+    }
+    assert_eq!(counted, of_type(&resources, "AWS::Logs::MetricFilter").count(), "a filter is for neither");
+}
+
+#[test]
+fn every_word_for_an_alarm_raises_one() {
+    let resources = resources();
+    let raised: BTreeSet<_> = of_type(&resources, "AWS::CloudWatch::Alarm")
+        .filter(|(_, lines)| value(lines, "Namespace: ") == Some("!Ref \"AWS::StackName\""))
+        .map(|(name, lines)| {
+            assert_eq!(value(lines, "Statistic: "), Some("Sum"), "{name}");
+            assert_eq!(value(lines, "Threshold: "), Some("0"), "{name}");
+            assert_eq!(value(lines, "ComparisonOperator: "), Some("GreaterThanThreshold"), "{name}");
+            value(lines, "MetricName: ").unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(raised, filtered(&resources, "alarm").into_values().collect());
+    for (name, lines) in of_type(&resources, "AWS::CloudWatch::Alarm") {
+        assert!(lines.iter().any(|line| line.starts_with("AlarmActions: !If [HasAlarmTopic,")), "{name}");
+    }
+}
+
+#[test]
+fn every_queue_has_dead_letters_and_an_alarm_on_them() {
+    let resources = resources();
+    let queues = of_type(&resources, "AWS::SQS::Queue").map(|(name, _)| name);
+    let (dead, alive): (Vec<_>, Vec<_>) = queues.partition(|name| name.ends_with("DeadLetters"));
+    assert_eq!(alive.len(), 4);
+    for queue in alive {
+        let letters = format!("!GetAtt {queue}DeadLetters");
+        assert!(dead.contains(&format!("{queue}DeadLetters").as_str()), "{queue}");
+        assert!(value(&resources[queue], "deadLetterTargetArn: ").unwrap().starts_with(&letters), "{queue}");
+        let alarm = &resources[&format!("{queue}Alarm")];
+        assert!(alarm.iter().any(|line| line.contains(&format!("{letters}.QueueName"))), "{queue}");
+    }
+}
+
+/// The lines of one event of a function.
+fn event<'l>(function: &'l [String], name: &str) -> &'l [String] {
+    let from = function.iter().position(|line| *line == format!("{name}:")).unwrap();
+    let rest = &function[from + 1..];
+    // The next event begins with its own name and its type.
+    let next = rest.windows(2).position(|two| two[0].ends_with(':') && two[1].starts_with("Type: "));
+    &rest[..next.unwrap_or(rest.len())]
+}
+
+#[test]
+fn a_poison_record_cannot_block_the_stream() {
+    let resources = resources();
+    let owed = event(&resources["WebhookSenderFunction"], "Owed");
+    assert_eq!(owed[0], "Type: DynamoDB");
+    assert_eq!(value(owed, "BisectBatchOnFunctionError: "), Some("true"));
+    let retries: u32 = value(owed, "MaximumRetryAttempts: ").unwrap().parse().unwrap();
+    assert!((1..=10).contains(&retries), "{retries}: the default is for ever");
+    let kept =
+        "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt WebhooksQueueDeadLetters.Arn } }";
+    assert!(owed.iter().any(|line| line == kept), "{owed:?}");
+    assert_eq!(value(owed, "FunctionResponseTypes: "), Some("[ReportBatchItemFailures]"));
+}
+
+#[test]
+fn a_slow_message_delays_no_other() {
+    let resources = resources();
+    let queues = [
+        ("ImageWorkerFunction", "High"),
+        ("ImageWorkerFunction", "Normal"),
+        ("ImageWorkerFunction", "Low"),
+        ("WebhookSenderFunction", "Due"),
+    ];
+    let all = resources.values().flatten().filter(|line| *line == "Type: SQS").count();
+    assert_eq!(all, queues.len(), "another function takes messages");
+    for (function, name) in queues {
+        let event = event(&resources[function], name);
+        assert_eq!(event[0], "Type: SQS", "{function} {name}");
+        assert_eq!(value(event, "BatchSize: "), Some("1"), "{function} {name}");
+        assert_eq!(
+            value(event, "FunctionResponseTypes: "),
+            Some("[ReportBatchItemFailures]"),
+            "{function} {name}"
+        );
+        assert!(event.iter().any(|line| line.contains("MaximumConcurrency: ")), "{function} {name}");
+    }
+}
+
+/// Which rows a role may touch, where it may not touch all: by the actions that this is said of.
+#[test]
+fn what_a_role_may_do_with_some_rows_alone_is_bound_to_them() {
+    let resources = resources();
+    let mut bound = Vec::new();
+    for (name, lines) in of_type(&resources, "AWS::IAM::Role") {
+        for statement in lines.split(|line| line == "- Effect: Allow").skip(1) {
+            let Some(condition) = statement.iter().find(|line| line.starts_with("Condition: ")) else {
+                continue;
+            };
+            let part = |key: &str| value(statement, key).unwrap().to_owned();
+            bound.push((name, part("Action: "), part("Resource: "), condition.clone()));
+        }
+    }
+    let only = |operator: &str, keys: &str| {
+        format!(r#"Condition: {{ "ForAllValues:{operator}": {{ "dynamodb:LeadingKeys": [{keys}] }} }}"#)
+    };
+    let (providers, sunsets) = (aws::keys::PROVIDERS, aws::keys::SUNSETS);
+    let clients = aws::keys::client_partition(&"acme".parse().unwrap()).replace("acme", "*");
+    let update = "[dynamodb:UpdateItem]".to_owned();
+    let query = "[dynamodb:Query]".to_owned();
+    assert_eq!(
+        bound,
+        [
+            (
+                "AdminWebhookSecretRole",
+                update,
+                "!GetAtt AccessTable.Arn".to_owned(),
+                only("StringLike", &format!("\"{clients}\"")),
+            ),
+            (
+                "HealthRole",
+                query,
+                "!GetAtt JobsTable.Arn".to_owned(),
+                only("StringEquals", &format!("{providers}, {sunsets}")),
+            ),
+        ]
+    );
+}

@@ -36,6 +36,8 @@ pub struct Cloud {
     /// Where its state and logs lie.
     pub data: PathBuf,
     stack: Value,
+    /// Whether it was given a providers document, and so has keys to keep.
+    pub(crate) given_providers: bool,
     /// For the API and the images.
     pub http: reqwest::Client,
     /// The emulator's DynamoDB, with every right.
@@ -141,6 +143,7 @@ impl Cloud {
             webhook_secret: text("webhookSecret"),
             data: text("dataDir").into(),
             stack: up["stack"].clone(),
+            given_providers: providers.is_some(),
             url,
             http: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client"),
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
@@ -161,9 +164,11 @@ impl Cloud {
         table.set_limits(&client.parse().unwrap(), &limits).await.unwrap();
     }
 
-    /// Ends it as Ctrl-C does, and says which of its processes are still there some seconds later.
+    /// Ends it as Ctrl-C does, and says what is wrong at its end: where it tells the key of a provider, and
+    /// which of its processes are still there some seconds later.
     #[must_use]
-    pub fn stop(mut self) -> Vec<String> {
+    pub async fn stop(mut self) -> Vec<String> {
+        let mut wrong = self.leaks().await;
         let launcher = self.data.clone();
         // The cloud also ends by itself when `semantest up` is gone, however that ends.
         let _ = self.child.kill();
@@ -176,7 +181,8 @@ impl Cloud {
             std::thread::sleep(Duration::from_millis(100));
             left = processes_in(&launcher);
         }
-        left
+        wrong.extend(left.iter().map(|process| format!("a process outlived its cloud: {process}")));
+        wrong
     }
 
     /// An output of the stack.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod cloud;
+mod leaks;
 pub mod moody;
 pub mod receiver;
 pub mod records;

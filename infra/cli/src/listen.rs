@@ -15,7 +15,7 @@ use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 
 use crate::cli;
-use crate::local::{Cloud, Folder};
+use crate::local::{Cloud, Folder, running};
 
 /// The longest body that is read. Webhooks are far shorter.
 const LONGEST: usize = 1 << 20;
@@ -23,7 +23,7 @@ const LONGEST: usize = 1 << 20;
 /// Listens until it is interrupted.
 pub(crate) async fn run(args: &cli::WebhooksListen) -> Result<()> {
     let receiver = Arc::new(Receiver {
-        verifier: secret(args)?.map(|secret| verifier(&secret)).transpose()?,
+        verifier: secret(args).await?.map(|secret| verifier(&secret)).transpose()?,
         status: StatusCode::from_u16(args.status)?,
         as_json: args.json,
     });
@@ -48,12 +48,18 @@ pub(crate) async fn run(args: &cli::WebhooksListen) -> Result<()> {
 }
 
 /// What is to be verified with: what was given, or the secret of the local cloud's own client.
-fn secret(args: &cli::WebhooksListen) -> Result<Option<String>> {
+async fn secret(args: &cli::WebhooksListen) -> Result<Option<String>> {
     if args.secret.is_some() {
         return Ok(args.secret.clone());
     }
-    let cloud = Cloud::load(&Folder::at(&args.place.data)?)?;
-    Ok(cloud.and_then(|cloud| cloud.webhook_secret))
+    let folder = Folder::at(&args.place.data)?;
+    let Some(cloud) = Cloud::load(&folder)? else { return Ok(None) };
+    if running(&folder).await.is_some() {
+        // It may have been rotated since the cloud came up.
+        return cloud.present_webhook_secret().await.map(Some);
+    }
+    eprintln!("no local cloud runs: webhooks are verified with the secret that it had when it came up last");
+    Ok(cloud.webhook_secret)
 }
 
 fn verifier(secret: &str) -> Result<Webhook> {

@@ -131,7 +131,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
             rows.iter().map(|row| row.paid_calls as usize).sum::<usize>(),
             paid.values().sum::<usize>()
         );
-        assert_eq!(world.cloud.stop(), Vec::<String>::new());
+        assert_eq!(world.cloud.stop().await, Vec::<String>::new());
     });
 
     round.test("a_killed_workers_call_is_recorded_and_told_as_possibly_paid", |_| async {
@@ -148,6 +148,6 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert_eq!((row.paid_calls as usize, row.failures), (world.paid()["openai"], 1));
         let failure = row.tries[0].failure.as_ref().unwrap();
         assert!(failure.maybe_paid && failure.reason == Reason::NoAnswer);
-        assert_eq!(world.cloud.stop(), Vec::<String>::new());
+        assert_eq!(world.cloud.stop().await, Vec::<String>::new());
     });
 }

@@ -94,11 +94,14 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             let url =
                 made.lines().flat_map(str::split_whitespace).find(|word| word.contains("/images/")).unwrap();
             let path = url.split_once("/images/").unwrap().1.to_owned();
+            let rotated = stdout(&run(&data, &["webhooks", "secret", "rotate", "--overlap", "0"]));
+            assert_ne!(first["webhookSecret"], rotated.trim());
             stdout(&run(&data, &["down"]));
             assert!(!Path::new("/proc").join(&pid).exists(), "the launcher outlived `down`");
 
             let second = up(&data);
             assert_eq!(second["apiKey"], first["apiKey"]);
+            assert_eq!(second["webhookSecret"], rotated.trim());
             assert_ne!(first["url"], url_of_the_first);
             // On another port than before: queues, mappings and images must not mind.
             stdout(&run(&data, &["generate", "a kite", "--size", "256x256", "--out", &out]));

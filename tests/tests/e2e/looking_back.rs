@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use domain::Job;
 use semantest_tests::cloud::{Cloud, eventually};
 use serde_json::Value;
@@ -84,28 +82,6 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.of_all("no_log_and_no_row_holds_the_key_of_a_provider", |clouds| async move {
-        for cloud in clouds {
-            let needles = needles(&provider_keys(&cloud).await);
-            let mut told: Vec<(String, String)> = Vec::new();
-            for folder in functions() {
-                told.extend(cloud.log(&folder).into_iter().map(|line| (folder.clone(), line)));
-            }
-            for table in cloud.dynamodb.list_tables().send().await.unwrap().table_names() {
-                let mut pages = cloud.dynamodb.scan().table_name(table).into_paginator().items().send();
-                while let Some(item) = pages.next().await {
-                    told.push((table.clone(), format!("{:?}", item.unwrap())));
-                }
-            }
-            assert!(told.len() > 20, "there is something to look at");
-            for (place, text) in told {
-                for needle in &needles {
-                    assert!(!text.contains(needle), "{place} tells {needle}: {text}");
-                }
-            }
-        }
-    });
-
     round.test("a_trace_leads_from_the_request_to_the_webhook", |cloud| async move {
         let lines = |folder: &str, message: &str, trace: &str| -> BTreeSet<(String, String)> {
             let all =
@@ -124,31 +100,6 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let answered = cloud.log("images-generate");
         assert!(answered.iter().any(|line| line.contains("\"durationMs\"")));
     });
-}
-
-/// Everything secret in the providers document: what its names say is.
-async fn provider_keys(cloud: &Cloud) -> Vec<String> {
-    let secret = cloud.secrets.get_secret_value().secret_id(cloud.output("ProvidersSecret"));
-    let document: Value = serde_json::from_str(&secret.send().await.unwrap().secret_string.unwrap()).unwrap();
-    let settings = document.as_object().unwrap().values().filter_map(Value::as_object);
-    let secrets = settings
-        .flat_map(|fields| ["apiKey", "apiSecret", "password"].map(|name| fields.get(name)))
-        .flatten();
-    secrets.map(|secret| secret.as_str().unwrap().to_owned()).collect()
-}
-
-/// The keys as they are, and what base64 makes of them wherever in a longer text they begin.
-fn needles(keys: &[String]) -> Vec<String> {
-    let mut needles = keys.to_vec();
-    for key in keys {
-        for before in 0..3 {
-            let encoded = STANDARD.encode([vec![0; before].as_slice(), key.as_bytes()].concat());
-            // Only letters that hold nothing but the key's own bits.
-            let (first, end) = ((before * 8).div_ceil(6), (before + key.len()) * 8 / 6);
-            needles.push(encoded[first..end].to_owned());
-        }
-    }
-    needles
 }
 
 async fn stray_objects(cloud: &Cloud) -> Vec<String> {

@@ -32,6 +32,7 @@ mod tenant;
 mod waiting;
 mod webhooks;
 mod webhooks_api;
+mod webhooks_listen;
 mod webhooks_many;
 
 use std::process::ExitCode;
@@ -124,6 +125,7 @@ fn main() -> ExitCode {
             edges::tests(round);
             webhooks::tests(round);
             webhooks_api::tests(round);
+            webhooks_listen::tests(round);
             chat::tests(round);
             client_verbs::tests(round);
             command_line::tests(round);
@@ -145,6 +147,7 @@ fn main() -> ExitCode {
             batch::alone(round);
             list::alone(round);
             cancel::alone(round);
+            webhooks_listen::alone(round);
             webhooks_many::alone(round);
             providers_openai::alone(round);
             providers_stable_diffusion::alone(round);
@@ -162,22 +165,22 @@ fn main() -> ExitCode {
 
     let second = Arc::into_inner(providers).expect("every test has ended").into_inner();
     for cloud in std::iter::once(cloud).chain(second.map(|(cloud, _)| cloud)) {
-        failed |= !end(cloud, failed);
+        failed |= !end(&runtime, cloud, failed);
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Ends a cloud, and says whether nothing is left of it. What it wrote stays if tests have failed.
-fn end(cloud: Arc<Cloud>, failed: bool) -> bool {
+/// Ends a cloud, and says whether nothing was wrong at its end. What it wrote stays if tests have failed.
+fn end(runtime: &Runtime, cloud: Arc<Cloud>, failed: bool) -> bool {
     let data = cloud.data.clone();
-    let left = Arc::into_inner(cloud).expect("every test has ended").stop();
-    if !left.is_empty() {
-        eprintln!("processes that outlived their cloud: {left:#?}");
+    let wrong = runtime.block_on(Arc::into_inner(cloud).expect("every test has ended").stop());
+    if !wrong.is_empty() {
+        eprintln!("at the end of a cloud: {wrong:#?}");
     }
-    if failed || !left.is_empty() {
+    if failed || !wrong.is_empty() {
         eprintln!("the cloud's logs are in {}", data.display());
     } else {
         let _ = std::fs::remove_dir_all(data);
     }
-    left.is_empty()
+    wrong.is_empty()
 }

@@ -121,6 +121,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             let alarm = logged.iter().find(|line| line.contains("model_sunset")).unwrap();
             assert!(alarm.contains("gpt-image-1.5") && alarm.contains("2026-12-01"), "{alarm}");
             assert!(logged.iter().all(|line| !line.contains("canary")));
+            assert_eq!(cloud.stop().await, Vec::<String>::new());
         },
     );
 }

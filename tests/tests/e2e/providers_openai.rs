@@ -160,6 +160,6 @@ pub(crate) fn alone(round: &mut Round<'_>) {
             assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), fields);
         }
         assert_eq!((server.refusals().len(), server.paid_calls()), (0, 2 * Size::ALL.len()));
-        assert_eq!(cloud.stop(), Vec::<String>::new());
+        assert_eq!(cloud.stop().await, Vec::<String>::new());
     });
 }

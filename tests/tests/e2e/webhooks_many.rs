@@ -51,7 +51,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         a_hanging_receiver_delays_no_other(&cloud).await;
         a_thousand_all_arrive_and_each_is_accepted_once(&cloud).await;
         a_url_is_switched_off_and_on(&cloud).await;
-        let left = Arc::into_inner(cloud).unwrap().stop();
+        let left = Arc::into_inner(cloud).unwrap().stop().await;
         assert!(left.is_empty(), "{left:?}");
     });
 }

@@ -8,13 +8,15 @@ use domain::Timestamp;
 use domain::access::{ApiKey, KeyRecord, Scope};
 use domain::api_key::KeyName;
 use domain::client::ClientId;
-use domain::ports::{KeyRegistry as _, KeyStore as _, SecretSource as _};
+use domain::ports::{KeyRegistry as _, KeyStore as _, SecretGenerations as _, SecretSource as _};
 use domain::signature::SigningSecret;
 use serde_json::Value;
 
 /// The emulator's own root: whatever is signed with it is allowed.
 pub(crate) const ROOT: &str = "test";
 pub(crate) const REGION: &str = "us-east-1";
+/// Whose key a new cloud's user gets.
+pub(crate) const CLIENT: &str = "local";
 
 /// Not the user's own: this account is on this machine only.
 fn root() -> Credentials {
@@ -97,9 +99,11 @@ impl Access {
         Ok(key.expose().to_owned())
     }
 
-    /// What webhooks for this client's jobs are signed with.
+    /// What webhooks for this client's jobs are signed with now: the client may have rotated its secret.
     pub(crate) async fn webhook_secret(&self, client: &str) -> Result<String> {
+        let client = client.parse()?;
         let master = self.webhook_secret.read().await?;
-        Ok(SigningSecret::derive(&master, &client.parse()?, 1).expose())
+        let generations = self.keys.generations(&client).await?;
+        Ok(SigningSecret::derive(&master, &client, generations.current).expose())
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Folder;
+use super::access::{Access, CLIENT};
 use super::process::Status;
 
 const FILE: &str = "cloud.json";
@@ -22,7 +23,7 @@ pub(crate) struct Cloud {
     pub(crate) client_admin_key: Option<String>,
     /// A key of the client `operator`.
     pub(crate) admin_key: Option<String>,
-    /// What webhooks for the client `local` are signed with.
+    /// What webhooks for the client `local` were signed with when the cloud came up last.
     pub(crate) webhook_secret: Option<String>,
     /// Outputs of the deployed stack.
     pub(crate) stack: Value,
@@ -43,6 +44,11 @@ impl Cloud {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What webhooks for the client `local` are signed with now. The cloud must run.
+    pub(crate) async fn present_webhook_secret(&self) -> Result<String> {
+        Access::to(&self.url(), &self.stack)?.webhook_secret(CLIENT).await
     }
 
     /// What `up` and `status` say of it.

@@ -41,7 +41,8 @@ pub(crate) async fn status(args: &cli::Status) -> Result<()> {
         Some(running) => {
             let cloud =
                 Cloud::load(&folder)?.context("the cloud has no record of itself: run `semantest up`")?;
-            Some(cloud.report(&folder, &running.status))
+            let report = cloud.report(&folder, &running.status);
+            Some(report.with("webhookSecret", json!(cloud.present_webhook_secret().await?)))
         }
         None => None,
     };

@@ -8,7 +8,7 @@ use domain::access::Scope;
 use domain::client::ClientId;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::access::Access;
+use super::access::{Access, CLIENT};
 use super::cloud::Report;
 use super::process::Running;
 use super::{Cloud, Folder, build, deploy, environment, folder, process, python};
@@ -17,8 +17,6 @@ use crate::providers::document::Document;
 
 /// The first choice of a new cloud.
 const PORT: u16 = 4600;
-/// Whose key a new cloud's user gets.
-const CLIENT: &str = "local";
 
 /// Starts the cloud, says what it offers, and unless told to detach stays until it is interrupted.
 pub(crate) async fn run(args: cli::Up) -> Result<()> {
@@ -112,7 +110,7 @@ async fn furnish(
     let own = [Scope::KeysAdmin];
     cloud.client_admin_key = Some(access.ensure(cloud.client_admin_key.as_deref(), CLIENT, &own).await?);
     cloud.admin_key = Some(access.ensure(cloud.admin_key.as_deref(), ClientId::OPERATOR, &Scope::ALL).await?);
-    cloud.webhook_secret = Some(access.webhook_secret(CLIENT).await?);
+    cloud.webhook_secret = Some(cloud.present_webhook_secret().await?);
     cloud.save(folder)
 }
 

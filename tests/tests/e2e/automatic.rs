@@ -1,6 +1,7 @@
 //! `automatic`, among providers in trouble: who is asked, how often, and what it costs.
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use domain::Job;
@@ -27,18 +28,23 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        Self::bearing(AT_ONCE, ["openai", "stability", "stable_diffusion"]).await
+    }
+
+    /// The same, where each provider bears so many calls at a time, and they are asked in this order.
+    async fn bearing(at_once: usize, order: [&str; 3]) -> Self {
         let openai = OpenAi::start().await;
         let stability = Stability::start("sk-canary-stability-automatic").await;
         let own = Automatic1111::start("semantest", "canary-automatic").await;
         let with = |mut settings: Value| {
-            settings["concurrency"] = AT_ONCE.into();
+            settings["concurrency"] = at_once.into();
             settings
         };
         let document = json!({
             "openai": with(json!({"apiKey": openai::KEY, "baseUrl": openai.base_url()})),
             "stability": with(stability.settings()),
             "stableDiffusion": with(own.settings()),
-            "order": ["openai", "stability", "stable_diffusion"],
+            "order": order,
         });
         let cloud = Cloud::start_with(Some(&document)).await;
         Self { cloud, openai, stability, own }
@@ -54,10 +60,35 @@ impl World {
         ])
     }
 
+    /// The same for one job, by its prompt, which no other job has.
+    fn paid_for(&self, prompt: &str) -> BTreeMap<&'static str, usize> {
+        let (openai, own) = (self.openai.requests(), self.own.made());
+        let stability = self.stability.made();
+        let ours = |request: &&Value| request["prompt"].as_str() == Some(prompt);
+        let paid = [
+            ("openai", openai.iter().filter(ours).count()),
+            ("stability", stability.iter().filter(|made| made.field("prompt") == Some(prompt)).count()),
+            ("stable_diffusion", own.iter().filter(ours).count()),
+        ];
+        paid.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
     /// The rows of these jobs, once all have ended.
     async fn ended(&self, jobs: &[String], patience: Duration) -> Vec<Job> {
+        self.rows_at_the_end(jobs, patience, false).await
+    }
+
+    /// The same, with sweeps every second.
+    async fn ended_by_sweeps(&self, jobs: &[String], patience: Duration) -> Vec<Job> {
+        self.rows_at_the_end(jobs, patience, true).await
+    }
+
+    async fn rows_at_the_end(&self, jobs: &[String], patience: Duration, sweeping: bool) -> Vec<Job> {
         let begun = Instant::now();
         loop {
+            if sweeping {
+                self.cloud.sweep().await;
+            }
             let rows = join_all(jobs.iter().map(|job| self.cloud.job(job))).await;
             let left = rows.iter().filter(|row| !row.status.ended()).count();
             if left == 0 {
@@ -131,6 +162,50 @@ pub(crate) fn alone(round: &mut Round<'_>) {
             rows.iter().map(|row| row.paid_calls as usize).sum::<usize>(),
             paid.values().sum::<usize>()
         );
+        assert_eq!(world.cloud.stop().await, Vec::<String>::new());
+    });
+
+    round.test("what_is_paid_for_is_recorded_also_where_workers_are_killed_amid_traffic", |_| async {
+        const KILLS: usize = 4;
+        // A place that a killed worker had stays taken until its lease ends: there must be others.
+        let world = World::bearing(30, ["stability", "openai", "stable_diffusion"]).await;
+        world.own.take(Duration::from_millis(150));
+        let providers = ["gpt_image", "stable_diffusion", "automatic"];
+        let job = |number: usize| {
+            json!({"prompt": format!("kite {number}."), "size": "256x256", "provider": providers[number % 3]})
+        };
+        let body = json!({"userId": uuid::Uuid::new_v4(), "jobs": (0..60).map(job).collect::<Vec<_>>()});
+        let sent = world.cloud.api(reqwest::Method::POST, "/images/batch").json(&body).send().await.unwrap();
+        assert_eq!(sent.status(), 202);
+        let batch: Value = sent.json().await.unwrap();
+        let jobs = batch["jobs"].as_array().unwrap().iter();
+        let jobs: Vec<_> = jobs.map(|job| job["jobId"].as_str().unwrap().to_owned()).collect();
+        for kill in 1..=KILLS {
+            let before = world.paid().values().sum::<usize>();
+            eventually("calls are under way", async || {
+                (world.paid().values().sum::<usize>() >= before + 4).then_some(())
+            })
+            .await;
+            assert!(world.cloud.kill("image-worker").await > 0, "kill {kill}");
+        }
+        let rows = world.ended_by_sweeps(&jobs, Duration::from_secs(120)).await;
+
+        let mut cut_off = 0;
+        for row in &rows {
+            assert_eq!(row.status, domain::JobStatus::Completed, "{row:?}");
+            assert_eq!(row.paid_calls, row.tries.iter().map(|one| one.calls).sum::<u32>(), "{row:?}");
+            let (arrived, recorded) = (world.paid_for(row.picture.prompt.as_str()), recorded(slice::from_ref(row)));
+            let lost: u32 = row.failed_tries().filter(|(_, failure)| failure.maybe_paid).map(|(one, _)| one.calls).sum();
+            // Nothing arrives that is not on the row before; a kill may come between the two.
+            let (came, noted) = (arrived.values().sum::<usize>(), recorded.values().sum::<usize>());
+            assert!(arrived.iter().all(|(provider, count)| count <= &recorded[provider]), "{arrived:?} {row:?}");
+            assert!(noted <= came + lost as usize, "{arrived:?} {row:?}");
+            if lost == 0 {
+                assert_eq!(arrived, recorded, "{row:?}");
+            }
+            cut_off += usize::from(lost > 0);
+        }
+        assert!(cut_off >= KILLS, "{cut_off} jobs were hit");
         assert_eq!(world.cloud.stop().await, Vec::<String>::new());
     });
 

@@ -1,6 +1,7 @@
 //! What became of webhooks, sending them again, and the secrets that sign them: by the API, and by the
 //! command line.
 
+use std::process::Output;
 use std::sync::Arc;
 
 use domain::Timestamp;
@@ -50,11 +51,15 @@ async fn settled(cloud: &Cloud, key: &str, job: &str, state: &str) -> Vec<Value>
 
 /// Runs `semantest webhooks …` on the tests' cloud and gives what it printed.
 pub(crate) async fn webhooks(cloud: &Arc<Cloud>, words: &[&str], environment: &[(&str, &str)]) -> String {
-    let mut command = semantest_command(&cloud.data);
-    command.arg("webhooks").args(words).envs(environment.iter().copied());
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = output(cloud, words, environment).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+async fn output(cloud: &Arc<Cloud>, words: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = semantest_command(&cloud.data);
+    command.arg("webhooks").args(words).envs(environment.iter().copied());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
@@ -261,6 +266,30 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         job(&tenant, &receiver).await;
         let arrived = receiver.wait_for("job.completed", 1).await;
         assert!(accepted(second.trim(), &arrived[0]) && !accepted(&first, &arrived[0]));
+    });
+
+    round.test("verbs_that_achieve_nothing_fail_and_say_why", |cloud| async move {
+        let receiver = Receiver::start().await;
+        let tenant = Tenant::new(&cloud);
+        let id = job(&tenant, &receiver).await;
+        let unknown = Uuid::now_v7().to_string();
+        let since = "2026-10-01T12:00:00Z";
+        let cases: [(&[&str], &str); 6] = [
+            (&["list", &unknown], "JOB_NOT_FOUND"),
+            (&["redeliver", &unknown, &unknown], "JOB_NOT_FOUND"),
+            (&["redeliver", &id, &unknown], "NOT_FOUND"),
+            (&["redeliver", "--since", since, "--status", "lost"], "status"),
+            (&["enable", "http://example.com/"], "url"),
+            (&["enable", "nonsense"], "url"),
+        ];
+        for (words, why) in cases {
+            let output = output(&cloud, words, &own(&cloud, &tenant)).await;
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}: {said}");
+            assert!(said.contains(why), "{words:?}: {said}");
+        }
+        receiver.settled("job.completed").await;
+        assert_eq!(receiver.arrived().len(), 1, "nothing was sent again");
     });
 
     round.test("the_local_clouds_own_secret_is_shown_without_a_key", |cloud| async move {

@@ -6,19 +6,29 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use standardwebhooks::{Webhook, WebhookError};
+
 use crate::cloud::workspace;
 use crate::receiver::Arrived;
 
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
-/// What docs/webhooks.md shows for Python.
-const VERIFY: &str = r#"
+const DOCS: &str = include_str!("../../docs/webhooks.md");
+
+/// Calls what docs/webhooks.md shows for Python, which stands in front of this.
+const CALL: &str = r#"
 import sys
-from standardwebhooks import Webhook
-secret, id, timestamp, signature = sys.argv[1:5]
+webhook = Webhook(sys.argv[1])
+id, timestamp, signature = sys.argv[2:5]
 headers = {"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature}
-Webhook(secret).verify(sys.stdin.buffer.read(), headers)
+receive(sys.stdin.buffer.read(), headers)
 "#;
+
+/// The lines that docs/webhooks.md shows for a language.
+fn shown(language: &str) -> &'static str {
+    let (_, after) = DOCS.split_once(&format!("```{language}\n")).unwrap();
+    after.split_once("```").unwrap().0
+}
 
 /// Whether the libraries for Python and for Rust both take this webhook for one of ours.
 ///
@@ -40,12 +50,29 @@ fn in_rust(secret: &str, webhook: &Arrived) -> bool {
     ];
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-    standardwebhooks::Webhook::new(secret).unwrap().verify(&webhook.bytes, &headers).is_ok()
+    receive(secret, &webhook.bytes, &headers).is_ok()
+}
+
+// Parse the body only after this.
+fn receive(secret: &str, body: &[u8], headers: &http::HeaderMap) -> Result<(), WebhookError> {
+    Webhook::new(secret)?.verify(body, headers)
+}
+
+#[test]
+fn the_lines_for_rust_are_those_of_the_docs() {
+    let ours = include_str!("verifier.rs");
+    for part in shown("rust").split("\n\n") {
+        assert!(ours.contains(part.trim()), "not what is run here: {part}");
+    }
 }
 
 fn in_python(secret: &str, webhook: &Arrived) -> bool {
     let mut python = Command::new("python3")
-        .args(["-c", VERIFY, secret, &webhook.id, &webhook.timestamp, &webhook.signature])
+        .arg("-c")
+        .arg(shown("python").replace("whsec_…", "whsec_AAAA") + CALL)
+        .args([secret, &webhook.id, &webhook.timestamp, &webhook.signature])
+        .env("PYTHONIOENCODING", "utf-8")
+        .stdout(Stdio::null())
         .env("PYTHONPATH", library())
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())

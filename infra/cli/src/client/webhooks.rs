@@ -35,10 +35,13 @@ pub(crate) async fn redeliver(args: &cli::WebhooksRedeliver) -> Result<()> {
 
 /// Asks until all are on their way.
 async fn range(api: &Api, since: Timestamp, until: Timestamp, status: Option<&str>) -> Result<u64> {
-    let (mut count, mut since) = (0, since.to_string());
+    let (mut count, mut since, until) = (0, since.to_string(), until.to_string());
     loop {
-        let body = json!({"since": since, "until": until.to_string(), "status": status});
-        let done: Value = api.take(api.request(Method::POST, "/webhooks/redeliver").json(&body)).await?;
+        let body = json!({"since": since, "until": until, "status": status});
+        let answer = api.take(api.request(Method::POST, "/webhooks/redeliver").json(&body)).await;
+        let done: Value = answer.with_context(|| {
+            format!("{count} are on their way; go on with --since {since} --until {until}")
+        })?;
         count += done["count"].as_u64().context("the answer has no count")?;
         match done["next"].as_str() {
             Some(next) => since = next.to_owned(),
@@ -117,7 +120,39 @@ fn attempt(one: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// A deployment that gives these answers, one after the other.
+    fn deployment(answers: &'static [(u16, &'static str)]) -> Api {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for (status, body) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+            }
+        });
+        Api::new(&url, "sk_none").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_range_that_breaks_off_says_how_far_it_came_and_where_to_go_on() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let whole = deployment(&[(202, r#"{"count":2,"next":"1970-01-01T00:00:07Z"}"#), (202, r#"{"count":3}"#)]);
+        assert_eq!(range(&whole, at(0), at(9), None).await.unwrap(), 5);
+        let broken = deployment(&[(202, r#"{"count":2,"next":"1970-01-01T00:00:07Z"}"#), (503, "{}")]);
+        let said = format!("{:#}", range(&broken, at(0), at(9), None).await.unwrap_err());
+        let until = at(9).to_string();
+        let expected = format!("2 are on their way; go on with --since 1970-01-01T00:00:07Z --until {until}");
+        assert!(said.starts_with(&expected), "{said}");
+    }
 
     #[test]
     fn a_line_tells_what_came_of_an_attempt_and_what_comes_next() {

@@ -59,8 +59,12 @@ fn of_v6(address: Ipv6Addr) -> Standing {
         return Standing::Loopback;
     }
     let never = match address.segments() {
-        // Link-local; the metadata of AWS (two services) and of Google.
-        [0xfe80..=0xfebf, ..] | [0xfd00, 0x0ec2, ..] | [0xfd20, 0x00ce, ..] => true,
+        // Link-local; the metadata of AWS (two services) and of Google; and NAT64 of a network's own, which
+        // may lead to any of them: where in it the IPv4 address stands is that network's choice.
+        [0xfe80..=0xfebf, ..]
+        | [0xfd00, 0x0ec2, ..]
+        | [0xfd20, 0x00ce, ..]
+        | [0x0064, 0xff9b, 0x0001, ..] => true,
         _ => embedded(address).is_some_and(|inner| of_v4(inner) == Standing::Never),
     };
     if never {
@@ -76,6 +80,16 @@ fn of_v6(address: Ipv6Addr) -> Standing {
     }
 }
 
+/// The address that a router or a kernel would take out of this one, or this one.
+#[must_use]
+pub fn unwrapped(address: IpAddr) -> IpAddr {
+    match address {
+        // It would be 0.0.0.1.
+        IpAddr::V6(v6) if !v6.is_loopback() => embedded(v6).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) | IpAddr::V6(_) => address,
+    }
+}
+
 /// The IPv4 address that a router or a kernel would take out of this one.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| {
@@ -88,7 +102,6 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         | [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x0064, 0xff9b, 1, _, _, _, high, low]
         // 6to4.
         | [0x2002, high, low, ..] => Some(v4(high, low)),
         // Teredo hides it by turning every bit round.
@@ -168,7 +181,7 @@ mod tests {
             "::ffff:0:8.8.8.8",
             "64:ff9b::8.8.8.8",
             "64:ff9b::10.0.0.1",
-            "64:ff9b:1::1",
+            "64:ff9b:2::1",
             "100::1",
             "2001::1",
             "2001:2::1",
@@ -209,6 +222,8 @@ mod tests {
             "::ffff:0:169.254.169.254",
             "64:ff9b::169.254.169.254",
             "64:ff9b:1:2:3:4:a9fe:a9fe",
+            "64:ff9b:1:a9fe:00a9:fe00::",
+            "64:ff9b:1::1",
             "2002:a9fe:a9fe::1",
             "2001:0:1:2:3:4:5601:5601",
         ] {
@@ -219,7 +234,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_ipv4_address_wrapped_into_ipv6_is_never_global(
-            bits: u32, wrapping in 0usize..6, rest: [u16; 3]
+            bits: u32, wrapping in 0usize..5, rest: [u16; 3]
         ) {
             let inner = Ipv4Addr::from_bits(bits);
             let [a, b, c, d] = inner.octets();
@@ -229,13 +244,28 @@ mod tests {
                 [0, 0, 0, 0, 0, 0xffff, high, low],
                 [0, 0, 0, 0, 0, 0, high, low],
                 [0x64, 0xff9b, 0, 0, 0, 0, high, low],
-                [0x64, 0xff9b, 1, x, y, z, high, low],
                 [0x2002, high, low, x, y, z, x, y],
                 [0x2001, 0, x, y, z, x, !high, !low],
             ][wrapping]);
             let standing = standing(wrapped.into());
             prop_assert!(standing != Standing::Global, "{wrapped}");
             prop_assert_eq!(standing == Standing::Never, of_v4(inner) == Standing::Never, "{}", wrapped);
+            if wrapped != Ipv6Addr::LOCALHOST {
+                prop_assert_eq!(unwrapped(wrapped.into()), IpAddr::from(inner));
+            }
+        }
+
+        #[test]
+        fn nat64_of_a_networks_own_is_never_gone_to(
+            bits: u32, length in prop::sample::select(&[48usize, 56, 64, 96][..]), rest: u128
+        ) {
+            // As RFC 6052 puts an IPv4 address behind a prefix of that length: around the bits 64 to 71.
+            let mut octets = (rest & (u128::MAX >> 48) | 0x0064_ff9b_0001 << 80).to_be_bytes();
+            let places = (length / 8..16).filter(|at| *at != 8);
+            for (at, octet) in places.zip(bits.to_be_bytes()) {
+                octets[at] = octet;
+            }
+            prop_assert_eq!(standing(Ipv6Addr::from(octets).into()), Standing::Never);
         }
 
         #[test]

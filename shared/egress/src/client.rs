@@ -24,6 +24,8 @@ pub struct Timeouts {
 pub struct Client {
     guard: Arc<Guard>,
     http: reqwest::Client,
+    /// For URLs with the Lambda runtime's port.
+    at_runtimes_port: Option<reqwest::Client>,
 }
 
 impl Client {
@@ -45,19 +47,9 @@ impl Client {
         // Whoever comes second finds the first one's provider, which is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let guard = Arc::new(Guard::new(reach));
-        let http = reqwest::Client::builder()
-            .dns_resolver(GuardedNames { names, guard: Arc::clone(&guard) })
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            // Lambda freezes a function between events: a connection that was kept may be dead by then.
-            .pool_max_idle_per_host(0)
-            .connect_timeout(timeouts.connect)
-            .timeout(timeouts.total)
-            .user_agent(concat!("Semantest/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Problem::from(&error))?;
-        Ok(Self { guard, http })
+        let http = |guard| http(guard, Arc::clone(&names), timeouts);
+        let at_runtimes_port = guard.at_runtimes_port().map(Arc::new).map(http).transpose()?;
+        Ok(Self { http: http(Arc::clone(&guard))?, guard, at_runtimes_port })
     }
 
     /// A request to `url`.
@@ -67,7 +59,8 @@ impl Client {
     /// [`Refused`] if that can be told from the URL itself; of a name it shows when the request is sent.
     pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, Refused> {
         self.guard.check(url)?;
-        Ok(self.http.request(method, url.clone()))
+        let at_runtimes_port = self.at_runtimes_port.as_ref().filter(|_| self.guard.has_runtimes_port(url));
+        Ok(at_runtimes_port.unwrap_or(&self.http).request(method, url.clone()))
     }
 
     /// A GET of `url`.
@@ -87,4 +80,20 @@ impl Client {
     pub fn post(&self, url: &Url) -> Result<RequestBuilder, Refused> {
         self.request(Method::POST, url)
     }
+}
+
+/// A client that goes where the guard allows names to lead.
+fn http(guard: Arc<Guard>, names: Arc<dyn Names>, timeouts: Timeouts) -> Result<reqwest::Client, Problem> {
+    reqwest::Client::builder()
+        .dns_resolver(GuardedNames { names, guard })
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        // Lambda freezes a function between events: a connection that was kept may be dead by then.
+        .pool_max_idle_per_host(0)
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total)
+        .user_agent(concat!("Semantest/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Problem::from(&error))
 }

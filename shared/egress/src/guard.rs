@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::address::{Standing, standing};
+use domain::address::{Standing, standing, unwrapped};
 use url::{Host, Url};
 
 /// How far a client may reach.
@@ -68,14 +68,17 @@ fn bare(name: &str) -> &str {
 
 /// Whether connecting to the address connects to this machine.
 fn is_here(address: IpAddr) -> bool {
-    standing(address.to_canonical()) == Standing::Loopback || address.is_unspecified()
+    let address = unwrapped(address);
+    standing(address) == Standing::Loopback || address.is_unspecified()
 }
 
 /// What a client checks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Guard {
     reach: Reach,
     runtime: Option<Runtime>,
+    /// Whether names are for URLs with the runtime's port, so that they must not lead to this machine.
+    at_runtimes_port: bool,
 }
 
 impl Guard {
@@ -85,7 +88,20 @@ impl Guard {
     }
 
     fn beside(reach: Reach, runtime: Option<&str>) -> Self {
-        Self { reach, runtime: runtime.and_then(Runtime::parse) }
+        Self { reach, runtime: runtime.and_then(Runtime::parse), at_runtimes_port: false }
+    }
+
+    /// What names are to be checked by in URLs with the runtime's port, if that makes a difference: who is
+    /// asked for a name's addresses is not told the port.
+    pub(crate) fn at_runtimes_port(&self) -> Option<Self> {
+        let here = self.runtime.as_ref().is_some_and(Runtime::on_loopback);
+        here.then(|| Self { at_runtimes_port: true, ..self.clone() })
+    }
+
+    /// Whether the URL has the runtime's port.
+    pub(crate) fn has_runtimes_port(&self, url: &Url) -> bool {
+        let port = url.port_or_known_default();
+        self.runtime.as_ref().is_some_and(|runtime| port == Some(runtime.port))
     }
 
     /// Checks all of a URL that can be checked before its name is resolved.
@@ -118,14 +134,14 @@ impl Guard {
         if allowed { Ok(()) } else { Err(Refused::Address) }
     }
 
-    /// Whether the host is the runtime's, or this machine and the port the runtime's. A name of the
-    /// operator's own for this machine is not known here; strangers' names do not resolve to it at all.
+    /// Whether the host is the runtime's, or this machine and the port the runtime's. Other names for this
+    /// machine are known when they are resolved.
     fn is_runtime(&self, host: &Host<&str>, port: u16) -> bool {
         let Some(runtime) = &self.runtime else { return false };
         let (same, here) = match host {
             Host::Domain(name) => (bare(name) == runtime.host, bare(name) == LOCALHOST),
-            Host::Ipv4(address) => (runtime.address() == Some((*address).into()), is_here((*address).into())),
-            Host::Ipv6(address) => (runtime.address() == Some((*address).into()), is_here((*address).into())),
+            Host::Ipv4(address) => (self.is_runtimes_own((*address).into()), is_here((*address).into())),
+            Host::Ipv6(address) => (self.is_runtimes_own((*address).into()), is_here((*address).into())),
         };
         same && (port == runtime.port || !runtime.on_loopback())
             || here && runtime.on_loopback() && port == runtime.port
@@ -134,7 +150,10 @@ impl Guard {
     /// Whether `address`, to which `name` resolves if it is not written out, may be connected to.
     pub(crate) fn allows(&self, name: Option<&str>, address: IpAddr) -> bool {
         let standing = standing(address);
-        if standing == Standing::Never || self.is_runtimes_own(address) {
+        if standing == Standing::Never
+            || self.is_runtimes_own(address)
+            || self.at_runtimes_port && is_here(address)
+        {
             return false;
         }
         match self.reach {
@@ -153,7 +172,7 @@ impl Guard {
     /// Whether all of this address is the runtime's; of loopback only one port is.
     fn is_runtimes_own(&self, address: IpAddr) -> bool {
         self.runtime.as_ref().is_some_and(|runtime| {
-            !runtime.on_loopback() && runtime.address() == Some(address.to_canonical())
+            !runtime.on_loopback() && runtime.address().map(unwrapped) == Some(unwrapped(address))
         })
     }
 }
@@ -266,6 +285,8 @@ mod tests {
                 "http://127.0.0.2:9001/",
                 "http://[::1]:9001/",
                 "http://[::ffff:127.0.0.1]:9001/",
+                "http://[::127.0.0.1]:9001/",
+                "http://[64:ff9b::7f00:1]:9001/",
                 "http://0.0.0.0:9001/",
                 "http://[::]:9001/",
                 "https://169.254.169.254/",
@@ -287,6 +308,11 @@ mod tests {
         }
         let guard = Guard::beside(Reach::Configured, Some("10.9.9.9:9001"));
         assert!(!guard.allows(Some("sd.internal"), Ipv4Addr::new(10, 9, 9, 9).into()));
+        for wrapped in ["::ffff:10.9.9.9", "64:ff9b::10.9.9.9", "2002:a09:909::1"] {
+            assert!(!guard.allows(Some("sd.internal"), wrapped.parse().unwrap()), "{wrapped}");
+            assert!(guard.check(&Url::parse(&format!("http://[{wrapped}]/")).unwrap()).is_err(), "{wrapped}");
+        }
+        assert!(guard.allows(Some("sd.internal"), Ipv4Addr::new(10, 9, 9, 8).into()));
     }
 
     proptest! {

@@ -59,7 +59,8 @@ impl Picture {
         Ok(bytes)
     }
 
-    fn write(&self, mut encoder: impl ImageEncoder) -> Result<(), BadPicture> {
+    /// Writes it, with its colour profile where that is about such pixels.
+    pub(crate) fn write(&self, mut encoder: impl ImageEncoder) -> Result<(), BadPicture> {
         if let Some(profile) = self.profile.as_ref().filter(|profile| is_about(profile, &self.pixels)) {
             // All three formats take one.
             encoder.set_icc_profile(profile.clone()).map_err(broken)?;

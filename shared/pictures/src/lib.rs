@@ -5,7 +5,9 @@
 
 pub mod fit;
 pub mod grid;
+mod metered;
 pub mod picture;
 pub mod prepare;
 mod resample;
 pub mod thumbnail;
+mod webp;

@@ -1,26 +1,31 @@
 //! Looks into the bytes that a provider sent. Only what they decode to is believed: not their label, and
 //! not the size that was asked for.
 
-use std::io::Cursor;
+use std::io::ErrorKind;
 
 use domain::image::ImageFormat;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits};
 
+use crate::metered::Metered;
+use crate::webp;
+
 /// The longest side that a picture may have, in pixels.
 pub const LONGEST_SIDE: u32 = 8192;
 /// The most pixels that a picture may have: the largest that is known to come is a grid of four
-/// pictures of 2912 by 1632. The bounds below are lower where decoding or resampling takes more for a
-/// pixel; `tests/cost.rs` holds them to the memory that a worker has.
+/// pictures of 2912 by 1632. `tests/cost.rs` tells what pictures of that many take.
 pub const MOST_PIXELS: u64 = 20_000_000;
-/// The same for pictures that can be seen through, which are weighed by that in a copy.
-pub const MOST_SEE_THROUGH_PIXELS: u64 = 12_000_000;
-/// The same for JPEGs: a progressive one takes its decoder ten bytes for a pixel.
-pub const MOST_JPEG_PIXELS: u64 = 12_000_000;
 /// The same for pictures of 16 bits a channel.
 pub const MOST_DEEP_PIXELS: u64 = 5_000_000;
-/// What the pixels may take: no more than all of the above come to.
-const DECODED_BYTES: u64 = 80_000_000;
+/// The most bytes that a picture may have as it comes. Decoders hold them up to three times.
+pub const MOST_BYTES: usize = 40 * 1024 * 1024;
+/// The longest colour profile that is kept; known ones have some kilobytes, and it is written into every
+/// image and thumbnail.
+pub(crate) const MOST_PROFILE: usize = 1024 * 1024;
+/// What a PNG's notes may take once they are unpacked.
+const NOTES: u64 = 8 * 1024 * 1024;
+/// What decoding may take beside what its pixels and bytes account for, which decoders do not bound.
+const DECODING: u64 = 320 * 1024 * 1024;
 
 /// Why bytes are no picture for us.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,23 +71,31 @@ pub struct Encoded {
 /// # Errors
 /// If the bytes are not a whole picture within the limits.
 pub fn inspect(bytes: &[u8]) -> Result<Picture, BadPicture> {
+    if bytes.len() > MOST_BYTES {
+        return Err(BadPicture::TooLarge);
+    }
     let (format, guess) = format_of(bytes).ok_or(BadPicture::UnknownFormat)?;
-    if format == ImageFormat::Jpeg && !is_whole_jpeg(bytes) {
-        return Err(BadPicture::Broken("the JPEG has no end".to_owned()));
+    match format {
+        ImageFormat::Jpeg if !is_whole_jpeg(bytes) => {
+            return Err(BadPicture::Broken("the JPEG has no end".to_owned()));
+        }
+        ImageFormat::Webp => webp::check(bytes)?,
+        ImageFormat::Jpeg | ImageFormat::Png => {}
     }
     let mut limits = Limits::no_limits();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
-    limits.max_alloc = Some(DECODED_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), guess);
+    // Of the three decoders only that of PNG heeds it, and only for notes.
+    limits.max_alloc = Some(NOTES);
+    let mut reader = ImageReader::with_format(Metered::new(bytes, DECODING), guess);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > most_pixels(format, decoder.color_type()) {
+    if u64::from(width) * u64::from(height) > most_pixels(decoder.color_type()) {
         return Err(BadPicture::TooLarge);
     }
     // Neither is worth refusing a picture for.
-    let profile = decoder.icc_profile().ok().flatten();
+    let profile = decoder.icc_profile().ok().flatten().filter(|profile| profile.len() <= MOST_PROFILE);
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut pixels = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     pixels.apply_orientation(orientation);
@@ -96,21 +109,14 @@ pub fn inspect(bytes: &[u8]) -> Result<Picture, BadPicture> {
     })
 }
 
-fn most_pixels(format: ImageFormat, colour: ColorType) -> u64 {
-    if colour.bytes_per_pixel() > colour.channel_count() {
-        MOST_DEEP_PIXELS
-    } else if format == ImageFormat::Jpeg {
-        MOST_JPEG_PIXELS
-    } else if colour.has_alpha() {
-        MOST_SEE_THROUGH_PIXELS
-    } else {
-        MOST_PIXELS
-    }
+fn most_pixels(colour: ColorType) -> u64 {
+    if colour.bytes_per_pixel() > colour.channel_count() { MOST_DEEP_PIXELS } else { MOST_PIXELS }
 }
 
 fn undecodable(error: ImageError) -> BadPicture {
     match error {
         ImageError::Limits(_) => BadPicture::TooLarge,
+        ImageError::IoError(error) if error.kind() == ErrorKind::OutOfMemory => BadPicture::TooLarge,
         ImageError::Decoding(_)
         | ImageError::Encoding(_)
         | ImageError::Parameter(_)
@@ -145,6 +151,8 @@ pub(crate) fn broken(error: impl std::fmt::Display) -> BadPicture {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     fn encoded(width: u32, height: u32, format: image::ImageFormat) -> Vec<u8> {

@@ -1,10 +1,10 @@
 //! Makes the small picture that lists show.
 
 use domain::image::ImageFormat;
+use image::DynamicImage;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
-use image::{DynamicImage, ImageEncoder as _};
 
-use crate::picture::{BadPicture, Encoded, Picture, broken};
+use crate::picture::{BadPicture, Encoded, Picture};
 use crate::resample::{is_seen_through, resampled};
 
 /// The longest side of a thumbnail, in pixels.
@@ -16,7 +16,8 @@ impl Picture {
     /// The picture with its longest side at most [`THUMBNAIL_SIDE`] pixels: never enlarged.
     ///
     /// A JPEG, because it takes a fifth of what a PNG does and a page of thumbnails is loaded at
-    /// once; a PNG only where the picture shows what is behind it, which JPEG cannot.
+    /// once; a PNG only where the picture shows what is behind it, which JPEG cannot. It keeps the colour
+    /// profile: a list that shows other colours than the picture itself looks wrong.
     ///
     /// # Errors
     /// If its pixels are of a kind that cannot be scaled or encoded.
@@ -28,18 +29,20 @@ impl Picture {
             resampled(&self.pixels, width, height)?
         };
         let small = if small.color().has_alpha() { DynamicImage::from(small.into_rgba8()) } else { small };
-        let mut bytes = Vec::new();
-        let (format, encoded) = if is_seen_through(&small) {
-            let pixels = small.into_rgba8();
-            let kind = image::ExtendedColorType::Rgba8;
-            (ImageFormat::Png, PngEncoder::new(&mut bytes).write_image(&pixels, width, height, kind))
+        let (format, pixels) = if is_seen_through(&small) {
+            (ImageFormat::Png, small)
+        } else if small.color().has_color() {
+            (ImageFormat::Jpeg, small.into_rgb8().into())
         } else {
-            let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
-            let pixels = small.into_rgb8();
-            let kind = image::ExtendedColorType::Rgb8;
-            (ImageFormat::Jpeg, encoder.write_image(&pixels, width, height, kind))
+            (ImageFormat::Jpeg, small.into_luma8().into())
         };
-        encoded.map_err(broken)?;
+        let small = Self { format, width, height, turned: false, profile: self.profile.clone(), pixels };
+        let mut bytes = Vec::new();
+        if format == ImageFormat::Png {
+            small.write(PngEncoder::new(&mut bytes))
+        } else {
+            small.write(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))
+        }?;
         Ok(Encoded { format, bytes: bytes.into() })
     }
 }

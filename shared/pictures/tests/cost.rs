@@ -10,24 +10,32 @@
 
 use std::io::Cursor;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
-use pictures::picture::{MOST_DEEP_PIXELS, MOST_JPEG_PIXELS, MOST_PIXELS, MOST_SEE_THROUGH_PIXELS, inspect};
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ImageEncoder as _, ImageFormat, Rgba, RgbaImage};
+use pictures::grid::quarters;
+use pictures::picture::{BadPicture, MOST_BYTES, MOST_DEEP_PIXELS, MOST_PIXELS, inspect};
 use pictures::prepare::prepare;
+use testkit::webp;
 
 /// The size that fits least well to what is made here, and is the largest of the contract.
 const ASKED: (u32, u32) = (1792, 1024);
-/// What a worker may take in all is 256 MiB; some 40 are its own, with four encoded images.
+/// What a worker may take in all for pictures as they come is 256 MiB; some 40 are its own, with four
+/// encoded images.
 const MOST_MIB: u64 = 208;
+/// For the worst that is let in it is less than half of the memory that the template gives a worker.
+const MOST_MIB_AT_WORST: u64 = 400;
 const CASE: &str = "SEMANTEST_COST_CASE";
 
-/// As hard to compress as what providers draw: smooth, with grain, seen through in places if asked for.
-fn drawn(width: u32, height: u32, alpha: bool) -> DynamicImage {
+/// As hard to compress as what providers draw: smooth, with grain of so many bits, seen through in places if
+/// asked for.
+fn drawn((width, height): (u32, u32), alpha: bool, grained: u32) -> DynamicImage {
     let mut grain = 1u32;
     let picture = RgbaImage::from_fn(width, height, |x, y| {
         grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let noise = (grain >> 29) as u8;
+        let noise = (grain >> (32 - grained)) as u8;
         let wave = |at: u32| (((at as f32 / 97.0).sin() + 1.0) * 120.0) as u8 + noise;
         Rgba([wave(x), wave(y), wave(x + y), if alpha { wave(x) } else { 255 }])
     });
@@ -40,35 +48,64 @@ fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A progressive JPEG, which a decoder must hold in whole before it can show any: grey, so that every
-/// coefficient is the same single bit.
-fn progressive(width: u16, height: u16) -> Vec<u8> {
+/// A progressive JPEG, which a decoder must hold in whole before it can show any: of one colour, so that every
+/// coefficient is the same single bit. Of three components, or of four inks; with comments up to the bound.
+fn progressive((width, height): (u32, u32), components: u8) -> Vec<u8> {
     let segment = |marker: u8, content: &[u8]| {
         [&[0xff, marker][..], &(content.len() as u16 + 2).to_be_bytes(), content].concat()
     };
-    let [high, wide] = [height.to_be_bytes(), width.to_be_bytes()];
-    let frame = [&[8][..], &high, &wide, &[3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]].concat();
+    let [high, wide] = [height, width].map(|side| (side as u16).to_be_bytes());
+    let each = |tail: &'static [u8]| (1..=components).flat_map(move |id| [&[id], tail].concat());
+    let frame = [&[8][..], &high, &wide, &[components], &each(&[0x11, 0]).collect::<Vec<_>>()].concat();
+    let scan = [&[components][..], &each(&[0]).collect::<Vec<_>>(), &[0, 0, 0]].concat();
     let one_code = [&[0, 1][..], &[0; 15], &[0]].concat();
-    let blocks = usize::from(width.div_ceil(8)) * usize::from(height.div_ceil(8)) * 3;
+    let blocks = (width.div_ceil(8) * height.div_ceil(8)) as usize * usize::from(components);
+    let comment = segment(0xfe, &[0; 60_000]);
     [
         vec![0xff, 0xd8],
+        comment.repeat((MOST_BYTES - 1_000_000) / comment.len()),
         segment(0xdb, &[&[0][..], &[1; 64]].concat()),
         segment(0xc2, &frame),
         segment(0xc4, &one_code),
-        segment(0xda, &[3, 1, 0, 2, 0, 3, 0, 0, 0, 0]),
+        segment(0xda, &scan),
         vec![0; blocks.div_ceil(8)],
         vec![0xff, 0xd9],
     ]
     .concat()
 }
 
-/// What a process of its own takes at most, in MiB, to prepare this picture as often as that.
-fn peak(bytes: &[u8], times: u8) -> u64 {
-    let file = std::env::temp_dir().join(format!("semantest-cost-{}-{}", std::process::id(), bytes.len()));
+/// A PNG with a profile of so many bytes, all of them 0.
+fn with_profile(picture: &DynamicImage, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = PngEncoder::new(&mut bytes);
+    encoder.set_icc_profile(vec![0; length]).unwrap();
+    picture.write_with_encoder(encoder).unwrap();
+    bytes
+}
+
+/// What is done to a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// It is prepared that often at once.
+    Prepare(usize),
+    /// It is taken apart.
+    Quarters,
+    /// It is refused, as too large.
+    Refuse,
+}
+
+const WORKS: [Work; 4] = [Work::Prepare(1), Work::Prepare(4), Work::Quarters, Work::Refuse];
+
+/// What a process of its own takes at most, in MiB, to do this to this picture.
+fn peak(bytes: &[u8], work: Work) -> u64 {
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let number = FILES.fetch_add(1, Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("semantest-cost-{}-{number}", std::process::id()));
     std::fs::write(&file, bytes).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--ignored", "--nocapture", "--exact", "prepares_and_tells_its_peak"]);
-    let output = child.env(CASE, format!("{times} {}", file.display())).output().unwrap();
+    child.args(["--ignored", "--nocapture", "--exact", "works_and_tells_its_peak"]);
+    let work = WORKS.iter().position(|known| *known == work).unwrap();
+    let output = child.env(CASE, format!("{work} {}", file.display())).output().unwrap();
     std::fs::remove_file(&file).unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let (_, peak) = text.split_once("peak: ").unwrap_or_else(|| panic!("no peak: {output:?}"));
@@ -78,40 +115,89 @@ fn peak(bytes: &[u8], times: u8) -> u64 {
 /// The child of [`peak`].
 #[tokio::test]
 #[ignore = "a part of the others"]
-async fn prepares_and_tells_its_peak() {
+async fn works_and_tells_its_peak() {
     let case = std::env::var(CASE).unwrap();
-    let (times, file) = case.split_once(' ').unwrap();
+    let (work, file) = case.split_once(' ').unwrap();
     let bytes = bytes::Bytes::from(std::fs::read(file).unwrap());
-    let all = (0..times.parse::<u8>().unwrap()).map(|_| prepare(bytes.clone(), ASKED));
-    for prepared in futures_util::future::join_all(all).await {
-        assert!(prepared.unwrap().remade_from.is_some());
+    match WORKS[work.parse::<usize>().unwrap()] {
+        Work::Prepare(times) => {
+            let all = (0..times).map(|_| prepare(bytes.clone(), ASKED));
+            for prepared in futures_util::future::join_all(all).await {
+                assert!(prepared.unwrap().remade_from.is_some());
+            }
+        }
+        Work::Quarters => {
+            assert_eq!(quarters(bytes, vec![0, 1, 2, 3], ASKED).await.unwrap().len(), 4);
+        }
+        Work::Refuse => assert_eq!(prepare(bytes, ASKED).await, Err(BadPicture::TooLarge)),
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     println!("peak: {}", status.split_once("VmHWM:").unwrap().1);
 }
 
-/// The largest pictures that are let in, in every form that takes a decoder or the resampling most.
-fn worst() -> Vec<(&'static str, Vec<u8>)> {
-    let sides = |pixels: u64| (4096, (pixels / 4096) as u32);
-    let see_through = |pixels| drawn(sides(pixels).0, sides(pixels).1, true);
-    let opaque = drawn(sides(MOST_PIXELS).0, sides(MOST_PIXELS).1, false);
-    let jpeg = sides(MOST_JPEG_PIXELS);
-    let deep = DynamicImage::from(see_through(MOST_DEEP_PIXELS).into_rgba16());
+/// A picture, its bytes, and what is done to it.
+type Case = (&'static str, Vec<u8>, Work);
+
+fn sides(pixels: u64) -> (u32, u32) {
+    (4096, (pixels / 4096) as u32)
+}
+
+/// The largest pictures that are known to come.
+fn known() -> Vec<Case> {
+    let grid = encoded(&drawn((4096, 4096), false, 3), ImageFormat::Png);
+    let one = drawn((2048, 2048), false, 3);
     vec![
-        ("PNG, RGBA", encoded(&see_through(MOST_SEE_THROUGH_PIXELS), ImageFormat::Png)),
-        ("WebP, RGBA", encoded(&see_through(MOST_SEE_THROUGH_PIXELS), ImageFormat::WebP)),
-        ("PNG, RGBA of 16 bits", encoded(&deep, ImageFormat::Png)),
-        ("PNG, RGB", encoded(&opaque, ImageFormat::Png)),
-        ("WebP, RGB", encoded(&opaque, ImageFormat::WebP)),
-        ("JPEG, progressive", progressive(jpeg.0 as u16, jpeg.1 as u16)),
+        ("grid, PNG", grid, Work::Quarters),
+        ("PNG", encoded(&one, ImageFormat::Png), Work::Prepare(4)),
+        ("JPEG", encoded(&one, ImageFormat::Jpeg), Work::Prepare(4)),
+        ("WebP", encoded(&one, ImageFormat::WebP), Work::Prepare(4)),
+    ]
+}
+
+/// The largest pictures that are let in, in every form that takes a decoder or the resampling most.
+fn worst() -> Vec<Case> {
+    let largest = sides(MOST_PIXELS);
+    let (width, height) = (largest.0 as u16, largest.1 as u16);
+    let see_through = drawn(largest, true, 3);
+    let opaque = drawn(largest, false, 3);
+    let grainy = encoded(&drawn(largest, false, 4), ImageFormat::Png);
+    let deep = DynamicImage::from(drawn(sides(MOST_DEEP_PIXELS), true, 3).into_rgba16());
+    let mut lossy = webp::lossy(width, height);
+    lossy.resize(MOST_BYTES - 1000, 0);
+    let alpha = webp::alpha();
+    let frame: [webp::Chunk<'_>; 2] = [(b"ALPH", &alpha), (b"VP8 ", &lossy)];
+    let still = webp::with_head((largest.0, largest.1, 0x10), &frame);
+    let four = Work::Prepare(4);
+    vec![
+        ("PNG, RGBA", encoded(&see_through, ImageFormat::Png), four),
+        ("WebP, RGBA", encoded(&see_through, ImageFormat::WebP), four),
+        ("PNG, RGBA of 16 bits", encoded(&deep, ImageFormat::Png), four),
+        ("PNG, RGB of most bytes", grainy.clone(), four),
+        ("grid of most bytes", grainy, Work::Quarters),
+        ("WebP, RGB", encoded(&opaque, ImageFormat::WebP), four),
+        ("WebP with loss, RGBA", still, Work::Prepare(1)),
+        ("WebP, animated", webp::animation(largest, &frame), Work::Prepare(1)),
+        ("JPEG, progressive", progressive(largest, 3), four),
+        ("JPEG, progressive, inks", progressive(largest, 4), four),
+        ("PNG with a profile", with_profile(&opaque, 7 << 20), four),
+        ("PNG with a load", with_profile(&opaque, 79 << 20), four),
+        ("WebP of 65,536 tables", webp::bomb(512, 512), Work::Refuse),
     ]
 }
 
 #[test]
-fn the_largest_pictures_stay_within_the_memory_four_at_once() {
-    for (name, bytes) in worst() {
-        let peak = peak(&bytes, 4);
+fn pictures_as_they_come_stay_within_the_memory_four_at_once() {
+    for (name, bytes, work) in known() {
+        let peak = peak(&bytes, work);
         assert!(peak < MOST_MIB, "{name}: {peak} MiB");
+    }
+}
+
+#[test]
+fn the_worst_pictures_stay_within_half_of_a_workers_memory() {
+    for (name, bytes, work) in worst() {
+        let peak = peak(&bytes, work);
+        assert!(peak < MOST_MIB_AT_WORST, "{name}: {peak} MiB");
     }
 }
 
@@ -123,7 +209,7 @@ fn bench() {
         "2048x2048 → 1792x1024", "decode", "thumbnail", "fit", "peak of 4"
     );
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
-        let bytes = encoded(&drawn(2048, 2048, false), format);
+        let bytes = encoded(&drawn((2048, 2048), false, 3), format);
         let picture = inspect(&bytes).unwrap();
         let decode = median(|| drop(inspect(&bytes).unwrap()));
         let thumbnail = median(|| drop(picture.thumbnail().unwrap()));
@@ -135,11 +221,11 @@ fn bench() {
             decode.as_millis(),
             times(thumbnail),
             times(fit),
-            peak(&bytes, 4),
+            peak(&bytes, Work::Prepare(4)),
         );
     }
-    for (name, bytes) in worst() {
-        println!("{name:>22} at the limits: peak of 4 {} MiB", peak(&bytes, 4));
+    for (name, bytes, work) in known().into_iter().chain(worst()) {
+        println!("{name:>24}: {work:?} of {} MiB: {} MiB", bytes.len() >> 20, peak(&bytes, work));
     }
 }
 

@@ -16,6 +16,7 @@ pub mod standin;
 mod values;
 mod watch;
 mod webhooks;
+pub mod webp;
 
 pub use events::{
     SAMPLE_BATCH, SAMPLE_JOB, SAMPLE_KEY, SAMPLE_SESSION, SAMPLE_WEBHOOK, event, event_names, sample_job,

@@ -6,7 +6,7 @@ use image::{ColorType, Rgba};
 use proptest::prelude::*;
 
 use super::*;
-use crate::picture::inspect;
+use crate::picture::{MOST_PROFILE, inspect};
 
 const FORMATS: [(image::ImageFormat, ImageFormat); 3] = [
     (image::ImageFormat::Png, ImageFormat::Png),
@@ -192,6 +192,29 @@ fn a_profile_stays_with_the_colours_that_it_explains() {
             let fitted = picture.clone().fit(Bytes::new(), (256, 256)).unwrap();
             let again = inspect(&fitted.encoded.bytes).unwrap();
             assert_eq!(again.profile, stays.then(|| profile(space)), "{format:?}");
+            // A list that shows other colours than the picture itself looks wrong.
+            let thumbnail = inspect(&fitted.picture.thumbnail().unwrap().bytes).unwrap();
+            assert_eq!(thumbnail.profile, stays.then(|| profile(space)), "{format:?}");
+        }
+    }
+    let mut grey = inspect(&encoded(&two_halves(300, 300), image::ImageFormat::Png)).unwrap();
+    grey.pixels = grey.pixels.into_luma8().into();
+    grey.profile = Some(profile(b"GRAY"));
+    let thumbnail = inspect(&grey.thumbnail().unwrap().bytes).unwrap();
+    assert_eq!((thumbnail.pixels.color(), thumbnail.profile), (ColorType::L8, grey.profile));
+}
+
+#[test]
+fn a_profile_that_is_no_profile_but_a_load_is_dropped() {
+    let pixels = two_halves(300, 300);
+    for (_, format) in FORMATS {
+        for (length, stays) in [(MOST_PROFILE, true), (MOST_PROFILE + 1, false), (15 << 20, false)] {
+            let mut load = profile(b"RGB ");
+            load.resize(length, 0);
+            let (width, height, pixels) = (300, 300, pixels.clone());
+            let heavy = Picture { format, width, height, turned: false, profile: Some(load), pixels };
+            let picture = inspect(&heavy.encode().unwrap()).unwrap();
+            assert_eq!(picture.profile.is_some(), stays, "{format:?} {length}");
         }
     }
 }

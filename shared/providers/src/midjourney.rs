@@ -8,7 +8,9 @@
 //! whatever the count, and as many pixels as Midjourney makes at first. The setting `upscale` has them
 //! enlarged by Midjourney instead, by one more paid task for each.
 
+mod failure;
 mod handle;
+mod list;
 mod prompt;
 mod proxy;
 mod settings;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::Timestamp;
 use domain::image::ImageOrigin;
 use domain::ports::{ImageProvider, ImageSink};
 use domain::provider::{
@@ -29,6 +32,7 @@ use domain::request::Picture;
 use egress::header::HeaderMap;
 use egress::{Base, Downloader, Limits, Problem};
 use pictures::grid::{self, quarters};
+use pictures::picture::{BadPicture, MOST_BYTES};
 use url::Url;
 
 pub use settings::{Flags, Settings, Speed};
@@ -39,8 +43,6 @@ use task::Standing;
 
 /// Its name on the wire.
 pub const PROVIDER: &str = "midjourney";
-/// A grid of four large pictures, as a PNG.
-const LARGEST_PICTURE: usize = 64 * 1024 * 1024;
 /// How long a picture may take to come.
 const DOWNLOAD: Duration = Duration::from_secs(60);
 /// What is kept of the time for saying when to ask again.
@@ -97,6 +99,11 @@ impl Midjourney {
     async fn submit(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let prompt = prompt::prompt(&task.picture, &self.settings)
             .ok_or_else(|| ProviderError::new(FaultOf::Caller, Reason::InvalidRequest, unable().reason))?;
+        // Who dies from here on may have paid. Of a first try the row says so anyway: it was begun, and has
+        // no note.
+        if task.handle.is_some() {
+            sink.note(&Handle::Asked.note()).await?;
+        }
         let id = self.proxy.imagine(&prompt, &task.job.to_string(), left(task)).await?;
         sink.note(&Handle::grid(id).note()).await?;
         Ok(self.later())
@@ -106,11 +113,10 @@ impl Midjourney {
     /// for again.
     async fn look(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let job = task.job.to_string();
-        let mut tasks = self.proxy.tasks(left(task)).await?;
-        tasks.retain(|found| found.is_grid_of(&job));
+        let mut tasks = self.proxy.grids(&job, left(task)).await?;
         tasks.sort_by_key(|found| std::cmp::Reverse(found.submit_time));
         for found in &tasks {
-            match found.standing() {
+            match found.standing(&self.sent(task)) {
                 Standing::Done(_) if self.upscales(&task.picture) => {
                     sink.note(&Handle::upscales(found.id.clone()).note()).await?;
                     return Ok(AT_ONCE);
@@ -118,12 +124,16 @@ impl Midjourney {
                 // A picture that cannot be had any more does not stand in the way of a new one.
                 Standing::Done(url) => match self.quarters(task, &url).await {
                     Ok(images) => return self.hand_over(task, images, sink).await,
+                    // A new one would be as large.
+                    Err(error) if error.fault == FaultOf::Caller => return Err(error),
                     Err(_) => continue,
                 },
                 Standing::UnderWay(_) => {
-                    let Some(since) = found.submit_time.filter(|since| !self.is_over(*since)) else {
+                    // One that does not say since when is waited for as if it were new: it may be.
+                    let since = found.submit_time.unwrap_or_else(|| Timestamp::now().millis());
+                    if self.is_over(since) {
                         continue;
-                    };
+                    }
                     sink.note(&Handle::Grid { task: found.id.clone(), since }.note()).await?;
                     return Ok(self.later());
                 }
@@ -132,6 +142,11 @@ impl Midjourney {
         }
         sink.note(&Handle::Clear.note()).await?;
         Ok(AT_ONCE)
+    }
+
+    /// What the proxy was told to draw.
+    fn sent(&self, task: &ImageTask) -> String {
+        prompt::prompt(&task.picture, &self.settings).unwrap_or_default()
     }
 
     fn is_over(&self, since: i64) -> bool {
@@ -151,10 +166,21 @@ impl Midjourney {
                 let message = "the proxy has lost the task";
                 return Err(ProviderError::new(FaultOf::Provider, Reason::BadResponse, message).maybe_paid());
             }
-            Err(_) if !self.is_over(since) => return Ok(None),
+            Err(error) if !self.is_over(since) => {
+                if error.fault == FaultOf::Operator {
+                    // Nobody else tells the operator: the worker only hears that it is to ask again.
+                    tracing::error!(
+                        provider = PROVIDER,
+                        alarm = "provider_account",
+                        problem = error.message,
+                        "the operator must see to a provider that has work under way"
+                    );
+                }
+                return Ok(None);
+            }
             Err(error) => return Err(error.maybe_paid()),
         };
-        let standing = found.standing();
+        let standing = found.standing(&self.sent(task));
         if matches!(standing, Standing::UnderWay(_)) && self.is_over(since) {
             let message = "Midjourney did not get done in time";
             return Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, message).maybe_paid());
@@ -197,7 +223,12 @@ impl Midjourney {
     async fn quarters(&self, task: &ImageTask, url: &Url) -> Result<Vec<Bytes>, ProviderError> {
         let bytes = self.download(task, url).await?;
         quarters(bytes, task.missing.clone(), task.picture.size.pixels()).await.map_err(|problem| {
-            ProviderError::new(FaultOf::Provider, Reason::BadResponse, problem.to_string()).maybe_paid()
+            let fault = match problem {
+                // Another one would be paid for, and be as large.
+                BadPicture::TooLarge => FaultOf::Caller,
+                BadPicture::UnknownFormat | BadPicture::Broken(_) => FaultOf::Provider,
+            };
+            ProviderError::new(fault, Reason::BadResponse, problem.to_string()).maybe_paid()
         })
     }
 
@@ -220,7 +251,7 @@ impl Midjourney {
         let timeout = DOWNLOAD.min(left(task));
         let base = self.proxy.base().at("/");
         let base = Base { url: &base, headers: &HeaderMap::new() };
-        let limits = Limits { max_bytes: LARGEST_PICTURE, timeout };
+        let limits = Limits { max_bytes: MOST_BYTES, timeout };
         self.downloader.get(url, limits, Some(base)).await.map_err(|problem| {
             let reason = match problem {
                 Problem::NoAnswerInTime | Problem::NoConnectionInTime => Reason::Timeout,
@@ -232,8 +263,21 @@ impl Midjourney {
                 | Problem::Redirects
                 | Problem::NotBuilt => Reason::BadResponse,
             };
+            let fault = match problem {
+                // As of one with too many pixels.
+                Problem::TooLong(_) => FaultOf::Caller,
+                Problem::NoAnswerInTime
+                | Problem::NoConnectionInTime
+                | Problem::NoConnection
+                | Problem::Broken
+                | Problem::Refused(_)
+                | Problem::BadJson
+                | Problem::Status(_)
+                | Problem::Redirects
+                | Problem::NotBuilt => FaultOf::Provider,
+            };
             let message = format!("the picture could not be fetched: {problem}");
-            ProviderError::new(FaultOf::Provider, reason, message).maybe_paid()
+            ProviderError::new(fault, reason, message).maybe_paid()
         })
     }
 
@@ -308,7 +352,7 @@ impl ImageProvider for Midjourney {
 
     fn calls(&self, task: &ImageTask) -> u32 {
         match Handle::of(task) {
-            Handle::Unknown | Handle::Grid { .. } => 0,
+            Handle::Unknown | Handle::Asked | Handle::Grid { .. } => 0,
             Handle::Clear => 1,
             Handle::Upscales { tasks, .. } => {
                 task.missing.iter().filter(|index| !tasks.contains_key(index)).count() as u32
@@ -323,7 +367,7 @@ impl ImageProvider for Midjourney {
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         match Handle::of(task) {
-            Handle::Unknown => self.look(task, sink).await,
+            Handle::Unknown | Handle::Asked => self.look(task, sink).await,
             Handle::Clear => self.submit(task, sink).await,
             Handle::Grid { task: id, since } => self.grid(task, (&id, since), sink).await,
             Handle::Upscales { grid, tasks, since } => self.enlarged(task, (grid, tasks, since), sink).await,

@@ -77,6 +77,11 @@ pub(crate) fn alone(round: &mut Round<'_>) {
     round.with_providers("a_worker_killed_before_it_noted_midjourneys_task_pays_for_nothing_twice", killed);
 
     round.with_providers(
+        "a_worker_killed_on_its_second_try_at_midjourney_pays_for_nothing_twice",
+        killed_later,
+    );
+
+    round.with_providers(
         "a_worker_that_makes_four_large_images_of_midjourneys_stays_small",
         |cloud, stand_ins| async move {
             // Larger than what was asked for, so that each is resampled, and nearly as large as is let in.
@@ -97,15 +102,28 @@ pub(crate) fn alone(round: &mut Round<'_>) {
 }
 
 async fn killed(cloud: Arc<Cloud>, stand_ins: Arc<StandIns>) {
+    let calls = killed_while_asking(&cloud, &stand_ins, "a doomed kite").await;
+    assert_eq!(calls, 1);
+}
+
+async fn killed_later(cloud: Arc<Cloud>, stand_ins: Arc<StandIns>) {
+    // The first try fails before anything is taken.
+    stand_ins.midjourney.next(Act::Answer(code(9, &Value::Null)));
+    let calls = killed_while_asking(&cloud, &stand_ins, "a kite doomed later").await;
+    assert_eq!(calls, 2);
+}
+
+/// Kills the worker when the proxy has taken the task and not yet said so. How many calls the row counts.
+async fn killed_while_asking(cloud: &Cloud, stand_ins: &StandIns, prompt: &str) -> u32 {
     let taken = code(1, &json!("1730000000999999")).after(Duration::from_secs(60));
     stand_ins.midjourney.next(Act::Spoil(taken));
-    let job = cloud.generate(json!({"provider": "midjourney", "prompt": "a doomed kite"})).await;
+    let job = cloud.generate(json!({"provider": "midjourney", "prompt": prompt})).await;
     let id = job["jobId"].as_str().unwrap();
-    eventually("the task is taken", async || (paid(&stand_ins, "a doomed kite") == 1).then_some(())).await;
+    eventually("the task is taken", async || (paid(stand_ins, prompt) == 1).then_some(())).await;
     assert!(cloud.kill("image-worker").await > 0);
     let state = cloud.ended_by_sweeps(id).await;
     assert_eq!(state["status"], "completed", "{state}");
-    let row = cloud.job(id).await;
-    assert_eq!((paid(&stand_ins, "a doomed kite"), row.paid_calls), (1, 1));
-    assert_eq!(pictures(&cloud, &state).await, [(256, 256)]);
+    assert_eq!(paid(stand_ins, prompt), 1);
+    assert_eq!(pictures(cloud, &state).await, [(256, 256)]);
+    cloud.job(id).await.paid_calls
 }

@@ -16,6 +16,8 @@ pub(super) enum Handle {
     Unknown,
     /// There is no task for this job that could still be of use: a new one may be paid for.
     Clear,
+    /// The proxy was being asked for a new grid, and may have taken it.
+    Asked,
     /// The grid is being drawn.
     Grid {
         /// The proxy's id of the task.
@@ -38,7 +40,10 @@ impl Handle {
     /// How it stands by what was noted. What cannot be read was noted by nobody we know.
     pub(super) fn of(task: &ImageTask) -> Self {
         match &task.handle {
-            Some(note) => serde_json::from_str(note).unwrap_or(Self::Unknown),
+            Some(note) => match serde_json::from_str(note) {
+                Ok(Self::Asked) | Err(_) => Self::Unknown,
+                Ok(handle) => handle,
+            },
             None if task.attempt > 1 => Self::Unknown,
             None => Self::Clear,
         }
@@ -81,8 +86,9 @@ mod tests {
             task.handle = Some(handle.note());
             assert_eq!(Handle::of(&task), handle);
         }
-        // By a later version, or another one: nothing is paid for before somebody has looked.
-        for note in ["", "{}", r#"{"video":{"task":"16"}}"#] {
+        // By one that died while it asked, by a later version, or another one: nothing is paid for before
+        // somebody has looked.
+        for note in [&Handle::Asked.note(), "", "{}", r#"{"video":{"task":"16"}}"#] {
             task.handle = Some(note.to_owned());
             assert_eq!(Handle::of(&task), Handle::Unknown);
         }

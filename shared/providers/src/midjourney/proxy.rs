@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::provider::{FaultOf, ProviderError, Reason};
 use domain::secret::Secret;
-use egress::{Client, Method, Reach, RequestBuilder, StatusCode, Timeouts};
+use egress::{Client, Method, Problem, Reach, Refused, RequestBuilder, StatusCode, Timeouts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::list::{List, NoList};
 use super::task::Task;
 use crate::call::{self, Answer, BaseUrl};
 
@@ -19,9 +21,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SUBMIT: Duration = Duration::from_secs(30);
 /// How long it may take to say how a task stands.
 const READ: Duration = Duration::from_secs(10);
+/// How long it may take to list all tasks that it remembers. It bounds how long the list may be, too.
+const LIST: Duration = Duration::from_secs(60);
 const LARGEST_ANSWER: usize = 1024 * 1024;
-/// The list of all tasks that the proxy remembers.
-const LARGEST_LIST: usize = 16 * 1024 * 1024;
 
 /// A proxy.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ fn is_id(id: &str) -> bool {
 impl Proxy {
     pub(super) fn new(base: BaseUrl, secret: Option<Secret>) -> Result<Self, egress::Problem> {
         let secret = secret.filter(|secret| !secret.expose().is_empty());
-        let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total: SUBMIT })?;
+        let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total: LIST })?;
         Ok(Self { base, secret, http })
     }
 
@@ -127,18 +129,40 @@ impl Proxy {
         }
     }
 
-    /// The tasks that the proxy remembers; none, where it does not tell.
-    pub(super) async fn tasks(&self, left: Duration) -> Result<Vec<Task>, ProviderError> {
-        let within = READ.min(left);
-        let answer = self.ask(Method::GET, "/mj/task/list", |request| request, within, LARGEST_LIST).await?;
-        match answer.status {
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-                Ok(Vec::new())
+    /// The grids of the job that the proxy remembers; none, where it does not tell. Only these are kept of a
+    /// list that may be long. One that cannot be read to its end is an error: what stands behind it may
+    /// have been paid for.
+    pub(super) async fn grids(&self, job: &str, left: Duration) -> Result<Vec<Task>, ProviderError> {
+        let no_list = |NoList| ProviderError::new(FaultOf::Provider, Reason::BadResponse, "no list of tasks");
+        let reading = async {
+            let mut response = self.request(Method::GET, "/mj/task/list")?.send().await?;
+            match response.status() {
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                    return Ok(Ok(Vec::new()));
+                }
+                status if status.is_success() => {}
+                status => {
+                    let (headers, body) = (response.headers().clone(), Bytes::new());
+                    return Ok(Err(refused(&Answer { status, headers, body })));
+                }
             }
-            status if status.is_success() => serde_json::from_slice::<Option<Vec<Task>>>(&answer.body)
-                .map(Option::unwrap_or_default)
-                .map_err(|_| ProviderError::new(FaultOf::Provider, Reason::BadResponse, "no list of tasks")),
-            _ => Err(refused(&answer)),
+            let (mut list, mut grids) = (List::default(), Vec::new());
+            while let Some(bytes) = response.chunk().await? {
+                let taken = list.take(&bytes, |element| {
+                    let task: Task = serde_json::from_slice(element).map_err(|_| NoList)?;
+                    grids.extend(Some(task).filter(|task| task.is_grid_of(job)));
+                    Ok(())
+                });
+                if let Err(problem) = taken {
+                    return Ok(Err(no_list(problem)));
+                }
+            }
+            Ok::<_, Problem>(if list.is_whole() { Ok(grids) } else { Err(no_list(NoList)) })
+        };
+        let within = LIST.min(left);
+        match tokio::time::timeout(within, reading).await.unwrap_or(Err(Problem::NoAnswerInTime)) {
+            Ok(grids) => grids,
+            Err(problem) => Err(call::unanswered(problem)),
         }
     }
 
@@ -150,13 +174,15 @@ impl Proxy {
         within: Duration,
         max_bytes: usize,
     ) -> Result<Answer, ProviderError> {
-        let request = self.http.request(method, &self.base.at(path)).map(|request| {
-            with(match &self.secret {
-                Some(secret) => request.header("mj-api-secret", secret.expose()),
-                None => request,
-            })
-        });
-        call::ask(request, within, max_bytes).await
+        call::ask(self.request(method, path).map(with), within, max_bytes).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Refused> {
+        let request = self.http.request(method, &self.base.at(path))?;
+        Ok(match &self.secret {
+            Some(secret) => request.header("mj-api-secret", secret.expose()),
+            None => request,
+        })
     }
 }
 

@@ -5,8 +5,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
-/// What the proxy says of a task. Nothing of it can be relied upon to be there.
-#[derive(Debug, Clone, Default, Deserialize)]
+use super::failure::failure;
+
+/// What the proxy says of a task. Nothing of it can be relied upon to be there. It holds prompts, and does
+/// not show itself.
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Task {
     #[serde(deserialize_with = "text")]
@@ -23,6 +26,13 @@ pub(super) struct Task {
     image_url: String,
     #[serde(deserialize_with = "text")]
     fail_reason: String,
+    #[serde(deserialize_with = "text")]
+    prompt: String,
+    /// The prompt in English, if the proxy translates.
+    #[serde(deserialize_with = "text")]
+    prompt_en: String,
+    properties: Value,
+    /// In milliseconds of the epoch.
     #[serde(deserialize_with = "number")]
     pub(super) submit_time: Option<i64>,
 }
@@ -36,8 +46,13 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     })
 }
 
+/// A number, also where it stands in text; else nothing.
 fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-    Ok(Value::deserialize(from)?.as_i64())
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|number| number as i64)),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    })
 }
 
 /// How a task stands.
@@ -52,7 +67,8 @@ pub(super) enum Standing {
 }
 
 impl Task {
-    pub(super) fn standing(&self) -> Standing {
+    /// `sent` is the prompt that we have sent, which the task's failure may quote.
+    pub(super) fn standing(&self, sent: &str) -> Standing {
         match self.status.as_str() {
             "SUCCESS" => match Url::parse(&self.image_url) {
                 Ok(url) => Standing::Done(url),
@@ -65,7 +81,11 @@ impl Task {
                     .maybe_paid(),
                 ),
             },
-            "FAILURE" | "FAILED" | "CANCEL" => Standing::Failed(failure(&self.fail_reason)),
+            "FAILURE" | "FAILED" | "CANCEL" => {
+                let last = self.properties["finalPrompt"].as_str().unwrap_or_default();
+                let quoted = [sent, &self.prompt, &self.prompt_en, last];
+                Standing::Failed(failure(&self.fail_reason, &quoted))
+            }
             // A picture that comes along before the end is a blurred one, and is not looked at. What
             // waits for somebody at the proxy (MODAL) may still go on.
             _ => Standing::UnderWay(self.percent()),
@@ -82,32 +102,6 @@ impl Task {
     pub(super) fn is_grid_of(&self, job: &str) -> bool {
         self.state == job && self.action == "IMAGINE" && !self.id.is_empty()
     }
-}
-
-/// What to make of a reason that is written for people. It may quote the prompt, so that nothing of it
-/// is passed on but the title that Midjourney puts in brackets in front.
-fn failure(text: &str) -> ProviderError {
-    let lower = text.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let title = title(text).map(|title| format!(": {title}")).unwrap_or_default();
-    if says(&["banned", "moderat", "community standard", "content policy", "sensitive"]) {
-        let message = format!("Midjourney objects to the prompt or the picture{title}");
-        ProviderError::new(FaultOf::Caller, Reason::Moderated, message)
-    } else if says(&["subscription", "credits", "fast hours", "fast time", "trial", "insufficient"]) {
-        let message = format!("the account has used up what it may{title}");
-        ProviderError::new(FaultOf::Operator, Reason::QuotaExhausted, message)
-    } else if says(&["invalid parameter", "invalid link"]) {
-        let message = format!("Midjourney does not take the flags of this version{title}");
-        ProviderError::new(FaultOf::Operator, Reason::InvalidRequest, message)
-    } else {
-        ProviderError::new(FaultOf::Provider, Reason::Failed, format!("the task failed{title}")).maybe_paid()
-    }
-}
-
-fn title(text: &str) -> Option<&str> {
-    let (title, _) = text.strip_prefix('[')?.split_once(']')?;
-    let plain = title.chars().all(|character| character.is_ascii_alphabetic() || character == ' ');
-    (plain && title.len() <= 40).then_some(title)
 }
 
 #[cfg(test)]
@@ -137,33 +131,47 @@ mod tests {
             (json!({"now": 3}), None),
         ] {
             let task = task(json!({"status": "IN_PROGRESS", "progress": progress}));
-            assert!(matches!(task.standing(), Standing::UnderWay(found) if found == expected), "{progress}");
+            assert!(
+                matches!(task.standing(""), Standing::UnderWay(found) if found == expected),
+                "{progress}"
+            );
         }
     }
 
     #[test]
-    fn a_reason_is_told_apart_and_never_quoted() {
-        for (text, fault, reason) in [
-            ("[Banned prompt detected] canary", FaultOf::Caller, Reason::Moderated),
-            ("[Sorry] our AI moderators say canary", FaultOf::Caller, Reason::Moderated),
-            ("[Subscription required] canary", FaultOf::Operator, Reason::QuotaExhausted),
-            ("You have run out of fast hours, canary", FaultOf::Operator, Reason::QuotaExhausted),
-            ("[Invalid parameter] `--hd` canary", FaultOf::Operator, Reason::InvalidRequest),
-            ("[Internal Server Error] canary", FaultOf::Provider, Reason::Failed),
-            ("[canary: a title that is none] x", FaultOf::Provider, Reason::Failed),
-            ("任务超时", FaultOf::Provider, Reason::Failed),
-            ("", FaultOf::Provider, Reason::Failed),
+    fn times_are_read_in_all_their_forms() {
+        for (time, expected) in [
+            (json!(1_795_380_911_000_i64), Some(1_795_380_911_000)),
+            (json!(1_795_380_911_000.0), Some(1_795_380_911_000)),
+            (json!("1795380911000"), Some(1_795_380_911_000)),
+            (json!(" 1795380911000 "), Some(1_795_380_911_000)),
+            (json!("2026-11-23 09:00:00"), None),
+            (json!(""), None),
+            (json!(null), None),
         ] {
-            for status in ["FAILURE", "FAILED", "CANCEL"] {
-                let Standing::Failed(error) = task(json!({"status": status, "failReason": text})).standing()
-                else {
-                    panic!("{status} is a failure");
-                };
-                assert_eq!((error.fault, error.reason), (fault, reason), "{text}");
-                assert!(!error.message.contains("canary"), "{}", error.message);
-            }
+            assert_eq!(task(json!({"submitTime": time})).submit_time, expected, "{time}");
         }
-        assert!(failure("[Internal Server Error] x").message.contains("Internal Server Error"));
+    }
+
+    #[test]
+    fn no_prompt_that_a_task_tells_of_decides_about_its_failure() {
+        for told in [
+            json!({"prompt": "a trial"}),
+            json!({"promptEn": "a trial"}),
+            json!({"properties": {"finalPrompt": "a trial"}}),
+            json!({}),
+        ] {
+            let mut value = json!({"status": "FAILURE", "failReason": "Failed: a trial"});
+            value.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
+            let sent = if told == json!({}) { "a trial" } else { "试用" };
+            let Standing::Failed(error) = task(value).standing(sent) else { panic!("{told}") };
+            assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::Failed), "{told}");
+        }
+        for status in ["FAILURE", "FAILED", "CANCEL"] {
+            let task = task(json!({"status": status, "failReason": "No trial"}));
+            let Standing::Failed(error) = task.standing("a kite") else { panic!("{status} is a failure") };
+            assert_eq!(error.reason, Reason::QuotaExhausted);
+        }
     }
 
     proptest! {
@@ -175,11 +183,12 @@ mod tests {
             ]),
         ) {
             let [id, progress, url, reason, state, time] = values;
+            let properties = state.clone();
             let task = task(json!({
                 "status": status, "id": id, "progress": progress, "imageUrl": url, "failReason": reason,
-                "state": state, "submitTime": time, "unknown": {},
+                "state": state, "submitTime": time, "unknown": {}, "properties": properties,
             }));
-            let _ = task.standing();
+            let _ = task.standing("");
         }
     }
 }

@@ -413,6 +413,23 @@ async fn a_worker_that_died_before_its_note_is_followed_by_one_that_finds_the_ta
 }
 
 #[tokio::test]
+async fn a_worker_that_died_on_its_second_try_is_followed_by_one_that_finds_the_task() {
+    let server = standin::Midjourney::start().await;
+    let provider = provider(&server, json!({}));
+    server.next(Act::Answer(code(9, &Value::Null)));
+    let mut job = Job::of(1);
+    assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::Failed, false));
+    // Nothing is found, so that a new one may be paid for. The proxy takes it, and the worker dies.
+    job.step(&provider).await.unwrap();
+    server.next(Act::Spoil(Reply::never()));
+    let died = tokio::time::timeout(Duration::from_millis(500), job.step(&provider)).await;
+    assert!(died.is_err(), "{died:?}");
+    job.task.handle = job.kept.notes().pop();
+    job.end(&provider).await.unwrap();
+    assert_eq!((server.paid().len(), job.calls, job.shown()[0].2), (1, 2, BLUES[0]));
+}
+
+#[tokio::test]
 async fn another_jobs_tasks_are_not_taken() {
     let server = standin::Midjourney::start().await;
     let provider = provider(&server, json!({}));
@@ -513,6 +530,122 @@ async fn a_proxy_that_lists_nothing_does_not_hold_up_a_second_try() {
     assert_eq!(job.calls, 0);
     job.step(&provider).await.unwrap();
     assert_eq!(job.calls, 1);
+}
+
+/// A proxy that remembers `more` beside a job's own task, which is done, and how often it was asked for a grid.
+async fn long_lived(
+    job: String,
+    more: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+) -> (testkit::standin::Server, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    let submitted = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
+    let count = submitted.clone();
+    let server = testkit::standin::Server::start(move |asked| {
+        if asked.path.ends_with("/list") {
+            let own = json!({
+                "id": "17", "action": "IMAGINE", "state": job, "status": "IN_PROGRESS", "submitTime": null,
+            });
+            return Reply::new(200, "application/json", [b"[", own.to_string().as_bytes(), &more()].concat());
+        }
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        code(1, &json!("18"))
+    })
+    .await;
+    (server, submitted)
+}
+
+#[tokio::test]
+async fn a_task_is_found_in_a_list_of_any_length_and_without_a_time() {
+    let mut job = Job::of(1);
+    job.task.attempt = 1;
+    let more = || {
+        let other = json!({"id": "1", "action": "IMAGINE", "state": "x", "prompt": "a dog ".repeat(500)});
+        [format!(",{other}").repeat(8000).as_bytes(), b"]"].concat()
+    };
+    assert!(more().len() > 16 * 1024 * 1024);
+    let (server, submitted) = long_lived(job.task.job.to_string(), more).await;
+    let settings = json!({"baseUrl": server.url()});
+    let provider = Midjourney::new(serde_json::from_value(settings).unwrap()).unwrap();
+    job.step(&provider).await.unwrap();
+    assert!(job.task.handle.unwrap().contains("17"));
+    assert_eq!(submitted.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_paid_for_while_a_list_cannot_be_read_to_its_end() {
+    for end in [&b""[..], b", {\"id\": \"1\"", b"}"] {
+        let mut job = Job::of(1);
+        job.task.attempt = 1;
+        let (server, submitted) = long_lived(job.task.job.to_string(), move || end.to_vec()).await;
+        let settings = json!({"baseUrl": server.url()});
+        let provider = Midjourney::new(serde_json::from_value(settings).unwrap()).unwrap();
+        for _ in 0..3 {
+            assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::BadResponse, false));
+        }
+        assert_eq!((submitted.load(std::sync::atomic::Ordering::Relaxed), job.calls), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_shuts_us_out_of_a_task_raises_the_alarm_and_loses_nothing() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = standin::Midjourney::start().await;
+    let provider = provider(&server, json!({}));
+    let mut job = Job::of(1);
+    job.step(&provider).await.unwrap();
+    server.next_fetch(Reply::html(502));
+    job.step(&provider).await.unwrap();
+    assert_eq!(log.text().matches("provider_account").count(), 0, "{}", log.text());
+    for status in [401, 402, 403] {
+        server.next_fetch(Reply::new(status, "text/plain", ""));
+        assert!(matches!(job.step(&provider).await, Ok(Step::AskAgain { .. })));
+    }
+    assert_eq!(log.text().matches(r#""alarm":"provider_account""#).count(), 3, "{}", log.text());
+    job.end(&provider).await.unwrap();
+    assert_eq!(server.paid().len(), 1);
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_grid_that_is_too_large_ends_the_job_and_no_other_is_paid_for() {
+    for picture in [huge(), vec![0; pictures::picture::MOST_BYTES + 1]] {
+        let server = standin::Midjourney::start().await;
+        server.pictures(Some(Reply::new(200, "image/png", picture)));
+        let provider = provider(&server, json!({}));
+        let mut job = Job::of(1);
+        assert_eq!(job.fails(&provider).await, (FaultOf::Caller, Reason::BadResponse, true));
+        // Nor if a worker comes once more that knows nothing of it.
+        assert_eq!(job.fails(&provider).await, (FaultOf::Caller, Reason::BadResponse, true));
+        assert_eq!((server.paid().len(), job.calls), (1, 1));
+    }
+}
+
+/// A PNG of 8000 by 8000.
+fn huge() -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::GrayImage::new(8000, 8000).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
 }
 
 #[test]

@@ -123,8 +123,12 @@ pub(super) fn picture(state: &State, file: &str, query: &str) -> Reply {
         Some((_, index)) => BLUES[*index as usize - 1],
         None => BLUES[usize::from(x >= width / 2) + 2 * usize::from(y >= height / 2)],
     };
-    let picture =
-        RgbImage::from_fn(width, height, |x, y| Rgb([(x % 256) as u8, (y % 256) as u8, blue(x, y)]));
+    // With grain, as what is really drawn has: its file has about a byte for a pixel.
+    let picture = RgbImage::from_fn(width, height, |x, y| {
+        let grain = (x.wrapping_mul(0x9e37_79b1) ^ y.wrapping_mul(0x85eb_ca6b)).wrapping_mul(0xc2b2_ae35);
+        let [.., first, second] = grain.to_le_bytes();
+        Rgb([(x % 240) as u8 + (first >> 4), (y % 240) as u8 + (second >> 4), blue(x, y)])
+    });
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png).expect("a picture can be encoded");
     Reply::new(200, "image/png", bytes.into_inner())

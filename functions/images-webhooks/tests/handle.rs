@@ -85,7 +85,8 @@ async fn every_attempt_is_told_and_what_comes_next() {
     let store = Memory::new();
     let job = a_job(&store);
     let mut failed = owed(&store, &job, WebhookEvent::Queued, DeliveryState::Owed);
-    failed.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + DAY }, Timestamp::now());
+    let claim = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
+    failed.take_on(claim, Timestamp::now(), Tempo::REAL, 0.5);
     store.put_delivery(&failed);
     let untried = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Owed);
 
@@ -136,7 +137,8 @@ async fn a_webhook_that_is_under_way_is_left_alone() {
     let store = Memory::new();
     let job = a_job(&store);
     let mut delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Owed);
-    delivery.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + DAY }, Timestamp::now());
+    let claim = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
+    delivery.take_on(claim, Timestamp::now(), Tempo::REAL, 0.5);
     store.put_delivery(&delivery);
     json_of(redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await, 202);
     assert_eq!((now(&store, delivery.id), store.sent().len()), (delivery, 0));

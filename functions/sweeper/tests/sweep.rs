@@ -129,7 +129,8 @@ async fn an_overdue_webhook_is_sent_again_and_a_claimed_one_is_not() {
     overdue.revision = 1;
     let mut claimed = job.delivery(WebhookEvent::Started, Timestamp::now() - HOUR).unwrap();
     claimed.revision = 1;
-    claimed.take_on(Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR }, Timestamp::now());
+    let claim = Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR };
+    claimed.take_on(claim, Timestamp::now(), Tempo::REAL, 0.5);
     store.put_delivery(&overdue);
     store.put_delivery(&claimed);
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });

@@ -138,7 +138,7 @@ async fn take_on(
             save_unless_changed(deps, &mut delivery).await?;
             return Ok(None);
         }
-        delivery.take_on(claim, Timestamp::now());
+        delivery.take_on(claim, Timestamp::now(), deps.tempo, rand::random());
         if save_unless_changed(deps, &mut delivery).await? {
             return Ok(Some(delivery));
         }

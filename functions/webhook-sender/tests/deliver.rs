@@ -116,24 +116,53 @@ async fn the_same_message_again_sends_nothing_again() {
     assert_eq!(receiver.got.lock().unwrap().len(), 1);
 }
 
+/// A sender took it on at `at`, for a minute.
+fn taken(delivery: &mut Delivery, at: Timestamp) {
+    let claim = Lease { id: LeaseId::new(), until: at + Duration::from_secs(60) };
+    delivery.take_on(claim, at, Tempo::REAL, 0.5);
+}
+
 #[tokio::test]
 async fn a_claimed_webhook_is_left_to_its_sender_until_the_claim_lapses() {
     let store = Memory::new();
     let mut delivery = owed(&store);
-    delivery.take_on(
-        Lease { id: LeaseId::new(), until: Timestamp::now() + Duration::from_secs(60) },
-        Timestamp::now(),
-    );
+    taken(&mut delivery, Timestamp::now());
     store.put_delivery(&delivery);
     let receiver = Receiver::default();
     handle(&store, &receiver, &delivery).await.unwrap();
     assert!(receiver.got.lock().unwrap().is_empty());
 
-    delivery.claim = Some(Lease { id: LeaseId::new(), until: Timestamp::now() });
+    let mut delivery = owed(&store);
+    taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
     store.put_delivery(&delivery);
     handle(&store, &receiver, &delivery).await.unwrap();
     let got = receiver.got.lock().unwrap();
     assert_eq!(got[0].id, delivery.id.to_string());
+}
+
+#[tokio::test]
+async fn a_sender_that_died_at_the_last_try_is_followed_by_another_and_that_ones_answer_counts() {
+    for (answer, state) in [(500, DeliveryState::GivenUp), (204, DeliveryState::Delivered)] {
+        let store = Memory::new();
+        let mut delivery = owed(&store);
+        taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
+        delivery.rung = 10;
+        store.put_delivery(&delivery);
+        let (calls, row) = tried(&store, &delivery, Ok(answer)).await;
+        assert_eq!((calls, row.state, row.log.len()), (1, state, 2));
+        assert!(row.log[0].error.is_some() && row.log[1].status == Some(answer));
+    }
+}
+
+#[tokio::test]
+async fn only_when_senders_have_died_for_three_days_it_is_given_up_without_an_answer() {
+    let store = Memory::new();
+    let mut delivery = owed(&store);
+    taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
+    delivery.lost = 9;
+    store.put_delivery(&delivery);
+    let (calls, row) = tried(&store, &delivery, Ok(204)).await;
+    assert_eq!((calls, row.state, row.claim), (0, DeliveryState::GivenUp, None));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod ladder;
+mod tries;
 
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::client::ClientId;
 use crate::id::{BatchId, JobId, TraceId, WebhookId};
 use crate::job::{Job, JobError, JobResult, Lease};
-use crate::ports::LONGEST_DELAY;
 use crate::request::{Metadata, WebhookUrl, Word};
 use crate::status::JobStatus;
 use crate::timestamp::Timestamp;
@@ -112,6 +112,9 @@ pub struct Delivery {
     /// How many of them since it last stood at the foot of the ladder.
     #[serde(default)]
     pub rung: u32,
+    /// How many senders, one after the other, have died at the try that it stands at.
+    #[serde(default)]
+    pub lost: u32,
     /// The last tries, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Attempt>,
@@ -205,6 +208,7 @@ impl Delivery {
             state: DeliveryState::Owed,
             attempts: 0,
             rung: 0,
+            lost: 0,
             log: Vec::new(),
             claim: None,
             not_before: None,
@@ -216,151 +220,6 @@ impl Delivery {
             expires_at: job.expires_at.min(now + KEPT),
             job_expires_at: job.expires_at,
         }
-    }
-
-    /// What to do on a message about this delivery.
-    #[must_use]
-    pub fn turn(&self, now: Timestamp) -> Turn {
-        match self.state {
-            DeliveryState::Delivered | DeliveryState::GivenUp => Turn::Over,
-            DeliveryState::Owed if self.claim.is_some_and(|claim| claim.until > now) => Turn::Claimed,
-            DeliveryState::Owed if self.not_before.is_some_and(|at| at > now) => Turn::TooEarly,
-            DeliveryState::Owed => Turn::Now,
-        }
-    }
-
-    /// A sender takes it on until `claim` lapses.
-    pub fn take_on(&mut self, claim: Lease, now: Timestamp) {
-        self.close_lost_attempt();
-        self.attempts += 1;
-        self.rung += 1;
-        self.log.push(Attempt::begun(self.attempts, now));
-        self.log.drain(..self.log.len().saturating_sub(REMEMBERED));
-        self.expires_at = self.job_expires_at.min(now + KEPT);
-        self.resends = 0;
-        self.waits = 0;
-        self.even_if_off = false;
-        self.parked = false;
-        self.claim = Some(claim);
-        self.not_before = None;
-        self.due_at = Some(claim.until);
-    }
-
-    /// A try of whose end nobody has told: its sender died. The receiver may have got it.
-    fn close_lost_attempt(&mut self) {
-        if let Some(lost) = self.log.last_mut().filter(|attempt| attempt.open()) {
-            lost.error = Some("the sender was lost, with or without the webhook sent".to_owned());
-        }
-    }
-
-    /// Whether every try of the ladder was begun, and the last one not even brought to its end.
-    #[must_use]
-    pub fn worn_out(&self) -> bool {
-        usize::try_from(self.rung).is_ok_and(|rung| rung > LADDER.len())
-    }
-
-    /// No further try is made.
-    pub fn give_up(&mut self) {
-        self.close_lost_attempt();
-        self.rest(DeliveryState::GivenUp);
-    }
-
-    fn rest(&mut self, state: DeliveryState) {
-        self.state = state;
-        self.claim = None;
-        self.not_before = None;
-        self.due_at = None;
-    }
-
-    /// A try has come to its end. `url_off` says whether its URL is switched off by now: then no rung
-    /// of the ladder is used up, and the delivery is kept.
-    pub fn tried(&mut self, outcome: &Outcome, url_off: bool, now: Timestamp, tempo: Tempo, jitter: f64) {
-        self.claim = None;
-        if let Some(attempt) = self.log.last_mut() {
-            attempt.end(outcome);
-        }
-        if outcome.accepted() {
-            self.rest(DeliveryState::Delivered);
-        } else if outcome.gone() {
-            self.rest(DeliveryState::GivenUp);
-        } else if url_off {
-            self.park(now);
-        } else if let Some(wait) = tempo.next_try(self.rung, outcome.retry_after(), jitter) {
-            self.put_off(now, wait);
-        } else {
-            self.rest(DeliveryState::GivenUp);
-        }
-    }
-
-    /// There is no place at its host now. That is no try.
-    pub fn wait_for_place(&mut self, now: Timestamp, jitter: f64) {
-        self.waits += 1;
-        self.put_off(now, wait_for_place(self.waits, jitter));
-    }
-
-    fn put_off(&mut self, now: Timestamp, wait: Duration) {
-        let at = now + wait;
-        self.not_before = Some(at);
-        // If a queue can keep its message so long, the sweeper only looks whether that came.
-        self.due_at = Some(if wait <= LONGEST_DELAY { at + UNATTENDED } else { at });
-    }
-
-    /// How long its next message is to be delayed, if a queue can keep it so long.
-    #[must_use]
-    pub fn message_delay(&self, now: Timestamp) -> Option<Duration> {
-        let at = self.not_before.filter(|_| self.state == DeliveryState::Owed && !self.parked)?;
-        Some(at.since(now)).filter(|delay| *delay <= LONGEST_DELAY)
-    }
-
-    /// Its URL is switched off: it is kept until the URL is on again.
-    pub fn park(&mut self, now: Timestamp) {
-        self.parked = true;
-        self.claim = None;
-        self.not_before = None;
-        self.rung = 0;
-        self.waits = 0;
-        // Parked deliveries lie in a part of the due index that belongs to their URL, in this order.
-        self.due_at = Some(now);
-    }
-
-    /// Its URL is on again, and its message on its way.
-    pub fn unpark(&mut self, now: Timestamp) {
-        self.parked = false;
-        self.due_at = Some(now + UNATTENDED);
-    }
-
-    /// Somebody wants it sent again, from the foot of the ladder, with the same `webhook-id`. Says
-    /// whether that changes anything: a try that is under way is left alone.
-    pub fn redeliver(&mut self, now: Timestamp) -> bool {
-        if self.claim.is_some_and(|claim| claim.until > now) {
-            return false;
-        }
-        self.close_lost_attempt();
-        self.state = DeliveryState::Owed;
-        self.claim = None;
-        self.not_before = None;
-        self.rung = 0;
-        self.waits = 0;
-        self.resends = 0;
-        self.even_if_off = true;
-        self.parked = false;
-        self.due_at = Some(now + UNATTENDED);
-        self.expires_at = self.job_expires_at.min(now + KEPT);
-        true
-    }
-
-    /// When the next try comes, as far as that is known.
-    #[must_use]
-    pub fn next_attempt_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let waiting = self.state == DeliveryState::Owed && !self.parked && self.claim.is_none();
-        waiting.then(|| self.not_before.map_or(now, |at| at.max(now)))
-    }
-
-    /// The sweeper sent its message again. Each time it waits twice as long before the next, for a
-    /// message may only be waiting its turn in a long queue.
-    pub fn message_sent(&mut self, now: Timestamp) {
-        self.resends += 1;
-        self.due_at = Some(now + UNATTENDED * 2u32.pow(self.resends.min(6)));
     }
 }
 

@@ -33,6 +33,7 @@ fn delivery() -> Delivery {
         state: DeliveryState::Owed,
         attempts: 0,
         rung: 0,
+        lost: 0,
         log: vec![],
         claim: None,
         not_before: None,
@@ -50,8 +51,13 @@ fn answered(status: u16) -> Outcome {
     Outcome { took: Duration::from_millis(12), answer: Ok(Answer::new(status, None, b"hello")) }
 }
 
+/// A sender takes it on at `now`, until `until`.
+fn take_on(delivery: &mut Delivery, until: i64, now: i64) {
+    delivery.take_on(claim(until), at(now), Tempo::REAL, 0.5);
+}
+
 fn fail(delivery: &mut Delivery, now: i64) {
-    delivery.take_on(claim(now + 40), at(now));
+    take_on(delivery, now + 40, now);
     delivery.tried(&answered(500), false, at(now), Tempo::REAL, 0.5);
 }
 
@@ -59,7 +65,7 @@ fn fail(delivery: &mut Delivery, now: i64) {
 fn a_claim_keeps_others_away_until_it_lapses() {
     let mut delivery = delivery();
     assert_eq!(delivery.turn(at(0)), Turn::Now);
-    delivery.take_on(claim(40), at(0));
+    take_on(&mut delivery, 40, 0);
     assert_eq!((delivery.turn(at(39)), delivery.due_at), (Turn::Claimed, Some(at(40))));
     assert_eq!(delivery.turn(at(40)), Turn::Now);
     delivery.tried(&answered(204), false, at(1), Tempo::REAL, 0.5);
@@ -81,6 +87,54 @@ fn tries_follow_the_ladder_and_end_after_it() {
     assert_eq!(numbers, (1..=10).map(|number| (number, Some(500))).collect::<Vec<_>>());
 }
 
+/// What senders that die at every try leave behind: when each began, until `end`.
+fn dying_senders(delivery: &mut Delivery, end: i64) -> Vec<i64> {
+    let mut begun = vec![];
+    for now in 0..end {
+        if delivery.turn(at(now)) == Turn::Now && !delivery.worn_out() {
+            take_on(delivery, now + 60, now);
+            begun.push(now);
+        }
+    }
+    begun
+}
+
+#[test]
+fn senders_that_die_for_a_while_use_up_no_rung() {
+    let mut delivery = delivery();
+    assert_eq!(dying_senders(&mut delivery, 20 * 60), [0, 60, 360], "the pauses of the ladder");
+    assert_eq!((delivery.rung, delivery.next_attempt_at(at(1200))), (1, Some(at(360 + 1800))));
+    fail(&mut delivery, 2160);
+    assert_eq!((delivery.rung, delivery.lost, delivery.not_before), (1, 0, Some(at(2165))));
+    assert_eq!(delivery.log.iter().filter(|attempt| attempt.error.is_some()).count(), 3, "all are told of");
+}
+
+#[test]
+fn at_the_last_rung_too_only_an_answer_ends_it() {
+    for (status, state) in [(500, DeliveryState::GivenUp), (200, DeliveryState::Delivered)] {
+        let mut delivery = delivery();
+        (0..9).for_each(|_| fail(&mut delivery, 0));
+        delivery.not_before = None;
+        assert_eq!(dying_senders(&mut delivery, 100), [0, 60]);
+        assert_eq!((delivery.turn(at(360)), delivery.worn_out()), (Turn::Now, false));
+        take_on(&mut delivery, 400, 360);
+        delivery.tried(&answered(status), false, at(361), Tempo::REAL, 0.5);
+        assert_eq!((delivery.state, delivery.log.last().unwrap().status), (state, Some(status)));
+    }
+}
+
+#[test]
+fn senders_that_die_for_three_days_end_it() {
+    let mut delivery = delivery();
+    let begun = dying_senders(&mut delivery, 4 * DAY);
+    assert_eq!((begun.len(), begun[9] / 3600), (10, 75));
+    assert!(delivery.worn_out());
+    assert!(delivery.redeliver(at(4 * DAY)));
+    assert!(!delivery.worn_out(), "somebody wants it all the same");
+    take_on(&mut delivery, 4 * DAY + 60, 4 * DAY);
+    assert_eq!((delivery.rung, delivery.lost), (1, 0));
+}
+
 #[test]
 fn what_a_queue_cannot_keep_is_the_sweepers() {
     let mut delivery = delivery();
@@ -98,7 +152,7 @@ fn what_a_queue_cannot_keep_is_the_sweepers() {
 #[test]
 fn gone_is_gone() {
     let mut delivery = delivery();
-    delivery.take_on(claim(40), at(0));
+    take_on(&mut delivery, 40, 0);
     delivery.tried(&answered(410), false, at(1), Tempo::REAL, 0.5);
     assert_eq!((delivery.state, delivery.due_at), (DeliveryState::GivenUp, None));
 }
@@ -106,7 +160,7 @@ fn gone_is_gone() {
 #[test]
 fn a_receiver_that_has_no_time_is_left_alone_for_as_long_as_it_says() {
     let mut delivery = delivery();
-    delivery.take_on(claim(40), at(0));
+    take_on(&mut delivery, 40, 0);
     let busy = Answer { retry_after: Some(Duration::from_secs(600)), ..Answer::new(503, None, b"") };
     let outcome = Outcome { took: Duration::ZERO, answer: Ok(busy) };
     delivery.tried(&outcome, false, at(0), Tempo::REAL, 0.5);
@@ -121,7 +175,7 @@ fn waiting_for_a_place_is_no_try() {
     }
     assert_eq!((delivery.attempts, delivery.rung, delivery.log.len()), (0, 0, 0));
     assert_eq!((delivery.not_before, delivery.due_at), (Some(at(108)), Some(at(138))));
-    delivery.take_on(claim(200), at(110));
+    take_on(&mut delivery, 200, 110);
     assert_eq!(delivery.waits, 0);
 }
 
@@ -129,7 +183,7 @@ fn waiting_for_a_place_is_no_try() {
 fn each_try_is_remembered_with_what_came_of_it() {
     let mut delivery = delivery();
     fail(&mut delivery, 0);
-    delivery.take_on(claim(45), at(5));
+    take_on(&mut delivery, 45, 5);
     delivery.tried(
         &Outcome { took: Duration::from_secs(15), answer: Err("no answer in time".into()) },
         false,
@@ -137,9 +191,9 @@ fn each_try_is_remembered_with_what_came_of_it() {
         Tempo::REAL,
         0.5,
     );
-    delivery.take_on(claim(360), at(320));
+    take_on(&mut delivery, 360, 320);
     // Its sender dies, and the next one finds that out.
-    delivery.take_on(claim(420), at(380));
+    take_on(&mut delivery, 420, 380);
     delivery.tried(&answered(200), false, at(381), Tempo::REAL, 0.5);
 
     let log = &delivery.log;
@@ -169,7 +223,7 @@ fn a_row_remembers_only_so_many_tries_and_lives_no_longer_than_its_job() {
 fn of_a_url_that_is_off_events_are_kept_and_use_up_no_rung() {
     let mut delivery = delivery();
     fail(&mut delivery, 0);
-    delivery.take_on(claim(60), at(10));
+    take_on(&mut delivery, 60, 10);
     delivery.tried(&answered(500), true, at(11), Tempo::REAL, 0.5);
     assert_eq!((delivery.state, delivery.parked, delivery.due_at), (DeliveryState::Owed, true, Some(at(11))));
     assert_eq!((delivery.message_delay(at(11)), delivery.next_attempt_at(at(11))), (None, None));
@@ -191,7 +245,7 @@ fn sent_again_it_begins_at_the_foot_of_the_ladder_with_the_same_id() {
     fail(&mut delivery, 1000);
     assert_eq!((delivery.attempts, delivery.not_before), (11, Some(at(1005))));
 
-    delivery.take_on(claim(1100), at(1050));
+    take_on(&mut delivery, 1100, 1050);
     let before = delivery.clone();
     assert!(!delivery.redeliver(at(1060)), "it is on its way");
     assert_eq!(delivery, before);
@@ -207,6 +261,6 @@ fn resends_come_further_and_further_apart_until_the_next_try() {
         waits.extend(delivery.due_at.map(Timestamp::seconds));
     }
     assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
-    delivery.take_on(claim(40), at(0));
+    take_on(&mut delivery, 40, 0);
     assert_eq!(delivery.resends, 0);
 }

@@ -35,20 +35,17 @@ const SLOW_FOR: Duration = Duration::from_secs(30);
 /// If a store did not answer; the message then comes again, or the sweeper sends another.
 pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timestamp) -> Result<(), Error> {
     let WebhookMessage::V1 { job_id, webhook_id, .. } = message;
-    let Some(mut delivery) = turn(deps, job_id, webhook_id).await? else { return Ok(()) };
+    let Some(delivery) = turn(deps, job_id, webhook_id).await? else { return Ok(()) };
     // Before the claim: a try that cannot be made must not count as one.
     let body = edge::wire::webhook_body(&delivery, &deps.images_url).map_err(Error::internal)?;
     let master = deps.master_secret.read().await?;
     let generations = deps.generations.generations(&delivery.client_id).await?;
-    if !receivers::may_try(deps, &mut delivery).await? {
-        return park(deps, delivery).await;
-    }
     let host = host(delivery.url.url());
     let now = Timestamp::now();
     let Some(place) = deps.hosts.begin_request(&host, now, now + PLACE_HELD).await? else {
         return wait(deps, delivery).await;
     };
-    let delivery = match take_on(deps, delivery, deadline).await {
+    let delivery = match begin(deps, delivery, deadline).await {
         Ok(Some(delivery)) => delivery,
         nothing => {
             leave(deps, &host, place, false).await;
@@ -85,6 +82,15 @@ async fn turn(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Option<Deliv
         return Ok(None);
     }
     Ok(Some(delivery))
+}
+
+/// Claims the delivery for this sender, if its URL may be tried; `None` if there is nothing to do for it.
+/// It has its place at the host by then: the one try of a day must not be one that finds none.
+async fn begin(deps: &Deps<'_>, delivery: Delivery, deadline: Timestamp) -> Result<Option<Delivery>, Error> {
+    if receivers::may_try(deps, &delivery).await? {
+        return take_on(deps, delivery, deadline).await;
+    }
+    park(deps, delivery).await.map(|()| None)
 }
 
 /// Keeps the delivery until its URL is on again.

@@ -12,8 +12,8 @@ use crate::Deps;
 const RACES: u32 = 10;
 
 /// Whether the delivery may be tried: its URL is on, or somebody wants it tried all the same, or it is
-/// the one that is tried today; then it stays so, if it must wait for a place.
-pub(crate) async fn may_try(deps: &Deps<'_>, delivery: &mut Delivery) -> Result<bool, StoreError> {
+/// the one that is tried today.
+pub(crate) async fn may_try(deps: &Deps<'_>, delivery: &Delivery) -> Result<bool, StoreError> {
     let id = ReceiverId::of(&delivery.client_id, &delivery.url);
     for _ in 0..RACES {
         let Some(mut receiver) = deps.receivers.load_receiver(&id).await? else { return Ok(true) };
@@ -26,7 +26,6 @@ pub(crate) async fn may_try(deps: &Deps<'_>, delivery: &mut Delivery) -> Result<
         match deps.receivers.save_receiver(&mut receiver).await {
             Ok(()) => {
                 info!("the URL is switched off; this is its try of the day");
-                delivery.even_if_off = true;
                 return Ok(true);
             }
             Err(StoreError::Conflict) => {}

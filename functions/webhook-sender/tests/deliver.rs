@@ -285,6 +285,55 @@ async fn a_url_that_has_only_failed_for_five_days_is_switched_off_and_keeps_its_
     assert!(store.receivers()[0].due_at.is_some(), "and the sweep lets the others go");
 }
 
+/// A webhook that is parked at a URL whose try of the day has come.
+fn parked(store: &Memory) -> Delivery {
+    let mut delivery = owed(store);
+    let (now, day) = (Timestamp::now(), Duration::from_secs(24 * 3600));
+    let mut receiver = domain::receiver::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
+    receiver.failed(now - 6 * day, Tempo::REAL);
+    receiver.failed(now - day, Tempo::REAL);
+    receiver.revision = 1;
+    assert!(receiver.is_off());
+    store.put_receiver(&receiver);
+    delivery.park(Timestamp::now());
+    store.put_delivery(&delivery);
+    delivery
+}
+
+#[tokio::test]
+async fn the_try_of_the_day_waits_for_a_place_and_is_made_then() {
+    let store = Memory::new();
+    let delivery = parked(&store);
+    let receiver = store.receivers().remove(0);
+    let until = Timestamp::now() + Duration::from_secs(60);
+    let mut places = vec![];
+    for _ in 0..2 {
+        places.extend(store.begin_request("example.com:443", Timestamp::now(), until).await.unwrap());
+    }
+    let (calls, row) = tried(&store, &delivery, Ok(200)).await;
+    assert_eq!((calls, row.parked, row.waits), (0, true, 1));
+    assert_eq!(store.receivers(), [receiver], "its day is not over");
+    assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
+
+    store.end_request("example.com:443", places[0], None).await.unwrap();
+    store.put_delivery(&Delivery { not_before: None, ..row });
+    let (calls, row) = tried(&store, &delivery, Ok(200)).await;
+    assert_eq!((calls, row.state), (1, DeliveryState::Delivered));
+    assert!(!store.receivers()[0].is_off());
+}
+
+#[tokio::test]
+async fn of_a_url_that_is_off_one_webhook_a_day_is_tried() {
+    let store = Memory::new();
+    let delivery = parked(&store);
+    let (calls, row) = tried(&store, &delivery, Ok(500)).await;
+    assert_eq!((calls, row.parked, row.attempts), (1, true, 1));
+    let (calls, _) = tried(&store, &delivery, Ok(500)).await;
+    assert_eq!((calls, store.under_way("example.com:443").0.len()), (0, 0), "and no place is kept");
+    let next = store.receivers()[0].probe_at().unwrap().since(Timestamp::now());
+    assert!(next > Duration::from_secs(23 * 3600), "{next:?}");
+}
+
 #[tokio::test]
 async fn one_success_ends_what_was_counted_against_a_url() {
     let store = Memory::new();

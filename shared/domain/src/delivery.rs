@@ -127,8 +127,8 @@ pub struct Delivery {
     /// How often it found no place at its host since the last try.
     #[serde(default)]
     pub waits: u32,
-    /// Whether it is sent even if its URL is switched off: somebody wants that, or it is the URL's try
-    /// of the day.
+    /// Whether it is sent even if its URL is switched off: somebody wants that, and what came of it is
+    /// not known yet.
     #[serde(default)]
     pub even_if_off: bool,
     /// Whether it is kept until its URL is switched on again.

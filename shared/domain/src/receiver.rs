@@ -16,7 +16,7 @@ use crate::timestamp::Timestamp;
 
 /// How long the row outlives what was last done with it.
 const KEPT: Duration = Duration::from_secs(40 * 24 * 3600);
-/// How long a sweep waits for what came of a probe before it has another webhook tried.
+/// How long what came of a probe is waited for before another webhook is tried.
 const PROBE_LOST: Duration = Duration::from_secs(3600);
 /// How long after a URL was switched on the sweep still looks for webhooks that somebody has parked
 /// who had not heard of it: longer than a sender lives and an index lags behind.
@@ -39,6 +39,10 @@ impl ReceiverId {
     pub fn of(client: &ClientId, url: &WebhookUrl) -> Self {
         Self { client: client.clone(), digest: hex(&Sha256::digest(url.url().as_str().as_bytes())) }
     }
+}
+
+fn probe_lost(tempo: Tempo) -> Duration {
+    PROBE_LOST.min(tempo.probe_every())
 }
 
 /// A URL to which a client's webhooks go.
@@ -110,17 +114,23 @@ impl Receiver {
         self.off_since.is_some()
     }
 
-    /// A try has failed. After five days of nothing else it is switched off. The row need be saved
-    /// only if this changes it.
+    /// A try has failed. After five days of nothing else it is switched off; then this was the try of its
+    /// day. The row need be saved only if this changes it.
     pub fn failed(&mut self, now: Timestamp, tempo: Tempo) {
         let since = *self.failing_since.get_or_insert(now);
         if !self.is_off() && now.since(since) >= tempo.patience() {
             self.off_since = Some(now);
-            self.probe_at = Some(now + tempo.probe_every());
             self.on_since = None;
-            self.due_at = self.probe_at;
-            self.expires_at = now + KEPT;
+            self.probe_in(tempo.probe_every(), now);
+        } else if self.is_off() && self.probe_at.is_none_or(|at| at <= now + probe_lost(tempo)) {
+            self.probe_in(tempo.probe_every(), now);
         }
+    }
+
+    fn probe_in(&mut self, pause: Duration, now: Timestamp) {
+        self.probe_at = Some(now + pause);
+        self.due_at = self.probe_at;
+        self.expires_at = now + KEPT;
     }
 
     /// A try has succeeded, or its owner wants it tried again: it is on. The row need be saved only if
@@ -136,13 +146,12 @@ impl Receiver {
     }
 
     /// Whether it is off, and its daily try is to be made. If so this is it, once the row is saved: of
-    /// two senders one loses.
+    /// two senders one loses. It counts as the day's once its failure is known: if its sender dies,
+    /// another one follows soon.
     pub fn begin_probe(&mut self, now: Timestamp, tempo: Tempo) -> bool {
         let mine = self.is_off() && self.probe_at.is_none_or(|at| at <= now);
         if mine {
-            self.probe_at = Some(now + tempo.probe_every());
-            self.due_at = self.probe_at;
-            self.expires_at = now + KEPT;
+            self.probe_in(probe_lost(tempo), now);
         }
         mine
     }
@@ -168,7 +177,7 @@ impl Receiver {
     /// The sweeper has woken a sender for a parked webhook of it, or found none.
     pub fn probe_sent(&mut self, found: bool, now: Timestamp, tempo: Tempo) {
         // Without any, the next webhook that is owed is the probe.
-        let pause = if found { PROBE_LOST.min(tempo.probe_every()) } else { tempo.probe_every() };
+        let pause = if found { probe_lost(tempo) } else { tempo.probe_every() };
         self.due_at = Some(now + pause);
     }
 
@@ -242,7 +251,19 @@ mod tests {
         assert!(receiver.begin_probe(at(6 * DAY + 1), Tempo::REAL));
         assert!(!receiver.begin_probe(at(6 * DAY + 2), Tempo::REAL));
         receiver.failed(at(6 * DAY + 3), Tempo::REAL);
-        assert_eq!((receiver.is_off(), receiver.due_at), (true, Some(at(7 * DAY + 1))));
+        assert_eq!((receiver.is_off(), receiver.due_at), (true, Some(at(7 * DAY + 3))));
+        let known = receiver.clone();
+        receiver.failed(at(6 * DAY + 4), Tempo::REAL);
+        assert_eq!(receiver, known, "of other failures there is nothing to write");
+    }
+
+    #[test]
+    fn a_probe_of_whose_end_nobody_tells_is_followed_by_another_within_the_hour() {
+        let mut receiver = off();
+        assert!(receiver.begin_probe(at(6 * DAY), Tempo::REAL));
+        assert!(!receiver.begin_probe(at(6 * DAY + 3599), Tempo::REAL), "it may be under way");
+        assert_eq!(receiver.chore(at(6 * DAY + 3600)), Chore::Probe);
+        assert!(receiver.begin_probe(at(6 * DAY + 3600), Tempo::REAL));
     }
 
     #[test]

@@ -227,6 +227,10 @@ fn of_a_url_that_is_off_events_are_kept_and_use_up_no_rung() {
     delivery.tried(&answered(500), true, at(11), Tempo::REAL, 0.5);
     assert_eq!((delivery.state, delivery.parked, delivery.due_at), (DeliveryState::Owed, true, Some(at(11))));
     assert_eq!((delivery.message_delay(at(11)), delivery.next_attempt_at(at(11))), (None, None));
+    let mut waiting = delivery.clone();
+    waiting.wait_for_place(at(20), 1.0);
+    assert_eq!(waiting.message_delay(at(20)), Some(Duration::from_secs(2)), "the try of the day goes on");
+    assert_eq!((waiting.parked, waiting.next_attempt_at(at(20))), (true, None));
     delivery.unpark(at(100));
     assert_eq!((delivery.turn(at(100)), delivery.due_at), (Turn::Now, Some(at(130))));
     fail(&mut delivery, 100);

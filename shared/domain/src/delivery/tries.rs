@@ -36,7 +36,6 @@ impl Delivery {
         self.expires_at = self.job_expires_at.min(now + KEPT);
         self.resends = 0;
         self.waits = 0;
-        self.even_if_off = false;
         self.parked = false;
         self.claim = Some(claim);
         // Should this sender die too: where one after the other does, the next comes later and later.
@@ -77,6 +76,7 @@ impl Delivery {
     pub fn tried(&mut self, outcome: &Outcome, url_off: bool, now: Timestamp, tempo: Tempo, jitter: f64) {
         self.claim = None;
         self.lost = 0;
+        self.even_if_off = false;
         if let Some(attempt) = self.log.last_mut() {
             attempt.end(outcome);
         }
@@ -106,10 +106,11 @@ impl Delivery {
         self.due_at = Some(if wait <= LONGEST_DELAY { at + UNATTENDED } else { at });
     }
 
-    /// How long its next message is to be delayed, if a queue can keep it so long.
+    /// How long its next message is to be delayed, if it has one, and a queue can keep it so long.
     #[must_use]
     pub fn message_delay(&self, now: Timestamp) -> Option<Duration> {
-        let at = self.not_before.filter(|_| self.state == DeliveryState::Owed && !self.parked)?;
+        // A parked one has a time only if it is its URL's try of the day, and waits for a place.
+        let at = self.not_before.filter(|_| self.state == DeliveryState::Owed)?;
         Some(at.since(now)).filter(|delay| *delay <= LONGEST_DELAY)
     }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws::access::AccessTable;
 use aws::hosts::HostsTable;
 use aws::jobs::JobsTable;
-use aws::limits::LimitsTable;
 use aws::queues::WebhooksQueue;
 use aws::secrets::ManagedSecret;
 use edge::env;
@@ -20,11 +19,11 @@ async fn main() -> Result<(), Error> {
     let sdk = aws::config::load().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let jobs = JobsTable::new(dynamodb.clone(), env::required("JOBS_TABLE")?);
-    let limits = LimitsTable::new(&sdk, env::required("LIMITS_TABLE")?);
+    let (limits, places) = (env::required("LIMITS_TABLE")?, env::required("WEBHOOK_HOST_CONCURRENCY")?);
     let deps = Deps {
         deliveries: &jobs,
         receivers: &jobs,
-        hosts: &HostsTable::new(limits, env::required("WEBHOOK_HOST_CONCURRENCY")?),
+        hosts: &HostsTable::new(dynamodb.clone(), limits, places),
         generations: &AccessTable::new(dynamodb, env::required("ACCESS_TABLE")?),
         queue: &WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), env::required("WEBHOOKS_QUEUE_URL")?),
         master_secret: &ManagedSecret::new(

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
+use domain::id::LeaseId;
+use domain::job::Lease;
 use domain::ports::{HostPlace, HostPlaces, StoreError};
 
 use crate::keys;
-use crate::limits::LimitsTable;
 use crate::row::{Item, number, numeral};
 use crate::update::{Written, written};
 
@@ -19,23 +23,46 @@ const RACES: usize = 4;
 /// How long the row outlives its last request.
 const KEPT: Duration = Duration::from_secs(3600);
 
-/// The places of receivers' hosts.
+/// The places of receivers' hosts. Its calls may be repeated after a lost answer: a place says whose it is.
 #[derive(Debug, Clone)]
 pub struct HostsTable {
-    table: LimitsTable,
+    client: Client,
+    table: String,
     places: usize,
 }
 
 impl HostsTable {
-    /// So many places for each host, in this table.
+    /// So many places for each host, in the table of this name.
     #[must_use]
-    pub fn new(table: LimitsTable, places: usize) -> Self {
-        Self { table, places: places.max(1) }
+    pub fn new(client: Client, table: String, places: usize) -> Self {
+        Self { client, table, places: places.max(1) }
+    }
+
+    /// An update of what is known of a place at `host`.
+    fn update(&self, host: &str, place: usize, owner: LeaseId) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(keys::host_partition(host)))
+            .expression_attribute_names("#place", attribute(place))
+            .expression_attribute_names("#owner", owner_attribute(place))
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }
 
 fn attribute(place: usize) -> String {
     format!("place{place}")
+}
+
+fn owner_attribute(place: usize) -> String {
+    format!("owner{place}")
+}
+
+/// Whether the row says that the place is `owner`'s.
+fn owned(row: &Item, place: usize, owner: LeaseId) -> bool {
+    let written = row.get(&owner_attribute(place)).and_then(|owner| owner.as_s().ok());
+    written.is_some_and(|written| *written == owner.to_string())
 }
 
 /// The places that are free in the row.
@@ -59,25 +86,29 @@ impl HostPlaces for HostsTable {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<HostPlace>, StoreError> {
+        let lease = Lease { id: LeaseId::new(), until };
         let mut choice = any(&(0..self.places).collect::<Vec<_>>());
         for _ in 0..RACES {
             let Some(place) = choice else { return Ok(None) };
             let open =
                 if place < SLOW { "" } else { " AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)" };
             let update = self
-                .table
-                .update(keys::host_partition(host))
-                .update_expression("SET #place = :until, #ttl = :ttl")
+                .update(host, place, lease.id)
+                .update_expression("SET #place = :until, #owner = :owner, #ttl = :ttl")
                 .condition_expression(format!("(attribute_not_exists(#place) OR #place <= :now){open}"))
-                .expression_attribute_names("#place", attribute(place))
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":until", number(until.millis()))
                 .expression_attribute_values(":now", number(now.millis()))
                 .expression_attribute_values(":ttl", number((until + KEPT).seconds()));
-            match written(update.send().await)? {
-                Written::Yes(_) => return Ok(Some(HostPlace { number: place, until })),
-                Written::No(row) => choice = any(&free(&row.unwrap_or_default(), self.places, now)),
+            let row = match written(update.send().await)? {
+                Written::Yes(_) => return Ok(Some(HostPlace { number: place, lease })),
+                Written::No(row) => row.unwrap_or_default(),
+            };
+            if owned(&row, place, lease.id) {
+                // The SDK has tried again after a lost answer, and met its own write.
+                return Ok(Some(HostPlace { number: place, lease }));
             }
+            choice = any(&free(&row, self.places, now));
         }
         Ok(None)
     }
@@ -89,16 +120,13 @@ impl HostPlaces for HostsTable {
         slow_until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let update = self
-            .table
-            .update(keys::host_partition(host))
+            .update(host, place.number, place.lease.id)
             // Only its own: a place that has lapsed may be another request's by now.
-            .condition_expression("#place = :until")
-            .expression_attribute_names("#place", attribute(place.number))
-            .expression_attribute_values(":until", number(place.until.millis()));
+            .condition_expression("#owner = :owner");
         let update = match slow_until {
-            None => update.update_expression("REMOVE #place"),
+            None => update.update_expression("REMOVE #place, #owner"),
             Some(slow) => update
-                .update_expression("SET slowUntil = :slow REMOVE #place")
+                .update_expression("SET slowUntil = :slow REMOVE #place, #owner")
                 .expression_attribute_values(":slow", number(slow.millis())),
         };
         written(update.send().await).map(|_| ())
@@ -107,7 +135,71 @@ impl HostPlaces for HostsTable {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
     use super::*;
+
+    /// The JSON of the request that comes over this connection.
+    async fn request(stream: &mut TcpStream) -> Value {
+        let mut bytes = Vec::new();
+        loop {
+            stream.read_buf(&mut bytes).await.unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            let body = text.split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
+            if let Some(Ok(body)) = body {
+                return body;
+            }
+        }
+    }
+
+    /// A table whose first answer is lost, and that says from then on that the place is taken: by
+    /// `owner`, or else by whom it was asked for.
+    async fn forgetful_table(owner: Option<&'static str>) -> HostsTable {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            request(&mut listener.accept().await.unwrap().0).await;
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let asked = request(&mut stream).await;
+                let (names, values) =
+                    (&asked["ExpressionAttributeNames"], &asked["ExpressionAttributeValues"]);
+                let owner = owner.map_or_else(|| values[":owner"].clone(), |owner| json!({"S": owner}));
+                let mut row = json!({});
+                row[names["#place"].as_str().unwrap()] = json!({"N": "9999999999999"});
+                row[names["#owner"].as_str().unwrap()] = owner;
+                let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+                let body = json!({"__type": kind, "Item": row}).to_string();
+                let head = format!(
+                    "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            }
+        });
+        let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests");
+        let sdk = crate::config::loader()
+            .endpoint_url(url)
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .load()
+            .await;
+        HostsTable::new(Client::new(&sdk), "limits".into(), 1)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_lost_is_asked_for_again_and_its_place_is_known() {
+        let now = Timestamp::now();
+        let until = now + Duration::from_secs(20);
+        let place = forgetful_table(None).await.begin_request("h", now, until).await.unwrap().unwrap();
+        assert_eq!((place.number, place.lease.until), (0, until));
+        let other = forgetful_table(Some("somebody")).await;
+        assert_eq!(other.begin_request("h", now, until).await.unwrap(), None, "to the millisecond the same");
+        // Given back by the call whose answer was lost.
+        forgetful_table(Some("somebody")).await.end_request("h", place, None).await.unwrap();
+    }
 
     #[test]
     fn a_host_that_lets_us_wait_has_fewer_places() {

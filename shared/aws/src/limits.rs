@@ -29,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The limits table.
 #[derive(Debug, Clone)]
 pub struct LimitsTable {
-    pub(crate) client: Client,
-    pub(crate) table: String,
+    client: Client,
+    table: String,
 }
 
 impl LimitsTable {

@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use domain::client::ClientId;
 use domain::delivery::Delivery;
+use domain::id::LeaseId;
+use domain::job::Lease;
 use domain::ports::{
     DeliveryKey, DeliveryList, DeliveryPage, HostPlace, HostPlaces, ReceiverStore, SecretGenerations,
     StoreError,
@@ -137,9 +139,9 @@ impl HostPlaces for Memory {
     ) -> Result<Option<HostPlace>, StoreError> {
         let mut state = self.call("begin_request")?;
         let (places, _) = state.hosts.entry(host.to_owned()).or_default();
-        places.retain(|place| place.until > now);
+        places.retain(|place| place.lease.until > now);
         let free = (0..PLACES).find(|number| places.iter().all(|place| place.number != *number));
-        let place = free.map(|number| HostPlace { number, until });
+        let place = free.map(|number| HostPlace { number, lease: Lease { id: LeaseId::new(), until } });
         places.extend(place);
         Ok(place)
     }

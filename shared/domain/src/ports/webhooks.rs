@@ -6,6 +6,7 @@ use super::StoreError;
 use crate::client::ClientId;
 use crate::delivery::Delivery;
 use crate::id::{JobId, WebhookId};
+use crate::job::Lease;
 use crate::receiver::{Receiver, ReceiverId};
 use crate::signature::Generations;
 use crate::timestamp::Timestamp;
@@ -102,6 +103,6 @@ pub trait HostPlaces: Send + Sync {
 pub struct HostPlace {
     /// Which, from 0.
     pub number: usize,
-    /// Until when it is taken, which also tells whose it is.
-    pub until: Timestamp,
+    /// Whose it is, and until when.
+    pub lease: Lease,
 }

@@ -37,7 +37,7 @@ async fn every_sample_is_answered_as_it_should_be() {
         let mut owed = job.delivery(WebhookEvent::Completed, Timestamp::now()).unwrap();
         owed.id = testkit::SAMPLE_WEBHOOK.parse().unwrap();
         owed.revision = 1;
-        owed.give_up();
+        owed.give_up(Timestamp::now());
         store.put_job(&job);
         store.put_delivery(&owed);
         let gate = Gate::with(&store, &store, &store, Origins::default());

@@ -176,11 +176,48 @@ async fn when_a_url_is_on_again_all_that_is_parked_goes_out() {
     receiver.switch_on(Timestamp::now());
     store.put_receiver(&receiver);
     store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
-    assert_eq!(swept(&store).await.failed, 1, "the row stays due, and the next sweep goes on");
-    assert_eq!(swept(&store).await.webhooks_sent, 1);
+    assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
+    assert_eq!(store.sent().len(), 2, "one message was not taken");
     assert!(store.deliveries().iter().all(|delivery| !delivery.parked && delivery.due_at.is_some()));
     assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() }, "there may have been more of them");
     assert!(store.receivers()[0].due_at > Some(Timestamp::now()), "for those that are parked at this moment");
+}
+
+/// More than fits a page of webhooks that were parked before all others, and have expired.
+fn expired_before_them(store: &Memory) {
+    let job = old_job(HOUR);
+    for _ in 0..150 {
+        let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now() - HOUR).unwrap();
+        delivery.park(Timestamp::now() - 2 * HOUR);
+        delivery.expires_at = Timestamp::now();
+        store.put_delivery(&delivery);
+    }
+    for _ in 0..20 {
+        store.fail_next("load_delivery", StoreError::Unavailable("row: unreadable".into()));
+    }
+}
+
+#[tokio::test]
+async fn what_has_expired_or_cannot_be_read_keeps_no_other_from_being_the_try_of_the_day() {
+    let store = Memory::new();
+    parked_at_a_url_that_is_off(&store, Timestamp::now());
+    expired_before_them(&store);
+    assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
+    assert_eq!(store.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn what_has_expired_or_cannot_be_read_keeps_no_other_from_going_out() {
+    let store = Memory::new();
+    let mut receiver = parked_at_a_url_that_is_off(&store, Timestamp::now());
+    receiver.switch_on(Timestamp::now());
+    store.put_receiver(&receiver);
+    expired_before_them(&store);
+    assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
+    assert_eq!(store.sent().len(), 3);
+    // Not all could be read: it looks again, and finds nothing.
+    assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() });
+    assert!(store.receivers()[0].due_at > Some(Timestamp::now()));
 }
 
 #[tokio::test]

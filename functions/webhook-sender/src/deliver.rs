@@ -140,7 +140,7 @@ async fn take_on(
     for _ in 0..RACES {
         if delivery.worn_out() {
             warn!(attempts = delivery.attempts, "webhook given up: its senders died");
-            delivery.give_up();
+            delivery.give_up(Timestamp::now());
             save_unless_changed(deps, &mut delivery).await?;
             return Ok(None);
         }

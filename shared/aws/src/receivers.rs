@@ -4,13 +4,12 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
 use domain::client::ClientId;
-use domain::delivery::KEPT;
-use domain::ports::{DeliveryKey, ReceiverStore, StoreError};
+use domain::ports::{DeliveryKey, ParkedPage, ReceiverStore, StoreError};
 use domain::receiver::{Receiver, ReceiverId};
 
 use crate::deliveries::key_of;
 use crate::jobs::JobsTable;
-use crate::row::{Row, number, numeral, read_if_there};
+use crate::row::{Row, key, number, numeral, read_if_there};
 use crate::{keys, unavailable};
 
 #[async_trait]
@@ -74,20 +73,34 @@ impl ReceiverStore for JobsTable {
         Ok(all)
     }
 
-    async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError> {
+    async fn parked(
+        &self,
+        id: &ReceiverId,
+        after: Option<(Timestamp, DeliveryKey)>,
+        limit: u16,
+    ) -> Result<ParkedPage, StoreError> {
+        let shard = AttributeValue::S(keys::parked_shard(id));
+        let start = after.map(|(at, (job, webhook))| {
+            let mut start = key(keys::job_partition(job), keys::webhook_sort(webhook));
+            start.insert("dueShard".to_owned(), shard.clone());
+            start.insert("dueAt".to_owned(), number(at.millis()));
+            start
+        });
         let answer = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(keys::DUE_INDEX)
-            // What has expired may still be there for days, and must not stand before what has not.
-            .key_condition_expression("dueShard = :shard AND dueAt > :oldest")
-            .expression_attribute_values(":oldest", number((Timestamp::now() - KEPT).millis()))
-            .expression_attribute_values(":shard", AttributeValue::S(keys::parked_shard(id)))
+            .key_condition_expression("dueShard = :shard")
+            .expression_attribute_values(":shard", shard)
+            .set_exclusive_start_key(start)
             .limit(i32::from(limit))
             .send()
             .await
             .map_err(|error| unavailable("Query", error))?;
-        Ok(answer.items().iter().filter_map(key_of).collect())
+        let last = answer.last_evaluated_key();
+        let next =
+            last.and_then(|last| Some((Timestamp::from_millis(numeral(last, "dueAt")?), key_of(last)?)));
+        Ok(ParkedPage { keys: answer.items().iter().filter_map(key_of).collect(), next })
     }
 }

@@ -65,8 +65,9 @@ impl Word for WebhookEvent {
 
 /// How long a delivery may go without its message before the sweeper sends one.
 const UNATTENDED: Duration = Duration::from_secs(30);
-/// How long a delivery, with all tries at it, is kept after the last of them; never longer than its job.
-pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a delivery, with all tries at it, is kept after its end; never longer than its job. Before
+/// its end it is kept as long as its job.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many tries a row remembers: all of a ladder and then some.
 const REMEMBERED: usize = 24;
 
@@ -217,7 +218,7 @@ impl Delivery {
             parked: false,
             resends: 0,
             due_at: Some(now + UNATTENDED),
-            expires_at: job.expires_at.min(now + KEPT),
+            expires_at: job.expires_at,
             job_expires_at: job.expires_at,
         }
     }

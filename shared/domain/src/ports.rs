@@ -30,7 +30,8 @@ use crate::sunset::Sunset;
 use crate::traffic::Traffic;
 
 pub use webhooks::{
-    DeliveryKey, DeliveryList, DeliveryPage, HostPlace, HostPlaces, ReceiverStore, SecretGenerations,
+    DeliveryKey, DeliveryList, DeliveryPage, HostPlace, HostPlaces, ParkedPage, ReceiverStore,
+    SecretGenerations,
 };
 
 /// Why a store or a queue did not do as asked.

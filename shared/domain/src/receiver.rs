@@ -174,10 +174,11 @@ impl Receiver {
         }
     }
 
-    /// The sweeper has woken a sender for a parked webhook of it, or found none.
-    pub fn probe_sent(&mut self, found: bool, now: Timestamp, tempo: Tempo) {
+    /// The sweeper has looked for a parked webhook of it, to wake a sender for that; `some` says whether
+    /// there is one, or may be.
+    pub fn probe_sent(&mut self, some: bool, now: Timestamp, tempo: Tempo) {
         // Without any, the next webhook that is owed is the probe.
-        let pause = if found { probe_lost(tempo) } else { tempo.probe_every() };
+        let pause = if some { probe_lost(tempo) } else { tempo.probe_every() };
         self.due_at = Some(now + pause);
     }
 

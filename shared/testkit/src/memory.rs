@@ -248,7 +248,8 @@ impl JobList for Memory {
 #[async_trait]
 impl DeliveryStore for Memory {
     async fn load_delivery(&self, _: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
-        Ok(self.call("load_delivery")?.deliveries.get(&id.to_string()).cloned())
+        let found = self.call("load_delivery")?.deliveries.get(&id.to_string()).cloned();
+        Ok(found.filter(|delivery| delivery.expires_at > Timestamp::now()))
     }
 
     async fn save_delivery(&self, delivery: &mut Delivery) -> Result<(), StoreError> {

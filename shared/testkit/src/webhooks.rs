@@ -6,8 +6,8 @@ use domain::delivery::Delivery;
 use domain::id::LeaseId;
 use domain::job::Lease;
 use domain::ports::{
-    DeliveryKey, DeliveryList, DeliveryPage, HostPlace, HostPlaces, ReceiverStore, SecretGenerations,
-    StoreError,
+    DeliveryKey, DeliveryList, DeliveryPage, HostPlace, HostPlaces, ParkedPage, ReceiverStore,
+    SecretGenerations, StoreError,
 };
 use domain::receiver::{Receiver, ReceiverId};
 use domain::signature::Generations;
@@ -95,15 +95,26 @@ impl ReceiverStore for Memory {
         Ok(off.take(usize::from(limit)).cloned().collect())
     }
 
-    async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError> {
+    async fn parked(
+        &self,
+        id: &ReceiverId,
+        after: Option<(Timestamp, DeliveryKey)>,
+        limit: u16,
+    ) -> Result<ParkedPage, StoreError> {
         let state = self.call("parked")?;
+        let order = |(at, (_, id)): &(Timestamp, DeliveryKey)| (*at, id.uuid());
         let mut parked: Vec<_> = state
             .deliveries
             .values()
             .filter(|delivery| delivery.parked && ReceiverId::of(&delivery.client_id, &delivery.url) == *id)
+            .filter_map(|delivery| Some((delivery.due_at?, key(delivery))))
+            .filter(|one| after.is_none_or(|after| order(one) > order(&after)))
             .collect();
-        parked.sort_by_key(|delivery| delivery.due_at);
-        Ok(parked.into_iter().map(key).take(usize::from(limit)).collect())
+        parked.sort_by_key(order);
+        let more = parked.len() > usize::from(limit);
+        parked.truncate(usize::from(limit));
+        let next = parked.last().copied().filter(|_| more);
+        Ok(ParkedPage { keys: parked.into_iter().map(|(_, key)| key).collect(), next })
     }
 }
 

@@ -42,7 +42,7 @@ fn delivery() -> Delivery {
         parked: false,
         resends: 0,
         due_at: Some(at(30)),
-        expires_at: at(30 * DAY),
+        expires_at: at(90 * DAY),
         job_expires_at: at(90 * DAY),
     }
 }
@@ -205,7 +205,7 @@ fn each_try_is_remembered_with_what_came_of_it() {
     assert_eq!((log[1].status, log[1].error.as_deref()), (None, Some("no answer in time")));
     assert!(log[2].error.as_ref().unwrap().contains("sender was lost"));
     assert_eq!((log[3].number, log[3].at, log[3].status), (4, at(380), Some(200)));
-    assert_eq!(delivery.expires_at, at(380 + 30 * DAY));
+    assert_eq!(delivery.expires_at, at(381 + 30 * DAY));
 }
 
 #[test]
@@ -216,6 +216,22 @@ fn a_row_remembers_only_so_many_tries_and_lives_no_longer_than_its_job() {
         fail(&mut delivery, 85 * DAY);
     }
     assert_eq!((delivery.log.len(), delivery.log[0].number, delivery.attempts), (24, 77, 100));
+    assert_eq!(delivery.expires_at, at(90 * DAY));
+}
+
+#[test]
+fn what_is_owed_lives_as_long_as_its_job() {
+    let mut delivery = delivery();
+    for day in 0..89 {
+        // The try of each day at a URL that is off.
+        take_on(&mut delivery, day * DAY + 60, day * DAY);
+        delivery.tried(&answered(500), true, at(day * DAY + 1), Tempo::REAL, 0.5);
+        assert_eq!((delivery.parked, delivery.expires_at), (true, at(90 * DAY)));
+    }
+    take_on(&mut delivery, 100, 50);
+    delivery.tried(&answered(200), false, at(51), Tempo::REAL, 0.5);
+    assert_eq!(delivery.expires_at, at(51 + 30 * DAY));
+    assert!(delivery.redeliver(at(100)));
     assert_eq!(delivery.expires_at, at(90 * DAY));
 }
 

@@ -33,7 +33,6 @@ impl Delivery {
         self.attempts += 1;
         self.log.push(Attempt::begun(self.attempts, now));
         self.log.drain(..self.log.len().saturating_sub(REMEMBERED));
-        self.expires_at = self.job_expires_at.min(now + KEPT);
         self.resends = 0;
         self.waits = 0;
         self.parked = false;
@@ -59,13 +58,14 @@ impl Delivery {
     }
 
     /// No further try is made.
-    pub fn give_up(&mut self) {
+    pub fn give_up(&mut self, now: Timestamp) {
         self.close_lost_attempt();
-        self.rest(DeliveryState::GivenUp);
+        self.rest(DeliveryState::GivenUp, now);
     }
 
-    fn rest(&mut self, state: DeliveryState) {
+    fn rest(&mut self, state: DeliveryState, now: Timestamp) {
         self.state = state;
+        self.expires_at = self.job_expires_at.min(now + KEPT);
         self.claim = None;
         self.not_before = None;
         self.due_at = None;
@@ -81,15 +81,15 @@ impl Delivery {
             attempt.end(outcome);
         }
         if outcome.accepted() {
-            self.rest(DeliveryState::Delivered);
+            self.rest(DeliveryState::Delivered, now);
         } else if outcome.gone() {
-            self.rest(DeliveryState::GivenUp);
+            self.rest(DeliveryState::GivenUp, now);
         } else if url_off {
             self.park(now);
         } else if let Some(wait) = tempo.next_try(self.rung, outcome.retry_after(), jitter) {
             self.put_off(now, wait);
         } else {
-            self.rest(DeliveryState::GivenUp);
+            self.rest(DeliveryState::GivenUp, now);
         }
     }
 
@@ -142,7 +142,7 @@ impl Delivery {
         self.even_if_off = true;
         self.parked = false;
         self.due_at = Some(now + UNATTENDED);
-        self.expires_at = self.job_expires_at.min(now + KEPT);
+        self.expires_at = self.job_expires_at;
         true
     }
 

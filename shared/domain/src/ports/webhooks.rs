@@ -23,6 +23,15 @@ pub struct DeliveryPage {
     pub next: Option<DeliveryKey>,
 }
 
+/// Some of the webhooks that are parked until their URL is on again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParkedPage {
+    /// The webhooks, the longest parked first.
+    pub keys: Vec<DeliveryKey>,
+    /// After which webhook, parked when, the next page begins, if there may be one.
+    pub next: Option<(Timestamp, DeliveryKey)>,
+}
+
 /// Finds webhooks without scanning anything.
 #[async_trait]
 pub trait DeliveryList: Send + Sync {
@@ -57,9 +66,14 @@ pub trait ReceiverStore: Send + Sync {
     /// this moment.
     async fn switched_off(&self, client: &ClientId, limit: u16) -> Result<Vec<Receiver>, StoreError>;
 
-    /// At most `limit` webhooks that are parked until the URL is on again, the longest parked first.
-    /// The index may lag behind the rows.
-    async fn parked(&self, id: &ReceiverId, limit: u16) -> Result<Vec<DeliveryKey>, StoreError>;
+    /// At most `limit` webhooks that are parked until the URL is on again, the longest parked first, from
+    /// `after` on. The index may lag behind the rows, and name what has expired.
+    async fn parked(
+        &self,
+        id: &ReceiverId,
+        after: Option<(Timestamp, DeliveryKey)>,
+        limit: u16,
+    ) -> Result<ParkedPage, StoreError>;
 }
 
 /// Which secrets of clients sign.

@@ -24,6 +24,8 @@ pub enum Mood {
 /// What a webhook has met with.
 #[derive(Debug, Clone, Default)]
 pub struct Met {
+    /// `data.jobId` in the body.
+    pub job: String,
     /// `event` in the body.
     pub event: String,
     /// How often it came.
@@ -94,6 +96,7 @@ impl State {
         {
             let mut met = self.met.lock().unwrap();
             let met = met.entry(id.clone()).or_default();
+            met.job = body["data"]["jobId"].as_str().unwrap().to_owned();
             met.event = body["event"].as_str().unwrap().to_owned();
             met.came += 1;
         }

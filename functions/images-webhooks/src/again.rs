@@ -23,40 +23,29 @@ const SIDE_BY_SIDE: usize = 16;
 /// What is left of a function's time when it begins no further page.
 const RESERVE: Duration = Duration::from_secs(6);
 
-/// What became of a webhook that somebody wants sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// Its message is on its way.
-    Sent,
-    /// A sender is at it this very moment.
-    UnderWay,
-    /// There is none, or none that is meant.
-    NotThere,
-}
-
-/// Sends the webhook once more, if it is one that is `wanted`.
+/// Has the webhook sent once more, if it is one that is `wanted`; says whether there is such a one.
 pub(crate) async fn send(
     deps: &Deps<'_>,
     (job, id): DeliveryKey,
     wanted: impl Fn(&Delivery) -> bool,
-) -> Result<Again, StoreError> {
+) -> Result<bool, StoreError> {
     for _ in 0..RACES {
         let Some(mut delivery) = deps.deliveries.load_delivery(job, id).await?.filter(&wanted) else {
-            return Ok(Again::NotThere);
+            return Ok(false);
         };
-        if !delivery.redeliver(Timestamp::now()) {
-            return Ok(Again::UnderWay);
-        }
+        let at_once = delivery.redeliver(Timestamp::now());
         match deps.deliveries.save_delivery(&mut delivery).await {
-            Ok(()) => {
+            Ok(()) if at_once => {
                 let message = WebhookMessage::about(&delivery);
                 let sent = deps.queue.send_webhook(&message, &delivery.client_id, Duration::ZERO).await;
                 if let Err(error) = sent {
                     // The row is due: the sweeper sends the message half a minute later.
                     warn!(jobId = %job, webhookId = %id, %error, "the message was not taken");
                 }
-                return Ok(Again::Sent);
+                return Ok(true);
             }
+            // Its sender sees to it, once what came of its try is known.
+            Ok(()) => return Ok(true),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),
         }
@@ -90,7 +79,7 @@ async fn range_until(
         let mut all =
             stream::iter(page.keys).map(|key| send(deps, key, wanted)).buffer_unordered(SIDE_BY_SIDE);
         while let Some(again) = all.next().await {
-            count += u32::from(again? == Again::Sent);
+            count += u32::from(again?);
         }
         let Some(next) = page.next else { return Ok(RangeRedelivered { count, next: None }) };
         // A webhook's id tells its time. Those of the same millisecond come once more: better twice than

@@ -13,8 +13,6 @@ use edge::webhooks::{Attempts, Redelivered};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
-use again::Again;
-
 /// What the endpoints need.
 pub struct Deps<'a> {
     /// Where jobs are kept.
@@ -61,10 +59,8 @@ async fn redeliver(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> 
     let id = request.path_parameter("webhookId").and_then(|text| text.parse().ok());
     let webhook_id: WebhookId = id.ok_or_else(missing)?;
     let any = |_: &Delivery| true;
-    match again::send(deps, (job, webhook_id), any).await? {
-        // On its way by itself: nothing is lost.
-        Again::Sent | Again::UnderWay => {}
-        Again::NotThere => return Err(missing()),
+    if !again::send(deps, (job, webhook_id), any).await? {
+        return Err(missing());
     }
     info!(jobId = %job, webhookId = %webhook_id, "webhook sent again by hand");
     Answer::json(StatusCode::ACCEPTED, &Redelivered { webhook_id })

@@ -133,7 +133,7 @@ async fn a_webhook_is_sent_again_however_it_stands() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_under_way_is_left_alone() {
+async fn of_a_webhook_that_is_under_way_the_wish_is_noted_and_counted() {
     let store = Memory::new();
     let job = a_job(&store);
     let mut delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Owed);
@@ -141,7 +141,11 @@ async fn a_webhook_that_is_under_way_is_left_alone() {
     delivery.take_on(claim, Timestamp::now(), Tempo::REAL, 0.5);
     store.put_delivery(&delivery);
     json_of(redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await, 202);
-    assert_eq!((now(&store, delivery.id), store.sent().len()), (delivery, 0));
+    let noted = now(&store, delivery.id);
+    assert_eq!((noted.again, noted.claim, store.sent().len()), (true, delivery.claim, 0));
+    let (since, until) = (Timestamp::now() - DAY, Timestamp::now() + DAY);
+    let all = json!({"since": since.to_string(), "until": until.to_string()});
+    assert_eq!(json_of(ask(&store, request(by("acme"), RANGE, &all)).await, 202), json!({"count": 1}));
 }
 
 #[tokio::test]

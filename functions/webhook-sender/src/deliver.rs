@@ -192,23 +192,36 @@ async fn record(
     url_off: bool,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    delivery.tried(outcome, url_off, Timestamp::now(), deps.tempo, rand::random());
     let mut pause = Duration::from_millis(100);
     loop {
-        match save_unless_changed(deps, &mut delivery).await {
-            Ok(true) => break,
-            Ok(false) => {
-                // The claim lapsed and somebody else has it.
-                info!("the webhook is no longer this sender's");
-                return Ok(());
+        let mut next = delivery.clone();
+        next.tried(outcome, url_off, Timestamp::now(), deps.tempo, rand::random());
+        let problem = match deps.deliveries.save_delivery(&mut next).await {
+            Ok(()) => {
+                delivery = next;
+                break;
             }
-            Err(error) if Timestamp::now() + pause < deadline => {
-                warn!(%error, "the row could not be written; trying again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(error) => return Err(error.into()),
+            Err(StoreError::Conflict) => match deps.deliveries.load_delivery(next.job_id, next.id).await {
+                Ok(Some(row)) if row.claim == delivery.claim => {
+                    // Somebody wants it sent again meanwhile.
+                    delivery = row;
+                    StoreError::Conflict
+                }
+                Ok(_) => {
+                    // The claim lapsed and somebody else has it.
+                    info!("the webhook is no longer this sender's");
+                    return Ok(());
+                }
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        if Timestamp::now() + pause >= deadline {
+            return Err(problem.into());
         }
+        warn!(error = %problem, "the row could not be written; trying again");
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
     if delivery.state == DeliveryState::GivenUp {
         warn!(attempts = delivery.attempts, "webhook given up");
@@ -226,7 +239,9 @@ async fn send_message(deps: &Deps<'_>, delivery: &Delivery) {
     }
 }
 
-/// The host and port that share places.
+/// The host and port that share places. A dot may end a name, which names the same host.
 fn host(url: &Url) -> String {
-    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+    let name = url.host_str().unwrap_or_default();
+    let name = name.strip_suffix('.').unwrap_or(name);
+    format!("{name}:{}", url.port_or_known_default().unwrap_or_default())
 }

@@ -12,7 +12,7 @@ use url::Url;
 /// How long a receiver may take, from the connection to the end of its answer's head.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the beginning of its answer's body is waited for. It has answered already.
-const BODY: Duration = Duration::from_secs(1);
+pub const BODY: Duration = Duration::from_secs(1);
 
 /// A signed webhook, ready to go.
 #[derive(Debug, Clone)]

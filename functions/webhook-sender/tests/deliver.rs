@@ -4,19 +4,24 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::Timestamp;
 use domain::delivery::{Answer, Delivery, DeliveryState, Tempo, WebhookEvent};
 use domain::id::LeaseId;
 use domain::job::Lease;
-use domain::ports::{HostPlaces as _, SecretGenerations as _, SecretSource as _, StoreError, WebhookMessage};
-use domain::request::WebhookReach;
+use domain::ports::{
+    DeliveryStore as _, HostPlaces as _, SecretGenerations as _, SecretSource as _, StoreError,
+    WebhookMessage,
+};
+use domain::request::{WebhookReach, WebhookUrl};
 use domain::signature::{Generations, SigningSecret};
 use testkit::{Memory, Sent};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 use url::Url;
-use webhook_sender::post::{HttpPost, Post, Signed};
+use webhook_sender::post::{BODY, HttpPost, Post, Signed, TIMEOUT};
 use webhook_sender::{Deps, deliver};
 use wiremock::matchers::{header, header_exists, headers, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -197,6 +202,56 @@ async fn a_result_that_cannot_be_written_at_once_is_written_later() {
     assert_eq!(row(&store).state, DeliveryState::Delivered);
 }
 
+/// While the webhook is under way, somebody wants it sent again.
+struct WantedMeanwhile<'a>(&'a Memory, u16);
+
+#[async_trait]
+impl Post for WantedMeanwhile<'_> {
+    async fn post(&self, _: &Url, _: Signed) -> Result<Answer, String> {
+        let mut row = row(self.0);
+        assert!(!row.redeliver(Timestamp::now()));
+        self.0.save_delivery(&mut row).await.unwrap();
+        Ok(plain(self.1))
+    }
+}
+
+#[tokio::test]
+async fn who_wants_a_webhook_again_while_it_is_under_way_gets_it_unless_the_try_succeeds() {
+    for (status, state) in [(500, DeliveryState::Owed), (204, DeliveryState::Delivered)] {
+        let store = Memory::new();
+        let mut delivery = owed(&store);
+        delivery.rung = 9;
+        store.put_delivery(&delivery);
+        handle(&store, &WantedMeanwhile(&store, status), &delivery).await.unwrap();
+        let row = row(&store);
+        assert_eq!((row.state, row.claim, row.again), (state, None, false));
+        assert_eq!(row.log[0].status, Some(status), "what came of the try is not lost");
+        if state == DeliveryState::Owed {
+            assert!(matches!(store.sent()[..], [Sent::Webhook(_, Duration::ZERO)]), "{:?}", store.sent());
+            assert_eq!(tried(&store, &delivery, Ok(500)).await.1.rung, 1, "from the foot of the ladder");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sender_whose_claim_is_another_ones_by_now_writes_nothing() {
+    struct TakenMeanwhile<'a>(&'a Memory);
+    #[async_trait]
+    impl Post for TakenMeanwhile<'_> {
+        async fn post(&self, _: &Url, _: Signed) -> Result<Answer, String> {
+            let mut row = row(self.0);
+            taken(&mut row, Timestamp::now());
+            self.0.save_delivery(&mut row).await.unwrap();
+            Ok(plain(500))
+        }
+    }
+    let store = Memory::new();
+    let delivery = owed(&store);
+    handle(&store, &TakenMeanwhile(&store), &delivery).await.unwrap();
+    let row = row(&store);
+    assert!(row.claim.is_some() && row.log[1].status.is_none(), "{row:?}");
+}
+
 #[tokio::test]
 async fn a_try_that_cannot_be_signed_is_no_try() {
     let store = Memory::new();
@@ -228,6 +283,19 @@ async fn what_finds_no_place_at_its_host_waits_and_that_is_no_try() {
     assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
     assert_eq!(tried(&store, &delivery, Ok(200)).await.0, 0, "too early");
     assert_eq!(store.sent().len(), 1, "one message and no more waits for its turn");
+}
+
+#[tokio::test]
+async fn a_dot_at_the_end_of_a_hosts_name_gives_it_no_further_places() {
+    let store = Memory::new();
+    let mut delivery = owed(&store);
+    delivery.url = WebhookUrl::parse("https://example.com./hook", WebhookReach::Public).unwrap();
+    store.put_delivery(&delivery);
+    let until = Timestamp::now() + Duration::from_secs(60);
+    for _ in 0..2 {
+        store.begin_request("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
+    }
+    assert_eq!(tried(&store, &delivery, Ok(200)).await.0, 0);
 }
 
 #[tokio::test]
@@ -384,6 +452,74 @@ async fn over_http_it_sends_the_standard_headers_and_follows_no_redirect() {
         .await;
     let url = server.uri().parse().unwrap();
     assert_eq!(HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await, Ok(plain(307)));
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_when_to_come_again_is_left_alone_until_then() {
+    for (status, counts) in [(429, true), (503, true), (500, false)] {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(status).insert_header("retry-after", "600");
+        Mock::given(method("POST")).respond_with(answer).expect(1).mount(&server).await;
+        let store = Memory::new();
+        let mut delivery = owed(&store);
+        delivery.url = WebhookUrl::parse(&server.uri(), WebhookReach::Local).unwrap();
+        store.put_delivery(&delivery);
+        handle(&store, &HttpPost::new(WebhookReach::Local).unwrap(), &delivery).await.unwrap();
+        let row = row(&store);
+        assert_eq!(row.log[0].status, Some(status));
+        let wait = row.not_before.unwrap().since(Timestamp::now()).as_secs();
+        assert!(if counts { (590..=600).contains(&wait) } else { wait <= 6 }, "{status}: {wait} s");
+    }
+}
+
+/// A receiver that takes one webhook and answers it after so long, if ever.
+async fn slow(answer_after: Option<Duration>) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        match answer_after {
+            Some(pause) => {
+                tokio::time::sleep(pause).await;
+                let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+            }
+            // The connection stays open as long as this test runs.
+            None => std::future::pending().await,
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_receiver_has_fifteen_seconds_and_no_more() {
+    let post = HttpPost::new(WebhookReach::Local).unwrap();
+    let (silent, late) = (slow(None).await, slow(Some(Duration::from_secs(14))).await);
+    let began = Instant::now();
+    let unanswered = async {
+        let problem = post.post(&silent, signed()).await.unwrap_err();
+        (problem, began.elapsed().as_secs_f32())
+    };
+    let ((problem, seconds), answered) = tokio::join!(unanswered, post.post(&late, signed()));
+    assert_eq!(answered, Ok(plain(204)));
+    assert_eq!(problem, "no answer in time");
+    assert!((14.5..20.0).contains(&seconds), "{seconds} s");
+}
+
+/// What the template says of `name` in the part that begins with `part`.
+fn in_template(part: &str, name: &str) -> u64 {
+    let template = include_str!("../../../template.yaml");
+    let (_, part) = template.split_once(&format!("\n  {part}:\n")).unwrap();
+    let (_, value) = part.split_once(&format!(" {name}: ")).unwrap();
+    value.lines().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_template_leaves_senders_time_for_a_slow_receiver_and_keeps_what_is_owed_for_a_month() {
+    let timeout = Duration::from_secs(in_template("WebhookSenderFunction", "Timeout"));
+    // What comes before and after a request takes some seconds at the worst.
+    assert!(TIMEOUT + BODY + Duration::from_secs(10) <= timeout, "{timeout:?}");
+    assert!(in_template("JobRetentionDays", "MinValue") >= 31);
 }
 
 #[tokio::test]

@@ -68,8 +68,9 @@ const UNATTENDED: Duration = Duration::from_secs(30);
 /// How long a delivery, with all tries at it, is kept after its end; never longer than its job. Before
 /// its end it is kept as long as its job.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How many tries a row remembers: all of a ladder and then some.
-const REMEMBERED: usize = 24;
+/// How many tries a row remembers: those of ten ladders. With [`ANSWER_KEPT`] bytes of each answer they take
+/// a third of what a row may hold.
+const REMEMBERED: usize = 100;
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +133,9 @@ pub struct Delivery {
     /// not known yet.
     #[serde(default)]
     pub even_if_off: bool,
+    /// Whether somebody wanted it sent again while a try was under way.
+    #[serde(default)]
+    pub again: bool,
     /// Whether it is kept until its URL is switched on again.
     #[serde(default)]
     pub parked: bool,
@@ -215,6 +219,7 @@ impl Delivery {
             not_before: None,
             waits: 0,
             even_if_off: false,
+            again: false,
             parked: false,
             resends: 0,
             due_at: Some(now + UNATTENDED),

@@ -92,8 +92,8 @@ pub fn parse_enable(body: &[u8], reach: WebhookReach) -> Result<WebhookUrl, Erro
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "WebhookAttemptsResponse")]
 pub struct Attempts {
-    /// Webhook by webhook, the oldest event first; of each its attempts in their order, the last two dozen
-    /// at the most.
+    /// Webhook by webhook, the oldest event first; of each its attempts in their order, the last
+    /// hundred at the most.
     attempts: Vec<AttemptListed>,
 }
 

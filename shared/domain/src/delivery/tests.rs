@@ -39,6 +39,7 @@ fn delivery() -> Delivery {
         not_before: None,
         waits: 0,
         even_if_off: false,
+        again: false,
         parked: false,
         resends: 0,
         due_at: Some(at(30)),
@@ -209,14 +210,17 @@ fn each_try_is_remembered_with_what_came_of_it() {
 }
 
 #[test]
-fn a_row_remembers_only_so_many_tries_and_lives_no_longer_than_its_job() {
+fn a_row_remembers_the_tries_of_ten_ladders_and_holds_them() {
     let mut delivery = delivery();
-    for _ in 0..100 {
-        delivery.redeliver(at(85 * DAY));
-        fail(&mut delivery, 85 * DAY);
+    let talkative = Outcome { took: Duration::MAX, answer: Ok(Answer::new(500, None, &[b'x'; 2000])) };
+    for _ in 0..120 {
+        delivery.redeliver(at(0));
+        take_on(&mut delivery, 40, 0);
+        delivery.tried(&talkative, false, at(1), Tempo::REAL, 0.5);
     }
-    assert_eq!((delivery.log.len(), delivery.log[0].number, delivery.attempts), (24, 77, 100));
-    assert_eq!(delivery.expires_at, at(90 * DAY));
+    assert_eq!((delivery.log.len(), delivery.log[0].number, delivery.attempts), (100, 21, 120));
+    let bytes = serde_json::to_vec(&delivery).unwrap().len();
+    assert!(bytes < 400_000 / 3, "{bytes}");
 }
 
 #[test]
@@ -266,10 +270,46 @@ fn sent_again_it_begins_at_the_foot_of_the_ladder_with_the_same_id() {
     assert_eq!((delivery.attempts, delivery.not_before), (11, Some(at(1005))));
 
     take_on(&mut delivery, 1100, 1050);
-    let before = delivery.clone();
-    assert!(!delivery.redeliver(at(1060)), "it is on its way");
-    assert_eq!(delivery, before);
     assert!(delivery.redeliver(at(1100)), "its sender is dead");
+    assert_eq!((delivery.turn(at(1100)), delivery.rung), (Turn::Now, 0));
+}
+
+#[test]
+fn who_wants_it_sent_again_while_it_is_under_way_gets_another_try_unless_that_one_succeeds() {
+    for status in [500, 410, 429, 200] {
+        let mut delivery = delivery();
+        (0..9).for_each(|_| fail(&mut delivery, 0));
+        take_on(&mut delivery, 60, 0);
+        assert!(!delivery.redeliver(at(5)), "it is on its way");
+        assert_eq!(delivery.turn(at(5)), Turn::Claimed);
+        delivery.tried(&answered(status), true, at(10), Tempo::REAL, 0.5);
+        if status == 200 {
+            assert_eq!((delivery.state, delivery.again), (DeliveryState::Delivered, false));
+            continue;
+        }
+        let next = (delivery.turn(at(10)), delivery.message_delay(at(10)), delivery.due_at);
+        assert_eq!(next, (Turn::Now, Some(Duration::ZERO), Some(at(40))), "{status}");
+        assert!(delivery.even_if_off && !delivery.parked);
+        fail(&mut delivery, 10);
+        assert_eq!((delivery.rung, delivery.again, delivery.not_before), (1, false, Some(at(15))));
+    }
+}
+
+#[test]
+fn who_wants_it_sent_again_does_not_wait_for_the_pauses_of_a_sender_that_died() {
+    let mut delivery = delivery();
+    let mut now = 0;
+    while delivery.lost < 9 {
+        take_on(&mut delivery, now + 60, now);
+        now = delivery.not_before.unwrap().seconds();
+    }
+    assert!(delivery.worn_out());
+    take_on(&mut delivery, now + 60, now);
+    assert!(!delivery.redeliver(at(now + 1)));
+    assert!(!delivery.worn_out());
+    assert_eq!((delivery.turn(at(now + 60)), delivery.due_at), (Turn::Now, Some(at(now + 60))));
+    take_on(&mut delivery, now + 120, now + 60);
+    assert_eq!((delivery.rung, delivery.lost, delivery.again, delivery.even_if_off), (1, 0, false, true));
 }
 
 #[test]

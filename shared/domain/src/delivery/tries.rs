@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Attempt, Delivery, DeliveryState, KEPT, LADDER, Outcome, REMEMBERED, Tempo, Turn, UNATTENDED, wait_for_place,
+    Attempt, Delivery, DeliveryState, KEPT, LADDER, Outcome, REMEMBERED, Tempo, Turn, UNATTENDED,
+    wait_for_place,
 };
 use crate::job::Lease;
 use crate::ports::LONGEST_DELAY;
@@ -24,6 +25,10 @@ impl Delivery {
     /// A sender takes it on until `claim` lapses. A claim that was never given back was a sender's that
     /// died: the receiver has had no say in that, so the ladder stays where it is.
     pub fn take_on(&mut self, claim: Lease, now: Timestamp, tempo: Tempo, jitter: f64) {
+        if self.again {
+            self.to_the_foot();
+            self.again = false;
+        }
         if self.claim.is_some() {
             self.lost += 1;
         } else {
@@ -54,7 +59,8 @@ impl Delivery {
     /// Whether one sender after the other has died at the same try, for as long as the whole ladder takes.
     #[must_use]
     pub fn worn_out(&self) -> bool {
-        self.claim.is_some() && usize::try_from(self.lost).is_ok_and(|lost| lost >= LADDER.len())
+        let lost = usize::try_from(self.lost).unwrap_or(usize::MAX);
+        self.claim.is_some() && lost >= LADDER.len() && !self.again
     }
 
     /// No further try is made.
@@ -76,12 +82,16 @@ impl Delivery {
     pub fn tried(&mut self, outcome: &Outcome, url_off: bool, now: Timestamp, tempo: Tempo, jitter: f64) {
         self.claim = None;
         self.lost = 0;
-        self.even_if_off = false;
+        let again = std::mem::take(&mut self.again);
+        self.even_if_off = again;
         if let Some(attempt) = self.log.last_mut() {
             attempt.end(outcome);
         }
         if outcome.accepted() {
             self.rest(DeliveryState::Delivered, now);
+        } else if again {
+            self.to_the_foot();
+            self.put_off(now, Duration::ZERO);
         } else if outcome.gone() {
             self.rest(DeliveryState::GivenUp, now);
         } else if url_off {
@@ -130,16 +140,22 @@ impl Delivery {
     }
 
     /// Somebody wants it sent again, from the foot of the ladder, with the same `webhook-id`. Says
-    /// whether that changes anything: a try that is under way is left alone.
+    /// whether its message is to go out now: of a try that is under way the end comes first, and only if
+    /// that is no success another one follows.
     pub fn redeliver(&mut self, now: Timestamp) -> bool {
-        if self.claim.is_some_and(|claim| claim.until > now) {
+        self.even_if_off = true;
+        if let Some(claim) = self.claim.filter(|claim| claim.until > now) {
+            self.again = true;
+            // Should its sender die, nobody waits longer than that.
+            self.not_before = Some(claim.until);
+            self.due_at = Some(claim.until);
             return false;
         }
         self.close_lost_attempt();
         self.state = DeliveryState::Owed;
         self.to_the_foot();
         self.resends = 0;
-        self.even_if_off = true;
+        self.again = false;
         self.parked = false;
         self.due_at = Some(now + UNATTENDED);
         self.expires_at = self.job_expires_at;

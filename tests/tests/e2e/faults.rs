@@ -126,7 +126,8 @@ async fn without_the_stream(cloud: &Cloud) {
     let accepted = cloud.api(Method::POST, "/images/batch").json(&body).send().await.unwrap();
     assert_eq!(accepted.status(), 202);
     let accepted: Value = accepted.json().await.unwrap();
-    let ids = accepted["jobs"].as_array().unwrap().iter().map(|job| job["jobId"].as_str().unwrap().to_owned());
+    let ids =
+        accepted["jobs"].as_array().unwrap().iter().map(|job| job["jobId"].as_str().unwrap().to_owned());
     let ids: BTreeSet<_> = ids.collect();
     assert_eq!(ids.len(), MANY);
 

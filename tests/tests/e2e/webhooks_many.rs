@@ -115,7 +115,8 @@ async fn a_thousand_all_arrive_and_each_is_accepted_once(cloud: &Cloud) {
         Moody::start(Mood::Fine).await,
     ];
     let urls = receivers.each_ref().map(Moody::url);
-    let (owed, made) = tokio::join!(end_jobs(&cloud.jobs(), &urls, WRITTEN), make_jobs(cloud, &urls));
+    let jobs = cloud.jobs();
+    let (owed, made) = tokio::join!(end_jobs(&jobs, &urls, WRITTEN), make_jobs(cloud, &urls));
     let written = owed.iter().map(|one| (one.job_id.to_string(), "job.cancelled".to_owned()));
     let told: BTreeSet<Told> = written.chain(made).collect();
     let all = told.len();
@@ -178,7 +179,8 @@ async fn a_url_is_switched_off_and_on(cloud: &Cloud) {
     eventually("what comes later is kept and not tried", async || {
         let first = jobs.parked(&id, None, 4).await.unwrap();
         let rest = jobs.parked(&id, Some(first.next?), 100).await.unwrap();
-        let all: BTreeSet<_> = [first.keys, rest.keys].concat().into_iter().map(|(job, _)| job).collect();
+        let all: BTreeSet<_> =
+            [first.keys, rest.keys].concat().into_iter().map(|(job, _)| job.to_string()).collect();
         (all.len() == 1 + more.len()).then_some(())
     })
     .await;

@@ -135,7 +135,8 @@ mod tests {
                 let (mut stream, _) = listener.accept().unwrap();
                 let _ = stream.read(&mut [0; 4096]).unwrap();
                 let length = body.len();
-                let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
                 stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
             }
         });
@@ -145,7 +146,8 @@ mod tests {
     #[tokio::test]
     async fn a_range_that_breaks_off_says_how_far_it_came_and_where_to_go_on() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-        let whole = deployment(&[(202, r#"{"count":2,"next":"1970-01-01T00:00:07Z"}"#), (202, r#"{"count":3}"#)]);
+        let whole =
+            deployment(&[(202, r#"{"count":2,"next":"1970-01-01T00:00:07Z"}"#), (202, r#"{"count":3}"#)]);
         assert_eq!(range(&whole, at(0), at(9), None).await.unwrap(), 5);
         let broken = deployment(&[(202, r#"{"count":2,"next":"1970-01-01T00:00:07Z"}"#), (503, "{}")]);
         let said = format!("{:#}", range(&broken, at(0), at(9), None).await.unwrap_err());

@@ -26,7 +26,7 @@ impl Delivery {
     /// died: the receiver has had no say in that, so the ladder stays where it is.
     pub fn take_on(&mut self, claim: Lease, now: Timestamp, tempo: Tempo, jitter: f64) {
         if self.again {
-            self.to_the_foot();
+            self.go_to_the_foot();
             self.again = false;
         }
         if self.claim.is_some() {
@@ -90,7 +90,7 @@ impl Delivery {
         if outcome.accepted() {
             self.rest(DeliveryState::Delivered, now);
         } else if again {
-            self.to_the_foot();
+            self.go_to_the_foot();
             self.put_off(now, Duration::ZERO);
         } else if outcome.gone() {
             self.rest(DeliveryState::GivenUp, now);
@@ -128,7 +128,7 @@ impl Delivery {
     pub fn park(&mut self, now: Timestamp) {
         self.close_lost_attempt();
         self.parked = true;
-        self.to_the_foot();
+        self.go_to_the_foot();
         // Parked deliveries lie in a part of the due index that belongs to their URL, in this order.
         self.due_at = Some(now);
     }
@@ -153,7 +153,7 @@ impl Delivery {
         }
         self.close_lost_attempt();
         self.state = DeliveryState::Owed;
-        self.to_the_foot();
+        self.go_to_the_foot();
         self.resends = 0;
         self.again = false;
         self.parked = false;
@@ -163,7 +163,7 @@ impl Delivery {
     }
 
     /// Back to the foot of the ladder, with nobody at it.
-    fn to_the_foot(&mut self) {
+    fn go_to_the_foot(&mut self) {
         self.claim = None;
         self.not_before = None;
         self.rung = 0;

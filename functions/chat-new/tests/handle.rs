@@ -18,7 +18,7 @@ use domain::{Error, JobStatus, Timestamp};
 use edge::http::{Answer, Request};
 use providers::CurrentRegistry;
 use serde_json::{Value, json};
-use testkit::{KeptSecret, Memory, Sent};
+use testkit::{KeptSecret, Logs, Memory, Sent};
 
 const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 const BOTH: &[Scope] = &[Scope::Chat, Scope::ImagesWrite];
@@ -170,6 +170,7 @@ impl SecretSource for Silent {
 async fn a_providers_document_that_is_wrong_or_does_not_come_is_no_fault_of_ours() {
     let wrong =
         KeptSecret::new(r#"{"chat": {"baseUrl": "http://127.0.0.1:9/v1", "model": "m", "apiKey": ""}}"#);
+    let logs = Logs::begin();
     let documents: [&dyn SecretSource; 3] = [&wrong, &KeptSecret::new("{"), &Silent];
     for document in documents {
         let store = Memory::new();
@@ -179,6 +180,11 @@ async fn a_providers_document_that_is_wrong_or_does_not_come_is_no_fault_of_ours
         assert!(matches!(failed, Err(Error::GenerationFailed(_))), "{failed:?}");
         assert!(store.sessions().is_empty());
     }
+    assert_eq!(
+        logs.with("alarm", "provider_account").len(),
+        2,
+        "the operator has the two wrong ones to mend"
+    );
 }
 
 #[tokio::test]

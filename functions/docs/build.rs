@@ -2,11 +2,10 @@
 //! viewer inside, the policy that allows these very scripts, names for conditional requests, and
 //! everything compressed as well.
 
-use std::env;
 use std::error::Error;
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use aws::access::AccessTable;
 use aws::jobs::JobsTable;
-use domain::limit::{Endpoint, HIGHEST, Limits};
-use domain::ports::{JobMessage, JobStore as _, KeyRegistry as _};
-use domain::request::Word as _;
+use domain::access::{Endpoint, HIGHEST, KeyRegistry as _, Limits};
+use domain::jobs::{JobMessage, JobStore as _};
+use domain::primitives::Word as _;
 use domain::{Job, JobId};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -3,11 +3,9 @@
 //! `keys:admin`, without which no request comes here, is for the own client. `clients:admin` makes it good
 //! for every client, and alone lets anybody set limits.
 
-use domain::access::{ApiKey, KeyRecord, Principal, Scope};
-use domain::api_key::may_grant;
-use domain::client::ClientId;
+use domain::access::{ApiKey, ClientId, KeyRecord, KeyRegistry, Principal, Scope, may_grant};
 use domain::error::Missing;
-use domain::ports::{KeyRegistry, StoreError};
+use domain::store::StoreError;
 use domain::{Error, Fault, KeyId};
 use edge::http::{Answer, Request};
 use edge::keys::{KeyCreated, KeyList, parse_create, parse_rotate};
@@ -63,7 +61,7 @@ async fn list(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let client = match request.query("clientId") {
         None => caller.client.clone(),
-        Some(text) => text.parse().map_err(|error: domain::client::NotAClientId| {
+        Some(text) => text.parse().map_err(|error: domain::access::NotAClientId| {
             Error::Invalid(vec![Fault::new("clientId", error.to_string())])
         })?,
     };

@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use admin_keys::{Deps, handle};
-use domain::access::{ApiKey, KeyRecord, Principal, Scope};
-use domain::limit::Endpoint;
-use domain::ports::{KeyStore as _, StoreError};
+use domain::access::{ApiKey, Endpoint, KeyRecord, KeyStore as _, Principal, Scope};
+use domain::store::StoreError;
 use domain::{Error, KeyId, Timestamp};
 use edge::http::Request;
 use serde_json::{Value, json};

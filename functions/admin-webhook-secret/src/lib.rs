@@ -3,8 +3,9 @@
 //! A function of its own, because it may read the master secret that every client's is derived from.
 
 use domain::Error;
-use domain::ports::{SecretGenerations, SecretSource, StoreError};
-use domain::signature::SigningSecret;
+use domain::access::SecretSource;
+use domain::store::StoreError;
+use domain::webhooks::{SecretGenerations, SigningSecret};
 use edge::http::{Answer, Request};
 use edge::webhook_secret::{WebhookSecret, parse_rotate};
 use lambda_http::http::StatusCode;

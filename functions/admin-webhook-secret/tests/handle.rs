@@ -5,8 +5,8 @@
 
 use admin_webhook_secret::{Deps, handle};
 use domain::access::{Principal, Scope};
-use domain::ports::{SecretGenerations as _, StoreError};
-use domain::signature::SigningSecret;
+use domain::store::StoreError;
+use domain::webhooks::{SecretGenerations as _, SigningSecret};
 use domain::{Error, Timestamp, UserId};
 use edge::http::{Answer, Request};
 use serde_json::Value;
@@ -40,7 +40,7 @@ async fn each_client_sees_the_secret_that_signs_its_webhooks() {
     for client in ["acme", "apex"] {
         let shown = json(ask(&store, &master, admin(client), SHOW, "").await.unwrap());
         let signing =
-            SigningSecret::derive(&domain::secret::Secret::new("a master"), &client.parse().unwrap(), 1);
+            SigningSecret::derive(&domain::primitives::Secret::new("a master"), &client.parse().unwrap(), 1);
         assert_eq!(
             (shown["clientId"].as_str(), shown["secret"].as_str()),
             (Some(client), Some(&*signing.expose()))

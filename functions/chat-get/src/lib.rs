@@ -1,7 +1,7 @@
 //! `GET /chat/{sessionId}`: what was said in a chat.
 
+use domain::chat::SessionStore;
 use domain::error::Missing;
-use domain::ports::SessionStore;
 use domain::{Error, SessionId};
 use edge::chat::{SessionResponse, page};
 use edge::http::{Answer, Request};

@@ -7,14 +7,12 @@ mod reply;
 
 use std::time::Duration;
 
-use domain::access::Scope;
-use domain::chat::{ChatRequest, HISTORY_LIMIT, Message, Recent, Role, Said, Session, Turn, TurnIds};
-use domain::delivery::WebhookEvent;
+use domain::access::{IdempotencyStore, Scope};
+use domain::chat::{
+    ChatRequest, HISTORY_LIMIT, Message, Recent, Role, Said, Session, SessionStore, Turn, TurnIds, TurnStore,
+};
 use domain::error::Missing;
-use domain::job::JobPolicy;
-use domain::ports::TurnStore;
-use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore, SessionStore};
-use domain::request::{GenerateRequest, WebhookReach};
+use domain::jobs::{GenerateRequest, JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent, WebhookReach};
 use domain::{Error, Job, JobId, SessionId, Timestamp};
 use edge::chat::{ChatResponse, session_url};
 use edge::enqueue::enqueue;

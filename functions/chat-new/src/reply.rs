@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::chat::{ChatRequest, ChatTask, Recent, Role, Said, Text};
-use domain::ports::StoreError;
-use domain::provider::FaultOf;
+use domain::providers::FaultOf;
+use domain::store::StoreError;
 use domain::{Error, Timestamp};
 use edge::http::Request;
 use providers::CurrentRegistry;

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use chat_new::{Deps, handle};
 use domain::Timestamp;
-use domain::job::JobPolicy;
-use domain::request::WebhookReach;
+use domain::jobs::{JobPolicy, WebhookReach};
 use edge::cors::Origins;
 use edge::gate::Gate;
 use edge::http::respond;

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chat_new::{Deps, handle};
-use domain::access::Scope;
+use domain::access::{Scope, SecretSource};
 use domain::chat::Role;
 use domain::error::Missing;
-use domain::job::JobPolicy;
-use domain::ports::{SecretSource, StoreError};
-use domain::request::WebhookReach;
-use domain::secret::Secret;
+use domain::jobs::{JobPolicy, WebhookReach};
+use domain::primitives::Secret;
+use domain::store::StoreError;
 use domain::{Error, JobStatus, Timestamp};
 use edge::http::{Answer, Request};
 use providers::CurrentRegistry;
@@ -118,7 +117,7 @@ async fn an_image_job_comes_with_the_reply_and_belongs_to_it() {
     assert_eq!((chat.messages[0].job_id, chat.messages[1].job_id), (None, Some(job.id)));
     assert_eq!(store.deliveries().len(), 1, "job.queued is owed from the same moment");
     assert_eq!(store.calls(), ["recent", "read", "expected", "save_turn", "send"]);
-    assert!(matches!(store.sent()[..], [Sent::Job(_, domain::request::Priority::Normal, Duration::ZERO)]));
+    assert!(matches!(store.sent()[..], [Sent::Job(_, domain::primitives::Priority::Normal, Duration::ZERO)]));
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use domain::health::{FRESH, Overall, SHOWN, SLOW, State, overall};
-use domain::ports::{Probe, SightingStore, StoreError, SunsetStore};
-use domain::sunset::Sunset;
+use domain::health::{Overall, Probe, SLOW, State, overall};
+use domain::providers::{FRESH, SHOWN, SightingStore, Sunset, SunsetStore};
+use domain::store::StoreError;
 use domain::{Error, Timestamp};
 use edge::health::{Health, Service, Services};
 use edge::http::{Answer, Request};

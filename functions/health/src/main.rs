@@ -2,7 +2,7 @@
 
 use aws::health::{BucketProbe, QueueProbe};
 use aws::jobs::JobsTable;
-use domain::ports::Probe;
+use domain::health::Probe;
 use edge::env;
 use edge::gate::Gate;
 use health::{Deps, handle};

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::health::{Sighting, State};
-use domain::ports::{SightingStore as _, StoreError, SunsetStore as _};
-use domain::sunset::Sunset;
+use domain::health::State;
+use domain::providers::{Sighting, SightingStore as _, Sunset, SunsetStore as _};
+use domain::store::StoreError;
 use edge::http::Request;
 use health::{Deps, handle};
 use serde_json::{Value, json};

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::ports::ImageProvider;
-use domain::provider::{FaultOf, ProviderError, Reason, Step};
-use domain::tries::Handle;
+use domain::jobs::Handle;
+use domain::providers::{FaultOf, ImageProvider, ProviderError, Reason, Step};
 use tracing::warn;
 
 use crate::call::{Limits, ask_one};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use domain::job::{FailureReason, JobError, JobResult};
-use domain::ports::{JobMessage, LONGEST_DELAY};
-use domain::provider::{ContentWarning, FaultOf, Finished, ProviderError, Reason, Step};
-use domain::traffic::{ACCOUNT_PAUSE, CAPACITY_PAUSE};
+use domain::images::ContentWarning;
+use domain::jobs::{FailureReason, JobError, JobMessage, JobResult};
+use domain::providers::{ACCOUNT_PAUSE, CAPACITY_PAUSE, FaultOf, Finished, ProviderError, Reason, Step};
+use domain::store::LONGEST_DELAY;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use domain::ports::ImageProvider;
-use domain::provider::{FaultOf, Finished, ImageTask, ProviderError, Reason, Step};
-use domain::traffic::{ACCOUNT_PAUSE, CAPACITY_PAUSE};
+use domain::providers::{
+    ACCOUNT_PAUSE, CAPACITY_PAUSE, FaultOf, Finished, ImageProvider, ImageTask, ProviderError, Reason, Step,
+};
 use domain::{Job, Timestamp};
 use tracing::{error, info, warn};
 

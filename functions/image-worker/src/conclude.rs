@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::delivery::WebhookEvent;
-use domain::job::{JobError, JobResult};
-use domain::ports::StoreError;
+use domain::jobs::{JobError, JobResult, WebhookEvent};
+use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
 
@@ -71,7 +70,7 @@ fn apply(
     job: &mut Job,
     end: End,
     now: Timestamp,
-) -> Result<Option<domain::delivery::Delivery>, Error> {
+) -> Result<Option<domain::webhooks::Delivery>, Error> {
     let event = match end {
         End::Completed(result) => {
             job.complete(*result, now).map_err(Error::internal)?;

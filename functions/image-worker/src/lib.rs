@@ -14,12 +14,11 @@ mod traffic;
 
 use std::time::Duration;
 
-use domain::delivery::WebhookEvent;
-use domain::id::LeaseId;
-use domain::job::{Admission, JobPolicy, Lease};
-use domain::ports::{
-    ImageStore, JobMessage, JobQueue, JobStore, PaceStore, SightingStore, StoreError, TrafficStore,
-};
+use domain::images::ImageStore;
+use domain::jobs::{Admission, JobMessage, JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent};
+use domain::primitives::{Lease, LeaseId};
+use domain::providers::{SightingStore, TrafficStore};
+use domain::store::StoreError;
 use domain::{Error, Job, JobId, Timestamp};
 use providers::CurrentRegistry;
 use tracing::{info, warn};

@@ -9,7 +9,7 @@ use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::Timestamp;
-use domain::ports::JobMessage;
+use domain::jobs::JobMessage;
 use edge::env;
 use image_worker::{Deps, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use domain::health::{Sighting, State};
-use domain::pace::Kind;
-use domain::ports::StoreError;
-use domain::provider::{FaultOf, ProviderError};
+use domain::health::State;
+use domain::jobs::Kind;
+use domain::providers::{FaultOf, ProviderError, Sighting};
+use domain::store::StoreError;
 use domain::{Job, Timestamp};
 use tracing::{error, info, warn};
 

@@ -2,7 +2,7 @@
 
 use aws::keys;
 use domain::Job;
-use domain::ports::StoreError;
+use domain::store::StoreError;
 use tracing::{info, warn};
 
 use crate::Deps;

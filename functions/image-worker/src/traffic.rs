@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::ports::StoreError;
-use domain::provider::{Bounds, FaultOf, ProviderError, Reason};
-use domain::traffic::{Traffic, Wanted};
+use domain::providers::{Bounds, FaultOf, ProviderError, Reason, Traffic, Wanted};
+use domain::store::StoreError;
 use domain::{Job, JobId, Timestamp};
 use tracing::{info, warn};
 

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use domain::job::JobPolicy;
-use domain::ports::{JobMessage, StoreError};
+use domain::jobs::{JobMessage, JobPolicy};
+use domain::store::StoreError;
 use domain::{JobStatus, Timestamp};
 use image_worker::{Deps, handle};
 use providers::CurrentRegistry;

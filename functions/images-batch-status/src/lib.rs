@@ -1,7 +1,7 @@
 //! `GET /images/batch/{batchId}/status`: how a batch stands.
 
 use domain::Error;
-use domain::ports::{BatchStore, JobStore};
+use domain::jobs::{BatchStore, JobStore};
 use edge::http::{Answer, Request};
 use edge::many::BatchStatusResponse;
 use lambda_http::http::StatusCode;

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use domain::access::{Principal, Scope};
-use domain::id::ImageId;
-use domain::image::{ImageFormat, ImageOrigin, StoredImage};
-use domain::job::JobResult;
+use domain::images::{ImageFormat, ImageOrigin, StoredImage};
+use domain::jobs::JobResult;
+use domain::primitives::ImageId;
 use domain::{BatchId, Error, Job, JobStatus, Timestamp, UserId};
 use edge::http::{Answer, Request};
 use images_batch_status::{Deps, handle};

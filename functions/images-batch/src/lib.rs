@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use domain::job::JobPolicy;
-use domain::ports::{BatchStore, IdempotencyStore, JobQueue, JobStore, PaceStore};
-use domain::request::WebhookReach;
+use domain::access::IdempotencyStore;
+use domain::jobs::{BatchStore, JobPolicy, JobQueue, JobStore, PaceStore, WebhookReach};
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use edge::fan_out::FanOut;
 use edge::http::{Answer, Request};

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use domain::access::{Principal, Scope};
-use domain::job::JobPolicy;
-use domain::pace::Kind;
-use domain::ports::{PaceStore as _, StoreError};
-use domain::request::{Count, Priority, ProviderChoice, WebhookReach};
+use domain::images::{Count, ProviderChoice};
+use domain::jobs::{JobPolicy, Kind, PaceStore as _, WebhookReach};
+use domain::primitives::Priority;
+use domain::store::StoreError;
 use domain::{Error, JobId, JobStatus, Timestamp, UserId};
 use edge::http::{Answer, Request};
 use images_batch::{Deps, handle};

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use domain::delivery::WebhookEvent;
-use domain::ports::{BatchStore, JobStore, StoreError};
+use domain::jobs::{BatchStore, JobStore, WebhookEvent};
+use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;

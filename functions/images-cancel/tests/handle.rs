@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use domain::access::{Principal, Scope};
-use domain::delivery::WebhookEvent;
-use domain::id::LeaseId;
-use domain::job::{JobPolicy, JobResult, Lease};
-use domain::ports::StoreError;
+use domain::jobs::{JobPolicy, JobResult, WebhookEvent};
+use domain::primitives::{Lease, LeaseId};
+use domain::store::StoreError;
 use domain::{Error, Job, JobStatus, Timestamp, UserId};
 use edge::http::{Answer, Request};
 use images_cancel::{Deps, handle};

@@ -1,9 +1,7 @@
 //! `POST /images/generate`: accepts an image job.
 
-use domain::delivery::WebhookEvent;
-use domain::job::JobPolicy;
-use domain::ports::{IdempotencyStore, JobQueue, JobStore, PaceStore};
-use domain::request::WebhookReach;
+use domain::access::IdempotencyStore;
+use domain::jobs::{JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent, WebhookReach};
 use domain::{Error, Job, JobId};
 use edge::enqueue::enqueue;
 use edge::http::{Answer, Request};

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use domain::job::JobPolicy;
-use domain::request::{Priority, Size, WebhookReach};
+use domain::images::Size;
+use domain::jobs::{JobPolicy, WebhookReach};
+use domain::primitives::Priority;
 use edge::cors::Origins;
 use edge::gate::Gate;
 use edge::http::respond;

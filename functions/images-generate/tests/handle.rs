@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use domain::access::{Principal, Scope};
-use domain::job::JobPolicy;
-use domain::ports::StoreError;
-use domain::request::WebhookReach;
+use domain::jobs::{JobPolicy, WebhookReach};
+use domain::store::StoreError;
 use domain::{Error, JobStatus};
 use edge::http::{Answer, Request};
 use images_generate::{Deps, handle};
@@ -50,7 +49,7 @@ async fn a_job_is_a_row_and_then_a_message() {
     assert_eq!((said["status"].as_str(), said["priority"].as_str()), (Some("queued"), Some("high")));
     assert!(said["createdAt"].as_str().unwrap().ends_with('Z'));
     assert_eq!(store.calls(), ["expected", "save", "send"]);
-    assert!(matches!(store.sent()[..], [Sent::Job(_, domain::request::Priority::High, Duration::ZERO)]));
+    assert!(matches!(store.sent()[..], [Sent::Job(_, domain::primitives::Priority::High, Duration::ZERO)]));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `GET /images/jobs`: the caller's jobs, the newest first.
 
 use domain::Error;
-use domain::ports::{JobFilter, JobList, JobStore};
+use domain::jobs::{JobFilter, JobList, JobStore};
 use edge::http::{Answer, Request};
 use edge::many::JobListResponse;
 use lambda_http::http::StatusCode;

@@ -3,7 +3,8 @@
 mod wait;
 
 use domain::Error;
-use domain::ports::{BatchStore, JobStore, WaitStore};
+use domain::access::WaitStore;
+use domain::jobs::{BatchStore, JobStore};
 use edge::etag;
 use edge::http::{Answer, Request};
 use edge::prefer::{self, PREFERENCE_APPLIED};

@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::access::{Principal, Scope};
-use domain::limit::WAITS;
-use domain::ports::StoreError;
+use domain::access::{Principal, Scope, WAITS};
+use domain::store::StoreError;
 use domain::{Error, JobId, Timestamp};
 use edge::http::{Answer, Request};
 use images_status::{Deps, handle};

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use domain::delivery::Delivery;
-use domain::ports::{DeliveryKey, StoreError, WebhookMessage};
+use domain::store::StoreError;
+use domain::webhooks::{Delivery, DeliveryKey, WebhookMessage};
 use domain::{Error, Timestamp};
 use edge::http::{Answer, Request};
 use edge::webhooks::{Range, RangeRedelivered, parse_range};
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use lambda_http::http::StatusCode;
 use tracing::{info, warn};
 

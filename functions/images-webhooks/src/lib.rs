@@ -3,10 +3,9 @@
 mod again;
 mod urls;
 
-use domain::delivery::Delivery;
 use domain::error::Missing;
-use domain::ports::{BatchStore, DeliveryList, DeliveryStore, JobStore, ReceiverStore, WebhookQueue};
-use domain::request::WebhookReach;
+use domain::jobs::{BatchStore, JobStore, WebhookReach};
+use domain::webhooks::{Delivery, DeliveryList, DeliveryStore, ReceiverStore, WebhookQueue};
 use domain::{Error, JobId, WebhookId};
 use edge::http::{Answer, Request};
 use edge::webhooks::{Attempts, Redelivered};

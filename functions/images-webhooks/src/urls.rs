@@ -1,8 +1,8 @@
 //! The URLs that are switched off, and switching them on.
 
 use domain::Error;
-use domain::ports::StoreError;
-use domain::receiver::ReceiverId;
+use domain::store::StoreError;
+use domain::webhooks::ReceiverId;
 use edge::http::{Answer, Request};
 use edge::webhooks::{Disabled, parse_enable};
 use lambda_http::http::StatusCode;

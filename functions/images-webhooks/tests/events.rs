@@ -4,8 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use domain::Timestamp;
-use domain::delivery::WebhookEvent;
-use domain::request::WebhookReach;
+use domain::jobs::{WebhookEvent, WebhookReach};
 use edge::cors::Origins;
 use edge::gate::Gate;
 use edge::http::respond;

@@ -6,13 +6,11 @@
 use std::time::Duration;
 
 use domain::access::{Principal, Scope};
-use domain::delivery::{Delivery, DeliveryState, Tempo, WebhookEvent};
 use domain::error::Missing;
-use domain::id::LeaseId;
-use domain::job::Lease;
-use domain::ports::{ReceiverStore as _, StoreError};
-use domain::receiver::Receiver;
-use domain::request::WebhookReach;
+use domain::jobs::{WebhookEvent, WebhookReach};
+use domain::primitives::{Lease, LeaseId};
+use domain::store::StoreError;
+use domain::webhooks::{Delivery, DeliveryState, Receiver, ReceiverStore as _, Tempo};
 use domain::{Error, Job, Timestamp, UserId, WebhookId};
 use edge::http::{Answer, Request};
 use images_webhooks::{Deps, handle};

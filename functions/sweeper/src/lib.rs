@@ -11,16 +11,14 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use aws::keys;
-use domain::delivery::{Delivery, Tempo, WebhookEvent};
-use domain::job::{Admission, JobPolicy};
-use domain::ports::{
-    BatchStore, DeliveryStore, Due, DueIndex, ImageStore, JobMessage, JobQueue, JobStore, ReceiverStore,
-    StoreError, WebhookQueue,
-};
+use domain::due::{Due, DueIndex};
+use domain::images::ImageStore;
+use domain::jobs::{Admission, BatchStore, JobMessage, JobPolicy, JobQueue, JobStore, WebhookEvent};
+use domain::store::StoreError;
+use domain::webhooks::{Delivery, DeliveryStore, ReceiverStore, Tempo, WebhookQueue};
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use edge::fan_out::FanOut;
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 use serde_json::Value;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::ports::{SecretSource, StoreError, SunsetStore};
-use domain::sunset::Sunset;
+use domain::access::SecretSource;
+use domain::providers::{Sunset, SunsetStore};
+use domain::store::StoreError;
 use providers::ModelList;
 use tokio::sync::Mutex;
 use tracing::{info, warn};

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::delivery::{Delivery, Turn};
-use domain::ports::{DeliveryKey, StoreError, WebhookMessage};
-use domain::receiver::{Chore, Receiver, ReceiverId};
+use domain::store::StoreError;
+use domain::webhooks::{Chore, Delivery, DeliveryKey, Receiver, ReceiverId, Turn, WebhookMessage};
 use domain::{JobId, Timestamp, WebhookId};
 use futures_util::{StreamExt as _, stream};
 use tracing::{Span, field, info, warn};

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::delivery::Tempo;
-use domain::job::JobPolicy;
+use domain::jobs::JobPolicy;
+use domain::webhooks::Tempo;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use sweeper::{Deps, Swept, handle};

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::ports::{StoreError, SunsetStore as _};
-use domain::sunset::Sunset;
+use domain::providers::{Sunset, SunsetStore as _};
+use domain::store::StoreError;
 use serde_json::json;
 use sweeper::sunset::Sunsets;
 use testkit::standin::openai::{self, OpenAi};

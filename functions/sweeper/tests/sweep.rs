@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::delivery::{Delivery, Tempo, WebhookEvent};
-use domain::id::LeaseId;
-use domain::image::ImageFormat;
-use domain::job::{JobPolicy, Lease};
-use domain::ports::{ImageStore as _, StoreError};
-use domain::receiver::Receiver;
+use domain::images::{ImageFormat, ImageStore as _};
+use domain::jobs::{JobPolicy, WebhookEvent};
+use domain::primitives::{Lease, LeaseId};
+use domain::store::StoreError;
+use domain::webhooks::{Delivery, Receiver, Tempo};
 use domain::{Batch, Job, JobStatus, Timestamp};
 use sweeper::{Deps, Swept, sweep};
 use testkit::{Memory, Sent};

@@ -6,12 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use domain::delivery::{Delivery, DeliveryState, Outcome, Turn};
-use domain::id::LeaseId;
-use domain::job::Lease;
-use domain::ports::{HostPlace, StoreError, WebhookMessage};
-use domain::secret::Secret;
-use domain::signature::{Generations, SigningSecret};
+use domain::primitives::{Lease, LeaseId, Secret};
+use domain::store::StoreError;
+use domain::webhooks::{
+    Delivery, DeliveryState, Generations, HostPlace, Outcome, SigningSecret, Turn, WebhookMessage,
+};
 use domain::{Error, JobId, Timestamp, WebhookId};
 use tracing::{info, warn};
 use url::Url;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use aws_lambda_events::event::dynamodb;
 use aws_lambda_events::event::sqs::SqsEvent;
 use domain::Timestamp;
-use domain::delivery::Tempo;
-use domain::ports::{
-    DeliveryStore, HostPlaces, ReceiverStore, SecretGenerations, SecretSource, WebhookMessage, WebhookQueue,
+use domain::access::SecretSource;
+use domain::webhooks::{
+    DeliveryStore, HostPlaces, ReceiverStore, SecretGenerations, Tempo, WebhookMessage, WebhookQueue,
 };
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;

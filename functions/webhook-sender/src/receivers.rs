@@ -1,9 +1,8 @@
 //! What is known of a delivery's URL: whether it may be tried, and what a try teaches of it.
 
 use domain::Timestamp;
-use domain::delivery::Delivery;
-use domain::ports::StoreError;
-use domain::receiver::{Receiver, ReceiverId};
+use domain::store::StoreError;
+use domain::webhooks::{Delivery, Receiver, ReceiverId};
 use tracing::{info, warn};
 
 use crate::Deps;

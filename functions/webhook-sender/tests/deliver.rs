@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::delivery::{Answer, Delivery, DeliveryState, Tempo, WebhookEvent};
-use domain::id::LeaseId;
-use domain::job::Lease;
-use domain::ports::{
-    DeliveryStore as _, HostPlaces as _, SecretGenerations as _, SecretSource as _, StoreError,
-    WebhookMessage,
+use domain::access::SecretSource as _;
+use domain::jobs::{WebhookEvent, WebhookReach, WebhookUrl};
+use domain::primitives::{Lease, LeaseId};
+use domain::store::StoreError;
+use domain::webhooks::{
+    Answer, Delivery, DeliveryState, DeliveryStore as _, Generations, HostPlaces as _,
+    SecretGenerations as _, SigningSecret, Tempo, WebhookMessage,
 };
-use domain::request::{WebhookReach, WebhookUrl};
-use domain::signature::{Generations, SigningSecret};
 use testkit::{Memory, Sent};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -323,9 +322,9 @@ async fn no_further_try_comes_after_a_410() {
 }
 
 /// A URL all of whose tries have failed for five days, up to now.
-fn failing(delivery: &Delivery) -> domain::receiver::Receiver {
+fn failing(delivery: &Delivery) -> domain::webhooks::Receiver {
     let now = Timestamp::now();
-    let mut receiver = domain::receiver::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
+    let mut receiver = domain::webhooks::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
     receiver.failed(now - Duration::from_secs(5 * 24 * 3600), Tempo::REAL);
     receiver.revision = 1;
     receiver
@@ -357,7 +356,7 @@ async fn a_url_that_has_only_failed_for_five_days_is_switched_off_and_keeps_its_
 fn parked(store: &Memory) -> Delivery {
     let mut delivery = owed(store);
     let (now, day) = (Timestamp::now(), Duration::from_secs(24 * 3600));
-    let mut receiver = domain::receiver::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
+    let mut receiver = domain::webhooks::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
     receiver.failed(now - 6 * day, Tempo::REAL);
     receiver.failed(now - day, Tempo::REAL);
     receiver.revision = 1;

@@ -6,11 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::KeyId;
-use domain::access::KeyRecord;
-use domain::client::ClientId;
-use domain::limit::{Endpoint, Limits};
-use domain::ports::{KeyStore, StoreError};
-use domain::request::Word as _;
+use domain::access::{ClientId, Endpoint, KeyRecord, KeyStore, Limits};
+use domain::primitives::Word as _;
+use domain::store::StoreError;
 
 use crate::recent::Recent;
 use crate::row::Item;

@@ -1,7 +1,8 @@
 //! The batches: rows of the jobs table.
 
 use async_trait::async_trait;
-use domain::ports::{BatchStore, StoreError};
+use domain::jobs::BatchStore;
+use domain::store::StoreError;
 use domain::{Batch, BatchId};
 
 use crate::jobs::JobsTable;
@@ -42,13 +43,11 @@ mod tests {
     use super::*;
     use crate::row::read;
     use aws_sdk_dynamodb::types::AttributeValue;
-    use domain::batch::{BatchRequest, BatchedJob};
-    use domain::delivery::WebhookEvent;
-    use domain::job::JobPolicy;
-    use domain::request::{
-        Count, Metadata, Picture, Priority, Prompt, ProviderChoice, Quality, Size, Style, WebhookReach,
-        WebhookTarget, WebhookUrl, Word as _,
+    use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size, Style};
+    use domain::jobs::{
+        BatchRequest, BatchedJob, JobPolicy, Metadata, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl,
     };
+    use domain::primitives::{Priority, Word as _};
     use domain::{TraceId, UserId};
 
     /// What DynamoDB counts for a value: its bytes, and some for the shape of what holds others.

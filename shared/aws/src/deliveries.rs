@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::client::ClientId;
-use domain::delivery::Delivery;
-use domain::ports::{DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, StoreError};
-use domain::receiver::ReceiverId;
+use domain::access::ClientId;
+use domain::store::StoreError;
+use domain::webhooks::{Delivery, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, ReceiverId};
 use domain::{JobId, Timestamp, WebhookId};
 
 use crate::jobs::JobsTable;

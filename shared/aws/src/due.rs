@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
-use domain::ports::{Due, DueIndex, StoreError};
+use domain::due::{Due, DueIndex};
+use domain::store::StoreError;
 
 use crate::jobs::JobsTable;
 use crate::{keys, unavailable};

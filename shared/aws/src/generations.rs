@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::client::ClientId;
-use domain::ports::{SecretGenerations, StoreError};
-use domain::signature::Generations;
+use domain::access::ClientId;
+use domain::store::StoreError;
+use domain::webhooks::{Generations, SecretGenerations};
 
 use crate::access::AccessTable;
 use crate::update::{Written, written};

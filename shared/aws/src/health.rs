@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::health::{SHOWN, Sighting};
-use domain::ports::{Probe, SightingStore, StoreError};
+use domain::health::Probe;
+use domain::providers::{SHOWN, Sighting, SightingStore};
+use domain::store::StoreError;
 
 use crate::jobs::JobsTable;
 use crate::row::number;

@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
-use domain::id::LeaseId;
-use domain::job::Lease;
-use domain::ports::{HostPlace, HostPlaces, StoreError};
+use domain::primitives::{Lease, LeaseId};
+use domain::store::StoreError;
+use domain::webhooks::{HostPlace, HostPlaces};
 
 use crate::keys;
 use crate::row::{Item, number, numeral};

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
-use domain::idempotency::{Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, REMEMBERED};
-use domain::ports::{IdempotencyStore, StoreError};
+use domain::access::{Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, IdempotencyStore, REMEMBERED};
+use domain::store::StoreError;
 use uuid::Uuid;
 
 use crate::jobs::JobsTable;

@@ -6,8 +6,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use domain::image::{ImageFormat, ImageOrigin};
-use domain::ports::{ImageObject, ImageStore, StoreError};
+use domain::images::{ImageFormat, ImageObject, ImageOrigin, ImageStore};
+use domain::store::StoreError;
 
 use crate::{unavailable, unusable};
 

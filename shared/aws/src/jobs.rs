@@ -11,8 +11,9 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use domain::delivery::Delivery;
-use domain::ports::{JobStore, StoreError};
+use domain::jobs::JobStore;
+use domain::store::StoreError;
+use domain::webhooks::Delivery;
 use domain::{Job, JobId, Timestamp};
 
 use crate::row::{Item, Listed, Row, get, key, read, read_if_there, unchanged};

@@ -1,14 +1,11 @@
 //! The key of every row of every table, and of every object of every bucket.
 
-use domain::access::Caller;
-use domain::client::ClientId;
-use domain::idempotency::IdempotencyKey;
-use domain::image::ImageFormat;
-use domain::limit::Endpoint;
-use domain::pace;
-use domain::ports::{DeliveryKey, Due};
-use domain::receiver::ReceiverId;
-use domain::request::Word as _;
+use domain::access::{Caller, ClientId, Endpoint, IdempotencyKey};
+use domain::due::Due;
+use domain::images::ImageFormat;
+use domain::jobs::Kind;
+use domain::primitives::Word as _;
+use domain::webhooks::{DeliveryKey, ReceiverId};
 use domain::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, UserId, WebhookId};
 
 /// How many parts the index of due rows has: in one, a busy minute would be throttled.
@@ -212,7 +209,7 @@ pub const fn idempotency_sort() -> &'static str {
 
 /// The partition of what jobs of a kind took.
 #[must_use]
-pub fn pace_partition(kind: pace::Kind) -> String {
+pub fn pace_partition(kind: Kind) -> String {
     format!("PACE#{}", kind.name())
 }
 

@@ -31,7 +31,7 @@ mod update;
 pub mod waits;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use domain::ports::StoreError;
+use domain::store::StoreError;
 
 /// The error of a call that did not go through.
 ///

@@ -11,9 +11,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
-use domain::access::Caller;
-use domain::limit::{Counted, Endpoint, WINDOW};
-use domain::ports::{LimitStore, StoreError};
+use domain::access::{Caller, Counted, Endpoint, LimitStore, WINDOW};
+use domain::store::StoreError;
 use uuid::Uuid;
 
 use crate::keys;

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::JobId;
-use domain::ports::{JobFilter, JobList, JobPage, StoreError};
+use domain::jobs::{JobFilter, JobList, JobPage};
+use domain::store::StoreError;
 
 use crate::jobs::JobsTable;
 use crate::row::Item;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use domain::JobId;
-use domain::pace::{Kind, SLOTS, expected, slot};
-use domain::ports::{PaceStore, StoreError};
+use domain::jobs::{Kind, PaceStore, SLOTS, expected, slot};
+use domain::store::StoreError;
 
 use crate::recent::Recent;
 use crate::row::{Item, key, number, numeral};

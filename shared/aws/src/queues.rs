@@ -5,9 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use domain::client::ClientId;
-use domain::ports::{JobMessage, JobQueue, LONGEST_DELAY, StoreError, WebhookMessage, WebhookQueue};
-use domain::request::{Priority, Word as _};
+use domain::access::ClientId;
+use domain::jobs::{JobMessage, JobQueue};
+use domain::primitives::{Priority, Word as _};
+use domain::store::{LONGEST_DELAY, StoreError};
+use domain::webhooks::{WebhookMessage, WebhookQueue};
 use domain::{Job, JobId};
 use serde::Serialize;
 

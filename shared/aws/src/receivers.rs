@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
-use domain::client::ClientId;
-use domain::ports::{DeliveryKey, ParkedPage, ReceiverStore, StoreError};
-use domain::receiver::{Receiver, ReceiverId};
+use domain::access::ClientId;
+use domain::store::StoreError;
+use domain::webhooks::{DeliveryKey, ParkedPage, Receiver, ReceiverId, ReceiverStore};
 
 use crate::deliveries::key_of;
 use crate::jobs::JobsTable;

@@ -2,11 +2,8 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use domain::access::KeyRecord;
-use domain::api_key::{KEPT, KeySummary};
-use domain::client::ClientId;
-use domain::limit::Limits;
-use domain::ports::{KeyRegistry, StoreError};
+use domain::access::{ClientId, KEPT, KeyRecord, KeyRegistry, KeySummary, Limits};
+use domain::store::StoreError;
 use domain::{KeyId, Timestamp};
 
 use crate::access::AccessTable;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
-use domain::ports::StoreError;
+use domain::store::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
-use domain::ports::{SecretSource, StoreError};
-use domain::secret::Secret;
+use domain::access::SecretSource;
+use domain::primitives::Secret;
+use domain::store::StoreError;
 use tokio::sync::Mutex;
 use tracing::warn;
 

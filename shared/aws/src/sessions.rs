@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use domain::chat::{Message, Page, Recent, Session, Turn};
-use domain::delivery::Delivery;
-use domain::ports::{SessionStore, StoreError, TurnStore};
+use domain::chat::{Message, Page, Recent, Session, SessionStore, Turn, TurnStore};
+use domain::store::StoreError;
+use domain::webhooks::Delivery;
 use domain::{Job, MessageId, SessionId, Timestamp};
 use serde::Serialize;
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
-use domain::ports::{StoreError, SunsetStore};
-use domain::sunset::{SHOWN, Sunset};
+use domain::providers::{Sunset, SunsetStore, WARNINGS_SHOWN};
+use domain::store::StoreError;
 
 use crate::jobs::JobsTable;
 use crate::row::{Row, read, read_if_there};
@@ -31,7 +31,7 @@ impl SunsetStore for JobsTable {
             pk: keys::SUNSETS.to_owned(),
             sk: sunset.provider.clone(),
             due_shard: None,
-            ttl: (sunset.asked_at + SHOWN).seconds(),
+            ttl: (sunset.asked_at + WARNINGS_SHOWN).seconds(),
             listed: None,
             value: sunset,
         };

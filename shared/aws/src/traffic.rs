@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::ports::{StoreError, TrafficStore};
-use domain::traffic::Traffic;
+use domain::providers::{Traffic, TrafficStore};
+use domain::store::StoreError;
 
 use crate::jobs::JobsTable;
 use crate::keys;

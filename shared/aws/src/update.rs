@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
-use domain::ports::StoreError;
+use domain::store::StoreError;
 
 use crate::row::Item;
 use crate::unavailable;

@@ -2,9 +2,8 @@
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::access::Caller;
-use domain::limit::WAITS;
-use domain::ports::{StoreError, WaitPlace, WaitStore};
+use domain::access::{Caller, WAITS, WaitPlace, WaitStore};
+use domain::store::StoreError;
 
 use crate::keys;
 use crate::limits::LimitsTable;

@@ -1,19 +1,13 @@
 //! How the parts of a deployment are.
 
-use std::time::Duration;
-
+use crate::store::StoreError;
+use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::timestamp::Timestamp;
+use std::time::Duration;
 
 /// A part that answers, but takes longer than this, is degraded.
 pub const SLOW: Duration = Duration::from_millis(500);
-
-/// For how long what a worker saw of a provider tells something of how that is now.
-pub const FRESH: Duration = Duration::from_secs(15 * 60);
-/// For how long it is shown at all: a provider that is not used any more is forgotten.
-pub const SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How one part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,18 +46,6 @@ pub fn overall(database: State, rest: &[State]) -> Overall {
     }
 }
 
-/// What a worker last saw of a provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Sighting {
-    /// The provider's name.
-    pub provider: String,
-    /// How it was.
-    pub state: State,
-    /// When.
-    pub seen_at: Timestamp,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,4 +58,11 @@ mod tests {
         assert_eq!(overall(Degraded, &[Up]), Overall::Degraded);
         assert_eq!(overall(Down, &[Up]), Overall::Unhealthy);
     }
+}
+
+/// Something that can be asked whether it answers.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Asks.
+    async fn probe(&self) -> Result<(), StoreError>;
 }

@@ -1,40 +1,22 @@
 //! What an image job is and what may happen to it: no runtime, no SDK, no HTTP.
 //!
-//! Everything here is plain data and pure functions, with the clock and all randomness passed in,
-//! so that each rule can be tested without anything around it. [`ports`] says what the rules need
-//! from the outside; the crates `aws` and `providers` supply it.
+//! Everything here is plain data and pure functions, so that each rule can be tested without anything
+//! around it. One module for each area; its `ports` say what the rules need from the outside, which the
+//! crates `aws` and `providers` supply.
 
 pub mod access;
-pub mod address;
-pub mod api_key;
-pub mod batch;
 pub mod chat;
-pub mod client;
-pub mod delivery;
+pub mod due;
 pub mod error;
 pub mod health;
-pub mod id;
-pub mod idempotency;
-pub mod image;
-pub mod job;
-pub mod limit;
-pub mod pace;
-pub mod ports;
-pub mod provider;
-pub mod receiver;
-pub mod request;
-pub mod secret;
-pub mod signature;
-pub mod status;
-pub mod sunset;
-pub mod timestamp;
-pub mod token;
-pub mod traffic;
-pub mod tries;
+pub mod images;
+pub mod jobs;
+pub mod primitives;
+pub mod providers;
+pub mod store;
+pub mod webhooks;
 
-pub use batch::Batch;
 pub use error::{Error, Fault};
-pub use id::{BatchId, JobId, KeyId, MessageId, SessionId, TraceId, UserId, WebhookId};
-pub use job::Job;
-pub use status::{JobEvent, JobStatus};
-pub use timestamp::Timestamp;
+pub use jobs::{Batch, Job, JobEvent, JobStatus};
+pub use primitives::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, TraceId, UserId, WebhookId};
+pub use store::StoreError;

@@ -1,9 +1,7 @@
-use super::{
-    colour::Light,
-    mask::Mask,
-    maths::floor,
-    path::{Path, Point, at},
-};
+use super::colour::Light;
+use super::mask::Mask;
+use super::maths::floor;
+use super::path::{Path, Point, at};
 
 /// The picture while it is painted: linear light per pixel, in units of its shorter side.
 pub(super) struct Canvas {

@@ -1,17 +1,13 @@
 //! From painted light to the bytes of a PNG: bloom, vignette, contrast, grain.
 
-use image::{
-    ExtendedColorType, ImageEncoder, ImageResult,
-    codecs::png::{CompressionType, FilterType, PngEncoder},
-};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder, ImageResult};
 
-use super::{
-    canvas::Canvas,
-    colour::Light,
-    maths::{mix, smooth},
-    noise::fraction,
-    path::{Point, at},
-};
+use super::canvas::Canvas;
+use super::colour::Light;
+use super::maths::{mix, smooth};
+use super::noise::fraction;
+use super::path::{Point, at};
 
 /// How the finished picture is developed.
 pub(super) struct Finish {

@@ -4,15 +4,13 @@ mod buildings;
 mod plants;
 mod ridge;
 
-use super::{
-    canvas::Canvas,
-    maths::{mix, smooth},
-    noise::{cloud, noise, skyline},
-    path::{Path, at},
-    scene::Scene,
-    sky,
-    words::Place,
-};
+use super::canvas::Canvas;
+use super::maths::{mix, smooth};
+use super::noise::{cloud, noise, skyline};
+use super::path::{Path, at};
+use super::scene::Scene;
+use super::sky;
+use super::words::Place;
 pub(super) use ridge::Ridge;
 
 /// Everything between the sky and the ground that things stand on.

@@ -1,7 +1,5 @@
-use super::{
-    maths::floor,
-    path::{Path, Point},
-};
+use super::maths::floor;
+use super::path::{Path, Point};
 
 /// How much of each pixel in a box a path covers, exactly: signed areas are added up where edges
 /// pass and summed along each row.

@@ -1,8 +1,6 @@
-use super::{
-    colour::Colour,
-    plan::Plan,
-    words::{Pattern, Place, Time, Tint},
-};
+use super::colour::Colour;
+use super::plan::Plan;
+use super::words::{Pattern, Place, Time, Tint};
 
 /// The colours of one picture. They are chosen together, per time of day, so that they agree.
 #[derive(Clone)]

@@ -1,15 +1,13 @@
 //! Paintings without a landscape, for prompts that name no thing and no place.
 
-use super::{
-    canvas::Canvas,
-    colour::Colour,
-    maths::{cos, mix, sin, smooth},
-    noise::{cloud, noise, skyline},
-    palette::Palette,
-    path::{Path, at},
-    plan::Plan,
-    words::Pattern,
-};
+use super::canvas::Canvas;
+use super::colour::Colour;
+use super::maths::{cos, mix, sin, smooth};
+use super::noise::{cloud, noise, skyline};
+use super::palette::Palette;
+use super::path::{Path, at};
+use super::plan::Plan;
+use super::words::Pattern;
 
 pub(super) fn paint(canvas: &mut Canvas, plan: &Plan, pattern: Pattern, detailed: bool) {
     let palette = Palette::of(plan);

@@ -1,9 +1,7 @@
 //! From a prompt to what is to be painted.
 
-use super::{
-    random::{Random, hash_of},
-    words::{Meaning, Pattern, Place, Subject, Time, Tint, meaning},
-};
+use super::random::{Random, hash_of};
+use super::words::{Meaning, Pattern, Place, Subject, Time, Tint, meaning};
 
 /// Everything the prompt decides before the first stroke.
 pub(super) struct Plan {

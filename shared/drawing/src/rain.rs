@@ -1,8 +1,6 @@
-use super::{
-    canvas::Canvas,
-    path::{Path, at},
-    scene::Scene,
-};
+use super::canvas::Canvas;
+use super::path::{Path, at};
+use super::scene::Scene;
 
 /// Slanting streaks, the near ones longer.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

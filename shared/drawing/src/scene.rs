@@ -1,14 +1,11 @@
 //! The composition: where horizon, light and things lie for one shape of picture.
 
-use super::{
-    canvas::Canvas,
-    land,
-    palette::Palette,
-    path::{Point, at},
-    plan::Plan,
-    rain, sky, subject, water,
-    words::{Place, Subject, Time},
-};
+use super::canvas::Canvas;
+use super::palette::Palette;
+use super::path::{Point, at};
+use super::plan::Plan;
+use super::words::{Place, Subject, Time};
+use super::{land, rain, sky, subject, water};
 
 /// A plan laid out on a canvas of one shape.
 pub(super) struct Scene {

@@ -1,14 +1,12 @@
-use super::{
-    canvas::Canvas,
-    colour::{Colour, Light},
-    maths::{mix, smooth},
-    noise::cloud,
-    palette::Palette,
-    path::{Path, Point, at},
-    random::Random,
-    scene::Scene,
-    words::Time,
-};
+use super::canvas::Canvas;
+use super::colour::{Colour, Light};
+use super::maths::{mix, smooth};
+use super::noise::cloud;
+use super::palette::Palette;
+use super::path::{Path, Point, at};
+use super::random::Random;
+use super::scene::Scene;
+use super::words::Time;
 
 /// Where each of the palette's sky colours lies between the top and the horizon.
 const STOPS: [f32; 4] = [0.0, 0.42, 0.78, 1.0];

@@ -14,7 +14,11 @@ mod stand;
 mod tree;
 mod windmill;
 
-use super::{canvas::Canvas, land::Ridge, path::at, scene::Scene, words::Subject};
+use super::canvas::Canvas;
+use super::land::Ridge;
+use super::path::at;
+use super::scene::Scene;
+use super::words::Subject;
 use stand::Stand;
 
 /// Whether a thing needs ground under it.

@@ -1,12 +1,10 @@
-use super::{
-    canvas::Canvas,
-    colour::Colour,
-    maths::{mix, smooth},
-    noise::{cloud, noise},
-    path::at,
-    scene::Scene,
-    words::{Place, Time},
-};
+use super::canvas::Canvas;
+use super::colour::Colour;
+use super::maths::{mix, smooth};
+use super::noise::{cloud, noise};
+use super::path::at;
+use super::scene::Scene;
+use super::words::{Place, Time};
 
 /// Mirrors what is painted above the horizon, stirs it, and lets the light glitter on it.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

@@ -1,7 +1,6 @@
 //! The caller's credential.
 
-use domain::access::{ApiKey, Principal};
-use domain::ports::KeyStore;
+use domain::access::{ApiKey, KeyStore, Principal};
 use domain::{Error, Timestamp};
 use http::HeaderMap;
 
@@ -61,9 +60,7 @@ mod tests {
 
     use super::*;
     use domain::UserId;
-    use domain::access::Scope;
-    use domain::client::ClientId;
-    use domain::limit::{Endpoint, Limits};
+    use domain::access::{ClientId, Endpoint, Limits, Scope};
     use testkit::{KeptSecret, Memory};
 
     const KEYS: &str = r#"{"master":"a-master-secret-of-32-bytes-or-more"}"#;

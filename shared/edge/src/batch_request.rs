@@ -1,8 +1,7 @@
 //! The body of `POST /images/batch`.
 
 use domain::Error;
-use domain::batch::{BATCH_LIMIT, BatchRequest, BatchedJob};
-use domain::request::WebhookReach;
+use domain::jobs::{BATCH_LIMIT, BatchRequest, BatchedJob, WebhookReach};
 
 use crate::fields::{Fields, parsed};
 use crate::picture;
@@ -41,8 +40,9 @@ fn job(fields: &mut Fields<'_>) -> Option<BatchedJob> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::delivery::WebhookEvent;
-    use domain::request::{Priority, Size};
+    use domain::images::Size;
+    use domain::jobs::WebhookEvent;
+    use domain::primitives::Priority;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

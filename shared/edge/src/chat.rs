@@ -1,8 +1,11 @@
 //! Chat: the body of `POST /chat/new`, the query of `GET /chat/{sessionId}`, and their answers.
 
-use domain::chat::{ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, Said, Session};
-use domain::chat::{Temperature, Text};
-use domain::request::{GenerateRequest, Priority, Prompt, WebhookReach};
+use domain::chat::{
+    ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, Said, Session, Temperature, Text,
+};
+use domain::images::Prompt;
+use domain::jobs::{GenerateRequest, WebhookReach};
+use domain::primitives::Priority;
 use domain::{Error, Fault, Job, JobId, MessageId, SessionId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::ports::{JobMessage, JobQueue, JobStore};
+use domain::jobs::{JobMessage, JobQueue, JobStore};
 use domain::{Job, Timestamp};
 use tracing::warn;
 

@@ -4,9 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use domain::delivery::Tempo;
-use domain::job::JobPolicy;
-use domain::request::WebhookReach;
+use domain::jobs::{JobPolicy, WebhookReach};
+use domain::webhooks::Tempo;
 
 /// A setting is missing or is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

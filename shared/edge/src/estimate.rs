@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::pace::Kind;
-use domain::ports::PaceStore;
-use domain::request::Picture;
+use domain::images::Picture;
+use domain::jobs::{Kind, PaceStore};
 use tracing::warn;
 
 /// How long a job for `picture` takes, by what the last ones took. An estimate is no reason to refuse

@@ -1,6 +1,6 @@
 //! Entity tags and conditional requests (RFC 9110, sections 8.8.3, 13.1.2).
 
-use domain::image::sha256_hex;
+use domain::primitives::sha256_hex;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::http::Answer;

@@ -7,9 +7,8 @@
 
 use std::time::Duration;
 
-use domain::delivery::WebhookEvent;
-use domain::job::JobPolicy;
-use domain::ports::{JobQueue, JobStore, StoreError};
+use domain::jobs::{JobPolicy, JobQueue, JobStore, WebhookEvent};
+use domain::store::StoreError;
 use domain::{Batch, Job, JobId, Timestamp};
 use futures_util::stream::{self, StreamExt as _};
 use tracing::warn;

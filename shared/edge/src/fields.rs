@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use domain::request::{Broken, Word};
+use domain::primitives::{Broken, Word};
 use domain::{Error, Fault};
 use serde_json::Value;
 use serde_json::value::RawValue;

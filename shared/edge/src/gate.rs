@@ -3,10 +3,8 @@
 //! In this order: a wrong method, a bad credential and a missing scope are not counted by a limit,
 //! and whatever is wrong with the body is (so that nobody tries bodies for nothing).
 
-use domain::access::{Caller, Scope};
+use domain::access::{Caller, KeyStore, LimitStore, Scope, SecretSource, Standing};
 use domain::error::Missing;
-use domain::limit::Standing;
-use domain::ports::{KeyStore, LimitStore, SecretSource};
 use domain::{Error, Timestamp, TraceId};
 
 use crate::auth::authenticate;

@@ -1,7 +1,7 @@
 //! The body of `POST /images/generate`.
 
 use domain::Error;
-use domain::request::{GenerateRequest, WebhookReach};
+use domain::jobs::{GenerateRequest, WebhookReach};
 
 use crate::fields::{Fields, parsed};
 use crate::picture;
@@ -32,8 +32,9 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<GenerateRequest, Error>
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use domain::delivery::WebhookEvent;
-    use domain::request::{Priority, ProviderChoice, Quality, Size, Style};
+    use domain::images::{ProviderChoice, Quality, Size, Style};
+    use domain::jobs::WebhookEvent;
+    use domain::primitives::Priority;
     use proptest::prelude::*;
     use serde_json::Value;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
-use domain::health::{Overall, Sighting, State};
+use domain::health::{Overall, State};
+use domain::providers::Sighting;
 use schemars::JsonSchema;
 use serde::Serialize;
 

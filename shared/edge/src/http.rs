@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use domain::limit::{Standing, WINDOW};
-use domain::request::Word as _;
+use domain::access::{Standing, WINDOW};
+use domain::primitives::Word as _;
 use domain::{Error, Timestamp, TraceId};
 use futures_util::FutureExt as _;
 use lambda_http::{Body, RequestExt as _, Response, service_fn};
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_caller_is_told_how_it_stands() {
-        use domain::limit::{Counted, Endpoint};
+        use domain::access::{Counted, Endpoint};
         let counted = Counted { admitted: true, passed: 12, ends_at: Timestamp::now() + WINDOW };
         let mut headers = HeaderMap::new();
         tell_standing(&mut headers, &Standing { endpoint: Endpoint::ImagesGenerate, limit: 30, counted });

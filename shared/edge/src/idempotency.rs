@@ -1,8 +1,7 @@
 //! `Idempotency-Key`: a request that is sent again is answered again, and does nothing twice.
 
 use ::http::{HeaderName, StatusCode, header};
-use domain::idempotency::{Claim, FirstAnswer};
-use domain::ports::IdempotencyStore;
+use domain::access::{Claim, FirstAnswer, IdempotencyStore};
 use domain::{Error, Timestamp};
 use tracing::warn;
 use uuid::Uuid;

@@ -9,11 +9,8 @@ mod key_set;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::access::{Caller, Principal, Scope};
-use domain::client::ClientId;
-use domain::limit::Limits;
-use domain::ports::SecretSource;
-use domain::secret::Secret;
+use domain::access::{Caller, ClientId, Limits, Principal, Scope, SecretSource};
+use domain::primitives::Secret;
 use domain::{Error, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};

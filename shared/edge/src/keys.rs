@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use domain::access::{ApiKey, KeyRecord, Scope};
-use domain::api_key::{DEFAULT_SCOPES, KeyName, KeySummary, LONGEST_OVERLAP};
-use domain::client::ClientId;
-use domain::limit::{Endpoint, HIGHEST, Limits};
-use domain::request::Word;
+use domain::access::{
+    ApiKey, ClientId, DEFAULT_SCOPES, Endpoint, HIGHEST, KeyName, KeyRecord, KeySummary, LONGEST_OVERLAP,
+    Limits, Scope,
+};
+use domain::primitives::Word;
 use domain::{Error, KeyId};
 use schemars::JsonSchema;
 use serde::Serialize;

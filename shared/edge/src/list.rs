@@ -43,7 +43,7 @@ pub fn parse<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> Result<ListQuer
     let mut faults = Vec::new();
     let mut fault = |path: &str, message: String| faults.push(Fault::new(path, message));
     let user = parameter("userId").and_then(|text| {
-        text.parse().map_err(|error: domain::id::NotAnId| fault("userId", error.to_string())).ok()
+        text.parse().map_err(|error: domain::primitives::NotAnId| fault("userId", error.to_string())).ok()
     });
     let status = parameter("status").and_then(|text| {
         let status = JobStatus::ALL.into_iter().find(|status| status.as_str() == text);

@@ -2,7 +2,8 @@
 
 use domain::access::Principal;
 use domain::error::Missing;
-use domain::ports::{BatchStore, JobStore, StoreError};
+use domain::jobs::{BatchStore, JobStore};
+use domain::store::StoreError;
 use domain::{Batch, Error, Job, JobId};
 
 /// The job `id`, as its row has it, or as its batch has it as long as it has no row.

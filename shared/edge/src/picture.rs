@@ -1,11 +1,9 @@
 //! What a body says of the pictures it wants. The same fields stand in `POST /images/generate`, in
 //! the `imageGeneration` of `POST /chat/new` and in each job of `POST /images/batch`.
 
-use domain::delivery::WebhookEvent;
-use domain::request::{
-    Count, METADATA_LIMIT, Metadata, Picture, Priority, Prompt, ProviderChoice, Quality, Size, Style,
-    WebhookReach, WebhookTarget, WebhookUrl,
-};
+use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size, Style};
+use domain::jobs::{METADATA_LIMIT, Metadata, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl};
+use domain::primitives::Priority;
 use serde_json::Value;
 
 use crate::fields::{Fields, message, short_list, text, whole, word};

@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use domain::access::{Caller, Principal};
-use domain::idempotency::{IdempotencyKey, fingerprint};
+use domain::access::{Caller, IdempotencyKey, Principal, fingerprint};
 use domain::{Error, Fault, Timestamp, TraceId};
 use http::HeaderMap;
 use lambda_http::RequestExt as _;

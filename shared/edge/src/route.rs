@@ -1,7 +1,6 @@
 //! Every endpoint of the API, in one table: who serves it, who may call it, and what counts it.
 
-use domain::access::Scope;
-use domain::limit::Endpoint;
+use domain::access::{Endpoint, Scope};
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

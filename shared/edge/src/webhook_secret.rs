@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::api_key::LONGEST_OVERLAP;
-use domain::client::ClientId;
-use domain::signature::SigningSecret;
+use domain::access::{ClientId, LONGEST_OVERLAP};
+use domain::webhooks::SigningSecret;
 use domain::{Error, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;

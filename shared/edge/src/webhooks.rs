@@ -1,8 +1,8 @@
 //! The bodies and answers of the endpoints about webhooks.
 
-use domain::delivery::{Attempt, Delivery, DeliveryState, WebhookEvent};
-use domain::receiver::Receiver;
-use domain::request::{WebhookReach, WebhookUrl, Word};
+use domain::jobs::{WebhookEvent, WebhookReach, WebhookUrl};
+use domain::primitives::Word;
+use domain::webhooks::{Attempt, Delivery, DeliveryState, Receiver};
 use domain::{Error, Timestamp, WebhookId};
 use schemars::JsonSchema;
 use serde::Serialize;

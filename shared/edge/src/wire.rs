@@ -6,13 +6,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use domain::delivery::{Delivery, Snapshot, WebhookEvent};
-use domain::id::ImageId;
-use domain::image::{ImageFormat, StoredImage};
-use domain::job::{FailureReason, JobError, JobResult};
-use domain::provider::{ContentWarning, Reason};
-use domain::request::{Metadata, Priority, Size, Word as _};
-use domain::tries::{Failure, Try};
+use domain::images::{ContentWarning, ImageFormat, Size, StoredImage};
+use domain::jobs::{Failure, FailureReason, JobError, JobResult, Metadata, Try, WebhookEvent};
+use domain::primitives::{ImageId, Priority, Word as _};
+use domain::providers::Reason;
+use domain::webhooks::{Delivery, Snapshot};
 use domain::{BatchId, Job, JobId, JobStatus, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};

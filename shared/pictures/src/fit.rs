@@ -8,8 +8,10 @@
 //! comes from, such as C2PA's, whose signature would not fit the new bytes anyway.
 
 use bytes::Bytes;
-use domain::image::ImageFormat;
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
+use domain::images::ImageFormat;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageEncoder};
 
 use crate::picture::{BadPicture, Encoded, Picture, broken};

@@ -1,8 +1,9 @@
 //! Makes the small picture that lists show.
 
-use domain::image::ImageFormat;
+use domain::images::ImageFormat;
 use image::DynamicImage;
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
 
 use crate::picture::{BadPicture, Encoded, Picture};
 use crate::resample::{is_seen_through, resampled};

@@ -1,9 +1,9 @@
 //! The memory as the store of chats.
 
 use async_trait::async_trait;
-use domain::chat::{Message, Page, Recent, Session, Turn};
-use domain::delivery::Delivery;
-use domain::ports::{SessionStore, StoreError, TurnStore};
+use domain::chat::{Message, Page, Recent, Session, SessionStore, Turn, TurnStore};
+use domain::store::StoreError;
+use domain::webhooks::Delivery;
 use domain::{Job, MessageId, SessionId};
 
 use crate::Memory;

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::access::Caller;
-use domain::idempotency::{Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, REMEMBERED};
-use domain::limit::{Counted, Endpoint, WAITS, WINDOW};
-use domain::ports::{IdempotencyStore, LimitStore, StoreError, WaitPlace, WaitStore};
+use domain::access::{
+    Caller, Claim, Counted, Endpoint, FirstAnswer, IdempotencyKey, IdempotencyRecord, IdempotencyStore,
+    LimitStore, REMEMBERED, WAITS, WINDOW, WaitPlace, WaitStore,
+};
+use domain::store::StoreError;
 use uuid::Uuid;
 
 use crate::Memory;

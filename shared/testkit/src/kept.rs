@@ -3,8 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::ports::{ImageSink, Stop};
-use domain::provider::GeneratedImage;
+use domain::providers::{GeneratedImage, ImageSink, Stop};
 
 /// Keeps what a provider hands over.
 #[derive(Debug, Default)]

@@ -6,26 +6,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::access::KeyRecord;
-use domain::chat::Recent;
-use domain::client::ClientId;
-use domain::delivery::Delivery;
-use domain::health::Sighting;
-use domain::idempotency::IdempotencyRecord;
-use domain::image::{ImageFormat, ImageOrigin};
-use domain::limit::{Counted, Endpoint, Limits};
-use domain::pace::Kind;
-use domain::ports::{
-    BatchStore, DeliveryStore, Due, DueIndex, HostPlace, ImageObject, ImageStore, JobFilter, JobList,
-    JobMessage, JobPage, JobQueue, JobStore, KeyStore, SecretSource, StoreError, WaitPlace, WebhookMessage,
-    WebhookQueue,
+use domain::access::{
+    ClientId, Counted, Endpoint, IdempotencyRecord, KeyRecord, KeyStore, Limits, SecretSource, WaitPlace,
 };
-use domain::receiver::{Receiver, ReceiverId};
-use domain::request::Priority;
-use domain::secret::Secret;
-use domain::signature::Generations;
-use domain::sunset::Sunset;
-use domain::traffic::Traffic;
+use domain::chat::Recent;
+use domain::due::{Due, DueIndex};
+use domain::images::{ImageFormat, ImageObject, ImageOrigin, ImageStore};
+use domain::jobs::{BatchStore, JobFilter, JobList, JobMessage, JobPage, JobQueue, JobStore, Kind};
+use domain::primitives::{Priority, Secret};
+use domain::providers::{Sighting, Sunset, Traffic};
+use domain::store::StoreError;
+use domain::webhooks::{
+    Delivery, DeliveryStore, Generations, HostPlace, Receiver, ReceiverId, WebhookMessage, WebhookQueue,
+};
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
 /// A message that was sent.

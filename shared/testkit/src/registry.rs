@@ -1,11 +1,8 @@
 //! The memory as the place where API keys are managed.
 
 use async_trait::async_trait;
-use domain::access::KeyRecord;
-use domain::api_key::KeySummary;
-use domain::client::ClientId;
-use domain::limit::Limits;
-use domain::ports::{KeyRegistry, StoreError};
+use domain::access::{ClientId, KeyRecord, KeyRegistry, KeySummary, Limits};
+use domain::store::StoreError;
 use domain::{KeyId, Timestamp};
 
 use crate::Memory;

@@ -3,8 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use domain::ports::{SecretSource, StoreError};
-use domain::secret::Secret;
+use domain::access::SecretSource;
+use domain::primitives::Secret;
+use domain::store::StoreError;
 
 /// A secret with a memory, as the real one: what is put there shows when it is read anew.
 pub struct KeptSecret {

@@ -1,15 +1,13 @@
 //! Values that tests start from.
 
-use domain::access::{ApiKey, Caller, KeyRecord, Principal, Scope};
-use domain::batch::{BatchRequest, BatchedJob};
-use domain::delivery::WebhookEvent;
-use domain::job::JobPolicy;
-use domain::limit::Limits;
-use domain::provider::ImageTask;
-use domain::request::{
-    Count, GenerateRequest, Picture, Priority, Prompt, ProviderChoice, Quality, Size, WebhookReach,
-    WebhookTarget, WebhookUrl,
+use domain::access::{ApiKey, Caller, KeyRecord, Limits, Principal, Scope};
+use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
+use domain::jobs::{
+    BatchRequest, BatchedJob, GenerateRequest, JobPolicy, WebhookEvent, WebhookReach, WebhookTarget,
+    WebhookUrl,
 };
+use domain::primitives::Priority;
+use domain::providers::ImageTask;
 use domain::{Batch, BatchId, Job, JobId, KeyId, Timestamp, TraceId, UserId};
 
 /// What a webhook-less caller asks for: one picture of 256 by 256.

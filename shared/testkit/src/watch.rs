@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::JobId;
-use domain::health::Sighting;
-use domain::pace::{Kind, expected};
-use domain::ports::{PaceStore, Probe, SightingStore, StoreError, SunsetStore, TrafficStore};
+use domain::health::Probe;
+use domain::jobs::{Kind, PaceStore, expected};
+use domain::providers::{Sighting, SightingStore, SunsetStore, TrafficStore};
+use domain::store::StoreError;
 
-use domain::sunset::Sunset;
-use domain::traffic::Traffic;
+use domain::providers::{Sunset, Traffic};
 
 use crate::Memory;
 

@@ -1,16 +1,13 @@
 //! The memory as what webhooks need besides their rows and their queue.
 
 use async_trait::async_trait;
-use domain::client::ClientId;
-use domain::delivery::Delivery;
-use domain::id::LeaseId;
-use domain::job::Lease;
-use domain::ports::{
-    DeliveryKey, DeliveryList, DeliveryPage, HostPlace, HostPlaces, ParkedPage, ReceiverStore,
-    SecretGenerations, StoreError,
+use domain::access::ClientId;
+use domain::primitives::{Lease, LeaseId};
+use domain::store::StoreError;
+use domain::webhooks::{
+    Delivery, DeliveryKey, DeliveryList, DeliveryPage, Generations, HostPlace, HostPlaces, ParkedPage,
+    Receiver, ReceiverId, ReceiverStore, SecretGenerations,
 };
-use domain::receiver::{Receiver, ReceiverId};
-use domain::signature::Generations;
 use domain::{JobId, Timestamp};
 
 use crate::Memory;

@@ -5,7 +5,7 @@ use std::slice;
 use std::time::{Duration, Instant};
 
 use domain::Job;
-use domain::provider::Reason;
+use domain::providers::Reason;
 use futures_util::future::join_all;
 use semantest_tests::cloud::{Cloud, eventually};
 use serde_json::{Value, json};

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use aws::keys;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::access::{ApiKey, Caller};
-use domain::idempotency::IdempotencyKey;
-use domain::ports::{BatchStore as _, JobStore as _};
+use domain::access::{ApiKey, Caller, IdempotencyKey};
+use domain::jobs::{BatchStore as _, JobStore as _};
 use domain::{Batch, Job};
 use reqwest::Method;
 use semantest_tests::cloud::{Cloud, eventually};
@@ -182,7 +181,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let mut batch = testkit::batch(4, domain::Timestamp::now() - Duration::from_secs(600));
         batch.client_id = tenant.client.parse().unwrap();
         batch.revision = 0;
-        let url = domain::request::WebhookUrl::parse(&receiver.url(), domain::request::WebhookReach::Local);
+        let url = domain::jobs::WebhookUrl::parse(&receiver.url(), domain::jobs::WebhookReach::Local);
         batch.webhook.as_mut().unwrap().url = url.unwrap();
         cloud.jobs().save_batch(&mut batch).await.unwrap();
         let (_, state) = tenant.get(&format!("/images/batch/{}/status", batch.id)).await;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::JobStatus;
-use domain::ports::BatchStore as _;
+use domain::jobs::BatchStore as _;
 use futures_util::stream::{self, StreamExt as _};
 use semantest_tests::cloud::{Cloud, eventually};
 use semantest_tests::receiver::Receiver;
@@ -66,7 +66,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let mut batch = testkit::batch(2, domain::Timestamp::now() + Duration::from_secs(3600));
         batch.client_id = tenant.client.parse().unwrap();
         batch.revision = 0;
-        let url = domain::request::WebhookUrl::parse(&receiver.url(), domain::request::WebhookReach::Local);
+        let url = domain::jobs::WebhookUrl::parse(&receiver.url(), domain::jobs::WebhookReach::Local);
         batch.webhook.as_mut().unwrap().url = url.unwrap();
         cloud.jobs().save_batch(&mut batch).await.unwrap();
         let job = batch.id.job(0).to_string();

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use domain::delivery::WebhookEvent;
-use domain::id::LeaseId;
-use domain::image::sha256_hex;
-use domain::job::{JobPolicy, Lease};
-use domain::ports::JobStore as _;
-use domain::request::{GenerateRequest, WebhookReach, WebhookTarget, WebhookUrl};
+use domain::jobs::{
+    GenerateRequest, JobPolicy, JobStore as _, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl,
+};
+use domain::primitives::{Lease, LeaseId, sha256_hex};
 use domain::{Job, Timestamp, TraceId};
 use reqwest::Method;
 use semantest_tests::cloud::eventually;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::request::{Size, Word as _};
+use domain::images::Size;
+use domain::primitives::Word as _;
 use futures_util::future::join_all;
 use semantest_tests::cloud::{Cloud, eventually};
 use semantest_tests::stand_ins::StandIns;

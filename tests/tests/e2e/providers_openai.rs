@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::image::sha256_hex;
-use domain::request::{Size, Word as _};
+use domain::images::Size;
+use domain::primitives::{Word as _, sha256_hex};
 use futures_util::future::join_all;
 use semantest_tests::cloud::Cloud;
 use semantest_tests::stand_ins::StandIns;

@@ -5,8 +5,8 @@ use std::process::Output;
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::receiver::Receiver as Row;
-use domain::request::{WebhookReach, WebhookUrl};
+use domain::jobs::{WebhookReach, WebhookUrl};
+use domain::webhooks::Receiver as Row;
 use reqwest::{Method, StatusCode};
 use semantest_tests::cloud::{Cloud, eventually, semantest_command};
 use semantest_tests::receiver::Receiver;
@@ -184,9 +184,9 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let parsed = WebhookUrl::parse(&url, WebhookReach::Local).unwrap();
         let mut row = Row::new(tenant.client.parse().unwrap(), parsed, Timestamp::now());
         let five_days = std::time::Duration::from_secs(5 * 24 * 3600);
-        row.failed(Timestamp::now() - five_days, domain::delivery::Tempo::REAL);
-        row.failed(Timestamp::now(), domain::delivery::Tempo::REAL);
-        domain::ports::ReceiverStore::save_receiver(&cloud.jobs(), &mut row).await.unwrap();
+        row.failed(Timestamp::now() - five_days, domain::webhooks::Tempo::REAL);
+        row.failed(Timestamp::now(), domain::webhooks::Tempo::REAL);
+        domain::webhooks::ReceiverStore::save_receiver(&cloud.jobs(), &mut row).await.unwrap();
 
         let id = job(&tenant, &receiver).await;
         let kept = settled(&cloud, &tenant.key, &id, "pending").await;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws::jobs::JobsTable;
-use domain::delivery::{Delivery, Tempo, WebhookEvent};
-use domain::ports::{DeliveryList as _, DeliveryStore as _, JobStore as _, ReceiverStore as _};
-use domain::receiver::{Receiver, ReceiverId};
-use domain::request::{WebhookReach, WebhookTarget, WebhookUrl};
+use domain::jobs::{JobStore as _, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl};
+use domain::webhooks::{
+    Delivery, DeliveryList as _, DeliveryStore as _, Receiver, ReceiverId, ReceiverStore as _, Tempo,
+};
 use domain::{Job, Timestamp};
 use futures_util::{StreamExt as _, stream};
 use semantest_tests::cloud::{Cloud, eventually};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::id::LeaseId;
-use domain::job::{FailureReason, Lease};
-use domain::ports::StoreError;
-use domain::provider::{FaultOf, Reason};
-use domain::request::Count;
+use domain::images::Count;
+use domain::jobs::FailureReason;
+use domain::primitives::{Lease, LeaseId};
+use domain::providers::{FaultOf, Reason};
+use domain::store::StoreError;
 use domain::{Job, JobStatus, Timestamp};
 use testkit::Logs;
 

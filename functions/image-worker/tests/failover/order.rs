@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::id::LeaseId;
-use domain::job::{FailureReason, Lease};
-use domain::ports::StoreError;
-use domain::provider::{Bounds, FaultOf, Reason};
-use domain::request::{Count, Priority, ProviderChoice};
+use domain::images::{Count, ProviderChoice};
+use domain::jobs::FailureReason;
+use domain::primitives::{Lease, LeaseId, Priority};
+use domain::providers::{Bounds, FaultOf, Reason};
+use domain::store::StoreError;
 use domain::{Job, JobStatus, Timestamp};
 use testkit::Sent;
 

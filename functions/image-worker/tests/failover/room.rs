@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::provider::{FaultOf, Reason};
+use domain::providers::{FaultOf, Reason};
 use domain::{JobStatus, Timestamp};
 use testkit::Logs;
 
@@ -124,7 +124,7 @@ async fn an_outage_of_ours_is_waited_for_longer_and_longer() {
     let job = world.job(|_| {});
     let mut pauses = Vec::new();
     for round in 0..4 {
-        world.store.fail_next("traffic", domain::ports::StoreError::Unavailable("down".into()));
+        world.store.fail_next("traffic", domain::store::StoreError::Unavailable("down".into()));
         let row = if round == 0 { world.work(&job).await } else { world.work_again(&job).await };
         pauses.push(row.not_before.unwrap().since(Timestamp::now()).as_secs_f64());
     }
@@ -137,10 +137,10 @@ async fn progress_is_told_also_of_a_provider_that_works_on_by_itself() {
     let provider = Acting::new("stability", Does::ComesTo(30));
     let world = World::of(&[&provider]);
     let job = world.job(|job| {
-        job.webhook.as_mut().unwrap().events.push(domain::delivery::WebhookEvent::Progress);
+        job.webhook.as_mut().unwrap().events.push(domain::jobs::WebhookEvent::Progress);
     });
     let told = || {
-        let progress = domain::delivery::WebhookEvent::Progress;
+        let progress = domain::jobs::WebhookEvent::Progress;
         world.store.deliveries().iter().filter(|delivery| delivery.event == progress).count()
     };
     let waiting = world.work(&job).await;

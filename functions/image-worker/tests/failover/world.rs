@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::image::ImageOrigin;
-use domain::job::JobPolicy;
-use domain::ports::{ImageProvider, ImageSink, JobMessage, TrafficStore as _};
-use domain::provider::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
+use domain::images::{ImageOrigin, Picture};
+use domain::jobs::{JobMessage, JobPolicy};
+use domain::providers::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
+    Step, TrafficStore as _, Unable,
 };
-use domain::request::Picture;
 use domain::{Error, Job, JobId, Timestamp};
 use image_worker::{Deps, handle};
 use providers::{CurrentRegistry, Registry};

@@ -1,8 +1,7 @@
 //! `semantest keys create --key`: a key that is known already, stored in the local cloud's own table.
 
 use anyhow::{Context as _, Result};
-use domain::access::ApiKey;
-use domain::client::ClientId;
+use domain::access::{ApiKey, ClientId};
 
 use super::access::Access;
 use super::{Cloud, Folder, process};

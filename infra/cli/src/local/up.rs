@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use domain::access::Scope;
-use domain::client::ClientId;
+use domain::access::{ClientId, Scope};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::access::{Access, CLIENT};

@@ -1,7 +1,8 @@
-use super::{
-    super::{colour::Colour, noise::fraction, palette::lamp, random::Random},
-    *,
-};
+use super::super::colour::Colour;
+use super::super::noise::fraction;
+use super::super::palette::lamp;
+use super::super::random::Random;
+use super::*;
 
 /// Three streets of houses, one before the other.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {

@@ -1,4 +1,5 @@
-use super::{super::random::Random, *};
+use super::super::random::Random;
+use super::*;
 
 /// A conifer: tiers of boughs, a little ragged.
 pub(in super::super) fn pine(foot: super::super::path::Point, tall: f32, random: &mut Random) -> Path {

@@ -1,4 +1,5 @@
-use super::{super::colour::Colour, *};
+use super::super::colour::Colour;
+use super::*;
 
 #[derive(Clone, Copy)]
 enum Form {

@@ -1,13 +1,9 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{mix, smooth},
-        path::{Path, at},
-        random::Random,
-        scene::Scene,
-    },
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::{mix, smooth};
+use super::super::path::{Path, at};
+use super::super::random::Random;
+use super::super::scene::Scene;
+use super::Stand;
 
 /// A flock on the light's side of the sky.
 pub(super) fn birds(canvas: &mut Canvas, scene: &Scene, large: bool, random: &mut Random) {

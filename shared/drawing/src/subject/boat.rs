@@ -1,13 +1,9 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::smooth,
-        noise::noise,
-        path::{Path, Point, at},
-        scene::Scene,
-    },
-    Stand, stands,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::smooth;
+use super::super::noise::noise;
+use super::super::path::{Path, Point, at};
+use super::super::scene::Scene;
+use super::{Stand, stands};
 
 /// A sailing boat, and below it what the water makes of it.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

@@ -1,11 +1,9 @@
-use super::super::{
-    canvas::Canvas,
-    maths::{floor, smooth},
-    noise::fraction,
-    palette::lamp,
-    path::{Path, at},
-    scene::Scene,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::{floor, smooth};
+use super::super::noise::fraction;
+use super::super::palette::lamp;
+use super::super::path::{Path, at};
+use super::super::scene::Scene;
 
 /// A bridge of stone arches from shore to shore.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

@@ -1,7 +1,9 @@
-use super::{
-    super::{canvas::Canvas, maths::smooth, noise::cloud, palette::lamp, scene::Scene},
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::smooth;
+use super::super::noise::cloud;
+use super::super::palette::lamp;
+use super::super::scene::Scene;
+use super::Stand;
 
 /// Keep, towers and curtain wall: (middle, half width, height, has a pointed roof), back to front.
 const TOWERS: [(f32, f32, f32, bool); 6] = [

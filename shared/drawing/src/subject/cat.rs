@@ -1,7 +1,8 @@
-use super::{
-    super::{canvas::Canvas, colour::Colour, maths::smooth, scene::Scene},
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::colour::Colour;
+use super::super::maths::smooth;
+use super::super::scene::Scene;
+use super::Stand;
 
 /// A cat that sits and looks at the light, seen from behind and aside: a silhouette with a lit rim.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

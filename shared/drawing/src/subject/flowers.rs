@@ -1,10 +1,8 @@
-use super::super::{
-    canvas::Canvas,
-    land::Ridge,
-    maths::{cos, mix, sin, smooth},
-    path::{Path, at},
-    scene::Scene,
-};
+use super::super::canvas::Canvas;
+use super::super::land::Ridge;
+use super::super::maths::{cos, mix, sin, smooth};
+use super::super::path::{Path, at};
+use super::super::scene::Scene;
 
 /// A meadow in bloom: specks far away, whole flowers at our feet.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) {

@@ -1,7 +1,8 @@
-use super::{
-    super::{canvas::Canvas, maths::smooth, palette::lamp, scene::Scene},
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::smooth;
+use super::super::palette::lamp;
+use super::super::scene::Scene;
+use super::Stand;
 
 /// A cottage seen from the corner: the gable to the light, the long side in shade.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

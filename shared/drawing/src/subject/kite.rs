@@ -1,12 +1,8 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{cos, mix, sin},
-        path::{Path, Point, at},
-        scene::Scene,
-    },
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::{cos, mix, sin};
+use super::super::path::{Path, Point, at};
+use super::super::scene::Scene;
+use super::Stand;
 
 /// A diamond kite on its string, with bows on the tail.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

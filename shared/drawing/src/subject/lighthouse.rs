@@ -1,15 +1,11 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        colour::Colour,
-        maths::{mix, smooth},
-        noise::cloud,
-        palette::lamp,
-        path::{Path, at},
-        scene::Scene,
-    },
-    Stand, house,
-};
+use super::super::canvas::Canvas;
+use super::super::colour::Colour;
+use super::super::maths::{mix, smooth};
+use super::super::noise::cloud;
+use super::super::palette::lamp;
+use super::super::path::{Path, at};
+use super::super::scene::Scene;
+use super::{Stand, house};
 
 const LANTERN: f32 = 0.815;
 

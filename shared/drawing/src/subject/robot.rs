@@ -1,7 +1,8 @@
-use super::{
-    super::{canvas::Canvas, colour::Colour, palette::lamp, scene::Scene},
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::colour::Colour;
+use super::super::palette::lamp;
+use super::super::scene::Scene;
+use super::Stand;
 
 /// A friendly machine with glowing eyes.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

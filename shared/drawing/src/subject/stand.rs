@@ -1,9 +1,7 @@
-use super::super::{
-    canvas::Canvas,
-    colour::{Colour, Light},
-    maths::smooth,
-    path::{Path, Point, at},
-};
+use super::super::canvas::Canvas;
+use super::super::colour::{Colour, Light};
+use super::super::maths::smooth;
+use super::super::path::{Path, Point, at};
 
 /// Where a thing stands. Things are drawn in their own measure: 1 is their height, x runs from
 /// their middle away from the light, y upwards from their foot.

@@ -1,15 +1,11 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{cos, mix, sin, smooth},
-        noise::cloud,
-        path::{Path, at},
-        random::Random,
-        scene::Scene,
-        words::Time,
-    },
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::{cos, mix, sin, smooth};
+use super::super::noise::cloud;
+use super::super::path::{Path, at};
+use super::super::random::Random;
+use super::super::scene::Scene;
+use super::super::words::Time;
+use super::Stand;
 
 /// A lone broad tree: limbs, then leaves in clumps from the back to the front.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

@@ -1,12 +1,8 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{cos, sin},
-        palette::lamp,
-        scene::Scene,
-    },
-    Stand,
-};
+use super::super::canvas::Canvas;
+use super::super::maths::{cos, sin};
+use super::super::palette::lamp;
+use super::super::scene::Scene;
+use super::Stand;
 
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;

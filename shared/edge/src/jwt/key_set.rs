@@ -15,10 +15,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use domain::Error;
-use domain::access::Scope;
-use domain::client::ClientId;
-use domain::secret::Secret;
-use domain::token::{self, TokenKey};
+use domain::access::{ClientId, KID_PREFIX, Scope, TokenKey, client_of_kid};
+use domain::primitives::Secret;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
@@ -101,7 +99,7 @@ impl KeySet {
 
     /// The key of this name.
     pub(super) fn find(&self, kid: &str) -> Option<Cow<'_, VerifyingKey>> {
-        let Some(client) = token::client_of(kid) else { return self.keys.get(kid).map(Cow::Borrowed) };
+        let Some(client) = client_of_kid(kid) else { return self.keys.get(kid).map(Cow::Borrowed) };
         let masters = std::iter::once(&self.master).chain(&self.previous_master);
         let mut keys = masters.map(|master| TokenKey::derive(master, &client));
         let key = keys.find(|key| key.kid() == kid)?;
@@ -126,7 +124,7 @@ impl VerifyingKey {
         let Ok(entry) = serde_json::from_value::<Entry>(entry) else {
             return Err("not of the form {kid, alg, key, clientId, iss?, aud?, scopes}");
         };
-        if entry.kid.is_empty() || entry.kid.starts_with(token::PREFIX) {
+        if entry.kid.is_empty() || entry.kid.starts_with(KID_PREFIX) {
             return Err("its kid is empty, or begins as those of our own keys");
         }
         let (algorithm, key) = match entry.alg.as_str() {

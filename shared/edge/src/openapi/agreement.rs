@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use domain::Error;
-use domain::client::ClientId;
-use domain::request::WebhookReach;
+use domain::access::ClientId;
+use domain::jobs::WebhookReach;
 use serde_json::{Value, json};
 
 use super::bodies::NOT_BLANK;

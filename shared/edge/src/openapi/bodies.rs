@@ -8,17 +8,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
-use domain::access::Scope;
-use domain::api_key::{LONGEST_OVERLAP, NAME_LIMIT};
-use domain::batch::BATCH_LIMIT;
+use domain::access::{ClientId, Endpoint, HIGHEST, LONGEST_OVERLAP, NAME_LIMIT, Scope};
 use domain::chat::{PREVIOUS_LIMIT, Role, TEXT_LIMIT};
-use domain::client::ClientId;
-use domain::delivery::WebhookEvent;
-use domain::id::{SessionId, UserId};
-use domain::limit::{Endpoint, HIGHEST};
-use domain::request::{
-    COUNT_LIMIT, PROMPT_LIMIT, Priority, ProviderChoice, Quality, Size, Style, WEBHOOK_URL_LIMIT, Word as _,
-};
+use domain::images::{COUNT_LIMIT, PROMPT_LIMIT, ProviderChoice, Quality, Size, Style};
+use domain::jobs::{BATCH_LIMIT, WEBHOOK_URL_LIMIT, WebhookEvent};
+use domain::primitives::{Priority, SessionId, UserId, Word as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What several operations share: headers, parameters, and how a caller shows who it is.
 
-use domain::limit::WINDOW;
+use domain::access::WINDOW;
 use serde_json::{Value, json};
 
 /// The ids of the things in the examples.

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::TraceId;
 use domain::error::Missing;
-use domain::{Error, Fault};
+use domain::{Error, Fault, TraceId};
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use uuid::uuid;

@@ -1,7 +1,7 @@
 //! What the server sends when it has made pictures.
 
 use bytes::Bytes;
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;

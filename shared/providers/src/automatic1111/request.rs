@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use domain::request::{Picture, Quality, Size};
+use domain::images::{Picture, Quality, Size};
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
@@ -125,7 +125,7 @@ const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::request::Word as _;
+    use domain::primitives::Word as _;
 
     #[test]
     fn what_is_smaller_than_the_training_is_made_larger_in_the_same_ratio() {

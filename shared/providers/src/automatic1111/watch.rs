@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use domain::ports::{ImageSink, Stop};
+use domain::providers::{ImageSink, Stop};
 use egress::Method;
 use serde::Deserialize;
 

@@ -4,9 +4,8 @@
 use std::cell::RefCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::iter::Enumerate;
-use std::slice;
+use std::{fmt, slice};
 
 use serde::de::{
     self, Deserialize as _, DeserializeSeed, Deserializer, Expected, IntoDeserializer as _, MapAccess,

@@ -4,7 +4,7 @@
 //! the failure is: an account that is out of credits stands still for everybody, a prompt about credits
 //! does not.
 
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 
 /// What to make of the reason. `quoted` is every prompt that it may quote.
 pub(super) fn failure(text: &str, quoted: &[&str]) -> ProviderError {
@@ -48,8 +48,9 @@ fn squashed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use FaultOf as F;
+    use Reason as R;
     use proptest::prelude::*;
-    use {FaultOf as F, Reason as R};
 
     fn told(text: &str, prompt: &str) -> (FaultOf, Reason) {
         let error = failure(text, &[prompt]);

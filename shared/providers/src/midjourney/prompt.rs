@@ -4,7 +4,7 @@
 //! one job for each choice in them, and an address in front is a picture to start from. None of that is
 //! the user's to say.
 
-use domain::request::{Picture, Quality, Size, Style};
+use domain::images::{Picture, Quality, Size, Style};
 
 use super::settings::Settings;
 

@@ -1,6 +1,6 @@
 //! A task as the proxy tells of it, in the several dialects of proxies.
 
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;

@@ -4,14 +4,14 @@ mod answers;
 mod errors;
 mod requests;
 
-use domain::provider::{ImageTask, ProviderError, Step};
-use domain::request::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
+use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
+use domain::providers::{ImageTask, ProviderError, Step};
 use serde_json::{Value, json};
 use testkit::standin::openai::{KEY, OpenAi as StandIn};
 use testkit::{Kept, image_task};
 
 use super::{OpenAi, Settings};
-use domain::ports::ImageProvider as _;
+use domain::providers::ImageProvider as _;
 
 /// What the tests ask for.
 const PROMPT: &str = "a red kite over dunes";

@@ -2,8 +2,7 @@
 
 use aws::access::AccessTable;
 use domain::UserId;
-use domain::access::{ApiKey, Caller, Scope};
-use domain::ports::KeyRegistry as _;
+use domain::access::{ApiKey, Caller, KeyRegistry as _, Scope};
 use reqwest::{Method, RequestBuilder, Response};
 use semantest_tests::cloud::Cloud;
 use serde_json::{Value, json};

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::provider::{FaultOf, Reason, WarningKind};
+use domain::images::WarningKind;
+use domain::providers::{FaultOf, Reason};
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;
 

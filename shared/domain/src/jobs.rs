@@ -1,0 +1,28 @@
+//! Image jobs and batches: their rows, and every change of them.
+
+pub(crate) mod admission;
+pub(crate) mod attempt;
+pub(crate) mod attempts;
+pub(crate) mod batch;
+pub(crate) mod estimate;
+pub(crate) mod job;
+pub(crate) mod lifecycle;
+pub(crate) mod outcome;
+pub(crate) mod policy;
+pub(crate) mod ports;
+pub(crate) mod request;
+pub(crate) mod status;
+pub(crate) mod subscription;
+
+pub use admission::Admission;
+pub use attempt::{Failure, Handle, Try};
+pub use batch::{BATCH_LIMIT, Batch, BatchRequest, BatchedJob};
+pub use estimate::{Kind, SLOTS, expected, slot};
+pub use job::Job;
+pub use lifecycle::PROGRESS_EVERY;
+pub use outcome::{FailureReason, JobError, JobResult};
+pub use policy::{JobPolicy, Lifetimes};
+pub use ports::{BatchStore, JobFilter, JobList, JobMessage, JobPage, JobQueue, JobStore, PaceStore};
+pub use request::{GenerateRequest, METADATA_LIMIT, Metadata};
+pub use status::{JobEvent, JobStatus, Refused, next};
+pub use subscription::{WEBHOOK_URL_LIMIT, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl};

@@ -1,0 +1,22 @@
+//! What every other part is made of: ids, times, leases, secrets, addresses.
+
+pub(crate) mod address;
+pub(crate) mod hash;
+pub(crate) mod id;
+pub(crate) mod lease;
+pub(crate) mod named;
+pub(crate) mod priority;
+pub(crate) mod secret;
+pub(crate) mod timestamp;
+
+pub use address::{Standing, standing, unwrapped};
+pub use hash::{hex, sha256_hex};
+pub use id::{
+    BatchId, Id, ImageId, JobId, KeyId, LeaseId, MessageId, NotAnId, SessionId, TraceId, UserId, WebhookId,
+    kind,
+};
+pub use lease::Lease;
+pub use named::{Broken, Word};
+pub use priority::Priority;
+pub use secret::Secret;
+pub use timestamp::{NotATime, Timestamp};

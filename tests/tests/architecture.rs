@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use edge::route::{ROUTES, Route};
+use edge::http::routes::{ROUTES, Route};
 use semantest_tests::cloud::workspace;
 use serde_json::Value;
 

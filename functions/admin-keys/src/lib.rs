@@ -7,8 +7,8 @@ use domain::access::{ApiKey, ClientId, KeyRecord, KeyRegistry, Principal, Scope,
 use domain::error::Missing;
 use domain::store::StoreError;
 use domain::{Error, Fault, KeyId};
+use edge::api::access::keys::{KeyCreated, KeyList, parse_create, parse_rotate};
 use edge::http::{Answer, Request};
-use edge::keys::{KeyCreated, KeyList, parse_create, parse_rotate};
 use lambda_http::http::StatusCode;
 use tracing::info;
 

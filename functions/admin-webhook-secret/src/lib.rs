@@ -6,8 +6,8 @@ use domain::Error;
 use domain::access::SecretSource;
 use domain::store::StoreError;
 use domain::webhooks::{SecretGenerations, SigningSecret};
+use edge::api::webhooks::secret::{WebhookSecret, parse_rotate};
 use edge::http::{Answer, Request};
-use edge::webhook_secret::{WebhookSecret, parse_rotate};
 use lambda_http::http::StatusCode;
 use tracing::info;
 

@@ -3,17 +3,17 @@
 use admin_webhook_secret::{Deps, handle};
 use aws::front::Front;
 use aws::secrets::ManagedSecret;
-use edge::env;
-use edge::gate::Gate;
+use edge::http::Gate;
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("admin-webhook-secret");
+    runtime::log::init("admin-webhook-secret");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let master = aws_sdk_secretsmanager::Client::new(&sdk);
-    let master = ManagedSecret::new(master, env::required("WEBHOOK_SECRET")?);
+    let master = ManagedSecret::new(master, config::required("WEBHOOK_SECRET")?);
     let deps = Deps { generations: &front.keys, master: &master };
     edge::http::serve("admin-webhook-secret", &gate, |request| handle(&deps, request)).await
 }

@@ -2,9 +2,9 @@
 
 use domain::access::{Caller, Scope};
 use domain::{Error, Timestamp};
+use edge::api::access::token::{TokenResponse, parse};
+use edge::auth::jwt::TokenKeys;
 use edge::http::{Answer, Request};
-use edge::jwt::TokenKeys;
-use edge::token::{TokenResponse, parse};
 use lambda_http::http::StatusCode;
 use tracing::info;
 

@@ -2,15 +2,16 @@
 
 use auth_token::{Deps, handle};
 use aws::front::Front;
-use edge::gate::Gate;
-use edge::jwt::TokenKeys;
+use edge::auth::jwt::TokenKeys;
+use edge::http::Gate;
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("auth-token");
+    runtime::log::init("auth-token");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let deps = Deps { tokens: TokenKeys::new(&front.token_keys) };
     edge::http::serve("auth-token", &gate, |request| handle(&deps, request)).await
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use auth_token::{Deps, handle};
 use domain::access::{Caller, Principal, Scope};
 use domain::{Error, Timestamp, UserId};
+use edge::auth::jwt::TokenKeys;
 use edge::http::Request;
-use edge::jwt::TokenKeys;
 use serde_json::{Value, json};
 use testkit::KeptSecret;
 

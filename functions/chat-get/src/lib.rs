@@ -3,7 +3,7 @@
 use domain::chat::SessionStore;
 use domain::error::Missing;
 use domain::{Error, SessionId};
-use edge::chat::{SessionResponse, page};
+use edge::api::chat::{SessionResponse, page};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 

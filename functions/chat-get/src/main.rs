@@ -3,16 +3,16 @@
 use aws::front::Front;
 use aws::sessions::SessionsTable;
 use chat_get::{Deps, handle};
-use edge::env;
-use edge::gate::Gate;
+use edge::http::Gate;
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("chat-get");
+    runtime::log::init("chat-get");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let deps = Deps { sessions: &SessionsTable::new(dynamodb, env::required("SESSIONS_TABLE")?) };
+    let deps = Deps { sessions: &SessionsTable::new(dynamodb, config::required("SESSIONS_TABLE")?) };
     edge::http::serve("chat-get", &gate, |request| handle(&deps, request)).await
 }

@@ -7,6 +7,7 @@ mod reply;
 
 use std::time::Duration;
 
+use app::jobs::enqueue::enqueue;
 use domain::access::{IdempotencyStore, Scope};
 use domain::chat::{
     ChatRequest, HISTORY_LIMIT, Message, Recent, Role, Said, Session, SessionStore, Turn, TurnIds, TurnStore,
@@ -14,10 +15,9 @@ use domain::chat::{
 use domain::error::Missing;
 use domain::jobs::{GenerateRequest, JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent, WebhookReach};
 use domain::{Error, Job, JobId, SessionId, Timestamp};
-use edge::chat::{ChatResponse, session_url};
-use edge::enqueue::enqueue;
+use edge::api::chat::{ChatResponse, session_url};
+use edge::http::idempotency::once;
 use edge::http::{Answer, Request};
-use edge::idempotency::once;
 use lambda_http::http::{StatusCode, header};
 use providers::CurrentRegistry;
 use tracing::info;
@@ -54,7 +54,7 @@ pub struct Deps<'a> {
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let wanted = request.with_header_faults(edge::chat::parse(&request.body, deps.webhook_reach))?;
+    let wanted = request.with_header_faults(edge::api::chat::parse(&request.body, deps.webhook_reach))?;
     if wanted.image.is_some() {
         // The gate has looked already; this is what holds.
         caller.require(Scope::ImagesWrite)?;
@@ -86,7 +86,7 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
     let mut job =
         image.map(|image| Job::accept(ids.job, image, client.clone(), request.trace_id, now, &deps.policy));
     if let Some(job) = &mut job {
-        job.expect(edge::estimate::of(deps.paces, &job.picture).await);
+        job.expect(app::jobs::estimate::of(deps.paces, &job.picture).await);
     }
     let message = |id, said: Said, timestamp, job_id: Option<JobId>| Message {
         id,

@@ -9,23 +9,23 @@ use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use aws::sessions::{SessionsTable, Turns};
 use chat_new::{Deps, handle};
-use edge::env;
-use edge::gate::Gate;
+use edge::http::Gate;
 use providers::CurrentRegistry;
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("chat-new");
+    runtime::log::init("chat-new");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-    let table: String = env::required("JOBS_TABLE")?;
+    let table: String = config::required("JOBS_TABLE")?;
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
     let paces = PaceTable::new(dynamodb.clone(), table);
-    let sessions = SessionsTable::new(dynamodb, env::required("SESSIONS_TABLE")?);
+    let sessions = SessionsTable::new(dynamodb, config::required("SESSIONS_TABLE")?);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
-    let document = ManagedSecret::new(secrets, env::required("PROVIDERS_SECRET")?);
+    let document = ManagedSecret::new(secrets, config::required("PROVIDERS_SECRET")?);
     let deps = Deps {
         sessions: &sessions,
         turns: &Turns { sessions: sessions.clone(), jobs: jobs.clone() },
@@ -34,9 +34,9 @@ async fn main() -> Result<(), lambda_http::Error> {
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
         providers: &CurrentRegistry::new(&document),
         idempotency: &jobs,
-        policy: env::job_policy()?,
-        keep_sessions: env::duration("SESSION_RETENTION_DAYS", Duration::from_secs(24 * 3600))?,
-        webhook_reach: env::webhook_reach(),
+        policy: config::job_policy()?,
+        keep_sessions: config::duration("SESSION_RETENTION_DAYS", Duration::from_secs(24 * 3600))?,
+        webhook_reach: config::webhook_reach(),
     };
     edge::http::serve("chat-new", &gate, |request| handle(&deps, request)).await
 }

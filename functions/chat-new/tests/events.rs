@@ -8,9 +8,8 @@ use std::time::Duration;
 use chat_new::{Deps, handle};
 use domain::Timestamp;
 use domain::jobs::{JobPolicy, WebhookReach};
-use edge::cors::Origins;
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::cors::Origins;
+use edge::http::{Gate, respond};
 use lambda_http::{Context, RequestExt as _};
 use providers::CurrentRegistry;
 use serde_json::Value;
@@ -37,7 +36,7 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
     let mut context = Context::default();
     context.deadline = (Timestamp::now() + Duration::from_secs(29)).millis().unsigned_abs();
     let event = event.with_lambda_context(context);
-    let gate = Gate::with(&store, &store, &store, Origins::default());
+    let gate = Gate::new(&store, &store, &store, Origins::default());
     let response = respond(event, "chat-new", &gate, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());
     (store, status, body)

@@ -3,7 +3,7 @@
 //! Both are made when this is built (`build.rs`), so there is nothing to ask and nothing to wait for.
 
 use domain::Error;
-use edge::etag::is_known;
+use edge::http::etag::is_known;
 use edge::http::{Answer, Request};
 use lambda_http::http::{StatusCode, header};
 

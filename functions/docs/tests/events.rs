@@ -5,8 +5,7 @@
 
 use std::io::Read as _;
 
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::{Gate, respond};
 use flate2::read::GzDecoder;
 use lambda_http::http::HeaderMap;
 use lambda_http::{Context, RequestExt as _};

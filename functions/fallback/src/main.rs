@@ -1,13 +1,14 @@
 //! Whatever no other function answers: 404 in the shape of every error.
 
 use aws::front::Front;
-use edge::gate::Gate;
+use edge::http::Gate;
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("fallback");
+    runtime::log::init("fallback");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     edge::http::serve("fallback", &gate, fallback::handle).await
 }

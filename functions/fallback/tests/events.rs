@@ -3,9 +3,8 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
-use edge::cors::Origins;
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::cors::Origins;
+use edge::http::{Gate, respond};
 use fallback::handle;
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -14,7 +13,7 @@ use testkit::Memory;
 #[tokio::test]
 async fn every_sample_is_answered_as_it_should_be() {
     let store = Memory::new();
-    let gate = Gate::with(&store, &store, &store, Origins::default());
+    let gate = Gate::new(&store, &store, &store, Origins::default());
     let expected = ["root.json", "unknown-path.json"];
     assert_eq!(testkit::event_names("fallback"), expected);
     for file in expected {

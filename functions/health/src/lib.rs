@@ -7,7 +7,7 @@ use domain::health::{Overall, Probe, SLOW, State, overall};
 use domain::providers::{FRESH, SHOWN, SightingStore, Sunset, SunsetStore};
 use domain::store::StoreError;
 use domain::{Error, Timestamp};
-use edge::health::{Health, Service, Services};
+use edge::api::health::{Health, Service, Services};
 use edge::http::{Answer, Request};
 use futures_util::future::join_all;
 use lambda_http::http::StatusCode;

@@ -3,28 +3,28 @@
 use aws::health::{BucketProbe, QueueProbe};
 use aws::jobs::JobsTable;
 use domain::health::Probe;
-use edge::env;
-use edge::gate::Gate;
+use edge::http::Gate;
 use health::{Deps, handle};
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("health");
+    runtime::log::init("health");
     let sdk = aws::config::load_for_api().await;
     let sqs = aws_sdk_sqs::Client::new(&sdk);
-    let queue = |name| Ok::<_, env::BadSetting>(QueueProbe::new(sqs.clone(), env::required(name)?));
+    let queue = |name| Ok::<_, config::BadSetting>(QueueProbe::new(sqs.clone(), config::required(name)?));
     let queues = [
         queue("HIGH_QUEUE_URL")?,
         queue("NORMAL_QUEUE_URL")?,
         queue("LOW_QUEUE_URL")?,
         queue("WEBHOOKS_QUEUE_URL")?,
     ];
-    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?);
+    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
     let deps = Deps {
         sightings: &table,
         sunsets: &table,
         queues: queues.iter().map(|queue| queue as &dyn Probe).collect(),
-        storage: &BucketProbe::new(aws_sdk_s3::Client::new(&sdk), env::required("IMAGES_BUCKET")?),
+        storage: &BucketProbe::new(aws_sdk_s3::Client::new(&sdk), config::required("IMAGES_BUCKET")?),
         last: Default::default(),
     };
     edge::http::serve("health", &Gate::public(), |request| handle(&deps, request)).await

@@ -3,8 +3,7 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::{Gate, respond};
 use health::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;

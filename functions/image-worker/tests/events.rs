@@ -28,7 +28,7 @@ async fn replay(store: &Memory, file: &str) -> SqsBatchResponse {
     let deadline = Timestamp::now() + Duration::from_secs(60);
     let event: SqsEvent = serde_json::from_str(&testkit::event("image-worker", file)).unwrap();
     assert!(!event.records.is_empty());
-    edge::batch::messages(event.records, |message: JobMessage| handle(&deps, message, deadline)).await
+    runtime::sqs_batch::messages(event.records, |message: JobMessage| handle(&deps, message, deadline)).await
 }
 
 fn failed(response: SqsBatchResponse) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use domain::Error;
 use domain::jobs::{BatchStore, JobStore};
+use edge::api::images::batch_response::BatchStatusResponse;
 use edge::http::{Answer, Request};
-use edge::many::BatchStatusResponse;
 use lambda_http::http::StatusCode;
 
 /// What the endpoint needs.
@@ -23,7 +23,7 @@ pub struct Deps<'a> {
 /// As the API's contract has them. A batch of somebody else is as little there as one that never was.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let batch = edge::owned::batch(deps.batches, caller, request.path_parameter("batchId")).await?;
+    let batch = app::jobs::ownership::batch(deps.batches, caller, request.path_parameter("batchId")).await?;
     let rows = deps.jobs.load_many(&batch.job_ids()).await?;
     // The batch was read first: a job without a row now had none then, and the batch tells of it.
     let jobs =

@@ -2,17 +2,17 @@
 
 use aws::front::Front;
 use aws::jobs::JobsTable;
-use edge::env;
-use edge::gate::Gate;
+use edge::http::Gate;
 use images_batch_status::{Deps, handle};
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("images-batch-status");
+    runtime::log::init("images-batch-status");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
-    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?);
-    let deps = Deps { batches: &table, jobs: &table, images_url: env::required("IMAGES_BASE_URL")? };
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
+    let deps = Deps { batches: &table, jobs: &table, images_url: config::required("IMAGES_BASE_URL")? };
     edge::http::serve("images-batch-status", &gate, |request| handle(&deps, request)).await
 }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use app::jobs::fan_out::FanOut;
 use domain::access::IdempotencyStore;
 use domain::jobs::{BatchStore, JobPolicy, JobQueue, JobStore, PaceStore, WebhookReach};
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
-use edge::fan_out::FanOut;
+use edge::api::images::batch_response::{BatchResponse, batch_status_url};
+use edge::http::idempotency::once;
 use edge::http::{Answer, Request};
-use edge::idempotency::once;
-use edge::many::{BatchResponse, batch_status_url};
 use lambda_http::http::{StatusCode, header};
 use tracing::info;
 
@@ -42,7 +42,7 @@ pub struct Deps<'a> {
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let wanted = edge::batch_request::parse(&request.body, deps.webhook_reach);
+    let wanted = edge::api::images::batch::parse(&request.body, deps.webhook_reach);
     let mut wanted = request.with_header_faults(wanted)?;
     if !caller.acts_for(wanted.user) {
         return Err(Error::Forbidden("the credential does not act for this userId"));
@@ -51,7 +51,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
     once(deps.idempotency, &request, async |seed| {
         let (id, client) = (BatchId::made_from(seed), caller.client.clone());
         for job in &mut wanted.jobs {
-            job.expected = edge::estimate::of(deps.paces, &job.picture).await;
+            job.expected = app::jobs::estimate::of(deps.paces, &job.picture).await;
         }
         let mut batch = Batch::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
         let rows = match deps.batches.save_batch(&mut batch).await {

@@ -4,17 +4,17 @@ use aws::front::Front;
 use aws::jobs::JobsTable;
 use aws::pace::PaceTable;
 use aws::queues::{JobQueueUrls, JobQueues};
-use edge::env;
-use edge::gate::Gate;
+use edge::http::Gate;
 use images_batch::{Deps, handle};
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("images-batch");
+    runtime::log::init("images-batch");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
-    let (dynamodb, name) = (aws_sdk_dynamodb::Client::new(&sdk), env::required::<String>("JOBS_TABLE")?);
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let (dynamodb, name) = (aws_sdk_dynamodb::Client::new(&sdk), config::required::<String>("JOBS_TABLE")?);
     let table = JobsTable::new(dynamodb.clone(), name.clone());
     let urls = JobQueueUrls::from_env()?;
     let deps = Deps {
@@ -23,8 +23,8 @@ async fn main() -> Result<(), lambda_http::Error> {
         idempotency: &table,
         paces: &PaceTable::new(dynamodb, name),
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), urls),
-        policy: env::job_policy()?,
-        webhook_reach: env::webhook_reach(),
+        policy: config::job_policy()?,
+        webhook_reach: config::webhook_reach(),
     };
     edge::http::serve("images-batch", &gate, |request| handle(&deps, request)).await
 }

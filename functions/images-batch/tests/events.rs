@@ -5,9 +5,8 @@
 
 use domain::Timestamp;
 use domain::jobs::{JobPolicy, WebhookReach};
-use edge::cors::Origins;
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::cors::Origins;
+use edge::http::{Gate, respond};
 use images_batch::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -28,7 +27,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 15_000;
-    let gate = Gate::with(&store, &store, &store, Origins::default());
+    let gate = Gate::new(&store, &store, &store, Origins::default());
     let expected = [
         ("invalid.json", 400, Some("VALIDATION_ERROR")),
         ("no-key.json", 401, Some("UNAUTHORIZED")),

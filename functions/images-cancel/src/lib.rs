@@ -32,7 +32,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
     let caller = request.caller()?;
     for _ in 0..RACES {
         let id = request.path_parameter("jobId");
-        let mut job = edge::owned::job(deps.jobs, deps.batches, caller, id).await?;
+        let mut job = app::jobs::ownership::job(deps.jobs, deps.batches, caller, id).await?;
         let now = Timestamp::now();
         // A job of a batch that has no row yet gets it first, as any other does.
         if job.revision == 0 && !save(deps.jobs, &mut job, WebhookEvent::Queued, now).await? {

@@ -1,12 +1,12 @@
 //! `POST /images/generate`: accepts an image job.
 
+use app::jobs::enqueue::enqueue;
 use domain::access::IdempotencyStore;
 use domain::jobs::{JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent, WebhookReach};
 use domain::{Error, Job, JobId};
-use edge::enqueue::enqueue;
+use edge::api::images::job_response::{JobResponse, status_url};
+use edge::http::idempotency::once;
 use edge::http::{Answer, Request};
-use edge::idempotency::once;
-use edge::wire::{JobResponse, status_url};
 use lambda_http::http::{StatusCode, header};
 use tracing::info;
 
@@ -33,7 +33,8 @@ pub struct Deps<'a> {
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let wanted = request.with_header_faults(edge::generate::parse(&request.body, deps.webhook_reach))?;
+    let wanted =
+        request.with_header_faults(edge::api::images::generate::parse(&request.body, deps.webhook_reach))?;
     if !caller.acts_for(wanted.user) {
         return Err(Error::Forbidden("the credential does not act for this userId"));
     }
@@ -41,7 +42,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         let id = JobId::from_uuid(seed);
         let client = caller.client.clone();
         let mut job = Job::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
-        job.expect(edge::estimate::of(deps.paces, &job.picture).await);
+        job.expect(app::jobs::estimate::of(deps.paces, &job.picture).await);
         let owed = job.delivery(WebhookEvent::Queued, request.now);
         match deps.jobs.save(&mut job, owed.as_ref()).await {
             Ok(()) => enqueue(deps.queue, deps.jobs, &mut job, request.now).await,

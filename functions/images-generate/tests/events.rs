@@ -8,9 +8,8 @@ use std::time::Duration;
 use domain::images::Size;
 use domain::jobs::{JobPolicy, WebhookReach};
 use domain::primitives::Priority;
-use edge::cors::Origins;
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::cors::Origins;
+use edge::http::{Gate, respond};
 use images_generate::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -30,7 +29,7 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
     };
     let event = lambda_http::request::from_str(&testkit::event("images-generate", file)).unwrap();
     let event = event.with_lambda_context(Context::default());
-    let gate = Gate::with(&store, &store, &store, Origins::default());
+    let gate = Gate::new(&store, &store, &store, Origins::default());
     let response = respond(event, "images-generate", &gate, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());
     (store, status, body)

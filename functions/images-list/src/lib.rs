@@ -2,8 +2,8 @@
 
 use domain::Error;
 use domain::jobs::{JobFilter, JobList, JobStore};
+use edge::api::images::list::JobListResponse;
 use edge::http::{Answer, Request};
-use edge::many::JobListResponse;
 use lambda_http::http::StatusCode;
 
 /// What the endpoint needs.
@@ -23,7 +23,7 @@ pub struct Deps<'a> {
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let wanted = edge::list::parse(|name| request.query(name))?;
+    let wanted = edge::api::images::list::parse(|name| request.query(name))?;
     if wanted.user.is_some_and(|user| !caller.acts_for(user)) {
         return Err(Error::Forbidden("the credential does not act for this userId"));
     }

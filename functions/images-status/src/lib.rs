@@ -5,10 +5,10 @@ mod wait;
 use domain::Error;
 use domain::access::WaitStore;
 use domain::jobs::{BatchStore, JobStore};
-use edge::etag;
-use edge::http::{Answer, Request};
-use edge::prefer::{self, PREFERENCE_APPLIED};
-use edge::wire::JobStatusResponse;
+use edge::api::images::job_response::JobStatusResponse;
+use edge::http::prefer;
+use edge::http::prefer::PREFERENCE_APPLIED;
+use edge::http::{Answer, Request, etag};
 use lambda_http::http::{StatusCode, header};
 
 /// What the endpoint needs.
@@ -31,7 +31,7 @@ pub struct Deps<'a> {
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let id = request.path_parameter("jobId");
-    let mut job = edge::owned::job(deps.jobs, deps.batches, caller, id).await?;
+    let mut job = app::jobs::ownership::job(deps.jobs, deps.batches, caller, id).await?;
     let mut applied = None;
     if let Some(time) = prefer::wait(&request.headers)
         && let Some(waited) = wait::for_end(deps, &request, job.clone(), time).await?

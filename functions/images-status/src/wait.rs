@@ -46,7 +46,7 @@ pub(crate) async fn for_end(
     for number in 1..READS {
         let at = (began + moment(time, number)).min(until);
         tokio::time::sleep(at.since(Timestamp::now())).await;
-        match edge::owned::find(deps.jobs, deps.batches, id).await {
+        match app::jobs::ownership::find(deps.jobs, deps.batches, id).await {
             Ok(Some(now)) => job = now,
             Ok(None) => break,
             // What was read before is still true enough; the next read may succeed.

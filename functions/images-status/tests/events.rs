@@ -3,9 +3,8 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
-use edge::cors::Origins;
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::cors::Origins;
+use edge::http::{Gate, respond};
 use images_status::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -18,7 +17,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     store.put_job(&testkit::sample_job());
     let deps =
         Deps { batches: &store, jobs: &store, waits: &store, images_url: "https://cdn.example".into() };
-    let gate = Gate::with(&store, &store, &store, Origins::default());
+    let gate = Gate::new(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),
         ("no-key.json", 401, Some("UNAUTHORIZED")),

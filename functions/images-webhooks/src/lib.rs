@@ -7,8 +7,8 @@ use domain::error::Missing;
 use domain::jobs::{BatchStore, JobStore, WebhookReach};
 use domain::webhooks::{Delivery, DeliveryList, DeliveryStore, ReceiverStore, WebhookQueue};
 use domain::{Error, JobId, WebhookId};
+use edge::api::webhooks::attempts::{Attempts, Redelivered};
 use edge::http::{Answer, Request};
-use edge::webhooks::{Attempts, Redelivered};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
@@ -68,7 +68,7 @@ async fn redeliver(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> 
 /// The id of the job in the path, if it is the caller's.
 async fn own_job(deps: &Deps<'_>, request: &Request) -> Result<JobId, Error> {
     let id = request.path_parameter("jobId");
-    Ok(edge::owned::job(deps.jobs, deps.batches, request.caller()?, id).await?.id)
+    Ok(app::jobs::ownership::job(deps.jobs, deps.batches, request.caller()?, id).await?.id)
 }
 
 /// Passes for a key: what is not about one job is about all users of the client.

@@ -3,18 +3,18 @@
 use aws::front::Front;
 use aws::jobs::JobsTable;
 use aws::queues::WebhooksQueue;
-use edge::env;
-use edge::gate::Gate;
+use edge::http::Gate;
 use images_webhooks::{Deps, handle};
+use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::log::init("images-webhooks");
+    runtime::log::init("images-webhooks");
     let sdk = aws::config::load_for_api().await;
     let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits)?;
-    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), env::required("JOBS_TABLE")?);
-    let queue = WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), env::required("WEBHOOKS_QUEUE_URL")?);
+    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
+    let queue = WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), config::required("WEBHOOKS_QUEUE_URL")?);
     let deps = Deps {
         jobs: &table,
         batches: &table,
@@ -22,7 +22,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         list: &table,
         receivers: &table,
         queue: &queue,
-        reach: env::webhook_reach(),
+        reach: config::webhook_reach(),
     };
     edge::http::serve("images-webhooks", &gate, |request| handle(&deps, request)).await
 }

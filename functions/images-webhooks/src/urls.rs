@@ -3,8 +3,8 @@
 use domain::Error;
 use domain::store::StoreError;
 use domain::webhooks::ReceiverId;
+use edge::api::webhooks::attempts::{Disabled, parse_enable};
 use edge::http::{Answer, Request};
-use edge::webhooks::{Disabled, parse_enable};
 use lambda_http::http::StatusCode;
 use tracing::info;
 

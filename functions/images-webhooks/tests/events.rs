@@ -5,9 +5,8 @@
 
 use domain::Timestamp;
 use domain::jobs::{WebhookEvent, WebhookReach};
-use edge::cors::Origins;
-use edge::gate::Gate;
-use edge::http::respond;
+use edge::http::cors::Origins;
+use edge::http::{Gate, respond};
 use images_webhooks::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -39,7 +38,7 @@ async fn every_sample_is_answered_as_it_should_be() {
         owed.give_up(Timestamp::now());
         store.put_job(&job);
         store.put_delivery(&owed);
-        let gate = Gate::with(&store, &store, &store, Origins::default());
+        let gate = Gate::new(&store, &store, &store, Origins::default());
         let deps = Deps {
             jobs: &store,
             batches: &store,

@@ -10,6 +10,7 @@ mod webhooks;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use app::jobs::fan_out::FanOut;
 use aws::keys;
 use domain::due::{Due, DueIndex};
 use domain::images::ImageStore;
@@ -17,7 +18,6 @@ use domain::jobs::{Admission, BatchStore, JobMessage, JobPolicy, JobQueue, JobSt
 use domain::store::StoreError;
 use domain::webhooks::{Delivery, DeliveryStore, ReceiverStore, Tempo, WebhookQueue};
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
-use edge::fan_out::FanOut;
 use futures_util::{StreamExt as _, stream};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;

@@ -36,7 +36,8 @@ pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timesta
     let WebhookMessage::V1 { job_id, webhook_id, .. } = message;
     let Some(delivery) = turn(deps, job_id, webhook_id).await? else { return Ok(()) };
     // Before the claim: a try that cannot be made must not count as one.
-    let body = edge::wire::webhook_body(&delivery, &deps.images_url).map_err(Error::internal)?;
+    let body =
+        edge::api::webhooks::payload::webhook_body(&delivery, &deps.images_url).map_err(Error::internal)?;
     let master = deps.master_secret.read().await?;
     let generations = deps.generations.generations(&delivery.client_id).await?;
     let host = host(delivery.url.url());

@@ -58,7 +58,7 @@ pub async fn handle(deps: &Deps<'_>, event: LambdaEvent<Value>) -> Result<Value,
     let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
     let request_id = event.context.request_id;
     let event: SqsEvent = serde_json::from_value(event.payload)?;
-    let response = edge::batch::messages(event.records, |message: WebhookMessage| {
+    let response = runtime::sqs_batch::messages(event.records, |message: WebhookMessage| {
         let WebhookMessage::V1 { job_id, webhook_id, trace_id } = message;
         let span = info_span!("webhook", traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, requestId = request_id);
         deliver::deliver(deps, message, deadline).instrument(span)

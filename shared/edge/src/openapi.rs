@@ -10,6 +10,7 @@ mod agreement;
 pub mod bodies;
 mod chat;
 mod deliveries;
+mod examples;
 mod images;
 mod operation;
 mod parts;
@@ -23,7 +24,7 @@ mod webhooks;
 use serde_json::{Map, Value, json};
 
 use crate::API;
-use crate::route::{ROUTES, Route};
+use crate::http::routes::{ROUTES, Route};
 use operation::Operation;
 use schemas::Schemas;
 

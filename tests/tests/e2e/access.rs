@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edge::route::{Access, ROUTES};
+use edge::http::routes::{Access, ROUTES};
 use reqwest::{Method, Response};
 use semantest_tests::cloud::Cloud;
 use semantest_tests::tokens::{LOCAL, OTHER, now, sign, token};

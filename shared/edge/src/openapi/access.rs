@@ -7,9 +7,9 @@ use super::operation::{Answer, Operation};
 use super::parts::{KEY, USER};
 use super::problems::Problem;
 use super::schemas::Schemas;
-use crate::keys::{KeyCreated, KeyList};
-use crate::route::Route;
-use crate::token::TokenResponse;
+use crate::api::access::keys::{KeyCreated, KeyList};
+use crate::api::access::token::TokenResponse;
+use crate::http::routes::Route;
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::bodies::NOT_BLANK;
 use super::document;
-use crate::fields::READ;
+use crate::http::json_body::READ;
 
 const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
@@ -31,55 +31,55 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
         (
             "GenerateRequest",
             "/images/generate",
-            |body| paths(crate::generate::parse(body, WebhookReach::Public)),
+            |body| paths(crate::api::images::generate::parse(body, WebhookReach::Public)),
             json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
         ),
         (
             "BatchRequest",
             "/images/batch",
-            |body| paths(crate::batch_request::parse(body, WebhookReach::Public)),
+            |body| paths(crate::api::images::batch::parse(body, WebhookReach::Public)),
             json!({"userId": USER, "jobs": [{"prompt": "p"}], "webhookEvents": ["job.failed"]}),
         ),
         (
             "TokenRequest",
             "/auth/token",
-            |body| paths(crate::token::parse(body)),
+            |body| paths(crate::api::access::token::parse(body)),
             json!({"userId": USER, "scopes": ["chat"]}),
         ),
         (
             "KeyRequest",
             "/admin/keys",
-            |body| paths(crate::keys::parse_create(body, &ClientId::OPERATOR.parse().unwrap())),
+            |body| paths(crate::api::access::keys::parse_create(body, &ClientId::OPERATOR.parse().unwrap())),
             json!({"name": "n", "scopes": ["chat"], "limits": {}}),
         ),
         (
             "RotateRequest",
             "/admin/keys/{keyId}/rotate",
-            |body| paths(crate::keys::parse_rotate(body)),
+            |body| paths(crate::api::access::keys::parse_rotate(body)),
             json!({}),
         ),
         (
             "RedeliverRequest",
             "/webhooks/redeliver",
-            |body| paths(crate::webhooks::parse_range(body)),
+            |body| paths(crate::api::webhooks::attempts::parse_range(body)),
             json!({"since": "2025-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}),
         ),
         (
             "EnableRequest",
             "/webhooks/enable",
-            |body| paths(crate::webhooks::parse_enable(body, WebhookReach::Public)),
+            |body| paths(crate::api::webhooks::attempts::parse_enable(body, WebhookReach::Public)),
             json!({"url": "https://example.com/"}),
         ),
         (
             "RotateSecretRequest",
             "/admin/webhook-secret/rotate",
-            |body| paths(crate::webhook_secret::parse_rotate(body)),
+            |body| paths(crate::api::webhooks::secret::parse_rotate(body)),
             json!({}),
         ),
         (
             "ChatRequest",
             "/chat/new",
-            |body| paths(crate::chat::parse(body, WebhookReach::Public)),
+            |body| paths(crate::api::chat::parse(body, WebhookReach::Public)),
             json!({
                 "userId": USER, "prompt": "p", "imageGeneration": {"webhookEvents": ["job.failed"]},
                 "chatContext": {"previousMessages": [{"role": "user", "content": "c"}]},

@@ -16,9 +16,9 @@ use domain::primitives::{Priority, SessionId, UserId, Word as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::webhook_secret::OVERLAP;
-use crate::webhooks::State;
-use crate::wire::Rfc3339;
+use crate::api::time::Rfc3339;
+use crate::api::webhooks::attempts::State;
+use crate::api::webhooks::secret::OVERLAP;
 
 /// Some character that is not white space as Unicode has it. `\S` means other characters in every dialect of
 /// regular expressions: JavaScript's, which JSON Schema names, takes U+0085 for visible.

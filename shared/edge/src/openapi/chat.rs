@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::bodies::ChatBody;
-use super::images::example_job;
+use super::examples::example_job;
 use super::operation::{Answer, Operation};
 use super::parts::{SESSION, USER};
 use super::problems::Problem;
 use super::schemas::Schemas;
-use crate::chat::{ChatResponse, SessionResponse};
-use crate::route::Route;
+use crate::api::chat::{ChatResponse, SessionResponse};
+use crate::http::routes::Route;
 
 const MESSAGE: &str = "0190b8a0-0000-7000-8000-000000000006";
 

@@ -7,9 +7,9 @@ use super::operation::{Answer, Operation};
 use super::parts::WEBHOOK;
 use super::problems::Problem;
 use super::schemas::Schemas;
-use crate::route::Route;
-use crate::webhook_secret::WebhookSecret;
-use crate::webhooks::{Attempts, Disabled, RangeRedelivered, Redelivered};
+use crate::api::webhooks::attempts::{Attempts, Disabled, RangeRedelivered, Redelivered};
+use crate::api::webhooks::secret::WebhookSecret;
+use crate::http::routes::Route;
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {

@@ -1,15 +1,20 @@
 //! Jobs that make images.
 
-use serde_json::{Value, json};
-
 use super::bodies::{BatchBody, GenerateBody};
+use serde_json::json;
+
+use super::examples::{example_job, example_state};
 use super::operation::{Answer, Operation};
-use super::parts::{BATCH, JOB, USER};
+use super::parts::{BATCH, USER};
+
 use super::problems::Problem;
 use super::schemas::Schemas;
-use crate::many::{BatchResponse, BatchStatusResponse, JobListResponse};
-use crate::route::Route;
-use crate::wire::{JobResponse, JobStatusResponse};
+
+use crate::api::images::batch_response::{BatchResponse, BatchStatusResponse};
+use crate::api::images::list::JobListResponse;
+use crate::http::routes::Route;
+
+use crate::api::images::job_response::{JobResponse, JobStatusResponse};
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {
@@ -135,53 +140,4 @@ fn cancel() -> Operation {
     )
     .answers(Answer::empty(204, "The job is cancelled."))
     .fails(&[Problem::JobNotFound, Problem::CannotCancel])
-}
-
-pub(super) fn example_job() -> Value {
-    json!({
-        "jobId": JOB,
-        "status": "queued",
-        "createdAt": "2026-10-01T12:00:00.000Z",
-        "estimatedCompletionTime": "2026-10-01T12:00:05.000Z",
-        "priority": "normal",
-        "statusUrl": format!("/api/v1/images/status/{JOB}"),
-        "cancelUrl": format!("/api/v1/images/cancel/{JOB}"),
-    })
-}
-
-fn example_state() -> Value {
-    json!({
-        "jobId": JOB,
-        "status": "completed",
-        "progress": 100,
-        "createdAt": "2026-10-01T12:00:00.000Z",
-        "startedAt": "2026-10-01T12:00:00.200Z",
-        "completedAt": "2026-10-01T12:00:04.200Z",
-        "provider": "sandbox",
-        "attempts": 1,
-        "result": example_result(),
-        "metadata": {"order": 4711},
-    })
-}
-
-/// What came of a job, in examples.
-pub(super) fn example_result() -> Value {
-    json!({
-        "images": [{
-            "id": "0190b8a0-0000-7000-8000-000000000004",
-            "url": "https://images.example.com/images/3vQB7B6M/0.png",
-            "thumbnailUrl": "https://images.example.com/images/3vQB7B6M/0-256.png",
-            "size": "512x512",
-            "format": "png",
-            "width": 512,
-            "height": 512,
-            "sizeBytes": 183_210,
-            "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-            "expiresAt": "2026-10-31T12:00:00.000Z",
-            "metadata": {"model": "sandbox-1", "seed": 7},
-        }],
-        "provider": "sandbox",
-        "totalCost": 0.0,
-        "processingTime": 4000,
-    })
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::parts::{LIMIT_HEADERS, header, parameter};
 use super::problems::Problem;
 use super::webhooks::callback;
-use crate::route::{Access, Route};
+use crate::http::routes::{Access, Route};
 
 /// What a route does not say of its operation.
 pub(super) struct Operation {

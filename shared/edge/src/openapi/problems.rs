@@ -10,8 +10,8 @@ use uuid::uuid;
 
 use super::parts::{self, LIMIT_HEADERS, header};
 use super::schemas::Schemas;
-use crate::http::BODY_LIMIT;
-use crate::refusal::{ErrorEnvelope, refusal};
+use crate::http::error_response::{ErrorEnvelope, refusal};
+use crate::http::request::BODY_LIMIT;
 
 /// An error as the document names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

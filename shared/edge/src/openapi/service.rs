@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::operation::{Answer, Operation};
 use super::schemas::Schemas;
-use crate::health::Health;
-use crate::route::Route;
+use crate::api::health::Health;
+use crate::http::routes::Route;
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {

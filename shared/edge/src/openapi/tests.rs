@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::document;
-use crate::route::ROUTES;
+use crate::http::routes::ROUTES;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
 

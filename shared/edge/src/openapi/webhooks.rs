@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::images::example_result;
+use super::examples::example_result;
 use super::parts::parameter;
 use super::schemas::Schemas;
-use crate::wire::WebhookBody;
+use crate::api::webhooks::payload::WebhookBody;
 
 const ABOUT: &str = "\
 One POST for each event of a job that `webhookEvents` names, signed by the Standard Webhooks scheme with the \

@@ -8,10 +8,10 @@ use testkit::KeptSecret;
 
 use super::*;
 
-const RSA_PRIVATE: &str = include_str!("../../tests/keys-for-tests-only/rsa-private.pem");
-const RSA_PUBLIC: &str = include_str!("../../tests/keys-for-tests-only/rsa-public.pem");
-const P256_PRIVATE: &str = include_str!("../../tests/keys-for-tests-only/p256-private.pem");
-const P256_PUBLIC: &str = include_str!("../../tests/keys-for-tests-only/p256-public.pem");
+const RSA_PRIVATE: &str = include_str!("../../../tests/keys-for-tests-only/rsa-private.pem");
+const RSA_PUBLIC: &str = include_str!("../../../tests/keys-for-tests-only/rsa-public.pem");
+const P256_PRIVATE: &str = include_str!("../../../tests/keys-for-tests-only/p256-private.pem");
+const P256_PUBLIC: &str = include_str!("../../../tests/keys-for-tests-only/p256-public.pem");
 const SECRET: &str = "thirty-two-bytes-of-a-secret-text";
 const MASTER: &str = "the-first-master-secret-of-32-bytes";
 const USER: &str = "0190b8a0-0000-7000-8000-000000000001";

@@ -1,18 +1,14 @@
 //! Answers about many jobs: batches and lists.
 
+use crate::api::images::job_response::states;
+use domain::{Batch, BatchId, Job, JobStatus};
 use std::collections::BTreeMap;
 
-use domain::{Batch, BatchId, Job, JobId, JobStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::API;
-use crate::wire::{JobResponse, JobStatusResponse};
-
-/// An answer that Lambda can give has 6 MB. All else of a hundred jobs is bounded and fits; what a
-/// provider made of their prompts is left out where it takes more than this, and stands in the answer
-/// about each job alone.
-const REVISED_PROMPTS: usize = 1_000_000;
+use crate::api::images::job_response::{JobResponse, JobStatusResponse};
 
 /// The path at which a batch's state is asked for.
 #[must_use]
@@ -74,34 +70,4 @@ impl BatchStatusResponse {
             jobs: states(jobs, images_url),
         }
     }
-}
-
-/// Some of a caller's jobs.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct JobListResponse {
-    /// The newest first.
-    jobs: Vec<JobStatusResponse>,
-    /// Where the next page begins, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-impl JobListResponse {
-    /// The jobs in this order, and the job after which the next page begins.
-    #[must_use]
-    pub fn new(jobs: &[Job], next: Option<JobId>, images_url: &str) -> Self {
-        Self { jobs: states(jobs, images_url), next_cursor: next.map(crate::list::cursor) }
-    }
-}
-
-fn states(jobs: &[Job], images_url: &str) -> Vec<JobStatusResponse> {
-    let images = jobs.iter().flat_map(|job| &job.result).flat_map(|result| &result.images);
-    let revised = images.filter_map(|image| image.origin.revised_prompt.as_ref());
-    let too_long = revised.map(String::len).sum::<usize>() > REVISED_PROMPTS;
-    let state = |job: &Job| {
-        let state = JobStatusResponse::new(job, images_url);
-        if too_long { state.without_revised_prompts() } else { state }
-    };
-    jobs.iter().map(state).collect()
 }

@@ -1,8 +1,13 @@
 //! The query of `GET /images/jobs`.
 
+use crate::api::images::job_response::JobStatusResponse;
+use crate::api::images::job_response::states;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::jobs::Job;
 use domain::{Error, Fault, JobId, JobStatus, UserId};
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 
 /// How many jobs a page has, if nobody says.
@@ -70,6 +75,25 @@ pub fn parse<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> Result<ListQuer
     match limit {
         Some(limit) if faults.is_empty() => Ok(ListQuery { user, status, limit, after }),
         Some(_) | None => Err(Error::Invalid(faults)),
+    }
+}
+
+/// Some of a caller's jobs.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobListResponse {
+    /// The newest first.
+    jobs: Vec<JobStatusResponse>,
+    /// Where the next page begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl JobListResponse {
+    /// The jobs in this order, and the job after which the next page begins.
+    #[must_use]
+    pub fn new(jobs: &[Job], next: Option<JobId>, images_url: &str) -> Self {
+        Self { jobs: states(jobs, images_url), next_cursor: next.map(crate::api::images::list::cursor) }
     }
 }
 

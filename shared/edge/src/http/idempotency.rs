@@ -6,8 +6,8 @@ use domain::{Error, Timestamp};
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::http::Answer;
-use crate::request::Request;
+use crate::http::answer::Answer;
+use crate::http::request::Request;
 
 /// Says that the answer is that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

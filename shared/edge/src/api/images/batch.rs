@@ -3,8 +3,8 @@
 use domain::Error;
 use domain::jobs::{BATCH_LIMIT, BatchRequest, BatchedJob, WebhookReach};
 
-use crate::fields::{Fields, parsed};
-use crate::picture;
+use crate::api::images::image_options;
+use crate::http::json_body::{Fields, parsed};
 
 /// The request in `body`.
 ///
@@ -19,7 +19,7 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<BatchRequest, Error> {
         fields.fault("jobs", "is required");
     }
     let jobs = fields.objects("jobs", 1..=usize::from(BATCH_LIMIT), job);
-    let webhook = picture::webhook(&mut fields, reach);
+    let webhook = image_options::webhook(&mut fields, reach);
     fields.finish()?;
 
     let jobs = jobs.and_then(|jobs| jobs.into_iter().map(Option::flatten).collect());
@@ -30,10 +30,10 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<BatchRequest, Error> {
 }
 
 fn job(fields: &mut Fields<'_>) -> Option<BatchedJob> {
-    let prompt = picture::prompt(fields);
-    let look = picture::look(fields);
-    let priority = picture::priority(fields);
-    let metadata = picture::metadata(fields);
+    let prompt = image_options::prompt(fields);
+    let look = image_options::look(fields);
+    let priority = image_options::priority(fields);
+    let metadata = image_options::metadata(fields);
     Some(BatchedJob { picture: look.of(prompt?), priority, metadata, expected: None })
 }
 

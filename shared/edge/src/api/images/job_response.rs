@@ -3,51 +3,24 @@
 //! Comments on these types and their fields are read by people without: they are the descriptions in
 //! the OpenAPI document.
 
-use std::borrow::Cow;
+use crate::api::time::Rfc3339;
+use crate::api::time::rfc3339;
+use crate::api::time::rfc3339_or_none;
 use std::collections::BTreeMap;
 
 use domain::images::{ContentWarning, ImageFormat, Size, StoredImage};
-use domain::jobs::{Failure, FailureReason, JobError, JobResult, Metadata, Try, WebhookEvent};
+use domain::jobs::{Failure, FailureReason, JobError, JobResult, Metadata, Try};
+
 use domain::primitives::{ImageId, Priority, Word as _};
 use domain::providers::Reason;
-use domain::webhooks::{Delivery, Snapshot};
+
 use domain::{BatchId, Job, JobId, JobStatus, Timestamp};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::API;
-
-pub(crate) fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
-}
-
-pub(crate) fn rfc3339_or_none<S: Serializer>(
-    time: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => rfc3339(time, serializer),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// How a time looks on the wire, for the OpenAPI document.
-pub(crate) struct Rfc3339;
-
-impl JsonSchema for Rfc3339 {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "date-time"})
-    }
-}
+use serde_json::value::RawValue;
 
 /// The path at which a job's state is asked for.
 #[must_use]
@@ -216,7 +189,7 @@ impl JobStatusResponse {
     }
 }
 
-fn raw(metadata: Option<&Metadata>) -> Option<Box<RawValue>> {
+pub(crate) fn raw(metadata: Option<&Metadata>) -> Option<Box<RawValue>> {
     // It was JSON when it came in; a row that holds anything else gives nothing rather than a broken answer.
     metadata.and_then(|metadata| RawValue::from_string(metadata.json().to_owned()).ok())
 }
@@ -225,7 +198,7 @@ fn raw(metadata: Option<&Metadata>) -> Option<Box<RawValue>> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "JobResult")]
-struct ResultBody {
+pub(crate) struct ResultBody {
     images: Vec<ImageBody>,
     /// Who made them.
     provider: String,
@@ -239,7 +212,7 @@ struct ResultBody {
 }
 
 impl ResultBody {
-    fn new(result: &JobResult, expires_at: Timestamp, images_url: &str) -> Self {
+    pub(crate) fn new(result: &JobResult, expires_at: Timestamp, images_url: &str) -> Self {
         Self {
             images: result.images.iter().map(|image| ImageBody::new(image, expires_at, images_url)).collect(),
             provider: result.provider.clone(),
@@ -322,7 +295,7 @@ impl ImageBody {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "JobError")]
-struct ErrorBody {
+pub(crate) struct ErrorBody {
     /// `GENERATION_FAILED`.
     code: &'static str,
     /// For a person.
@@ -358,63 +331,18 @@ impl From<&JobError> for ErrorBody {
     }
 }
 
-/// What is posted to a `webhookUrl`.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Webhook")]
-pub(crate) struct WebhookBody {
-    #[schemars(with = "WebhookEvent")]
-    event: &'static str,
-    /// When it happened. Events may arrive out of order or twice: this, `status` and the header
-    /// `webhook-id` tell.
-    #[serde(serialize_with = "rfc3339")]
-    #[schemars(with = "Rfc3339")]
-    timestamp: Timestamp,
-    data: WebhookData,
+pub(super) fn states(jobs: &[Job], images_url: &str) -> Vec<JobStatusResponse> {
+    let images = jobs.iter().flat_map(|job| &job.result).flat_map(|result| &result.images);
+    let revised = images.filter_map(|image| image.origin.revised_prompt.as_ref());
+    let too_long = revised.map(String::len).sum::<usize>() > REVISED_PROMPTS;
+    let state = |job: &Job| {
+        let state = JobStatusResponse::new(job, images_url);
+        if too_long { state.without_revised_prompts() } else { state }
+    };
+    jobs.iter().map(state).collect()
 }
 
-/// How the job stood when it happened.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct WebhookData {
-    /// The job's id.
-    job_id: JobId,
-    /// The batch that it belongs to, if it does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    batch_id: Option<BatchId>,
-    status: JobStatus,
-    /// How far it is, in per cent.
-    #[schemars(range(max = 100))]
-    progress: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<ResultBody>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorBody>,
-    /// What the caller gave with the job, unchanged.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    metadata: Option<Box<RawValue>>,
-}
-
-/// The body of a webhook: the same bytes for every try at it.
-///
-/// # Errors
-///
-/// None in practice: every value has a JSON form.
-pub fn webhook_body(delivery: &Delivery, images_url: &str) -> Result<Vec<u8>, serde_json::Error> {
-    let Snapshot { batch_id, status, progress, result, error, metadata, images_expire_at } =
-        &delivery.snapshot;
-    let event: WebhookEvent = delivery.event;
-    serde_json::to_vec(&WebhookBody {
-        event: event.as_str(),
-        timestamp: delivery.happened_at,
-        data: WebhookData {
-            job_id: delivery.job_id,
-            batch_id: *batch_id,
-            status: *status,
-            progress: *progress,
-            result: result.as_ref().map(|result| ResultBody::new(result, *images_expire_at, images_url)),
-            error: error.as_ref().map(ErrorBody::from),
-            metadata: raw(metadata.as_ref()),
-        },
-    })
-}
+/// An answer that Lambda can give has 6 MB. All else of a hundred jobs is bounded and fits; what a
+/// provider made of their prompts is left out where it takes more than this, and stands in the answer
+/// about each job alone.
+const REVISED_PROMPTS: usize = 1_000_000;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::error;
 
-use crate::wire::Rfc3339;
+use crate::api::time::Rfc3339;
 
 /// The body of every answer outside 2xx.
 #[derive(Serialize, JsonSchema)]

@@ -6,7 +6,7 @@ use domain::jobs::{METADATA_LIMIT, Metadata, WebhookEvent, WebhookReach, Webhook
 use domain::primitives::Priority;
 use serde_json::Value;
 
-use crate::fields::{Fields, message, short_list, text, whole, word};
+use crate::http::json_body::{Fields, message, short_list, text, whole, word};
 
 /// How the pictures should be, but for what is on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use domain::primitives::sha256_hex;
 use http::{HeaderMap, StatusCode, header};
 
-use crate::http::Answer;
+use crate::http::answer::Answer;
 
 /// How many hexadecimal digits of the hash a tag has: 128 bits.
 const DIGITS: usize = 32;

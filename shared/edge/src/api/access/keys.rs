@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fields::{Fields, LIST_LIMIT, parsed, short_list};
-use crate::wire::Rfc3339;
+use crate::api::time::Rfc3339;
+use crate::http::json_body::{Fields, LIST_LIMIT, parsed, short_list};
 
 /// What a new key is to be.
 #[derive(Debug)]

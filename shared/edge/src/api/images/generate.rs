@@ -3,8 +3,8 @@
 use domain::Error;
 use domain::jobs::{GenerateRequest, WebhookReach};
 
-use crate::fields::{Fields, parsed};
-use crate::picture;
+use crate::api::images::image_options;
+use crate::http::json_body::{Fields, parsed};
 
 /// The request in `body`.
 ///
@@ -16,11 +16,11 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<GenerateRequest, Error>
 
     let user = fields.required("userId", parsed);
     let session = fields.optional("sessionId", parsed);
-    let prompt = picture::prompt(&mut fields);
-    let look = picture::look(&mut fields);
-    let priority = picture::priority(&mut fields);
-    let webhook = picture::webhook(&mut fields, reach);
-    let metadata = picture::metadata(&mut fields);
+    let prompt = image_options::prompt(&mut fields);
+    let look = image_options::look(&mut fields);
+    let priority = image_options::priority(&mut fields);
+    let webhook = image_options::webhook(&mut fields, reach);
+    let metadata = image_options::metadata(&mut fields);
     fields.finish()?;
 
     let (Some(user), Some(prompt)) = (user, prompt) else {

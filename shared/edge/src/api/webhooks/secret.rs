@@ -8,9 +8,9 @@ use domain::{Error, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::fields::Fields;
-use crate::keys::whole;
-use crate::wire::{Rfc3339, rfc3339_or_none};
+use crate::api::access::keys::whole;
+use crate::api::time::{Rfc3339, rfc3339_or_none};
+use crate::http::json_body::Fields;
 
 /// For how long the old secret signs on, unless the request says otherwise.
 pub const OVERLAP: Duration = Duration::from_secs(86_400);

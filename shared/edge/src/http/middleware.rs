@@ -7,12 +7,11 @@ use domain::access::{Caller, KeyStore, LimitStore, Scope, SecretSource, Standing
 use domain::error::Missing;
 use domain::{Error, Timestamp, TraceId};
 
-use crate::auth::authenticate;
-use crate::cors::Origins;
-use crate::env::{self, BadSetting};
-use crate::http::{BODY_LIMIT, Request};
-use crate::jwt::TokenKeys;
-use crate::route::{Access, Found, Route, find};
+use crate::auth::credential::authenticate;
+use crate::auth::jwt::TokenKeys;
+use crate::http::cors::Origins;
+use crate::http::request::{BODY_LIMIT, Request};
+use crate::http::routes::{Access, Found, Route, find};
 
 /// What stands before a function's handler.
 pub struct Gate<'a> {
@@ -28,21 +27,9 @@ struct Stores<'a> {
 }
 
 impl<'a> Gate<'a> {
-    /// The gate of a function whose callers have credentials and limits.
-    ///
-    /// # Errors
-    ///
-    /// [`BadSetting`] if `ALLOWED_ORIGINS` is missing.
+    /// The gate of a function whose callers have credentials and limits, and whose answers these origins
+    /// may read.
     pub fn new(
-        keys: &'a dyn KeyStore,
-        token_keys: &'a dyn SecretSource,
-        limits: &'a dyn LimitStore,
-    ) -> Result<Self, BadSetting> {
-        Ok(Self::with(keys, token_keys, limits, env::required("ALLOWED_ORIGINS")?))
-    }
-
-    /// The same, with these origins.
-    pub fn with(
         keys: &'a dyn KeyStore,
         token_keys: &'a dyn SecretSource,
         limits: &'a dyn LimitStore,
@@ -71,7 +58,7 @@ impl<'a> Gate<'a> {
         trace_id: TraceId,
         standing: impl FnOnce(Standing),
     ) -> Result<Request, Error> {
-        let route = match find(function, event.method().as_str(), crate::request::path(&event)) {
+        let route = match find(function, event.method().as_str(), crate::http::request::path(&event)) {
             Found::Route(route) => route,
             Found::OtherMethods(allow) => return Err(Error::MethodNotAllowed { allow }),
             Found::Nothing => return Err(Error::NotFound(Missing::Path)),
@@ -98,7 +85,7 @@ impl Stores<'_> {
     ) -> Result<(), Error> {
         let principal = match route.access {
             Access::Public => None,
-            Access::Optional if !crate::auth::has_credential(&request.headers) => None,
+            Access::Optional if !crate::auth::credential::has_credential(&request.headers) => None,
             Access::Optional | Access::Credential | Access::Scope(_) => {
                 Some(authenticate(&request.headers, self.keys, &self.tokens, request.now).await?)
             }
@@ -106,7 +93,7 @@ impl Stores<'_> {
         if let (Access::Scope(scope), Some(principal)) = (route.access, &principal) {
             principal.require(scope)?;
             // A missing scope does not count, so it is looked for before the counting.
-            if route.may_draw && crate::chat::asks_for_image(&request.body) {
+            if route.may_draw && crate::api::images::wanted::asks_for_image(&request.body) {
                 principal.require(Scope::ImagesWrite)?;
             }
         }

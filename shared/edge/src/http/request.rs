@@ -8,7 +8,10 @@ use http::HeaderMap;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 
-use crate::route::{ROUTES, Route};
+use crate::http::routes::{ROUTES, Route};
+
+/// The longest body that is read, in bytes.
+pub const BODY_LIMIT: usize = 256 * 1024;
 
 /// The header that makes a request safe to send again.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -26,7 +29,7 @@ pub struct Request {
     pub route: &'static Route,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, at most [`BODY_LIMIT`](crate::http::BODY_LIMIT) bytes.
+    /// Its body, at most [`BODY_LIMIT`](crate::http::request::BODY_LIMIT) bytes.
     pub body: Vec<u8>,
     pub(crate) caller: Option<Principal>,
     pub(crate) source: IpAddr,

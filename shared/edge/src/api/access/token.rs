@@ -7,9 +7,9 @@ use domain::{Error, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::fields::{Fields, parsed};
-use crate::keys::{scopes, whole};
-use crate::wire::Rfc3339;
+use crate::api::access::keys::{scopes, whole};
+use crate::api::time::Rfc3339;
+use crate::http::json_body::{Fields, parsed};
 
 /// How long a token lives at most, and unless said.
 const LONGEST: u32 = 3600;

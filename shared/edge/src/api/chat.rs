@@ -4,20 +4,26 @@ use domain::chat::{
     ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, Said, Session, Temperature, Text,
 };
 use domain::images::Prompt;
+
 use domain::jobs::{GenerateRequest, WebhookReach};
 use domain::primitives::Priority;
+
 use domain::{Error, Fault, Job, JobId, MessageId, SessionId, Timestamp, UserId};
 use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value;
 
-use crate::fields::{Fields, message, number, parsed, text, whole, word};
-use crate::http::{BODY_LIMIT, Request};
-use crate::wire::{JobResponse, Rfc3339, rfc3339};
-use crate::{API, picture};
+use serde::Serialize;
+
+use crate::http::json_body::{Fields, message, number, parsed, text, whole, word};
+use crate::http::request::Request;
+
+use crate::API;
+use crate::api::images::image_options;
+use crate::api::images::job_response::JobResponse;
+use crate::api::time::{Rfc3339, rfc3339};
 
 /// How many messages a page has, if the caller does not say.
 const PAGE: usize = 50;
+
 /// The most messages that a page can have.
 const PAGE_LIMIT: usize = 100;
 
@@ -30,13 +36,13 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<ChatRequest, Error> {
     let mut fields = Fields::parse(body)?;
     let user = fields.required("userId", parsed);
     let session = fields.optional("sessionId", parsed);
-    let prompt = picture::prompt(&mut fields);
+    let prompt = image_options::prompt(&mut fields);
     let image = fields.object("imageGeneration", |image| {
         let enabled =
             image.optional("enabled", |value| value.as_bool().ok_or("must be true or false".into()));
-        let look = picture::look(image);
-        let webhook = picture::webhook(image, reach);
-        let metadata = picture::metadata(image);
+        let look = image_options::look(image);
+        let webhook = image_options::webhook(image, reach);
+        let metadata = image_options::metadata(image);
         enabled.unwrap_or(true).then_some((look, webhook, metadata))
     });
     let context = fields.object("chatContext", context).unwrap_or_default();
@@ -59,16 +65,6 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<ChatRequest, Error> {
         temperature: context.temperature.unwrap_or(Temperature::DEFAULT),
         max_tokens: context.max_tokens.unwrap_or(MaxTokens::MOST),
     })
-}
-
-/// Whether a body asks for an image, as far as can be told without judging the rest of it.
-#[must_use]
-pub fn asks_for_image(body: &[u8]) -> bool {
-    let asked = |whole: Value| -> Option<bool> {
-        let enabled = whole.get("imageGeneration")?.as_object()?.get("enabled");
-        Some(enabled != Some(&Value::Bool(false)))
-    };
-    body.len() <= BODY_LIMIT && serde_json::from_slice(body).ok().and_then(asked) == Some(true)
 }
 
 #[derive(Default)]
@@ -331,22 +327,6 @@ mod tests {
         assert_eq!(faults(json!({ "chatContext": context })), paths);
     }
 
-    #[test]
-    fn who_asks_for_an_image_is_known_before_the_body_is_judged() {
-        for (body, asks) in [
-            (json!({"imageGeneration": {}}), true),
-            (json!({"imageGeneration": {"enabled": true}, "prompt": 1}), true),
-            (json!({"imageGeneration": {"enabled": null}}), true),
-            (json!({"imageGeneration": {"enabled": false}}), false),
-            (json!({"imageGeneration": null}), false),
-            (json!({}), false),
-            (json!([]), false),
-        ] {
-            assert_eq!(asks_for_image(body.to_string().as_bytes()), asks, "{body}");
-        }
-        assert!(!asks_for_image(b"{"));
-    }
-
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -357,7 +337,7 @@ mod tests {
         fn no_value_makes_it_panic(
             field in "(userId|sessionId|prompt|imageGeneration|chatContext)",
             inner in "(enabled|count|metadata|webhookEvents|previousMessages|temperature|maxTokens)",
-            value in crate::generate::tests::any_json(),
+            value in crate::api::images::generate::tests::any_json(),
         ) {
             let _ = read(json!({ field.clone(): value.clone() }));
             let _ = read(json!({ field: { inner: value } }));

@@ -8,7 +8,7 @@ use domain::providers::Sighting;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::wire::{Rfc3339, rfc3339, rfc3339_or_none};
+use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
 
 /// How the deployment is.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

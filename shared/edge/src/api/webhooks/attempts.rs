@@ -7,8 +7,8 @@ use domain::{Error, Timestamp, WebhookId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::fields::{Fields, message, parsed, text, word};
-use crate::wire::{Rfc3339, rfc3339, rfc3339_or_none};
+use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
+use crate::http::json_body::{Fields, message, parsed, text, word};
 
 /// How a webhook stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

@@ -1,0 +1,6 @@
+//! Accepting, finding and fanning out jobs.
+
+pub mod enqueue;
+pub mod estimate;
+pub mod fan_out;
+pub mod ownership;

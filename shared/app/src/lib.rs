@@ -1,0 +1,3 @@
+//! What several functions do with jobs: neither HTTP nor AWS.
+
+pub mod jobs;

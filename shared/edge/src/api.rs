@@ -1,0 +1,8 @@
+//! The bodies of requests and answers, by area.
+
+pub mod access;
+pub mod chat;
+pub mod health;
+pub mod images;
+pub(crate) mod time;
+pub mod webhooks;

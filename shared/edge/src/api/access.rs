@@ -1,0 +1,4 @@
+//! API keys and tokens.
+
+pub mod keys;
+pub mod token;

@@ -1,0 +1,275 @@
+//! From an API Gateway request to an answer: what every endpoint has in common.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use domain::access::{Standing, WINDOW};
+
+use domain::primitives::Word as _;
+use domain::{Error, Timestamp, TraceId};
+
+use futures_util::FutureExt as _;
+use lambda_http::{Body, RequestExt as _, Response, service_fn};
+
+use tracing::{Instrument as _, info, info_span};
+
+use crate::http::answer::Answer;
+use crate::http::error_response::refusal;
+use crate::http::middleware::Gate;
+
+pub(crate) use crate::http::request::Request;
+use crate::http::routes::{Found, find};
+
+/// Serves the endpoints of `function` for good.
+///
+/// # Errors
+///
+/// If the Lambda runtime fails; the environment is then started anew.
+pub async fn serve<F>(
+    function: &'static str,
+    gate: &Gate<'_>,
+    handle: impl Fn(Request) -> F + Sync,
+) -> Result<(), lambda_http::Error>
+where
+    F: Future<Output = Result<Answer, Error>> + Send,
+{
+    let handle = &handle;
+    lambda_http::run(service_fn(move |event: lambda_http::Request| async move {
+        Ok::<_, Infallible>(respond(event, function, gate, handle).await)
+    }))
+    .await
+}
+
+/// One request, whatever becomes of it.
+pub async fn respond<F>(
+    event: lambda_http::Request,
+    function: &str,
+    gate: &Gate<'_>,
+    handle: impl Fn(Request) -> F,
+) -> Response<Body>
+where
+    F: Future<Output = Result<Answer, Error>>,
+{
+    let trace_id = TraceId::new();
+    let started = Instant::now();
+    let span = info_span!("request", traceId = %trace_id, requestId = %event.lambda_context().request_id);
+    async {
+        let method = event.method().clone();
+        let asked = event.headers().clone();
+        let preflight =
+            (method == Method::OPTIONS).then(|| methods(function, crate::http::request::path(&event)));
+        let standing = OnceLock::new();
+        let note = |own: Standing| _ = standing.set(own);
+        let answer = async {
+            if preflight.is_some() {
+                return Ok(Answer::empty(StatusCode::NO_CONTENT));
+            }
+            handle(gate.admit(event, function, trace_id, note).await?).await
+        };
+        let outcome = AssertUnwindSafe(answer)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("the handler panicked")));
+        let mut response = match outcome {
+            Ok(answer) => answer.into_response(),
+            Err(error) => refusal(&error, trace_id),
+        };
+        let headers = response.headers_mut();
+        if let Some(standing) = standing.get() {
+            tell_standing(headers, standing);
+        }
+        match preflight {
+            Some(methods) => {
+                set(headers, header::ALLOW, &methods);
+                gate.origins().open_preflight(&asked, &methods, headers);
+            }
+            None => gate.origins().open(&asked, headers),
+        }
+        finish(&mut response, trace_id, &method);
+        let status = response.status().as_u16();
+        let duration = started.elapsed().as_millis() as u64;
+        info!(method = %method, status, durationMs = duration, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// What the path takes, for who asks beforehand.
+fn methods(function: &str, path: &str) -> String {
+    match find(function, "OPTIONS", path) {
+        Found::OtherMethods(methods) => methods.join(", "),
+        Found::Route(_) | Found::Nothing => "OPTIONS".to_owned(),
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: impl ::http::header::IntoHeaderName, value: &str) {
+    if let Ok(value) = value.parse() {
+        headers.insert(name, value);
+    }
+}
+
+/// How the caller stands with its limit: by the headers that everybody knows, and by those of
+/// draft-ietf-httpapi-ratelimit-headers.
+fn tell_standing(headers: &mut HeaderMap, standing: &Standing) {
+    let (name, limit, remaining) = (standing.endpoint.as_str(), standing.limit, standing.remaining());
+    let seconds = standing.seconds_left(Timestamp::now());
+    set(headers, "x-ratelimit-limit", &limit.to_string());
+    set(headers, "x-ratelimit-remaining", &remaining.to_string());
+    set(headers, "x-ratelimit-reset", &standing.counted.ends_at.to_string());
+    set(headers, "ratelimit-policy", &format!("\"{name}\";q={limit};w={}", WINDOW.as_secs()));
+    set(headers, "ratelimit", &format!("\"{name}\";r={remaining};t={seconds}"));
+}
+
+/// What every answer carries.
+fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
+    let headers = response.headers_mut();
+    set(headers, "x-trace-id", &trace_id.to_string());
+    let always: [(HeaderName, &str); 3] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in always {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let unless_said: [(HeaderName, &str); 3] = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        // An answer that a browser is made to show as a page must not run or load anything.
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ];
+    for (name, value) in unless_said {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    if method == Method::HEAD {
+        *response.body_mut() = Body::Empty;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::request::BODY_LIMIT;
+    use domain::Fault;
+    use domain::error::Missing;
+    use std::time::Duration;
+
+    type Outcome = fn() -> Result<Answer, Error>;
+
+    async fn send(event: ::http::request::Builder, body: Body, outcome: Outcome) -> Response<Body> {
+        let event = event.body(body).unwrap().with_lambda_context(lambda_http::Context::default());
+        respond(event, "health", &Gate::public(), |_| async move { outcome() }).await
+    }
+
+    async fn answer(method: &str, outcome: Outcome) -> (u16, HeaderMap, serde_json::Value) {
+        let event = ::http::Request::builder().method(method).uri("/api/v1/health");
+        let (parts, body) = send(event, Body::Empty, outcome).await.into_parts();
+        (parts.status.as_u16(), parts.headers, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    fn unavailable() -> Error {
+        Error::Unavailable { cause: "table-secret".into(), retry_after: Duration::from_millis(2001) }
+    }
+
+    #[tokio::test]
+    async fn every_error_has_the_same_shape_and_tells_nothing_of_the_inside() {
+        let cases: [(Outcome, u16, &str, Option<&str>); 15] = [
+            (
+                || Err(Error::Invalid(vec![Fault::new("prompt", "is required")])),
+                400,
+                "VALIDATION_ERROR",
+                None,
+            ),
+            (|| Err(Error::TooLarge { limit: 1 }), 413, "PAYLOAD_TOO_LARGE", None),
+            (|| Err(Error::Unauthorized), 401, "UNAUTHORIZED", None),
+            (|| Err(Error::Forbidden("no")), 403, "FORBIDDEN", None),
+            (|| Err(Error::NotFound(Missing::Job)), 404, "JOB_NOT_FOUND", None),
+            (|| Err(Error::NotFound(Missing::Batch)), 404, "BATCH_NOT_FOUND", None),
+            (|| Err(Error::NotFound(Missing::Session)), 404, "SESSION_NOT_FOUND", None),
+            (|| Err(Error::CannotCancel), 409, "CANNOT_CANCEL", None),
+            (
+                || Err(Error::IdempotencyInFlight { retry_after: Duration::from_secs(3) }),
+                409,
+                "IDEMPOTENCY_CONFLICT",
+                Some("3"),
+            ),
+            (|| Err(Error::IdempotencyMismatch), 422, "IDEMPOTENCY_CONFLICT", None),
+            (
+                || Err(Error::RateLimited { retry_after: Duration::from_millis(1) }),
+                429,
+                "RATE_LIMITED",
+                Some("1"),
+            ),
+            (|| Err(Error::GenerationFailed("no".into())), 502, "GENERATION_FAILED", None),
+            (|| Err(unavailable()), 503, "SERVICE_UNAVAILABLE", Some("3")),
+            (|| Err(Error::internal("table-secret")), 500, "INTERNAL_ERROR", None),
+            (|| panic!("table-secret"), 500, "INTERNAL_ERROR", None),
+        ];
+        for (outcome, status, code, retry_after) in cases {
+            let (got, headers, body) = answer("GET", outcome).await;
+            assert_eq!((got, body["error"]["code"].as_str()), (status, Some(code)));
+            assert_eq!(body["error"]["traceId"], headers["x-trace-id"].to_str().unwrap());
+            assert!(body["error"]["timestamp"].as_str().unwrap().ends_with('Z'));
+            assert!(!body.to_string().contains("table-secret"), "{body}");
+            assert_eq!(
+                headers.get("retry-after").map(|value| value.to_str().unwrap()),
+                retry_after,
+                "{code}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn other_methods_are_refused_and_head_is_a_get_without_a_body() {
+        let ok = || Answer::json(StatusCode::OK, &1);
+        let (status, headers, body) = answer("POST", ok).await;
+        assert_eq!((status, headers["allow"].to_str().unwrap()), (405, "GET, HEAD, OPTIONS"));
+        assert_eq!(body["error"]["code"], "METHOD_NOT_ALLOWED");
+        let (status, headers, body) = answer("HEAD", ok).await;
+        assert_eq!((status, body), (200, serde_json::Value::Null));
+        assert_eq!(headers["content-type"], "application/json");
+    }
+
+    #[tokio::test]
+    async fn a_browser_may_ask_beforehand() {
+        let ok = || panic!("a preflight reaches no handler");
+        let event = ::http::Request::builder().method("OPTIONS").uri("/api/v1/health");
+        let answer = send(event.header("origin", "https://a.example"), Body::Empty, ok).await;
+        let headers = answer.headers();
+        assert_eq!(answer.status(), 204);
+        assert_eq!(headers["access-control-allow-origin"], "https://a.example");
+        assert_eq!(headers["access-control-allow-methods"], "GET, HEAD, OPTIONS");
+        assert_eq!(headers["vary"], "Origin");
+        assert!(!headers.contains_key("content-type"));
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_never_reaches_the_handler() {
+        let event = ::http::Request::builder().method("GET").uri("/api/v1/health");
+        let body = Body::from(vec![b' '; BODY_LIMIT + 1]);
+        assert_eq!(send(event, body, || panic!("called")).await.status(), 413);
+    }
+
+    #[test]
+    fn a_caller_is_told_how_it_stands() {
+        use domain::access::{Counted, Endpoint};
+        let counted = Counted { admitted: true, passed: 12, ends_at: Timestamp::now() + WINDOW };
+        let mut headers = HeaderMap::new();
+        tell_standing(&mut headers, &Standing { endpoint: Endpoint::ImagesGenerate, limit: 30, counted });
+        assert_eq!(headers["x-ratelimit-limit"], "30");
+        assert_eq!(headers["x-ratelimit-remaining"], "18");
+        assert_eq!(headers["x-ratelimit-reset"], counted.ends_at.to_string());
+        assert_eq!(headers["ratelimit-policy"], "\"/images/generate\";q=30;w=60");
+        assert_eq!(headers["ratelimit"], "\"/images/generate\";r=18;t=60");
+    }
+}

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use aws::access::AccessTable;
-use aws::jobs::JobsTable;
+use aws::dynamodb::JobsTable;
 use domain::access::{Endpoint, HIGHEST, KeyRegistry as _, Limits};
 use domain::jobs::{JobMessage, JobStore as _};
 use domain::primitives::Word as _;

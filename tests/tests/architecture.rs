@@ -16,6 +16,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Function,
+    App,
     Domain,
     Edge,
     Aws,
@@ -23,6 +24,7 @@ enum Part {
     Egress,
     Pictures,
     Providers,
+    Runtime,
     Testkit,
     CommandLine,
     Tests,
@@ -31,6 +33,7 @@ enum Part {
 impl Part {
     fn at(folder: &str) -> Self {
         match folder {
+            "shared/app" => Self::App,
             "shared/domain" => Self::Domain,
             "shared/edge" => Self::Edge,
             "shared/aws" => Self::Aws,
@@ -38,6 +41,7 @@ impl Part {
             "shared/egress" => Self::Egress,
             "shared/pictures" => Self::Pictures,
             "shared/providers" => Self::Providers,
+            "shared/runtime" => Self::Runtime,
             "shared/testkit" => Self::Testkit,
             "infra/cli" => Self::CommandLine,
             "tests" => Self::Tests,
@@ -50,11 +54,24 @@ impl Part {
     const fn may_use(self) -> &'static [Self] {
         match self {
             Self::Domain | Self::Drawing => &[],
-            Self::Edge | Self::Aws | Self::Egress | Self::Pictures | Self::Testkit => &[Self::Domain],
+            Self::App
+            | Self::Edge
+            | Self::Aws
+            | Self::Egress
+            | Self::Pictures
+            | Self::Runtime
+            | Self::Testkit => &[Self::Domain],
             Self::Providers => &[Self::Domain, Self::Drawing, Self::Egress, Self::Pictures],
-            Self::Function => {
-                &[Self::Domain, Self::Edge, Self::Aws, Self::Egress, Self::Pictures, Self::Providers]
-            }
+            Self::Function => &[
+                Self::App,
+                Self::Domain,
+                Self::Edge,
+                Self::Aws,
+                Self::Egress,
+                Self::Pictures,
+                Self::Providers,
+                Self::Runtime,
+            ],
             Self::CommandLine => &[Self::Domain, Self::Aws, Self::Providers],
             Self::Tests => &[
                 Self::Domain,
@@ -170,7 +187,9 @@ fn the_domain_knows_no_runtime_no_sdk_and_no_http() {
 fn only_the_outbound_side_knows_the_sdk() {
     let metadata = metadata();
     let members = members(&metadata);
-    for folder in ["shared/domain", "shared/edge", "shared/providers", "shared/testkit"] {
+    for folder in
+        ["shared/app", "shared/domain", "shared/edge", "shared/providers", "shared/runtime", "shared/testkit"]
+    {
         // The manifest's own: through the workspace's one set of features the events bring types of the SDK.
         let mut named = list(&members[folder]["dependencies"]).iter().map(|used| text(&used["name"]));
         assert_eq!(named.find(|name| name.starts_with("aws-")), None, "{folder}");

@@ -1,7 +1,7 @@
 //! `/admin/keys`: makes, lists, revokes and rotates API keys.
 
 use admin_keys::{Deps, handle};
-use aws::front::Front;
+use aws::access::Front;
 use edge::http::Gate;
 use runtime::config;
 

@@ -1,7 +1,7 @@
 //! `/admin/webhook-secret`: shows and rotates what a client's webhooks are signed with.
 
 use admin_webhook_secret::{Deps, handle};
-use aws::front::Front;
+use aws::access::Front;
 use aws::secrets::ManagedSecret;
 use edge::http::Gate;
 use runtime::config;

@@ -1,7 +1,7 @@
 //! `POST /auth/token`: exchanges an API key for a short token of one user.
 
 use auth_token::{Deps, handle};
-use aws::front::Front;
+use aws::access::Front;
 use edge::auth::jwt::TokenKeys;
 use edge::http::Gate;
 use runtime::config;

@@ -1,7 +1,7 @@
 //! `GET /chat/{sessionId}`: what was said in a chat.
 
-use aws::front::Front;
-use aws::sessions::SessionsTable;
+use aws::access::Front;
+use aws::chat::SessionsTable;
 use chat_get::{Deps, handle};
 use edge::http::Gate;
 use runtime::config;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use aws::front::Front;
-use aws::jobs::JobsTable;
-use aws::pace::PaceTable;
+use aws::access::Front;
+use aws::chat::{SessionsTable, Turns};
+use aws::dynamodb::JobsTable;
+use aws::jobs::PaceTable;
 use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
-use aws::sessions::{SessionsTable, Turns};
 use chat_new::{Deps, handle};
 use edge::http::Gate;
 use providers::CurrentRegistry;

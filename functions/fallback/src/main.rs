@@ -1,6 +1,6 @@
 //! Whatever no other function answers: 404 in the shape of every error.
 
-use aws::front::Front;
+use aws::access::Front;
 use edge::http::Gate;
 use runtime::config;
 

@@ -1,7 +1,7 @@
 //! `GET /health`: how the parts of this deployment are.
 
-use aws::health::{BucketProbe, QueueProbe};
-use aws::jobs::JobsTable;
+use aws::dynamodb::JobsTable;
+use aws::probes::{BucketProbe, QueueProbe};
 use domain::health::Probe;
 use edge::http::Gate;
 use health::{Deps, handle};

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use aws::images::ImagesBucket;
-use aws::jobs::JobsTable;
-use aws::pace::PaceTable;
+use aws::dynamodb::JobsTable;
+use aws::jobs::{ImagesBucket, PaceTable};
 use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};

@@ -1,7 +1,7 @@
 //! `GET /images/batch/{batchId}/status`: how a batch stands.
 
-use aws::front::Front;
-use aws::jobs::JobsTable;
+use aws::access::Front;
+use aws::dynamodb::JobsTable;
 use edge::http::Gate;
 use images_batch_status::{Deps, handle};
 use runtime::config;

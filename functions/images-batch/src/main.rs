@@ -1,8 +1,8 @@
 //! `POST /images/batch`: accepts many image jobs at once.
 
-use aws::front::Front;
-use aws::jobs::JobsTable;
-use aws::pace::PaceTable;
+use aws::access::Front;
+use aws::dynamodb::JobsTable;
+use aws::jobs::PaceTable;
 use aws::queues::{JobQueueUrls, JobQueues};
 use edge::http::Gate;
 use images_batch::{Deps, handle};

@@ -1,7 +1,7 @@
 //! `DELETE /images/cancel/{jobId}`: ends a job that nobody wants any more.
 
-use aws::front::Front;
-use aws::jobs::JobsTable;
+use aws::access::Front;
+use aws::dynamodb::JobsTable;
 use edge::http::Gate;
 use images_cancel::{Deps, handle};
 use runtime::config;

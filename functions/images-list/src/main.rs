@@ -1,7 +1,7 @@
 //! `GET /images/jobs`: the caller's jobs, the newest first.
 
-use aws::front::Front;
-use aws::jobs::JobsTable;
+use aws::access::Front;
+use aws::dynamodb::JobsTable;
 use edge::http::Gate;
 use images_list::{Deps, handle};
 use runtime::config;

@@ -6,9 +6,8 @@ use domain::Error;
 use domain::access::WaitStore;
 use domain::jobs::{BatchStore, JobStore};
 use edge::api::images::job_response::JobStatusResponse;
-use edge::http::prefer;
 use edge::http::prefer::PREFERENCE_APPLIED;
-use edge::http::{Answer, Request, etag};
+use edge::http::{Answer, Request, etag, prefer};
 use lambda_http::http::{StatusCode, header};
 
 /// What the endpoint needs.

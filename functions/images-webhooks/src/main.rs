@@ -1,7 +1,7 @@
 //! What became of webhooks, and sending them again.
 
-use aws::front::Front;
-use aws::jobs::JobsTable;
+use aws::access::Front;
+use aws::dynamodb::JobsTable;
 use aws::queues::WebhooksQueue;
 use edge::http::Gate;
 use images_webhooks::{Deps, handle};

@@ -1,7 +1,7 @@
 //! Re-enqueues what is due and unattended, ends what is past its deadline, deletes what no row names.
 
-use aws::images::ImagesBucket;
-use aws::jobs::JobsTable;
+use aws::dynamodb::JobsTable;
+use aws::jobs::ImagesBucket;
 use aws::queues::{JobQueueUrls, JobQueues, WebhooksQueue};
 use aws::secrets::ManagedSecret;
 use domain::Timestamp;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use aws::access::AccessTable;
-use aws::hosts::HostsTable;
-use aws::jobs::JobsTable;
+use aws::dynamodb::JobsTable;
 use aws::queues::WebhooksQueue;
 use aws::secrets::ManagedSecret;
+use aws::webhooks::HostsTable;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::config;
 use serde_json::Value;

@@ -1,84 +1,12 @@
-//! The access table: API keys, and what is set for clients.
+//! API keys, rate limits, long polls and idempotency records.
 
-use std::time::{Duration, Instant};
+pub(crate) mod api_key_admin;
+pub(crate) mod api_keys;
+pub(crate) mod idempotency;
+pub(crate) mod long_polls;
+pub(crate) mod rate_limits;
+pub(crate) mod stores;
 
-use async_trait::async_trait;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
-use domain::KeyId;
-use domain::access::{ClientId, Endpoint, KeyRecord, KeyStore, Limits};
-use domain::primitives::Word as _;
-use domain::store::StoreError;
-
-use crate::recent::Recent;
-use crate::row::Item;
-use crate::{keys, unavailable, unusable};
-
-/// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
-const REMEMBERED: Duration = Duration::from_secs(30);
-
-/// The access table, with a short memory of what it was asked for.
-#[derive(Debug)]
-pub struct AccessTable {
-    pub(crate) client: Client,
-    pub(crate) table: String,
-    keys: Recent<KeyId, KeyRecord>,
-    limits: Recent<ClientId, Limits>,
-}
-
-impl AccessTable {
-    /// The table of this name.
-    #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, keys: Recent::new(REMEMBERED), limits: Recent::new(REMEMBERED) }
-    }
-
-    /// The row as it is now.
-    pub(crate) async fn row(&self, partition: String) -> Result<Option<Item>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partition))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| unavailable("GetItem", error))?;
-        Ok(answer.item)
-    }
-
-    /// The key as it is now.
-    pub(crate) async fn read_key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        let Some(item) = self.row(keys::api_key_partition(id)).await? else { return Ok(None) };
-        serde_dynamo::from_item(item).map(Some).map_err(|error| unusable("key", error))
-    }
-}
-
-#[async_trait]
-impl KeyStore for AccessTable {
-    async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        if let Some(record) = self.keys.get(&id) {
-            return Ok(Some(record));
-        }
-        let read_at = Instant::now();
-        // That there is none is not remembered: a key must be good from the moment it is made.
-        let Some(record) = self.read_key(id).await? else { return Ok(None) };
-        self.keys.put(id, record.clone(), read_at);
-        Ok(Some(record))
-    }
-
-    async fn limits(&self, client: &ClientId) -> Result<Limits, StoreError> {
-        if let Some(limits) = self.limits.get(client) {
-            return Ok(limits);
-        }
-        let read_at = Instant::now();
-        let row = self.row(keys::client_partition(client)).await?.unwrap_or_default();
-        let number = |endpoint: &Endpoint| -> Option<u32> {
-            row.get(&keys::limit_attribute(*endpoint))?.as_n().ok()?.parse().ok()
-        };
-        let own = Endpoint::ALL.iter().filter_map(|endpoint| Some((*endpoint, number(endpoint)?)));
-        let limits = Limits(own.collect());
-        self.limits.put(client.clone(), limits.clone(), read_at);
-        Ok(limits)
-    }
-}
+pub use api_keys::AccessTable;
+pub use rate_limits::LimitsTable;
+pub use stores::Front;

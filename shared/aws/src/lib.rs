@@ -1,60 +1,18 @@
 //! Outbound: the domain's ports on DynamoDB, SQS, S3 and Secrets Manager.
 //!
-//! One file per port. [`keys`] holds the key of every row and object, and nothing else builds one.
+//! One file for each port, in the areas of the domain. [`keys`] holds the key of every row and object, and
+//! nothing else builds one.
 
 pub mod access;
-pub mod batches;
+pub mod chat;
 pub mod config;
-pub mod deliveries;
-pub mod due;
-pub mod front;
-mod generations;
-pub mod health;
-pub mod hosts;
-pub mod idempotency;
-pub mod images;
+pub mod dynamodb;
+mod errors;
 pub mod jobs;
 pub mod keys;
-pub mod limits;
-pub mod list;
-pub mod pace;
+pub mod probes;
+mod providers;
 pub mod queues;
-mod receivers;
-mod recent;
-mod registry;
-mod row;
 pub mod secrets;
-pub mod sessions;
-mod sunsets;
-mod traffic;
-mod update;
-pub mod waits;
-
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use domain::store::StoreError;
-
-/// The error of a call that did not go through.
-///
-/// The SDK's own account of an error shows the raw answer, which for a secret that could not be read
-/// would be the secret: so only what the service called the error, or that there was no answer.
-fn unavailable<E: ProvideErrorMetadata, R>(call: &str, error: SdkError<E, R>) -> StoreError {
-    let reason = match &error {
-        SdkError::ServiceError(refusal) => {
-            let refusal = refusal.err();
-            format!("{}: {}", refusal.code().unwrap_or("?"), refusal.message().unwrap_or("no message"))
-        }
-        SdkError::DispatchFailure(failure) => failure
-            .as_connector_error()
-            .map_or_else(|| "no connection".to_owned(), |error| DisplayErrorContext(error).to_string()),
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-        SdkError::ConstructionFailure(_) => "the request could not be built".to_owned(),
-        SdkError::ResponseError(_) => "the answer could not be read".to_owned(),
-        _ => "failed".to_owned(),
-    };
-    StoreError::Unavailable(format!("{call}: {reason}"))
-}
-
-/// The error of something that is not what it should be.
-fn unusable(what: &str, error: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(format!("{what}: {error}"))
-}
+mod ttl_cache;
+pub mod webhooks;

@@ -13,7 +13,7 @@ use domain::webhooks::{WebhookMessage, WebhookQueue};
 use domain::{Job, JobId};
 use serde::Serialize;
 
-use crate::{unavailable, unusable};
+use crate::errors::{unavailable, unusable};
 
 /// The URLs of the three queues of jobs.
 #[derive(Debug, Clone)]

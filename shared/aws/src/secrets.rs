@@ -10,7 +10,7 @@ use domain::store::StoreError;
 use tokio::sync::Mutex;
 use tracing::warn;
 
-use crate::unavailable;
+use crate::errors::unavailable;
 
 /// How long a function goes on with a value it has read.
 const REMEMBERED: Duration = Duration::from_secs(300);

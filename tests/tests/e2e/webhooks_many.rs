@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws::jobs::JobsTable;
+use aws::dynamodb::JobsTable;
 use domain::jobs::{JobStore as _, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl};
 use domain::webhooks::{
     Delivery, DeliveryList as _, DeliveryStore as _, Receiver, ReceiverId, ReceiverStore as _, Tempo,

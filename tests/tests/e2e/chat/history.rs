@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use aws::jobs::JobsTable;
-use aws::sessions::{SessionsTable, Turns};
+use aws::chat::{SessionsTable, Turns};
+use aws::dynamodb::JobsTable;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::access::IdempotencyKey;
 use domain::chat::{Message, Role, Session, Text, Turn, TurnIds, TurnStore as _};

@@ -3,9 +3,7 @@
 //! Comments on these types and their fields are read by people without: they are the descriptions in
 //! the OpenAPI document.
 
-use crate::api::time::Rfc3339;
-use crate::api::time::rfc3339;
-use crate::api::time::rfc3339_or_none;
+use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
 use std::collections::BTreeMap;
 
 use domain::images::{ContentWarning, ImageFormat, Size, StoredImage};

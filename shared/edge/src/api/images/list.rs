@@ -1,7 +1,6 @@
 //! The query of `GET /images/jobs`.
 
-use crate::api::images::job_response::JobStatusResponse;
-use crate::api::images::job_response::states;
+use crate::api::images::job_response::{JobStatusResponse, states};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::jobs::Job;

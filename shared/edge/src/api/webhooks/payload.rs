@@ -2,8 +2,7 @@
 //!
 //! Comments on these types are descriptions in the OpenAPI document.
 
-use crate::api::time::Rfc3339;
-use crate::api::time::rfc3339;
+use crate::api::time::{Rfc3339, rfc3339};
 use std::collections::BTreeMap;
 
 use domain::jobs::WebhookEvent;

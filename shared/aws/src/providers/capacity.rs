@@ -5,9 +5,9 @@ use domain::Timestamp;
 use domain::providers::{Traffic, TrafficStore};
 use domain::store::StoreError;
 
-use crate::jobs::JobsTable;
+use crate::dynamodb::row::{Row, numeral, read_if_there};
+use crate::dynamodb::table::JobsTable;
 use crate::keys;
-use crate::row::{Row, numeral, read_if_there};
 
 /// How long a provider's row outlives its last call: longer than anything in it is of use.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);

@@ -6,9 +6,10 @@ use domain::Timestamp;
 use domain::providers::{Sunset, SunsetStore, WARNINGS_SHOWN};
 use domain::store::StoreError;
 
-use crate::jobs::JobsTable;
-use crate::row::{Row, read, read_if_there};
-use crate::{keys, unavailable};
+use crate::dynamodb::row::{Row, read, read_if_there};
+use crate::dynamodb::table::JobsTable;
+use crate::errors::unavailable;
+use crate::keys;
 
 #[async_trait]
 impl SunsetStore for JobsTable {

@@ -8,9 +8,10 @@ use domain::JobId;
 use domain::jobs::{JobFilter, JobList, JobPage};
 use domain::store::StoreError;
 
-use crate::jobs::JobsTable;
-use crate::row::Item;
-use crate::{keys, unavailable};
+use crate::dynamodb::row::Item;
+use crate::dynamodb::table::JobsTable;
+use crate::errors::unavailable;
+use crate::keys;
 
 /// How many jobs a query looks at when it keeps only some of them.
 const LOOK_AT: i32 = 1000;

@@ -5,10 +5,10 @@ use domain::Timestamp;
 use domain::access::{Caller, WAITS, WaitPlace, WaitStore};
 use domain::store::StoreError;
 
+use crate::access::rate_limits::LimitsTable;
+use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::row::{number, numeral};
 use crate::keys;
-use crate::limits::LimitsTable;
-use crate::row::{number, numeral};
-use crate::update::{Written, written};
 
 /// How long the row outlives its last wait.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(3600);

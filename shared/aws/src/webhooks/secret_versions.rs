@@ -6,9 +6,10 @@ use domain::access::ClientId;
 use domain::store::StoreError;
 use domain::webhooks::{Generations, SecretGenerations};
 
-use crate::access::AccessTable;
-use crate::update::{Written, written};
-use crate::{keys, unusable};
+use crate::access::api_keys::AccessTable;
+use crate::dynamodb::conditional::{Written, written};
+use crate::errors::unusable;
+use crate::keys;
 
 /// The attribute of a client's row.
 const ATTRIBUTE: &str = "webhookSecrets";

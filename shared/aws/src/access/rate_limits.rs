@@ -15,9 +15,9 @@ use domain::access::{Caller, Counted, Endpoint, LimitStore, WINDOW};
 use domain::store::StoreError;
 use uuid::Uuid;
 
+use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::row::{Item, number, numeral};
 use crate::keys;
-use crate::row::{Item, number, numeral};
-use crate::update::{Written, written};
 
 /// How often a request looks again when others keep opening and filling windows before it does.
 const RACES: u32 = 5;

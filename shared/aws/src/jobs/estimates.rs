@@ -8,9 +8,10 @@ use domain::JobId;
 use domain::jobs::{Kind, PaceStore, SLOTS, expected, slot};
 use domain::store::StoreError;
 
-use crate::recent::Recent;
-use crate::row::{Item, key, number, numeral};
-use crate::{keys, unavailable};
+use crate::dynamodb::row::{Item, key, number, numeral};
+use crate::errors::unavailable;
+use crate::keys;
+use crate::ttl_cache::Recent;
 
 /// How long a function goes on with what it has read.
 const REMEMBERED: Duration = Duration::from_secs(60);

@@ -6,8 +6,9 @@ use domain::Timestamp;
 use domain::due::{Due, DueIndex};
 use domain::store::StoreError;
 
-use crate::jobs::JobsTable;
-use crate::{keys, unavailable};
+use crate::dynamodb::table::JobsTable;
+use crate::errors::unavailable;
+use crate::keys;
 
 impl JobsTable {
     async fn due_in(&self, shard: String, now: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {

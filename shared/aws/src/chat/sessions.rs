@@ -12,9 +12,11 @@ use domain::webhooks::Delivery;
 use domain::{Job, MessageId, SessionId, Timestamp};
 use serde::Serialize;
 
-use crate::jobs::{Cancelled, JobsTable, transact, writes};
-use crate::row::{Item, Row, get, key, read, read_if_there};
-use crate::{keys, unavailable, unusable};
+use crate::dynamodb::row::{Item, Row, get, key, read, read_if_there};
+use crate::dynamodb::table::{Cancelled, JobsTable, transact};
+use crate::errors::{unavailable, unusable};
+use crate::jobs::jobs::writes;
+use crate::keys;
 
 /// How often a turn is stored again that met another one of the same session.
 const RACES: u32 = 6;

@@ -4,8 +4,8 @@ use std::env::VarError;
 
 use aws_config::SdkConfig;
 
-use crate::access::AccessTable;
-use crate::limits::LimitsTable;
+use crate::access::api_keys::AccessTable;
+use crate::access::rate_limits::LimitsTable;
 use crate::secrets::ManagedSecret;
 
 /// The stores behind credentials and limits.

@@ -6,11 +6,12 @@ use domain::access::{ClientId, KEPT, KeyRecord, KeyRegistry, KeySummary, Limits}
 use domain::store::StoreError;
 use domain::{KeyId, Timestamp};
 
-use crate::access::AccessTable;
-use crate::jobs::transact;
-use crate::row::{Item, number};
-use crate::update::written;
-use crate::{keys, unavailable, unusable};
+use crate::access::api_keys::AccessTable;
+use crate::dynamodb::conditional::written;
+use crate::dynamodb::row::{Item, number};
+use crate::dynamodb::table::transact;
+use crate::errors::{unavailable, unusable};
+use crate::keys;
 
 /// A key that is in the table stays as it is.
 const NEW: &str = "attribute_not_exists(pk)";

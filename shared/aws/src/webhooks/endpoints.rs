@@ -7,10 +7,11 @@ use domain::access::ClientId;
 use domain::store::StoreError;
 use domain::webhooks::{DeliveryKey, ParkedPage, Receiver, ReceiverId, ReceiverStore};
 
-use crate::deliveries::key_of;
-use crate::jobs::JobsTable;
-use crate::row::{Row, key, number, numeral, read_if_there};
-use crate::{keys, unavailable};
+use crate::dynamodb::row::{Row, key, number, numeral, read_if_there};
+use crate::dynamodb::table::JobsTable;
+use crate::errors::unavailable;
+use crate::keys;
+use crate::webhooks::deliveries::key_of;
 
 #[async_trait]
 impl ReceiverStore for JobsTable {

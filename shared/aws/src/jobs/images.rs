@@ -9,7 +9,7 @@ use bytes::Bytes;
 use domain::images::{ImageFormat, ImageObject, ImageOrigin, ImageStore};
 use domain::store::StoreError;
 
-use crate::{unavailable, unusable};
+use crate::errors::{unavailable, unusable};
 
 /// The URL of an image never shows another image: its key is random and written once.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";

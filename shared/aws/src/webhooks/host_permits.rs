@@ -11,9 +11,9 @@ use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
 use domain::webhooks::{HostPlace, HostPlaces};
 
+use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::row::{Item, number, numeral};
 use crate::keys;
-use crate::row::{Item, number, numeral};
-use crate::update::{Written, written};
 
 /// How many requests may be under way at a time to a host that has let us wait in vain: so many, that
 /// one which is well again is soon found out.

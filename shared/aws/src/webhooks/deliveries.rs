@@ -9,9 +9,10 @@ use domain::store::StoreError;
 use domain::webhooks::{Delivery, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, ReceiverId};
 use domain::{JobId, Timestamp, WebhookId};
 
-use crate::jobs::JobsTable;
-use crate::row::{Item, Row, read, read_if_there};
-use crate::{keys, unavailable};
+use crate::dynamodb::row::{Item, Row, read, read_if_there};
+use crate::dynamodb::table::JobsTable;
+use crate::errors::unavailable;
+use crate::keys;
 
 pub(crate) fn item(delivery: &Delivery) -> Result<Item, StoreError> {
     let shard = || match delivery.parked {

@@ -10,10 +10,11 @@ use domain::access::{Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, Idem
 use domain::store::StoreError;
 use uuid::Uuid;
 
-use crate::jobs::JobsTable;
-use crate::row::{key as row_key, number, numeral};
-use crate::update::{Written, written};
-use crate::{keys, unusable};
+use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::row::{key as row_key, number, numeral};
+use crate::dynamodb::table::JobsTable;
+use crate::errors::unusable;
+use crate::keys;
 
 impl JobsTable {
     fn update_key(&self, key: &IdempotencyKey) -> UpdateItemFluentBuilder {

@@ -9,7 +9,7 @@ use domain::store::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::unavailable;
+use crate::errors::unavailable;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 

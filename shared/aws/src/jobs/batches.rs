@@ -5,9 +5,9 @@ use domain::jobs::BatchStore;
 use domain::store::StoreError;
 use domain::{Batch, BatchId};
 
-use crate::jobs::JobsTable;
+use crate::dynamodb::row::{Item, Row, read_if_there};
+use crate::dynamodb::table::JobsTable;
 use crate::keys;
-use crate::row::{Item, Row, read_if_there};
 
 fn item(batch: &Batch) -> Result<Item, StoreError> {
     Row {
@@ -41,7 +41,7 @@ mod tests {
     use domain::Timestamp;
 
     use super::*;
-    use crate::row::read;
+    use crate::dynamodb::row::read;
     use aws_sdk_dynamodb::types::AttributeValue;
     use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size, Style};
     use domain::jobs::{

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use domain::store::StoreError;
 
-use crate::row::Item;
-use crate::unavailable;
+use crate::dynamodb::row::Item;
+use crate::errors::unavailable;
 
 /// The row as a conditional write left or found it.
 pub(crate) enum Written {

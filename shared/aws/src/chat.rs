@@ -1,0 +1,5 @@
+//! Chat sessions.
+
+pub(crate) mod sessions;
+
+pub use sessions::{SessionsTable, Turns};

@@ -1,0 +1,114 @@
+//! The jobs table: jobs, the webhooks that are owed because of them, and batches.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+
+use domain::store::StoreError;
+
+use crate::dynamodb::row::{Item, get, key, unchanged};
+use crate::errors::{unavailable, unusable};
+
+/// The jobs table.
+#[derive(Debug, Clone)]
+pub struct JobsTable {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+}
+
+impl JobsTable {
+    /// The table of this name.
+    #[must_use]
+    pub const fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    pub(crate) async fn get(&self, partition: String, sort: String) -> Result<Option<Item>, StoreError> {
+        get(&self.client, &self.table, key(partition, sort)).await
+    }
+
+    /// Writes `item` if the row still has the revision `read`.
+    pub(crate) async fn put(&self, item: Item, read: u64) -> Result<(), StoreError> {
+        let (condition, value) = unchanged(read);
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item.clone()))
+            .condition_expression(condition)
+            .set_expression_attribute_values(value.map(|value| HashMap::from([(":read".to_owned(), value)])))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(()) };
+        if let SdkError::ServiceError(failed) = &error {
+            if let PutItemError::ConditionalCheckFailedException(check) = failed.err() {
+                // The SDK tries again when an answer is lost, and then meets its own write.
+                let ours = check.item() == Some(&item);
+                return if ours { Ok(()) } else { Err(StoreError::Conflict) };
+            }
+            if failed.err().is_transaction_conflict_exception() {
+                return Err(StoreError::Conflict);
+            }
+        }
+        Err(unavailable("PutItem", error))
+    }
+
+    /// The part of a transaction that writes `item` if the row still has the revision `read`.
+    pub(crate) fn write(&self, item: Item, read: u64) -> Result<TransactWriteItem, StoreError> {
+        let (condition, value) = unchanged(read);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_values(value.map(|value| HashMap::from([(":read".to_owned(), value)])))
+            .build()
+            .map_err(|error| unusable("TransactWriteItems", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+/// Writes all of it or nothing.
+pub(crate) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) -> Result<(), Cancelled> {
+    // The SDK gives each transaction a token of its own: trying again after a lost answer is safe.
+    let answer = client.transact_write_items().set_transact_items(Some(writes)).send().await;
+    let Err(error) = answer else { return Ok(()) };
+    if let SdkError::ServiceError(failed) = &error
+        && let TransactWriteItemsError::TransactionCanceledException(cancelled) = failed.err()
+    {
+        let codes: Vec<_> =
+            cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+        if codes.contains(&"ConditionalCheckFailed") {
+            return Err(Cancelled::Condition);
+        }
+        if codes.contains(&"TransactionConflict") {
+            return Err(Cancelled::Race);
+        }
+    }
+    Err(Cancelled::Unavailable(unavailable("TransactWriteItems", error)))
+}
+
+/// Why a transaction wrote nothing.
+pub(crate) enum Cancelled {
+    /// A condition did not hold.
+    Condition,
+    /// Another one was at work at the same rows: the same may pass a moment later.
+    Race,
+    /// The table did not answer.
+    Unavailable(StoreError),
+}
+
+impl From<Cancelled> for StoreError {
+    fn from(cancelled: Cancelled) -> Self {
+        match cancelled {
+            Cancelled::Condition | Cancelled::Race => Self::Conflict,
+            Cancelled::Unavailable(error) => error,
+        }
+    }
+}

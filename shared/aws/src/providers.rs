@@ -1,0 +1,5 @@
+//! What is known about providers.
+
+mod capacity;
+mod deprecations;
+mod statuses;

@@ -1,0 +1,8 @@
+//! Webhooks: the outbox, endpoints, concurrency permits and secret versions.
+
+pub(crate) mod deliveries;
+mod endpoints;
+mod host_permits;
+mod secret_versions;
+
+pub use host_permits::HostsTable;

@@ -1,4 +1,4 @@
-use super::{
+use crate::{
     colour::Light,
     mask::Mask,
     maths::floor,

@@ -1,6 +1,6 @@
 use core::ops::{Add, Mul};
 
-use super::maths::{cos, mix, sin};
+use crate::maths::{cos, mix, sin};
 
 /// A colour as the eye orders colours (OKLab): halfway between two of them looks halfway.
 #[derive(Clone, Copy)]

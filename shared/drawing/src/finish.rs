@@ -5,7 +5,7 @@ use image::{
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
 
-use super::{
+use crate::{
     canvas::Canvas,
     colour::Light,
     maths::{mix, smooth},

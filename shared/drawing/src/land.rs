@@ -4,16 +4,8 @@ mod buildings;
 mod plants;
 mod ridge;
 
-use super::{
-    canvas::Canvas,
-    maths::{mix, smooth},
-    noise::{cloud, noise, skyline},
-    path::{Path, at},
-    scene::Scene,
-    sky,
-    words::Place,
-};
-pub(super) use ridge::Ridge;
+use crate::{canvas::Canvas, scene::Scene, sky, words::Place};
+pub(crate) use ridge::Ridge;
 
 /// Everything between the sky and the ground that things stand on.
 pub(super) fn distance(canvas: &mut Canvas, scene: &Scene) {

@@ -10,6 +10,7 @@ mod land;
 mod mask;
 mod maths;
 mod noise;
+mod painting;
 mod palette;
 mod path;
 mod pattern;
@@ -68,7 +69,7 @@ pub fn draw(brief: &Brief<'_>) -> image::ImageResult<Vec<u8>> {
         Some(pattern) => pattern::paint(&mut canvas, &plan, pattern, brief.detailed),
         None => {
             let scene = scene::Scene::of(plan, &canvas, brief.detailed);
-            scene::paint(&mut canvas, &scene);
+            painting::paint(&mut canvas, &scene);
         }
     }
     finish::png(&canvas, &finish)

@@ -1,4 +1,4 @@
-use super::{
+use crate::{
     maths::floor,
     path::{Path, Point},
 };

@@ -1,4 +1,4 @@
-use super::maths::floor;
+use crate::maths::floor;
 
 /// The four-fold and diagonal slopes a lattice point may have.
 const SLOPES: [(f32, f32); 8] = [

@@ -1,4 +1,4 @@
-use super::{
+use crate::{
     colour::Colour,
     plan::Plan,
     words::{Pattern, Place, Time, Tint},

@@ -1,6 +1,6 @@
 use core::ops::{Add, Mul, Sub};
 
-use super::maths::{cos, sin};
+use crate::maths::{cos, sin};
 
 /// A place on the canvas. The shorter side of the picture is 1 long; y points down.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

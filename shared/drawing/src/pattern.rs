@@ -1,6 +1,6 @@
 //! Paintings without a landscape, for prompts that name no thing and no place.
 
-use super::{
+use crate::{
     canvas::Canvas,
     colour::Colour,
     maths::{cos, mix, sin, smooth},

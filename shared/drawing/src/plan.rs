@@ -1,6 +1,6 @@
 //! From a prompt to what is to be painted.
 
-use super::{
+use crate::{
     random::{Random, hash_of},
     words::{Meaning, Pattern, Place, Subject, Time, Tint, meaning},
 };

@@ -1,4 +1,4 @@
-use super::{
+use crate::{
     canvas::Canvas,
     path::{Path, at},
     scene::Scene,

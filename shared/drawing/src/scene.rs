@@ -1,12 +1,12 @@
 //! The composition: where horizon, light and things lie for one shape of picture.
 
-use super::{
+use crate::{
     canvas::Canvas,
-    land,
+    colour::Colour,
+    maths::smooth,
     palette::Palette,
     path::{Point, at},
     plan::Plan,
-    rain, sky, subject, water,
     words::{Place, Subject, Time},
 };
 
@@ -86,26 +86,14 @@ impl Scene {
         matches!(self.plan.place, Place::Sea | Place::Lake | Place::City)
     }
 
-    /// The things that stand on land.
-    pub(super) fn standing(&self) -> impl Iterator<Item = Subject> + '_ {
-        self.plan.subjects.iter().copied().filter(|subject| subject::stands(*subject))
+    /// The color of the land at a depth from 0 (the horizon) to 1 (the foreground).
+    pub(super) fn land(&self, depth: f32) -> Colour {
+        let near = self.palette.soil.mix(self.palette.near, 0.12 + 0.18 * depth);
+        self.palette.far.mix(near, smooth(-0.15, 1.0, depth))
     }
-}
 
-/// Paints from the back to the front.
-pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
-    sky::paint(canvas, scene);
-    land::distance(canvas, scene);
-    subject::in_the_air(canvas, scene);
-    if scene.has_water() {
-        subject::across_the_water(canvas, scene);
-        water::paint(canvas, scene);
-        subject::on_the_water(canvas, scene);
-    }
-    let ground = land::foreground(canvas, scene);
-    subject::on_the_ground(canvas, scene, &ground);
-    land::at_our_feet(canvas, scene);
-    if scene.plan.time == Time::Storm {
-        rain::paint(canvas, scene);
+    /// The subjects that are painted standing on the foreground.
+    pub(super) fn standing(&self) -> impl Iterator<Item = Subject> + '_ {
+        self.plan.subjects.iter().copied().filter(|subject| subject.needs_ground())
     }
 }

@@ -1,4 +1,4 @@
-use super::{
+use crate::{
     canvas::Canvas,
     colour::{Colour, Light},
     maths::{mix, smooth},

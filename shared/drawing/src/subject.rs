@@ -14,30 +14,8 @@ mod stand;
 mod tree;
 mod windmill;
 
-use super::{canvas::Canvas, land::Ridge, path::at, scene::Scene, words::Subject};
+use crate::{canvas::Canvas, land::Ridge, path::at, scene::Scene, words::Subject};
 use stand::Stand;
-
-/// Whether a thing needs ground under it.
-pub(super) fn stands(subject: Subject) -> bool {
-    match subject {
-        Subject::Lighthouse
-        | Subject::House
-        | Subject::Tree
-        | Subject::Castle
-        | Subject::Windmill
-        | Subject::Cat
-        | Subject::Flowers
-        | Subject::Robot => true,
-        Subject::Boat
-        | Subject::Kite
-        | Subject::Birds
-        | Subject::Balloon
-        | Subject::Moon
-        | Subject::Sun
-        | Subject::Stars
-        | Subject::Bridge => false,
-    }
-}
 
 /// What flies, before the water so that it is mirrored in it.
 pub(super) fn in_the_air(canvas: &mut Canvas, scene: &Scene) {

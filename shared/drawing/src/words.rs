@@ -47,6 +47,30 @@ pub(super) enum Subject {
     Bridge,
 }
 
+impl Subject {
+    /// Whether the subject is painted standing on the foreground.
+    pub(super) fn needs_ground(self) -> bool {
+        match self {
+            Self::Lighthouse
+            | Self::House
+            | Self::Tree
+            | Self::Castle
+            | Self::Windmill
+            | Self::Cat
+            | Self::Flowers
+            | Self::Robot => true,
+            Self::Boat
+            | Self::Kite
+            | Self::Birds
+            | Self::Balloon
+            | Self::Moon
+            | Self::Sun
+            | Self::Stars
+            | Self::Bridge => false,
+        }
+    }
+}
+
 /// A way of painting without a landscape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {

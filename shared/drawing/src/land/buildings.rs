@@ -1,6 +1,13 @@
-use super::{
-    super::{colour::Colour, noise::fraction, palette::lamp, random::Random},
-    *,
+use crate::{
+    canvas::Canvas,
+    colour::Colour,
+    maths::{mix, smooth},
+    noise::fraction,
+    palette::lamp,
+    path::{Path, at},
+    random::Random,
+    scene::Scene,
+    sky,
 };
 
 /// Three streets of houses, one before the other.

@@ -1,7 +1,16 @@
-use super::{super::random::Random, *};
+use super::ridge::Ridge;
+use crate::{
+    canvas::Canvas,
+    maths::{mix, smooth},
+    noise::{cloud, noise},
+    path::{Path, Point, at},
+    random::Random,
+    scene::Scene,
+    words::Place,
+};
 
 /// A conifer: tiers of boughs, a little ragged.
-pub(in super::super) fn pine(foot: super::super::path::Point, tall: f32, random: &mut Random) -> Path {
+pub(crate) fn pine(foot: Point, tall: f32, random: &mut Random) -> Path {
     // A near tree shows more of its boughs.
     let tiers = if tall > 0.25 { 15 } else { 6 };
     let wide = tall * random.between(0.17, 0.23);

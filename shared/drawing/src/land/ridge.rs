@@ -1,4 +1,12 @@
-use super::{super::colour::Colour, *};
+use crate::{
+    canvas::Canvas,
+    colour::Colour,
+    maths::{mix, smooth},
+    noise::{cloud, noise, skyline},
+    path::at,
+    scene::Scene,
+    words::Place,
+};
 
 #[derive(Clone, Copy)]
 enum Form {
@@ -15,7 +23,7 @@ enum Form {
 }
 
 /// A line of land against what lies behind it.
-pub(in super::super) struct Ridge {
+pub(crate) struct Ridge {
     form: Form,
     base: f32,
     tall: f32,
@@ -45,7 +53,7 @@ impl Ridge {
     }
 
     /// How high the line stands at `x`.
-    pub(in super::super) fn at(&self, x: f32) -> f32 {
+    pub(crate) fn at(&self, x: f32) -> f32 {
         let place = x * self.frequency + (self.seed % 1024) as f32;
         match self.form {
             Form::Flat => self.base,
@@ -237,12 +245,4 @@ fn rock(scene: &Scene, soil: Colour, x: f32, below: f32, facing: f32, seed: u32,
     let turf = 1.0 - smooth(0.010, 0.034, below + 0.016 * cracks + 0.016 * facing.abs());
     let rim = 1.0 - smooth(0.0, 0.012, below);
     stone.mix(soil.mix(palette.near, 0.18 + 0.1 * mix(-1.0, 1.0, light)), turf).mix(palette.glow, 0.30 * rim)
-}
-
-impl Scene {
-    /// The colour of the land at a depth from 0, the horizon, to 1, our feet.
-    pub(in super::super) fn land(&self, depth: f32) -> Colour {
-        let near = self.palette.soil.mix(self.palette.near, 0.12 + 0.18 * depth);
-        self.palette.far.mix(near, smooth(-0.15, 1.0, depth))
-    }
 }

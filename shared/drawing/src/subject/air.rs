@@ -1,12 +1,10 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{mix, smooth},
-        path::{Path, at},
-        random::Random,
-        scene::Scene,
-    },
-    Stand,
+use super::stand::Stand;
+use crate::{
+    canvas::Canvas,
+    maths::{mix, smooth},
+    path::{Path, at},
+    random::Random,
+    scene::Scene,
 };
 
 /// A flock on the light's side of the sky.
@@ -99,7 +97,7 @@ fn balloon(canvas: &mut Canvas, scene: &Scene, stand: &Stand, faded: f32, kind: 
     let basket = stand.polygon(&[(-0.062, 0.11), (-0.05, 0.0), (0.05, 0.0), (0.062, 0.11)]);
     stand.round(canvas, &basket, 0.0, 0.06, dark.mix(palette.glow, 0.35), dark);
     if palette.dark > 0.3 {
-        let flame = super::super::palette::lamp().light();
+        let flame = crate::palette::lamp().light();
         canvas.glow(stand.at(0.0, 0.30), 0.40 * stand.tall, flame * (0.5 * (1.0 - faded)));
     }
 }

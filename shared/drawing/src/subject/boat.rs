@@ -1,18 +1,16 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::smooth,
-        noise::noise,
-        path::{Path, Point, at},
-        scene::Scene,
-    },
-    Stand, stands,
+use super::stand::Stand;
+use crate::{
+    canvas::Canvas,
+    maths::smooth,
+    noise::noise,
+    path::{Path, Point, at},
+    scene::Scene,
 };
 
 /// A sailing boat, and below it what the water makes of it.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let below = scene.height - scene.horizon;
-    let shared = scene.plan.subjects.iter().any(|subject| stands(*subject));
+    let shared = scene.plan.subjects.iter().any(|subject| subject.needs_ground());
     let tall = if shared { 0.22 } else { 0.46 } * scene.horizon.min(scene.width * 1.2);
     let x = if shared {
         scene.width * 0.5 + scene.light_side * scene.width * 0.18

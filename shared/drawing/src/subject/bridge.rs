@@ -1,4 +1,4 @@
-use super::super::{
+use crate::{
     canvas::Canvas,
     maths::{floor, smooth},
     noise::fraction,

@@ -1,7 +1,5 @@
-use super::{
-    super::{canvas::Canvas, maths::smooth, noise::cloud, palette::lamp, scene::Scene},
-    Stand,
-};
+use super::stand::Stand;
+use crate::{canvas::Canvas, maths::smooth, noise::cloud, palette::lamp, scene::Scene};
 
 /// Keep, towers and curtain wall: (middle, half width, height, has a pointed roof), back to front.
 const TOWERS: [(f32, f32, f32, bool); 6] = [

@@ -1,7 +1,5 @@
-use super::{
-    super::{canvas::Canvas, colour::Colour, maths::smooth, scene::Scene},
-    Stand,
-};
+use super::stand::Stand;
+use crate::{canvas::Canvas, colour::Colour, maths::smooth, scene::Scene};
 
 /// A cat that sits and looks at the light, seen from behind and aside: a silhouette with a lit rim.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

@@ -1,4 +1,4 @@
-use super::super::{
+use crate::{
     canvas::Canvas,
     land::Ridge,
     maths::{cos, mix, sin, smooth},

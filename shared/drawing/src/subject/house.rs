@@ -1,7 +1,5 @@
-use super::{
-    super::{canvas::Canvas, maths::smooth, palette::lamp, scene::Scene},
-    Stand,
-};
+use super::stand::Stand;
+use crate::{canvas::Canvas, maths::smooth, palette::lamp, scene::Scene};
 
 /// A cottage seen from the corner: the gable to the light, the long side in shade.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
@@ -55,7 +53,7 @@ fn smoke(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let light = scene.palette.cloud_lit.mix(scene.palette.cloud_shade, 0.4).light();
     for puff in 0..14 {
         let t = puff as f32 / 13.0;
-        let x = 0.43 + 0.55 * t * t + 0.05 * super::super::maths::sin(t * 1.4);
+        let x = 0.43 + 0.55 * t * t + 0.05 * crate::maths::sin(t * 1.4);
         let radius = 0.035 + 0.13 * t;
         let centre = stand.at(x, 1.12 + 0.95 * t);
         let reach = radius * stand.tall;

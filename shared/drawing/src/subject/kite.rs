@@ -1,11 +1,9 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{cos, mix, sin},
-        path::{Path, Point, at},
-        scene::Scene,
-    },
-    Stand,
+use super::stand::Stand;
+use crate::{
+    canvas::Canvas,
+    maths::{cos, mix, sin},
+    path::{Path, Point, at},
+    scene::Scene,
 };
 
 /// A diamond kite on its string, with bows on the tail.

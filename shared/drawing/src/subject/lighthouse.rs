@@ -1,14 +1,13 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        colour::Colour,
-        maths::{mix, smooth},
-        noise::cloud,
-        palette::lamp,
-        path::{Path, at},
-        scene::Scene,
-    },
-    Stand, house,
+use super::house;
+use super::stand::Stand;
+use crate::{
+    canvas::Canvas,
+    colour::Colour,
+    maths::{mix, smooth},
+    noise::cloud,
+    palette::lamp,
+    path::{Path, at},
+    scene::Scene,
 };
 
 const LANTERN: f32 = 0.815;

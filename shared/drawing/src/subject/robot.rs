@@ -1,7 +1,5 @@
-use super::{
-    super::{canvas::Canvas, colour::Colour, palette::lamp, scene::Scene},
-    Stand,
-};
+use super::stand::Stand;
+use crate::{canvas::Canvas, colour::Colour, palette::lamp, scene::Scene};
 
 /// A friendly machine with glowing eyes.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

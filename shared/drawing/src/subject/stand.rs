@@ -1,4 +1,4 @@
-use super::super::{
+use crate::{
     canvas::Canvas,
     colour::{Colour, Light},
     maths::smooth,

@@ -1,14 +1,12 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{cos, mix, sin, smooth},
-        noise::cloud,
-        path::{Path, at},
-        random::Random,
-        scene::Scene,
-        words::Time,
-    },
-    Stand,
+use super::stand::Stand;
+use crate::{
+    canvas::Canvas,
+    maths::{cos, mix, sin, smooth},
+    noise::cloud,
+    path::{Path, at},
+    random::Random,
+    scene::Scene,
+    words::Time,
 };
 
 /// A lone broad tree: limbs, then leaves in clumps from the back to the front.
@@ -33,7 +31,7 @@ fn leaves(canvas: &mut Canvas, scene: &Scene, stand: &Stand, random: &mut Random
     let leaf = if autumn {
         palette.accent.mix(palette.glow, 0.18)
     } else {
-        palette.soil.mix(palette.lit(super::super::colour::Colour::new(0.55, 0.12, 140.0)), 0.65)
+        palette.soil.mix(palette.lit(crate::colour::Colour::new(0.55, 0.12, 140.0)), 0.65)
     };
     let seed = random.seed();
     let clumps = if scene.detailed { 420 } else { 300 };

@@ -1,11 +1,9 @@
-use super::{
-    super::{
-        canvas::Canvas,
-        maths::{cos, sin},
-        palette::lamp,
-        scene::Scene,
-    },
-    Stand,
+use super::stand::Stand;
+use crate::{
+    canvas::Canvas,
+    maths::{cos, sin},
+    palette::lamp,
+    scene::Scene,
 };
 
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

@@ -4,7 +4,7 @@ use crate::{
     scene::Scene,
 };
 
-/// Slanting streaks, the near ones longer.
+/// Paints inclined streaks; near ones are longer.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let mut random = scene.plan.random.part("rain");
     let light = scene.palette.cloud_lit.light();

@@ -1,16 +1,16 @@
-//! The composition: where horizon, light and things lie for one shape of picture.
+//! The composition: the positions of horizon, light and subjects for one size of image.
 
 use crate::{
     canvas::Canvas,
-    colour::Colour,
-    maths::smooth,
+    color::Color,
+    math::smooth,
     palette::Palette,
     path::{Point, at},
     plan::Plan,
     words::{Place, Subject, Time},
 };
 
-/// A plan laid out on a canvas of one shape.
+/// A plan laid out for the size of a canvas.
 pub(super) struct Scene {
     pub(super) plan: Plan,
     pub(super) palette: Palette,
@@ -19,15 +19,15 @@ pub(super) struct Scene {
     pub(super) horizon: f32,
     pub(super) sun: Point,
     pub(super) sun_radius: f32,
-    /// Where a moon stands that is not the source of the light.
+    /// Position of a moon that is not the light source.
     pub(super) moon: Point,
-    /// -1 where the light comes from the left of the things, 1 where from the right.
+    /// -1 if the light comes from the left of the subjects, 1 if from the right.
     pub(super) light_side: f32,
-    /// Where the eye is led: the middle of the main thing's foot, before the land is known.
+    /// x of the main subject.
     pub(super) focus: f32,
     pub(super) starry: bool,
     pub(super) octaves: u32,
-    /// More of everything small.
+    /// Whether to paint more small elements.
     pub(super) detailed: bool,
 }
 
@@ -46,7 +46,7 @@ impl Scene {
                 Place::City => 0.74,
             };
         let middle = width * 0.5;
-        // The thing and the light share the width about as the thirds of a picture do.
+        // Subject and light are placed roughly by the rule of thirds.
         let focus = middle - light_side * width * random.between(0.15, 0.20);
         let sun_x = middle + light_side * width * random.between(0.16, 0.26);
         let big = plan.subjects.iter().any(|subject| matches!(subject, Subject::Sun | Subject::Moon));
@@ -87,7 +87,7 @@ impl Scene {
     }
 
     /// The color of the land at a depth from 0 (the horizon) to 1 (the foreground).
-    pub(super) fn land(&self, depth: f32) -> Colour {
+    pub(super) fn land(&self, depth: f32) -> Color {
         let near = self.palette.soil.mix(self.palette.near, 0.12 + 0.18 * depth);
         self.palette.far.mix(near, smooth(-0.15, 1.0, depth))
     }

@@ -1,4 +1,4 @@
-//! The things in the picture.
+//! The subjects of an image: what stands, floats or flies in the landscape.
 
 mod air;
 mod boat;
@@ -17,7 +17,7 @@ mod windmill;
 use crate::{canvas::Canvas, land::Ridge, path::at, scene::Scene, words::Subject};
 use stand::Stand;
 
-/// What flies, before the water so that it is mirrored in it.
+/// Paints what flies. It is painted before the water, which reflects it.
 pub(super) fn in_the_air(canvas: &mut Canvas, scene: &Scene) {
     let mut flock = scene.plan.random.part("birds");
     let named = scene.plan.subjects.contains(&Subject::Birds);
@@ -46,21 +46,21 @@ pub(super) fn in_the_air(canvas: &mut Canvas, scene: &Scene) {
     }
 }
 
-/// What reaches over the water at the horizon.
+/// Paints what spans the water at the horizon.
 pub(super) fn across_the_water(canvas: &mut Canvas, scene: &Scene) {
     if scene.plan.subjects.contains(&Subject::Bridge) {
         bridge::paint(canvas, scene);
     }
 }
 
-/// What floats.
+/// Paints what floats.
 pub(super) fn on_the_water(canvas: &mut Canvas, scene: &Scene) {
     if scene.plan.subjects.contains(&Subject::Boat) {
         boat::paint(canvas, scene);
     }
 }
 
-/// What stands, the first thing largest and at the focus, others beside it.
+/// Paints what stands: the first subject is the largest and at the focus, the others are beside it.
 pub(super) fn on_the_ground(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) {
     let reach = scene.horizon.min(scene.width * 1.1);
     let inward = scene.light_side;
@@ -68,7 +68,7 @@ pub(super) fn on_the_ground(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) 
         let along = [0.0, 0.30, -0.14, 0.46][index.min(3)] * inward * scene.width.min(1.2);
         let (share, half) = measure(subject);
         let tall = reach * share * if index == 0 { 1.0 } else { 0.72 };
-        // What is wide keeps off the edges, and shrinks where the picture is narrower than it.
+        // Wide subjects keep a distance from the edges, and shrink if the image is narrower than they are.
         let tall = tall.min(scene.width * 0.46 / half);
         let room = (half * tall + 0.03).min(scene.width * 0.5);
         let x = (scene.focus + along).clamp(room, scene.width - room);
@@ -98,7 +98,8 @@ pub(super) fn on_the_ground(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) 
     }
 }
 
-/// How tall a thing is as a share of the room above the horizon, and how wide half of it is by its height.
+/// The height of a subject as a share of the space above the horizon, and half its width as a share of its
+/// height.
 fn measure(subject: Subject) -> (f32, f32) {
     match subject {
         Subject::Lighthouse => (0.78, 0.16),
@@ -120,7 +121,7 @@ fn measure(subject: Subject) -> (f32, f32) {
     }
 }
 
-/// Without a shadow things float.
+/// Paints the shadow at the foot of a subject, which would otherwise seem to float.
 fn shadow(canvas: &mut Canvas, scene: &Scene, stand: &Stand, half: f32) {
     let dark = scene.palette.near.light();
     let (across, up) = (half * 1.15, 0.035);

@@ -1,13 +1,13 @@
 use super::stand::Stand;
 use crate::{
     canvas::Canvas,
-    maths::smooth,
+    math::smooth,
     noise::noise,
     path::{Path, Point, at},
     scene::Scene,
 };
 
-/// A sailing boat, and below it what the water makes of it.
+/// Paints a sailing boat and its reflection.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let below = scene.height - scene.horizon;
     let shared = scene.plan.subjects.iter().any(|subject| subject.needs_ground());
@@ -96,7 +96,7 @@ fn upright(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     });
 }
 
-/// The water below the boat mirrors the boat, not the sky.
+/// Paints the reflection of the boat, which the water does not include: it is painted before the boat.
 fn mirrored(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;
     let sail = if scene.plan.accent.is_some() { palette.accent } else { palette.wall_lit };
@@ -106,8 +106,8 @@ fn mirrored(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
         (Path::blob(&jib(stand)), sail.mix(palette.deep, 0.22)),
         (Path::polygon(&hull(stand)), palette.near.mix(palette.deep, 0.30)),
     ];
-    for (path, colour) in parts {
-        let light = colour.light();
+    for (path, color) in parts {
+        let light = color.light();
         let flipped = path.dense().map(|place| {
             let down = (stand.foot.y - place.y) * 0.86;
             let wave = noise(place.x * 3.0, down * 46.0, seed) * (0.004 + 0.05 * down);

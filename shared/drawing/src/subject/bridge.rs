@@ -1,13 +1,13 @@
 use crate::{
     canvas::Canvas,
-    maths::{floor, smooth},
+    math::{floor, smooth},
     noise::fraction,
     palette::lamp,
     path::{Path, at},
     scene::Scene,
 };
 
-/// A bridge of stone arches from shore to shore.
+/// Paints a bridge of stone arches across the whole width.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let palette = &scene.palette;
     let (width, horizon) = (scene.width, scene.horizon);

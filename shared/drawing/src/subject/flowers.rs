@@ -1,12 +1,12 @@
 use crate::{
     canvas::Canvas,
     land::Ridge,
-    maths::{cos, mix, sin, smooth},
+    math::{cos, mix, sin, smooth},
     path::{Path, at},
     scene::Scene,
 };
 
-/// A meadow in bloom: specks far away, whole flowers at our feet.
+/// Paints a meadow: dots in the distance, whole flowers in the foreground.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) {
     let palette = &scene.palette;
     let mut random = scene.plan.random.part("flowers");

@@ -1,7 +1,7 @@
 use super::stand::Stand;
 use crate::{
     canvas::Canvas,
-    maths::{cos, sin},
+    math::{cos, sin},
     palette::lamp,
     scene::Scene,
 };

@@ -53,14 +53,14 @@ mod tests {
     use super::*;
     use image::Rgb;
 
-    const COLOURS: [[u8; 3]; 4] = [[200, 10, 10], [10, 200, 10], [10, 10, 200], [200, 200, 10]];
+    const COLORS: [[u8; 3]; 4] = [[200, 10, 10], [10, 200, 10], [10, 10, 200], [200, 200, 10]];
 
     fn grid(width: u32, height: u32, format: image::ImageFormat) -> Bytes {
-        let picture = image::RgbImage::from_fn(width, height, |x, y| {
-            Rgb(COLOURS[usize::from(x >= width.div_ceil(2)) + 2 * usize::from(y >= height.div_ceil(2))])
+        let image = image::RgbImage::from_fn(width, height, |x, y| {
+            Rgb(COLORS[usize::from(x >= width.div_ceil(2)) + 2 * usize::from(y >= height.div_ceil(2))])
         });
         let mut bytes = Cursor::new(Vec::new());
-        picture.write_to(&mut bytes, format).unwrap();
+        image.write_to(&mut bytes, format).unwrap();
         bytes.into_inner().into()
     }
 
@@ -74,15 +74,15 @@ mod tests {
         ] {
             for format in [image::ImageFormat::Png, image::ImageFormat::WebP, image::ImageFormat::Jpeg] {
                 let cut = quarters(grid(width, height, format), vec![3, 0, 1, 2], size).await.unwrap();
-                for (bytes, colour) in cut.iter().zip([3, 0, 1, 2].map(|quarter| COLOURS[quarter])) {
-                    let picture = decode(bytes).unwrap();
-                    assert_eq!((picture.width, picture.height), size);
-                    let pixels = picture.pixels.to_rgb8();
+                for (bytes, color) in cut.iter().zip([3, 0, 1, 2].map(|quarter| COLORS[quarter])) {
+                    let image = decode(bytes).unwrap();
+                    assert_eq!((image.width, image.height), size);
+                    let pixels = image.pixels.to_rgb8();
                     for (x, y) in [(0, 0), (size.0 - 1, 0), (0, size.1 - 1), (size.0 - 1, size.1 - 1)] {
-                        let apart = pixels.get_pixel(x, y).0.iter().zip(colour);
-                        let apart = apart.map(|(one, other)| one.abs_diff(other)).max().unwrap();
+                        let difference = pixels.get_pixel(x, y).0.iter().zip(color);
+                        let difference = difference.map(|(one, other)| one.abs_diff(other)).max().unwrap();
                         // A JPEG has ringing artifacts at the seam, which are enlarged too.
-                        assert!(apart < 48, "{width}x{height} {format:?} {x} {y}: {apart}");
+                        assert!(difference < 48, "{width}x{height} {format:?} {x} {y}: {difference}");
                     }
                 }
             }

@@ -35,18 +35,18 @@ const CASE: &str = "SEMANTEST_COST_CASE";
 /// with `alpha`.
 fn test_image((width, height): (u32, u32), alpha: bool, noise_bits: u32) -> DynamicImage {
     let mut grain = 1u32;
-    let picture = RgbaImage::from_fn(width, height, |x, y| {
+    let image = RgbaImage::from_fn(width, height, |x, y| {
         grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let noise = (grain >> (32 - noise_bits)) as u8;
         let wave = |at: u32| (((at as f32 / 97.0).sin() + 1.0) * 120.0) as u8 + noise;
         Rgba([wave(x), wave(y), wave(x + y), if alpha { wave(x) } else { 255 }])
     });
-    if alpha { picture.into() } else { DynamicImage::from(picture).into_rgb8().into() }
+    if alpha { image.into() } else { DynamicImage::from(image).into_rgb8().into() }
 }
 
-fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).unwrap();
+    image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
@@ -78,11 +78,11 @@ fn progressive((width, height): (u32, u32), components: u8) -> Vec<u8> {
 }
 
 /// A PNG with a color profile of so many zero bytes.
-fn with_profile(picture: &DynamicImage, length: usize) -> Vec<u8> {
+fn with_profile(image: &DynamicImage, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = PngEncoder::new(&mut bytes);
     encoder.set_icc_profile(vec![0; length]).unwrap();
-    picture.write_with_encoder(encoder).unwrap();
+    image.write_with_encoder(encoder).unwrap();
     bytes
 }
 
@@ -213,10 +213,10 @@ fn bench() {
     );
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
         let bytes = encoded(&test_image((2048, 2048), false, 3), format);
-        let picture = decode(&bytes).unwrap();
+        let image = decode(&bytes).unwrap();
         let decode = median(|| drop(decode(&bytes).unwrap()));
-        let thumbnail = median(|| drop(picture.thumbnail().unwrap()));
-        let fit = median(|| drop(picture.clone().fit(bytes.clone().into(), REQUESTED_SIZE).unwrap()));
+        let thumbnail = median(|| drop(image.thumbnail().unwrap()));
+        let fit = median(|| drop(image.clone().fit(bytes.clone().into(), REQUESTED_SIZE).unwrap()));
         let times = |time: Duration| format!("× {:.2}", time.as_secs_f64() / decode.as_secs_f64());
         println!(
             "{:>22} {:>5} ms {:>10} {:>10} {:>8} MiB",

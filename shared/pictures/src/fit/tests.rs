@@ -27,7 +27,7 @@ fn encoded(pixels: &DynamicImage, format: image::ImageFormat) -> Vec<u8> {
 /// Red on the left, blue on the right, with a white square in the center.
 fn two_halves(width: u32, height: u32) -> DynamicImage {
     let spot = width.min(height) / 8;
-    let picture = image::RgbImage::from_fn(width, height, |x, y| {
+    let image = image::RgbImage::from_fn(width, height, |x, y| {
         if x.abs_diff(width / 2) < spot && y.abs_diff(height / 2) < spot {
             image::Rgb([255, 255, 255])
         } else if x < width / 2 {
@@ -36,7 +36,7 @@ fn two_halves(width: u32, height: u32) -> DynamicImage {
             image::Rgb([20, 20, 220])
         }
     });
-    picture.into()
+    image.into()
 }
 
 /// The largest difference in any channel.
@@ -76,10 +76,10 @@ fn sizes_of_providers_fit_every_size_of_the_api() {
 #[test]
 fn crop_is_centered_and_keeps_the_ratio() {
     let fitted = fit(encoded(&two_halves(1536, 1024), image::ImageFormat::Png), (512, 512));
-    let picture = fitted.decoded.pixels.to_rgba8();
+    let image = fitted.decoded.pixels.to_rgba8();
     let is = |x: u32, y: u32, color: [u8; 3]| {
         let wanted = Rgba([color[0], color[1], color[2], 255]);
-        assert!(difference(*picture.get_pixel(x, y), wanted) < 3, "{x} {y}: {:?}", picture.get_pixel(x, y));
+        assert!(difference(*image.get_pixel(x, y), wanted) < 3, "{x} {y}: {:?}", image.get_pixel(x, y));
     };
     is(256, 256, [255, 255, 255]);
     // The square was 256 of 1024 pixels wide and high: now 128 of 512, still as wide as high.
@@ -123,10 +123,10 @@ fn every_pixel_format_is_kept() {
 #[test]
 fn transparent_pixels_do_not_bleed_into_opaque_ones() {
     // Fully transparent green beside opaque red: with premultiplied alpha no green shows at the border.
-    let picture = image::RgbaImage::from_fn(800, 800, |x, _| {
+    let image = image::RgbaImage::from_fn(800, 800, |x, _| {
         if x < 400 { Rgba([255, 0, 0, 255]) } else { Rgba([0, 255, 0, 0]) }
     });
-    let fitted = fit(encoded(&picture.into(), image::ImageFormat::Png), (256, 256));
+    let fitted = fit(encoded(&image.into(), image::ImageFormat::Png), (256, 256));
     for pixel in fitted.decoded.pixels.to_rgba8().pixels() {
         assert!(pixel.0[3] == 0 || pixel.0[1] < 8, "{pixel:?}");
     }
@@ -143,10 +143,10 @@ fn png_with_a_two_bit_palette_is_decoded() {
     writer.write_image_data(&[0b0000_0000, 0b0101_0101].repeat(4)).unwrap();
     writer.finish().unwrap();
     let fitted = fit(bytes, (256, 256));
-    let picture = fitted.decoded.pixels.to_rgba8();
+    let image = fitted.decoded.pixels.to_rgba8();
     // Lanczos has ringing artifacts at such an enlargement.
-    assert!(difference(*picture.get_pixel(20, 128), Rgba([220, 20, 20, 255])) < 30);
-    assert!(difference(*picture.get_pixel(236, 128), Rgba([20, 20, 220, 255])) < 30);
+    assert!(difference(*image.get_pixel(20, 128), Rgba([220, 20, 20, 255])) < 30);
+    assert!(difference(*image.get_pixel(236, 128), Rgba([20, 20, 220, 255])) < 30);
 }
 
 /// A JPEG with this EXIF orientation.
@@ -164,8 +164,8 @@ fn with_orientation(pixels: &DynamicImage, orientation: Orientation) -> Vec<u8> 
 fn exif_orientation_is_applied_and_removed() {
     // Viewers show this image 512 pixels wide and 1024 high, red above blue.
     let bytes = with_orientation(&two_halves(1024, 512), Orientation::Rotate90);
-    let picture = decode(&bytes).unwrap();
-    assert_eq!((picture.width, picture.height), (512, 1024));
+    let image = decode(&bytes).unwrap();
+    assert_eq!((image.width, image.height), (512, 1024));
     let fitted = fit(bytes, (512, 1024));
     assert_eq!(fitted.reencoded_from, Some((512, 1024)));
     let again = decode(&fitted.encoded.bytes).unwrap();
@@ -185,11 +185,11 @@ fn profile(space: &[u8; 4]) -> Vec<u8> {
 #[test]
 fn profile_is_kept_only_for_its_color_space() {
     for (_, format) in FORMATS {
-        let mut picture = decode(&encoded(&two_halves(300, 300), image::ImageFormat::Png)).unwrap();
-        picture.format = format;
+        let mut image = decode(&encoded(&two_halves(300, 300), image::ImageFormat::Png)).unwrap();
+        image.format = format;
         for (space, stays) in [(b"RGB ", true), (b"CMYK", false), (b"GRAY", false)] {
-            picture.profile = Some(profile(space));
-            let fitted = picture.clone().fit(Bytes::new(), (256, 256)).unwrap();
+            image.profile = Some(profile(space));
+            let fitted = image.clone().fit(Bytes::new(), (256, 256)).unwrap();
             let again = decode(&fitted.encoded.bytes).unwrap();
             assert_eq!(again.profile, stays.then(|| profile(space)), "{format:?}");
             // Without the profile, a list would show other colors than the image has.
@@ -215,8 +215,8 @@ fn profile_beyond_the_limit_is_dropped() {
             let (width, height, pixels) = (300, 300, pixels.clone());
             let image =
                 DecodedImage { format, width, height, oriented: false, profile: Some(oversized), pixels };
-            let picture = decode(&image.encode().unwrap()).unwrap();
-            assert_eq!(picture.profile.is_some(), stays, "{format:?} {length}");
+            let image = decode(&image.encode().unwrap()).unwrap();
+            assert_eq!(image.profile.is_some(), stays, "{format:?} {length}");
         }
     }
 }
@@ -249,8 +249,8 @@ proptest! {
         size in (1u32..900, 1u32..900),
         color in any::<[u8; 4]>(),
     ) {
-        let picture = image::RgbaImage::from_pixel(made.0, made.1, Rgba([color[0], color[1], color[2], 255]));
-        let fitted = fit(encoded(&picture.into(), image::ImageFormat::Png), size);
+        let image = image::RgbaImage::from_pixel(made.0, made.1, Rgba([color[0], color[1], color[2], 255]));
+        let fitted = fit(encoded(&image.into(), image::ImageFormat::Png), size);
         prop_assert_eq!((fitted.decoded.width, fitted.decoded.height), size);
         for pixel in fitted.decoded.pixels.to_rgba8().pixels() {
             prop_assert!(difference(*pixel, Rgba([color[0], color[1], color[2], 255])) < 3);
@@ -267,8 +267,8 @@ proptest! {
         let mut bytes = encoded(&two_halves(90, 60), format.0);
         let place = (bytes.len() as f64 * at) as usize;
         bytes[place] = byte;
-        let _ = decode(&bytes).map(|picture| picture.fit(bytes.clone().into(), (64, 64)));
+        let _ = decode(&bytes).map(|image| image.fit(bytes.clone().into(), (64, 64)));
         bytes.truncate((bytes.len() as f64 * cut) as usize);
-        let _ = decode(&bytes).map(|picture| picture.fit(bytes.clone().into(), (64, 64)));
+        let _ = decode(&bytes).map(|image| image.fit(bytes.clone().into(), (64, 64)));
     }
 }

@@ -4,9 +4,9 @@ use super::*;
 use crate::decode::decode;
 
 fn encoded(width: u32, height: u32, format: image::ImageFormat) -> Vec<u8> {
-    let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 128]));
+    let image = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 128]));
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).unwrap();
+    image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
@@ -17,9 +17,9 @@ fn thumbnail_of_every_format_is_a_jpeg() {
         (image::ImageFormat::Jpeg, ImageFormat::Jpeg),
         (image::ImageFormat::WebP, ImageFormat::Webp),
     ] {
-        let picture = decode(&encoded(700, 400, encoder)).unwrap();
-        assert_eq!((picture.format, picture.width, picture.height), (format, 700, 400));
-        let thumbnail = decode(&picture.thumbnail().unwrap().bytes).unwrap();
+        let image = decode(&encoded(700, 400, encoder)).unwrap();
+        assert_eq!((image.format, image.width, image.height), (format, 700, 400));
+        let thumbnail = decode(&image.thumbnail().unwrap().bytes).unwrap();
         assert_eq!((thumbnail.format, thumbnail.width, thumbnail.height), (ImageFormat::Jpeg, 256, 146));
     }
 }
@@ -44,9 +44,9 @@ fn reduced_size_keeps_the_ratio_and_never_grows() {
 #[test]
 fn thumbnail_with_transparency_is_a_png() {
     for (alpha, format) in [(90, ImageFormat::Png), (255, ImageFormat::Jpeg)] {
-        let picture = image::RgbaImage::from_pixel(400, 300, image::Rgba([10, 200, 30, alpha]));
+        let image = image::RgbaImage::from_pixel(400, 300, image::Rgba([10, 200, 30, alpha]));
         let mut bytes = Cursor::new(Vec::new());
-        picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
         let thumbnail = decode(bytes.get_ref()).unwrap().thumbnail().unwrap();
         assert_eq!(thumbnail.format, format);
         assert_eq!(decode(&thumbnail.bytes).unwrap().format, format);

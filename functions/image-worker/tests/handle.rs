@@ -5,12 +5,10 @@
 
 use std::time::Duration;
 
-use domain::delivery::WebhookEvent;
-use domain::id::LeaseId;
-use domain::image::{ImageFormat, ImageOrigin, sha256_hex};
-use domain::job::{FailureReason, JobPolicy, Lease};
-use domain::ports::{ImageStore as _, JobMessage, StoreError};
-use domain::request::{Count, ProviderChoice, Size};
+use domain::images::{Count, ImageFormat, ImageOrigin, ImageStore as _, ProviderChoice, Size};
+use domain::jobs::{FailureReason, JobMessage, JobPolicy, WebhookEvent};
+use domain::primitives::{Lease, LeaseId, sha256_hex};
+use domain::store::StoreError;
 use domain::{Error, Job, JobStatus, Timestamp};
 use image_worker::{Deps, handle};
 use providers::CurrentRegistry;
@@ -360,7 +358,7 @@ async fn whoever_loses_the_race_for_the_lease_reads_again_and_obeys() {
 
 #[tokio::test]
 async fn every_size_comes_out_as_asked_for() {
-    use domain::request::Word as _;
+    use domain::primitives::Word as _;
     for size in Size::ALL {
         let store = Memory::new();
         let job = accepted(&store, "a kite", |job| job.picture.size = *size);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::delivery::{ANSWER_KEPT, Answer};
-use domain::request::WebhookReach;
+use domain::jobs::WebhookReach;
+use domain::webhooks::{ANSWER_KEPT, Answer};
 use egress::{Client, EgressError, EgressPolicy, Timeouts};
 use url::Url;
 

@@ -1,9 +1,7 @@
-use crate::{
-    color::Light,
-    mask::Mask,
-    math::floor,
-    path::{Path, Point, at},
-};
+use crate::color::Light;
+use crate::mask::Mask;
+use crate::math::floor;
+use crate::path::{Path, Point, at};
 
 /// The image while it is painted: linear light per pixel. Coordinates are in units of the shorter side.
 pub(super) struct Canvas {

@@ -1,17 +1,13 @@
 //! Converts the linear light of a canvas to a PNG: bloom, vignette, contrast, grain.
 
-use image::{
-    ExtendedColorType, ImageEncoder, ImageResult,
-    codecs::png::{CompressionType, FilterType, PngEncoder},
-};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder, ImageResult};
 
-use crate::{
-    canvas::Canvas,
-    color::Light,
-    math::{mix, smooth},
-    noise::fraction,
-    path::{Point, at},
-};
+use crate::canvas::Canvas;
+use crate::color::Light;
+use crate::math::{mix, smooth};
+use crate::noise::fraction;
+use crate::path::{Point, at};
 
 pub(super) struct Finish {
     pub(super) saturation: f32,

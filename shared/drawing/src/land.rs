@@ -4,7 +4,10 @@ mod buildings;
 mod plants;
 mod ridge;
 
-use crate::{canvas::Canvas, scene::Scene, sky, words::Place};
+use crate::canvas::Canvas;
+use crate::scene::Scene;
+use crate::sky;
+use crate::words::Place;
 pub(crate) use ridge::Ridge;
 
 /// Paints everything between the sky and the foreground.

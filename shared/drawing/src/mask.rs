@@ -1,7 +1,5 @@
-use crate::{
-    math::floor,
-    path::{Path, Point},
-};
+use crate::math::floor;
+use crate::path::{Path, Point};
 
 /// The exact coverage, from 0 to 1, of each pixel in a box by a path: signed areas are accumulated where
 /// edges pass, and then summed along each row.

@@ -1,6 +1,9 @@
 //! Paints a landscape, from the back to the front.
 
-use crate::{canvas::Canvas, land, rain, scene::Scene, sky, subject, water, words::Time};
+use crate::canvas::Canvas;
+use crate::scene::Scene;
+use crate::words::Time;
+use crate::{land, rain, sky, subject, water};
 
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     sky::paint(canvas, scene);

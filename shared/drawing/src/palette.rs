@@ -1,8 +1,6 @@
-use crate::{
-    color::Color,
-    plan::Plan,
-    words::{Pattern, Place, Time, Tint},
-};
+use crate::color::Color;
+use crate::plan::Plan;
+use crate::words::{Pattern, Place, Time, Tint};
 
 /// The colors of one image, chosen together for each time of day so that they match.
 #[derive(Clone)]

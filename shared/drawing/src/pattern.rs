@@ -1,15 +1,13 @@
 //! Abstract images, for prompts that name neither a subject nor a place.
 
-use crate::{
-    canvas::Canvas,
-    color::Color,
-    math::{cos, mix, sin, smooth},
-    noise::{cloud, noise, skyline},
-    palette::Palette,
-    path::{Path, at},
-    plan::Plan,
-    words::Pattern,
-};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{cos, mix, sin, smooth};
+use crate::noise::{cloud, noise, skyline};
+use crate::palette::Palette;
+use crate::path::{Path, at};
+use crate::plan::Plan;
+use crate::words::Pattern;
 
 pub(super) fn paint(canvas: &mut Canvas, plan: &Plan, pattern: Pattern, detailed: bool) {
     let palette = Palette::of(plan);

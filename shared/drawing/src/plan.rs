@@ -1,9 +1,7 @@
 //! Derives from a prompt what to paint.
 
-use crate::{
-    random::{Random, hash_of},
-    words::{Meaning, Pattern, Place, Subject, Time, Tint, meaning},
-};
+use crate::random::{Random, hash_of};
+use crate::words::{Meaning, Pattern, Place, Subject, Time, Tint, meaning};
 
 /// Everything that prompt and seed determine, independent of the size of the image.
 pub(super) struct Plan {

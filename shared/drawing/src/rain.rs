@@ -1,8 +1,6 @@
-use crate::{
-    canvas::Canvas,
-    path::{Path, at},
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
 /// Paints inclined streaks; near ones are longer.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

@@ -1,14 +1,12 @@
 //! The composition: the positions of horizon, light and subjects for one size of image.
 
-use crate::{
-    canvas::Canvas,
-    color::Color,
-    math::smooth,
-    palette::Palette,
-    path::{Point, at},
-    plan::Plan,
-    words::{Place, Subject, Time},
-};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::smooth;
+use crate::palette::Palette;
+use crate::path::{Point, at};
+use crate::plan::Plan;
+use crate::words::{Place, Subject, Time};
 
 /// A plan laid out for the size of a canvas.
 pub(super) struct Scene {

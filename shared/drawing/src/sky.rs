@@ -1,14 +1,12 @@
-use crate::{
-    canvas::Canvas,
-    color::{Color, Light},
-    math::{mix, smooth},
-    noise::cloud,
-    palette::Palette,
-    path::{Path, Point, at},
-    random::Random,
-    scene::Scene,
-    words::Time,
-};
+use crate::canvas::Canvas;
+use crate::color::{Color, Light};
+use crate::math::{mix, smooth};
+use crate::noise::cloud;
+use crate::palette::Palette;
+use crate::path::{Path, Point, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::words::Time;
 
 /// Positions of the sky colors of the palette, from 0 (top) to 1 (horizon).
 const STOPS: [f32; 4] = [0.0, 0.42, 0.78, 1.0];

@@ -14,7 +14,11 @@ mod stand;
 mod tree;
 mod windmill;
 
-use crate::{canvas::Canvas, land::Ridge, path::at, scene::Scene, words::Subject};
+use crate::canvas::Canvas;
+use crate::land::Ridge;
+use crate::path::at;
+use crate::scene::Scene;
+use crate::words::Subject;
 use stand::Stand;
 
 /// Paints what flies. It is painted before the water, which reflects it.

@@ -1,12 +1,10 @@
-use crate::{
-    canvas::Canvas,
-    color::Color,
-    math::{mix, smooth},
-    noise::{cloud, noise},
-    path::at,
-    scene::Scene,
-    words::{Place, Time},
-};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::{cloud, noise};
+use crate::path::at;
+use crate::scene::Scene;
+use crate::words::{Place, Time};
 
 /// Paints the reflection of everything above the horizon, with waves and glitter.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

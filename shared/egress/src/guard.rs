@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::address::{Standing, standing, unwrapped};
+use domain::primitives::{Standing, standing, unwrapped};
 use url::{Host, Url};
 
 /// What a client may connect to.

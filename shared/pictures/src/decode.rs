@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use domain::image::ImageFormat;
+use domain::images::ImageFormat;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageReader, Limits};
 

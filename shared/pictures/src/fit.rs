@@ -7,8 +7,10 @@
 //! kept. Provenance metadata such as C2PA is lost; its signature would not match the new bytes anyway.
 
 use bytes::Bytes;
-use domain::image::ImageFormat;
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
+use domain::images::ImageFormat;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageEncoder};
 
 use crate::decode::{DecodedImage, EncodedImage};

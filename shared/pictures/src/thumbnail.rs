@@ -1,8 +1,9 @@
 //! Makes the thumbnails that lists of images show.
 
-use domain::image::ImageFormat;
+use domain::images::ImageFormat;
 use image::DynamicImage;
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
 
 use crate::decode::{DecodedImage, EncodedImage};
 use crate::error::ImageError;

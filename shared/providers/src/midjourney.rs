@@ -23,12 +23,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::image::ImageOrigin;
-use domain::ports::{ImageProvider, ImageSink};
-use domain::provider::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
+use domain::images::{ImageOrigin, Picture};
+use domain::providers::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
+    Step, Unable,
 };
-use domain::request::Picture;
 use egress::header::HeaderMap;
 use egress::{DownloadLimits, Downloader, EgressError, TrustedOrigin};
 use pictures::decode::MAX_IMAGE_BYTES;

@@ -1,14 +1,12 @@
-use crate::{
-    canvas::Canvas,
-    color::Color,
-    math::{mix, smooth},
-    noise::fraction,
-    palette::lamp,
-    path::{Path, at},
-    random::Random,
-    scene::Scene,
-    sky,
-};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::fraction;
+use crate::palette::lamp;
+use crate::path::{Path, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::sky;
 
 /// Paints three rows of buildings, one in front of the other.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {

@@ -1,13 +1,11 @@
 use super::ridge::Ridge;
-use crate::{
-    canvas::Canvas,
-    math::{mix, smooth},
-    noise::{cloud, noise},
-    path::{Path, Point, at},
-    random::Random,
-    scene::Scene,
-    words::Place,
-};
+use crate::canvas::Canvas;
+use crate::math::{mix, smooth};
+use crate::noise::{cloud, noise};
+use crate::path::{Path, Point, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::words::Place;
 
 /// The outline of a conifer with irregular tiers of branches.
 pub(crate) fn pine(foot: Point, tall: f32, random: &mut Random) -> Path {

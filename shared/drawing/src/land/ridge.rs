@@ -1,12 +1,10 @@
-use crate::{
-    canvas::Canvas,
-    color::Color,
-    math::{mix, smooth},
-    noise::{cloud, noise, skyline},
-    path::at,
-    scene::Scene,
-    words::Place,
-};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::{cloud, noise, skyline};
+use crate::path::at;
+use crate::scene::Scene;
+use crate::words::Place;
 
 #[derive(Clone, Copy)]
 enum Form {

@@ -1,11 +1,9 @@
 use super::stand::Stand;
-use crate::{
-    canvas::Canvas,
-    math::{mix, smooth},
-    path::{Path, at},
-    random::Random,
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::math::{mix, smooth};
+use crate::path::{Path, at};
+use crate::random::Random;
+use crate::scene::Scene;
 
 /// Paints a flock on the side of the light.
 pub(super) fn birds(canvas: &mut Canvas, scene: &Scene, large: bool, random: &mut Random) {

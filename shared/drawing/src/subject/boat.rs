@@ -1,11 +1,9 @@
 use super::stand::Stand;
-use crate::{
-    canvas::Canvas,
-    math::smooth,
-    noise::noise,
-    path::{Path, Point, at},
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::math::smooth;
+use crate::noise::noise;
+use crate::path::{Path, Point, at};
+use crate::scene::Scene;
 
 /// Paints a sailing boat and its reflection.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

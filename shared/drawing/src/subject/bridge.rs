@@ -1,11 +1,9 @@
-use crate::{
-    canvas::Canvas,
-    math::{floor, smooth},
-    noise::fraction,
-    palette::lamp,
-    path::{Path, at},
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::math::{floor, smooth};
+use crate::noise::fraction;
+use crate::palette::lamp;
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
 /// Paints a bridge of stone arches across the whole width.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

@@ -1,5 +1,9 @@
 use super::stand::Stand;
-use crate::{canvas::Canvas, math::smooth, noise::cloud, palette::lamp, scene::Scene};
+use crate::canvas::Canvas;
+use crate::math::smooth;
+use crate::noise::cloud;
+use crate::palette::lamp;
+use crate::scene::Scene;
 
 /// The keep and the towers as (middle, half width, height, has a pointed roof), from the back to the front.
 const TOWERS: [(f32, f32, f32, bool); 6] = [

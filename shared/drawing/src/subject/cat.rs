@@ -1,5 +1,8 @@
 use super::stand::Stand;
-use crate::{canvas::Canvas, color::Color, math::smooth, scene::Scene};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::smooth;
+use crate::scene::Scene;
 
 /// Paints a cat that sits and looks at the light, seen from behind: a silhouette with a lit rim.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

@@ -1,10 +1,8 @@
-use crate::{
-    canvas::Canvas,
-    land::Ridge,
-    math::{cos, mix, sin, smooth},
-    path::{Path, at},
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::land::Ridge;
+use crate::math::{cos, mix, sin, smooth};
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
 /// Paints a meadow: dots in the distance, whole flowers in the foreground.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) {

@@ -1,5 +1,8 @@
 use super::stand::Stand;
-use crate::{canvas::Canvas, math::smooth, palette::lamp, scene::Scene};
+use crate::canvas::Canvas;
+use crate::math::smooth;
+use crate::palette::lamp;
+use crate::scene::Scene;
 
 /// Paints a cottage seen from the corner: the gable faces the light, the long side is in shade.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

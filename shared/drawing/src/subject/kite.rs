@@ -1,10 +1,8 @@
 use super::stand::Stand;
-use crate::{
-    canvas::Canvas,
-    math::{cos, mix, sin},
-    path::{Path, Point, at},
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::math::{cos, mix, sin};
+use crate::path::{Path, Point, at};
+use crate::scene::Scene;
 
 /// Paints a diamond kite on its string, with bows on the tail.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {

@@ -1,14 +1,12 @@
 use super::house;
 use super::stand::Stand;
-use crate::{
-    canvas::Canvas,
-    color::Color,
-    math::{mix, smooth},
-    noise::cloud,
-    palette::lamp,
-    path::{Path, at},
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::cloud;
+use crate::palette::lamp;
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
 const LANTERN: f32 = 0.815;
 

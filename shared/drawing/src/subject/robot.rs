@@ -1,5 +1,8 @@
 use super::stand::Stand;
-use crate::{canvas::Canvas, color::Color, palette::lamp, scene::Scene};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::palette::lamp;
+use crate::scene::Scene;
 
 /// Paints a friendly robot with glowing eyes.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

@@ -1,9 +1,7 @@
-use crate::{
-    canvas::Canvas,
-    color::{Color, Light},
-    math::smooth,
-    path::{Path, Point, at},
-};
+use crate::canvas::Canvas;
+use crate::color::{Color, Light};
+use crate::math::smooth;
+use crate::path::{Path, Point, at};
 
 /// Where a subject is painted, and its local coordinates: 1 is the height of the subject, x grows from its
 /// center away from the light, y grows upwards from its foot.

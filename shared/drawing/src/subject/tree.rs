@@ -1,13 +1,11 @@
 use super::stand::Stand;
-use crate::{
-    canvas::Canvas,
-    math::{cos, mix, sin, smooth},
-    noise::cloud,
-    path::{Path, at},
-    random::Random,
-    scene::Scene,
-    words::Time,
-};
+use crate::canvas::Canvas;
+use crate::math::{cos, mix, sin, smooth};
+use crate::noise::cloud;
+use crate::path::{Path, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::words::Time;
 
 /// Paints a broad tree: limbs, then clumps of leaves from the back to the front.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {

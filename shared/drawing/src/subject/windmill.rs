@@ -1,10 +1,8 @@
 use super::stand::Stand;
-use crate::{
-    canvas::Canvas,
-    math::{cos, sin},
-    palette::lamp,
-    scene::Scene,
-};
+use crate::canvas::Canvas;
+use crate::math::{cos, sin};
+use crate::palette::lamp;
+use crate::scene::Scene;
 
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;

@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
-use domain::request::{Size, Word as _};
+use domain::images::Size;
+use domain::primitives::Word as _;
 use image::metadata::Orientation;
 use image::{ColorType, Rgba};
 use proptest::prelude::*;

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::request::{Count, Prompt, ProviderChoice, Quality, Size, Style, Word as _};
+use domain::images::{Count, Prompt, ProviderChoice, Quality, Size, Style};
+use domain::primitives::Word as _;
 use serde_json::{Value, json};
 use testkit::standin::midjourney::{self as standin, Act, BLUES, Manner, code};
 use testkit::standin::server::Reply;
@@ -232,7 +233,8 @@ async fn an_enlargement_whose_grid_is_gone_fails() {
 
 #[tokio::test]
 async fn every_code_of_a_submission_is_understood() {
-    use {FaultOf as F, Reason as R};
+    use FaultOf as F;
+    use Reason as R;
     let id = json!("1730000000000123");
     for (reply, expected) in [
         (code(3, &Value::Null), (F::Operator, R::Permission, false)),
@@ -307,7 +309,8 @@ async fn a_wrong_secret_is_the_operators() {
 
 #[tokio::test]
 async fn a_task_that_fails_says_whose_fault_it_is() {
-    use {FaultOf as F, Reason as R};
+    use FaultOf as F;
+    use Reason as R;
     for (status, why, expected) in [
         ("FAILURE", "[Banned prompt detected] a red kite", (F::Caller, R::Moderated, false)),
         ("FAILURE", "[Internal Server Error] a red kite", (F::Provider, R::Failed, true)),

@@ -13,7 +13,7 @@ use domain::primitives::{ImageId, Lease, sha256_hex};
 use domain::providers::{GeneratedImage, ImageSink, ProviderError, Stop};
 use domain::store::StoreError;
 use domain::{Job, Timestamp};
-use pictures::picture::BadPicture;
+use pictures::error::ImageError;
 use pictures::prepare::prepare;
 use tracing::{info, warn};
 
@@ -32,7 +32,7 @@ pub(crate) enum Stopped {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeepError {
     #[error("{0}")]
-    BadImage(#[from] BadPicture),
+    BadImage(#[from] ImageError),
     #[error("the store did not take it")]
     NotStored,
 }
@@ -154,10 +154,10 @@ impl<'a> Sink<'a> {
         let prepared = prepare(bytes, self.size).await?;
         let image = prepared.image;
         let key = keys::image(&self.prefix, index, image.format);
-        if !already_stored || prepared.remade_from.is_some() {
+        if !already_stored || prepared.reencoded_from.is_some() {
             // First of all: from here on the image is safe, whatever happens to this function.
             self.put(&key, image.bytes.clone(), image.format, Some(&origin)).await?;
-            info!(index, bytes = image.bytes.len(), remadeFrom = ?prepared.remade_from, "image stored");
+            info!(index, bytes = image.bytes.len(), remadeFrom = ?prepared.reencoded_from, "image stored");
         }
         let small = prepared.thumbnail;
         let thumbnail_key = keys::thumbnail(&self.prefix, index, small.format);

@@ -405,6 +405,6 @@ async fn a_left_behind_image_of_another_size_is_made_to_fit() {
     let object = store.get(&image.key).await.unwrap().unwrap();
     assert_eq!((image.origin.provider.as_str(), image.width, image.height), ("dead", 256, 256));
     assert_eq!(image.sha256, sha256_hex(&object.bytes));
-    let stored = pictures::picture::inspect(&object.bytes).unwrap();
+    let stored = pictures::decode::decode(&object.bytes).unwrap();
     assert_eq!((stored.width, stored.height), (256, 256));
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::Timestamp;
 use domain::jobs::WebhookReach;
 use domain::webhooks::{ANSWER_KEPT, Answer};
-use egress::{Client, Problem, Reach, Timeouts};
+use egress::{Client, EgressError, EgressPolicy, Timeouts};
 use url::Url;
 
 /// How long a receiver may take, from the connection to the end of its answer's head.
@@ -50,15 +50,15 @@ impl HttpPost {
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new(reach: WebhookReach) -> Result<Self, Problem> {
+    pub fn new(reach: WebhookReach) -> Result<Self, EgressError> {
         let reach = match reach {
-            WebhookReach::Public => Reach::Public,
-            WebhookReach::Local => Reach::Local,
+            WebhookReach::Public => EgressPolicy::PublicOnly,
+            WebhookReach::Local => EgressPolicy::PublicOrLoopback,
         };
         Ok(Self { client: Client::new(reach, Timeouts { connect: TIMEOUT, total: TIMEOUT })? })
     }
 
-    async fn send(&self, url: &Url, webhook: Signed) -> Result<Answer, Problem> {
+    async fn send(&self, url: &Url, webhook: Signed) -> Result<Answer, EgressError> {
         let answer = self
             .client
             .post(url)?
@@ -71,7 +71,7 @@ impl HttpPost {
             .await?;
         let status = answer.status().as_u16();
         let retry_after = egress::retry_after(answer.headers(), Timestamp::now());
-        let body = egress::beginning(answer, ANSWER_KEPT, BODY).await;
+        let body = egress::read_prefix(answer, ANSWER_KEPT, BODY).await;
         Ok(Answer::new(status, retry_after, &body))
     }
 }

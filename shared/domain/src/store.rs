@@ -1,5 +1,7 @@
 //! How a store or a queue fails.
 
+#![warn(missing_docs)]
+
 use std::time::Duration;
 
 /// Why a store or a queue did not do as asked.

@@ -1,9 +1,9 @@
-use super::colour::Light;
-use super::mask::Mask;
-use super::maths::floor;
-use super::path::{Path, Point, at};
+use crate::color::Light;
+use crate::mask::Mask;
+use crate::math::floor;
+use crate::path::{Path, Point, at};
 
-/// The picture while it is painted: linear light per pixel, in units of its shorter side.
+/// The image while it is painted: linear light per pixel. Coordinates are in units of the shorter side.
 pub(super) struct Canvas {
     pub(super) columns: usize,
     pub(super) rows: usize,
@@ -26,17 +26,17 @@ impl Canvas {
         self.rows as f32 / self.scale
     }
 
-    /// The middle of a pixel.
+    /// The center of a pixel.
     fn point(&self, column: usize, row: usize) -> Point {
         at((column as f32 + 0.5) / self.scale, (row as f32 + 0.5) / self.scale)
     }
 
-    /// The nearest row to a height, within the canvas or just below it.
+    /// The row nearest to `y`, clamped to the canvas; the row just below the canvas is included.
     pub(super) fn row(&self, y: f32) -> usize {
         floor((y * self.scale + 0.5).clamp(0.0, self.rows as f32)) as usize
     }
 
-    /// Repaints the rows from `top` to `bottom`, each pixel from what is there.
+    /// Repaints the rows from `top` to `bottom`. `paint` gets the current light of the pixel.
     pub(super) fn repaint(&mut self, top: f32, bottom: f32, paint: impl Fn(Point, Light) -> Light) {
         for row in self.row(top)..self.row(bottom) {
             for column in 0..self.columns {
@@ -47,12 +47,12 @@ impl Canvas {
         }
     }
 
-    /// Paints inside a path.
+    /// Paints the inside of a path.
     pub(super) fn fill(&mut self, path: &Path, paint: impl Fn(Point) -> Light) {
         self.glaze(path, |point| (paint(point), 1.0));
     }
 
-    /// Paints inside a path, as opaque as the paint says.
+    /// Paints the inside of a path. `paint` returns the light and its opacity (0 to 1).
     pub(super) fn glaze(&mut self, path: &Path, paint: impl Fn(Point) -> (Light, f32)) {
         let Some(mask) = Mask::of(path, self.scale, self.columns, self.rows) else { return };
         for row in 0..mask.height {
@@ -67,7 +67,7 @@ impl Canvas {
         }
     }
 
-    /// Adds light inside a path.
+    /// Adds light to the inside of a path.
     pub(super) fn shine(&mut self, path: &Path, light: impl Fn(Point) -> Light) {
         let Some(mask) = Mask::of(path, self.scale, self.columns, self.rows) else { return };
         for row in 0..mask.height {
@@ -82,7 +82,7 @@ impl Canvas {
         }
     }
 
-    /// Paints everything below a skyline. The paint is told how far below it a point lies.
+    /// Paints everything between a skyline and `bottom`. `paint` gets the distance below the skyline.
     pub(super) fn ground(
         &mut self,
         line: impl Fn(f32) -> f32,
@@ -96,7 +96,7 @@ impl Canvas {
             for (column, &height) in heights.iter().enumerate() {
                 let point = self.point(column, row);
                 let depth = point.y - height;
-                // On a slope the edge passes several rows of a column: a wider ramp keeps it smooth.
+                // On a slope the edge crosses several rows of a column, so the antialiasing ramp is wider.
                 let rise = (heights[(column + 1).min(self.columns - 1)] - heights[column.saturating_sub(1)])
                     .abs()
                     * 0.5
@@ -111,7 +111,7 @@ impl Canvas {
         }
     }
 
-    /// Repaints what lies within `reach` above a skyline. The paint is told how far, from 0 to 1.
+    /// Repaints everything within `reach` above a skyline. `paint` gets the distance as a share of `reach`.
     pub(super) fn above(
         &mut self,
         line: impl Fn(f32) -> f32,
@@ -128,15 +128,15 @@ impl Canvas {
         }
     }
 
-    /// Adds light around a point, fading to nothing at the radius.
-    pub(super) fn glow(&mut self, centre: Point, radius: f32, light: Light) {
-        let top = self.row(centre.y - radius);
-        let bottom = self.row(centre.y + radius);
-        let left = floor(((centre.x - radius) * self.scale).clamp(0.0, self.columns as f32)) as usize;
-        let right = floor(((centre.x + radius) * self.scale + 1.0).clamp(0.0, self.columns as f32)) as usize;
+    /// Adds light around a point, fading to zero at the radius.
+    pub(super) fn glow(&mut self, center: Point, radius: f32, light: Light) {
+        let top = self.row(center.y - radius);
+        let bottom = self.row(center.y + radius);
+        let left = floor(((center.x - radius) * self.scale).clamp(0.0, self.columns as f32)) as usize;
+        let right = floor(((center.x + radius) * self.scale + 1.0).clamp(0.0, self.columns as f32)) as usize;
         for row in top..bottom {
             for column in left..right {
-                let away = self.point(column, row) - centre;
+                let away = self.point(column, row) - center;
                 let near = 1.0 - (away.x * away.x + away.y * away.y) / (radius * radius);
                 if near > 0.0 {
                     let pixel = &mut self.pixels[row * self.columns + column];
@@ -146,7 +146,7 @@ impl Canvas {
         }
     }
 
-    /// What is painted at a place, between the pixels' middles.
+    /// The light at any point, interpolated between the centers of the pixels.
     pub(super) fn sample(&self, place: Point) -> Light {
         let x = (place.x * self.scale - 0.5).clamp(0.0, (self.columns - 1) as f32);
         let y = (place.y * self.scale - 0.5).clamp(0.0, (self.rows - 1) as f32);

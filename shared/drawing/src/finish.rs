@@ -1,15 +1,14 @@
-//! From painted light to the bytes of a PNG: bloom, vignette, contrast, grain.
+//! Converts the linear light of a canvas to a PNG: bloom, vignette, contrast, grain.
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageResult};
 
-use super::canvas::Canvas;
-use super::colour::Light;
-use super::maths::{mix, smooth};
-use super::noise::fraction;
-use super::path::{Point, at};
+use crate::canvas::Canvas;
+use crate::color::Light;
+use crate::math::{mix, smooth};
+use crate::noise::fraction;
+use crate::path::{Point, at};
 
-/// How the finished picture is developed.
 pub(super) struct Finish {
     pub(super) saturation: f32,
     pub(super) contrast: f32,
@@ -17,7 +16,7 @@ pub(super) struct Finish {
     pub(super) seed: u32,
 }
 
-/// One bloom cell per so many pixels of the shorter side: the halo is soft, so it may be coarse.
+/// Number of bloom cells along the shorter side. The halo is soft, so a coarse grid is enough.
 const BLOOM_CELLS: usize = 96;
 
 pub(super) fn png(canvas: &Canvas, finish: &Finish) -> ImageResult<Vec<u8>> {
@@ -32,8 +31,8 @@ pub(super) fn png(canvas: &Canvas, finish: &Finish) -> ImageResult<Vec<u8>> {
             let halo = bloom.sample(place);
             let shade = 1.0 - 0.30 * smooth(0.45, 1.05, (place - middle).length() / reach);
             let light = (painted + halo * 0.35) * shade;
-            // The sum of two even noises hides the steps of 8 bits better than one. Strengthened in
-            // the middle tones it is the grain as well.
+            // The sum of two uniform noises hides the steps of 8 bits better than one (triangular dither).
+            // Amplified in the middle tones it serves as the grain too.
             let dither = fraction(column as i32, row as i32, finish.seed)
                 + fraction(column as i32, row as i32, finish.seed ^ 0x5bd1_e995)
                 - 1.0;
@@ -62,7 +61,7 @@ fn develop(light: Light, finish: &Finish, dither: f32) -> [u8; 3] {
     })
 }
 
-/// Leaves most light alone and bends what is too bright towards white instead of cutting it off.
+/// Tone curve: keeps values up to the knee, and compresses brighter ones instead of clipping them.
 fn shoulder(x: f32) -> f32 {
     let knee = 0.70;
     if x <= knee {
@@ -72,7 +71,7 @@ fn shoulder(x: f32) -> f32 {
     knee + (1.0 - knee) * over / (1.0 + over * 0.85)
 }
 
-/// The sRGB curve, fitted with square roots (error below a third of an 8-bit step).
+/// The sRGB transfer curve, approximated with square roots (error below a third of an 8-bit step).
 fn encoded(x: f32) -> f32 {
     if x <= 0.003_130_8 {
         return 12.92 * x;
@@ -83,7 +82,7 @@ fn encoded(x: f32) -> f32 {
     (0.662_002_7 * root + 0.684_122 * fourth - 0.323_583_6 * eighth - 0.022_541_147 * x).min(1.0)
 }
 
-/// The brightest parts of the picture, small and blurred.
+/// Returns the brightest parts of the canvas, reduced and blurred.
 fn bloom(canvas: &Canvas) -> Canvas {
     let step = (canvas.columns.min(canvas.rows) / BLOOM_CELLS).max(1);
     let mut small = Canvas::new(canvas.columns.div_ceil(step), canvas.rows.div_ceil(step));
@@ -109,7 +108,7 @@ fn bloom(canvas: &Canvas) -> Canvas {
     small
 }
 
-/// Averages each cell with its neighbours along one direction.
+/// Averages each cell with its neighbors along one direction.
 fn blur(canvas: &mut Canvas, direction: Point) {
     let before = canvas.pixels.clone();
     for row in 0..canvas.rows {

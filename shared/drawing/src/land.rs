@@ -1,19 +1,16 @@
-//! The land: far ridges, the ground that things stand on, and what grows at our feet.
+//! The land: distant ridges, the foreground, and the plants at the lower edge.
 
 mod buildings;
 mod plants;
 mod ridge;
 
-use super::canvas::Canvas;
-use super::maths::{mix, smooth};
-use super::noise::{cloud, noise, skyline};
-use super::path::{Path, at};
-use super::scene::Scene;
-use super::sky;
-use super::words::Place;
-pub(super) use ridge::Ridge;
+use crate::canvas::Canvas;
+use crate::scene::Scene;
+use crate::sky;
+use crate::words::Place;
+pub(crate) use ridge::Ridge;
 
-/// Everything between the sky and the ground that things stand on.
+/// Paints everything between the sky and the foreground.
 pub(super) fn distance(canvas: &mut Canvas, scene: &Scene) {
     let mut random = scene.plan.random.part("distance");
     let horizon = scene.horizon;
@@ -110,7 +107,7 @@ pub(super) fn distance(canvas: &mut Canvas, scene: &Scene) {
     }
 }
 
-/// The ground that things stand on, painted; its line tells where.
+/// Paints the foreground and returns its line, on which subjects stand.
 pub(super) fn foreground(canvas: &mut Canvas, scene: &Scene) -> Ridge {
     let mut random = scene.plan.random.part("foreground");
     let standing = scene.standing().next().is_some();
@@ -118,7 +115,7 @@ pub(super) fn foreground(canvas: &mut Canvas, scene: &Scene) -> Ridge {
     let below = scene.height - horizon;
     let ridge = match scene.plan.place {
         Place::Sea | Place::Lake if standing => {
-            // A headland that rises on the thing's side and falls away before the light.
+            // A headland that rises on the side of the subject and falls towards the light.
             Ridge::headland(scene.height, horizon, scene.focus, -scene.light_side, seed)
         }
         Place::Sea | Place::Lake => Ridge::headland(
@@ -129,7 +126,7 @@ pub(super) fn foreground(canvas: &mut Canvas, scene: &Scene) -> Ridge {
             seed,
         ),
         Place::Dunes => Ridge::dune(horizon + below * 0.52, 0.12, 0.75, seed),
-        // A quay, if something is to stand on it; else the river reaches to our feet.
+        // A quay if a subject stands on it; otherwise the river reaches the lower edge.
         Place::City if standing => Ridge::flat(horizon + below * 0.45),
         Place::City => Ridge::flat(scene.height + 0.1),
         Place::Field => Ridge::rolling(horizon + 0.035, 0.05, 0.8, seed),
@@ -143,7 +140,7 @@ pub(super) fn foreground(canvas: &mut Canvas, scene: &Scene) -> Ridge {
     ridge
 }
 
-/// The last plane, cut off by the picture's lower edge.
+/// Paints the nearest plants, which the lower edge cuts off.
 pub(super) fn at_our_feet(canvas: &mut Canvas, scene: &Scene) {
     let mut random = scene.plan.random.part("feet");
     match scene.plan.place {

@@ -1,15 +1,16 @@
-//! The painter: from a prompt to a picture, by arithmetic alone.
+//! Draws the images of the sandbox provider: computes an image from a prompt, without a model.
 //!
-//! The same brief gives the same bytes on every machine. Therefore everything here is computed with
-//! operations that IEEE 754 fixes to the last bit, in one order, from a generator of its own.
+//! The same brief gives the same bytes on every machine. Therefore all code uses only operations whose result
+//! IEEE 754 defines to the last bit, in a fixed order, and a random generator of this crate.
 
 mod canvas;
-mod colour;
+mod color;
 mod finish;
 mod land;
 mod mask;
-mod maths;
+mod math;
 mod noise;
+mod painting;
 mod palette;
 mod path;
 mod pattern;
@@ -26,35 +27,34 @@ use canvas::Canvas;
 use finish::Finish;
 use plan::Plan;
 
-/// How strong colours and contrasts are.
+/// How strong colors and contrasts are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// As the painter would.
     Plain,
-    /// Stronger.
     Vivid,
-    /// Softer.
     Natural,
 }
 
-/// What to draw.
 #[derive(Clone, Debug)]
 pub struct Brief<'a> {
-    /// The words that decide palette and forms.
+    /// Its words determine palette and composition.
     pub prompt: &'a str,
     /// In pixels.
     pub width: u32,
     /// In pixels.
     pub height: u32,
-    /// Another seed gives another picture of the same theme.
+    /// Another seed gives another image of the same theme.
     pub seed: u64,
-    /// Saturation and contrast.
     pub mood: Mood,
-    /// Finer detail, for more time.
+    /// Adds finer detail, which takes more time.
     pub detailed: bool,
 }
 
-/// Draws the picture as a PNG.
+/// Draws the image and encodes it as a PNG.
+///
+/// # Errors
+///
+/// If the encoder fails.
 pub fn draw(brief: &Brief<'_>) -> image::ImageResult<Vec<u8>> {
     let plan = Plan::of(brief.prompt, brief.seed);
     let mut canvas = Canvas::new(brief.width as usize, brief.height as usize);
@@ -68,7 +68,7 @@ pub fn draw(brief: &Brief<'_>) -> image::ImageResult<Vec<u8>> {
         Some(pattern) => pattern::paint(&mut canvas, &plan, pattern, brief.detailed),
         None => {
             let scene = scene::Scene::of(plan, &canvas, brief.detailed);
-            scene::paint(&mut canvas, &scene);
+            painting::paint(&mut canvas, &scene);
         }
     }
     finish::png(&canvas, &finish)

@@ -1,8 +1,8 @@
-use super::maths::floor;
-use super::path::{Path, Point};
+use crate::math::floor;
+use crate::path::{Path, Point};
 
-/// How much of each pixel in a box a path covers, exactly: signed areas are added up where edges
-/// pass and summed along each row.
+/// The exact coverage, from 0 to 1, of each pixel in a box by a path: signed areas are accumulated where
+/// edges pass, and then summed along each row.
 pub(super) struct Mask {
     pub(super) left: usize,
     pub(super) top: usize,
@@ -12,7 +12,7 @@ pub(super) struct Mask {
 }
 
 impl Mask {
-    /// Of a path at so many pixels per unit, on a canvas of that size; none where it lies outside.
+    /// The mask of a path at `scale` pixels per unit; none if the path is outside the canvas.
     pub(super) fn of(path: &Path, scale: f32, canvas_width: usize, canvas_height: usize) -> Option<Self> {
         let (least, most) = path.bounds();
         let clip = |value: f32, limit: usize| floor(value.clamp(0.0, limit as f32)) as usize;
@@ -26,7 +26,7 @@ impl Mask {
         let mut mask = Self { left, top, width, height, cover: vec![0.0; (width + 2) * height] };
         for outline in &path.outlines {
             let place = |x: f32, y: f32| (x * scale - left as f32, y * scale - top as f32);
-            // Outlines drawn the other way round would cut holes where they overlap others.
+            // An outline in the opposite direction would cut holes where it overlaps others.
             let turn = if is_clockwise(outline) { 1.0 } else { -1.0 };
             let mut from = outline.last().copied().unwrap_or_default();
             for &to in outline {
@@ -61,7 +61,7 @@ impl Mask {
         }
     }
 
-    /// An edge passes one row from `x` to `next`; what it covers of the row lies to its right.
+    /// Adds an edge that crosses one row from `x` to `next`. It covers the part of the row to its right.
     fn cross(&mut self, row: usize, x: f32, next: f32, area: f32) {
         let limit = self.width as f32;
         let low = x.min(next).clamp(0.0, limit);
@@ -75,7 +75,7 @@ impl Mask {
             cells[first + 1] += area * middle;
             return;
         }
-        // The area right of the edge and left of `x`, of which each cell takes its share.
+        // The area to the right of the edge and to the left of `x`, of which each cell gets its share.
         let reached = |x: f32| {
             if x >= high { x - 0.5 * (low + high) } else { 0.5 * (x - low) * (x - low) / (high - low) }
         };

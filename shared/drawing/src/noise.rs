@@ -1,6 +1,6 @@
-use super::maths::floor;
+use crate::math::floor;
 
-/// The four-fold and diagonal slopes a lattice point may have.
+/// The gradients of a lattice point: axis-parallel and diagonal.
 const SLOPES: [(f32, f32); 8] = [
     (1.0, 0.0),
     (-1.0, 0.0),
@@ -12,7 +12,7 @@ const SLOPES: [(f32, f32); 8] = [
     (-0.707_106_77, -0.707_106_77),
 ];
 
-/// A number that only the point and the seed decide.
+/// A hash of a lattice point and a seed.
 pub(super) fn lattice(x: i32, y: i32, seed: u32) -> u32 {
     let mut bits = (x as u32).wrapping_mul(0x85eb_ca6b)
         ^ (y as u32).wrapping_mul(0xc2b2_ae35)
@@ -22,12 +22,12 @@ pub(super) fn lattice(x: i32, y: i32, seed: u32) -> u32 {
     bits ^ (bits >> 15)
 }
 
-/// The same as a fraction, from 0 to just below 1.
+/// [`lattice`] as a fraction from 0 to just below 1.
 pub(super) fn fraction(x: i32, y: i32, seed: u32) -> f32 {
     (lattice(x, y, seed) >> 8) as f32 / (1u32 << 24) as f32
 }
 
-/// Gradient noise, about -1 to 1.
+/// Gradient noise (Perlin), about -1 to 1.
 pub(super) fn noise(x: f32, y: f32, seed: u32) -> f32 {
     let (column, row) = (floor(x), floor(y));
     let (dx, dy) = (x - column as f32, y - row as f32);
@@ -41,20 +41,20 @@ pub(super) fn noise(x: f32, y: f32, seed: u32) -> f32 {
     (top + (bottom - top) * ease_y) * 1.45
 }
 
-/// Noise upon finer noise, about -1 to 1.
+/// The sum of octaves of noise (fractal noise), about -1 to 1.
 pub(super) fn cloud(mut x: f32, mut y: f32, octaves: u32, seed: u32) -> f32 {
     let (mut sum, mut height, mut total) = (0.0, 1.0, 0.0);
     for octave in 0..octaves {
         sum += height * noise(x, y, seed.wrapping_add(octave.wrapping_mul(101)));
         total += height;
         height *= 0.5;
-        // Turned a little each time, so that the lattices of the octaves do not line up.
+        // Rotated a little each time, so that the lattices of the octaves do not align.
         (x, y) = (1.62 * x - 1.18 * y + 3.1, 1.18 * x + 1.62 * y - 1.7);
     }
     sum / total
 }
 
-/// The same along a line.
+/// Fractal noise along a line.
 pub(super) fn skyline(mut x: f32, octaves: u32, seed: u32) -> f32 {
     let (mut sum, mut height, mut total) = (0.0, 1.0, 0.0);
     for octave in 0..octaves {

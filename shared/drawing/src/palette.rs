@@ -1,34 +1,37 @@
-use super::colour::Colour;
-use super::plan::Plan;
-use super::words::{Pattern, Place, Time, Tint};
+use crate::color::Color;
+use crate::plan::Plan;
+use crate::words::{Pattern, Place, Time, Tint};
 
-/// The colours of one picture. They are chosen together, per time of day, so that they agree.
+/// The colors of one image, chosen together for each time of day so that they match.
 #[derive(Clone)]
 pub(super) struct Palette {
-    /// The sky from the top of the picture to the horizon.
-    pub(super) sky: [Colour; 4],
-    /// The sun or the moon, and what they shine on.
-    pub(super) glow: Colour,
-    pub(super) cloud_lit: Colour,
-    pub(super) cloud_shade: Colour,
-    /// Land at the horizon and land at our feet.
-    pub(super) far: Colour,
-    pub(super) near: Colour,
-    /// What the land is made of, in this light.
-    pub(super) soil: Colour,
-    pub(super) deep: Colour,
-    /// The one strong colour of the things in the picture.
-    pub(super) accent: Colour,
-    /// White walls in this light: on the lit and on the shaded side.
-    pub(super) wall_lit: Colour,
-    pub(super) wall_shade: Colour,
-    /// 0 by day, 1 where lamps are lit and stars are out.
+    /// From the top of the image to the horizon.
+    pub(super) sky: [Color; 4],
+    /// The sun or the moon, and highlights.
+    pub(super) glow: Color,
+    pub(super) cloud_lit: Color,
+    pub(super) cloud_shade: Color,
+    /// Land at the horizon.
+    pub(super) far: Color,
+    /// Land in the foreground.
+    pub(super) near: Color,
+    /// The material of the land, in this light.
+    pub(super) soil: Color,
+    /// Deep water.
+    pub(super) deep: Color,
+    /// The one saturated color of the subjects.
+    pub(super) accent: Color,
+    /// The lit side of a white wall.
+    pub(super) wall_lit: Color,
+    /// The shaded side of a white wall.
+    pub(super) wall_shade: Color,
+    /// From 0 (day) to 1 (night, with lamps and stars).
     pub(super) dark: f32,
 }
 
-/// Lamps burn the same colour at any hour.
-pub(super) fn lamp() -> Colour {
-    Colour::new(0.90, 0.13, 82.0)
+/// The light of lamps, which is the same at every time of day.
+pub(super) fn lamp() -> Color {
+    Color::new(0.90, 0.13, 82.0)
 }
 
 impl Palette {
@@ -36,33 +39,32 @@ impl Palette {
         let mut palette = Self::at(plan.time);
         let earth = soil(plan.place);
         palette.soil = palette.lit(plan.soil.map_or(earth, |tint| {
-            earth
-                .mix(Colour::new((earth.lightness + tint.lightness) * 0.5, tint.chroma * 0.8, tint.hue), 0.85)
+            earth.mix(Color::new((earth.lightness + tint.lightness) * 0.5, tint.chroma * 0.8, tint.hue), 0.85)
         }));
-        palette = palette.map(|colour| colour.turned(plan.drift));
+        palette = palette.map(|color| color.turned(plan.drift));
         if let Some(tint) = plan.tint {
-            palette = palette.map(|colour| tinted(colour, tint));
+            palette = palette.map(|color| tinted(color, tint));
         }
         let accent = plan.accent.or(plan.tint).unwrap_or(Tint { hue: 27.0, lightness: 0.58, chroma: 0.19 });
-        let accent = Colour::new(accent.lightness, accent.chroma, accent.hue);
+        let accent = Color::new(accent.lightness, accent.chroma, accent.hue);
         palette.accent = palette.lit(accent).mix(accent, 0.35);
         if plan.tint.is_some() && plan.pattern == Some(Pattern::Orbits) {
-            // One colour alone makes a dull pattern: its opposite sets it off.
+            // A pattern in one hue looks dull: the accent gets nearly the opposite hue.
             palette.accent = palette.accent.turned(165.0);
         }
         palette
     }
 
-    /// A colour that is its own by day, as this light shows it.
-    pub(super) fn lit(&self, colour: Colour) -> Colour {
-        colour
+    /// How a color, given as by daylight, looks in the light of this palette.
+    pub(super) fn lit(&self, color: Color) -> Color {
+        color
             .mix(self.near, 0.62 * self.dark)
-            .mix(self.glow.lit(colour.lightness / self.glow.lightness.max(0.3)), 0.14)
+            .mix(self.glow.lit(color.lightness / self.glow.lightness.max(0.3)), 0.14)
     }
 
-    fn map(mut self, change: impl Fn(Colour) -> Colour) -> Self {
+    fn map(mut self, change: impl Fn(Color) -> Color) -> Self {
         self.sky = self.sky.map(&change);
-        for colour in [
+        for color in [
             &mut self.glow,
             &mut self.cloud_lit,
             &mut self.cloud_shade,
@@ -71,13 +73,13 @@ impl Palette {
             &mut self.soil,
             &mut self.deep,
         ] {
-            *colour = change(*colour);
+            *color = change(*color);
         }
         self
     }
 
     fn at(time: Time) -> Self {
-        let c = Colour::new;
+        let c = Color::new;
         let (sky, glow, clouds, land, deep, walls, dark) = match time {
             Time::Dawn => (
                 [c(0.60, 0.080, 255.0), c(0.75, 0.065, 300.0), c(0.86, 0.080, 20.0), c(0.94, 0.075, 75.0)],
@@ -160,26 +162,26 @@ impl Palette {
     }
 }
 
-fn soil(place: Place) -> Colour {
+fn soil(place: Place) -> Color {
     match place {
-        Place::Sea => Colour::new(0.42, 0.045, 120.0),
-        Place::Lake => Colour::new(0.45, 0.075, 145.0),
-        Place::Dunes => Colour::new(0.74, 0.120, 68.0),
-        Place::Mountains => Colour::new(0.50, 0.070, 148.0),
-        Place::Forest => Colour::new(0.40, 0.085, 155.0),
-        Place::City => Colour::new(0.40, 0.035, 265.0),
-        Place::Field => Colour::new(0.70, 0.125, 112.0),
-        Place::Snow => Colour::new(0.94, 0.018, 240.0),
-        Place::Hills => Colour::new(0.58, 0.115, 135.0),
+        Place::Sea => Color::new(0.42, 0.045, 120.0),
+        Place::Lake => Color::new(0.45, 0.075, 145.0),
+        Place::Dunes => Color::new(0.74, 0.120, 68.0),
+        Place::Mountains => Color::new(0.50, 0.070, 148.0),
+        Place::Forest => Color::new(0.40, 0.085, 155.0),
+        Place::City => Color::new(0.40, 0.035, 265.0),
+        Place::Field => Color::new(0.70, 0.125, 112.0),
+        Place::Snow => Color::new(0.94, 0.018, 240.0),
+        Place::Hills => Color::new(0.58, 0.115, 135.0),
     }
 }
 
-/// Draws a colour towards the hue of a colour word, or towards grey for a word that has no hue.
-fn tinted(colour: Colour, tint: Tint) -> Colour {
+/// Shifts a color towards the hue of a color word, or towards gray for a word without a hue.
+fn tinted(color: Color, tint: Tint) -> Color {
     if tint.chroma < 0.02 {
-        let lightness = colour.lightness + (tint.lightness - 0.6) * 0.25;
-        return colour.saturated(0.12).mix(Colour::grey(lightness.clamp(0.04, 0.98)), 0.8);
+        let lightness = color.lightness + (tint.lightness - 0.6) * 0.25;
+        return color.saturated(0.12).mix(Color::gray(lightness.clamp(0.04, 0.98)), 0.8);
     }
-    let target = Colour::new(colour.lightness, colour.chroma().max(tint.chroma * 0.55), tint.hue);
-    colour.mix(target, 0.62)
+    let target = Color::new(color.lightness, color.chroma().max(tint.chroma * 0.55), tint.hue);
+    color.mix(target, 0.62)
 }

@@ -1,8 +1,8 @@
 use core::ops::{Add, Mul, Sub};
 
-use super::maths::{cos, sin};
+use crate::math::{cos, sin};
 
-/// A place on the canvas. The shorter side of the picture is 1 long; y points down.
+/// A point of the canvas. The shorter side has length 1; y points down.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Point {
     pub(super) x: f32,
@@ -47,7 +47,7 @@ impl Mul<f32> for Point {
     }
 }
 
-/// Closed outlines, curves already broken into short lines.
+/// Closed outlines; curves are already split into short lines.
 #[derive(Clone, Default)]
 pub(super) struct Path {
     pub(super) outlines: Vec<Vec<Point>>,
@@ -58,12 +58,12 @@ impl Path {
         Self { outlines: vec![points.to_vec()] }
     }
 
-    pub(super) fn ellipse(centre: Point, across: f32, down: f32) -> Self {
+    pub(super) fn ellipse(center: Point, across: f32, down: f32) -> Self {
         let corners = 64;
         let outline = (0..corners)
             .map(|corner| {
                 let turns = corner as f32 / corners as f32;
-                at(centre.x + across * cos(turns), centre.y + down * sin(turns))
+                at(center.x + across * cos(turns), center.y + down * sin(turns))
             })
             .collect();
         Self { outlines: vec![outline] }
@@ -83,7 +83,7 @@ impl Path {
         Self { outlines: vec![outline] }
     }
 
-    /// A line that bends through the points and whose width runs from `start` to `end`.
+    /// A smooth line through the points, whose width changes from `start` to `end`.
     pub(super) fn stroke(points: &[Point], start: f32, end: f32) -> Self {
         let last = points.len() - 1;
         let mut line = Vec::new();
@@ -108,13 +108,13 @@ impl Path {
         Self { outlines: vec![left] }
     }
 
-    /// Both paths at once; where they overlap they are still covered once.
+    /// The union of both paths: an overlap is covered only once.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.outlines.extend(other.outlines);
         self
     }
 
-    /// The same outlines with a corner at least every few pixels, so that `map` may bend them.
+    /// The same outlines with a corner at least every few pixels, so that `map` can bend them.
     pub(super) fn dense(mut self) -> Self {
         for outline in &mut self.outlines {
             let mut from = outline.last().copied().unwrap_or_default();
@@ -136,7 +136,7 @@ impl Path {
         self
     }
 
-    /// The corners of the box around it: least and greatest.
+    /// The bounding box: the corners with the least and the greatest coordinates.
     pub(super) fn bounds(&self) -> (Point, Point) {
         let mut least = at(f32::MAX, f32::MAX);
         let mut most = at(f32::MIN, f32::MIN);

@@ -1,13 +1,13 @@
-//! Paintings without a landscape, for prompts that name no thing and no place.
+//! Abstract images, for prompts that name neither a subject nor a place.
 
-use super::canvas::Canvas;
-use super::colour::Colour;
-use super::maths::{cos, mix, sin, smooth};
-use super::noise::{cloud, noise, skyline};
-use super::palette::Palette;
-use super::path::{Path, at};
-use super::plan::Plan;
-use super::words::Pattern;
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{cos, mix, sin, smooth};
+use crate::noise::{cloud, noise, skyline};
+use crate::palette::Palette;
+use crate::path::{Path, at};
+use crate::plan::Plan;
+use crate::words::Pattern;
 
 pub(super) fn paint(canvas: &mut Canvas, plan: &Plan, pattern: Pattern, detailed: bool) {
     let palette = Palette::of(plan);
@@ -17,8 +17,8 @@ pub(super) fn paint(canvas: &mut Canvas, plan: &Plan, pattern: Pattern, detailed
     }
 }
 
-/// From the palette's sky to its land and accent, as one run of colours.
-fn scale(palette: &Palette, t: f32) -> Colour {
+/// A gradient through the colors of the palette, for `t` from 0 to 1.
+fn scale(palette: &Palette, t: f32) -> Color {
     let stops = [
         palette.near,
         palette.deep,
@@ -34,7 +34,7 @@ fn scale(palette: &Palette, t: f32) -> Colour {
     stops[index].mix(stops[index + 1], place - index as f32)
 }
 
-/// Folds of silk, one over the other, each with light on its crest.
+/// Paints overlapping folds of silk, each with light on its crest.
 fn ribbons(canvas: &mut Canvas, plan: &Plan, palette: &Palette, detailed: bool) {
     let mut random = plan.random.part("ribbons");
     let (width, height) = (canvas.width(), canvas.height());
@@ -56,12 +56,12 @@ fn ribbons(canvas: &mut Canvas, plan: &Plan, palette: &Palette, detailed: bool) 
                 pace: random.between(0.55, 1.05),
                 tilt: tilt * (0.4 + 0.6 * t),
                 middle: width * 0.5,
-                colour: scale(palette, (0.86 - 0.80 * t + random.between(-0.10, 0.10)).clamp(0.0, 1.0)),
+                color: scale(palette, (0.86 - 0.80 * t + random.between(-0.10, 0.10)).clamp(0.0, 1.0)),
             }
         })
         .collect();
     let octaves = if detailed { 4 } else { 3 };
-    // Most of a fold lies under later ones: what they hide is not worth its noise.
+    // Later folds hide most of a fold. For hidden pixels the noise is not computed.
     let columns: Vec<f32> = (0..canvas.columns).map(|column| (column as f32 + 0.5) / canvas.scale).collect();
     let mut hidden = vec![vec![f32::MAX; columns.len()]];
     for fold in folds.iter().skip(1).rev() {
@@ -75,9 +75,8 @@ fn ribbons(canvas: &mut Canvas, plan: &Plan, palette: &Palette, detailed: bool) 
     }
 }
 
-/// One fold of the silk.
 struct Fold {
-    /// How near it is, from 0 to 1.
+    /// 0 for the farthest fold, 1 for the nearest.
     t: f32,
     seed: u32,
     base: f32,
@@ -85,7 +84,7 @@ struct Fold {
     pace: f32,
     tilt: f32,
     middle: f32,
-    colour: Colour,
+    color: Color,
 }
 
 impl Fold {
@@ -97,10 +96,10 @@ impl Fold {
     }
 
     fn paint(&self, canvas: &mut Canvas, palette: &Palette, octaves: u32, hidden: &[f32]) {
-        let Self { t, seed, colour, .. } = *self;
-        let glint = colour.mix(palette.glow, 0.55);
-        let dark = colour.mix(palette.near, 0.55);
-        // The shadow that the fold throws on those behind it.
+        let Self { t, seed, color, .. } = *self;
+        let glint = color.mix(palette.glow, 0.55);
+        let dark = color.mix(palette.near, 0.55);
+        // The shadow of the fold on the folds behind it.
         let shadow = dark.light();
         let (height, pixels) = (canvas.height(), canvas.scale);
         canvas.above(
@@ -119,7 +118,7 @@ impl Fold {
                 let thread = noise(below * 34.0 + 5.0 * weave, 0.5, seed ^ 6);
                 let crest = 1.0 - smooth(0.0, 0.030, below);
                 let sheen = smooth(-0.1, 0.7, weave + 0.12 * thread);
-                colour
+                color
                     .mix(dark, smooth(0.0, 0.34, below) * 0.75)
                     .mix(glint, 0.55 * crest * smooth(-0.5, 0.6, weave + 0.3) + 0.30 * sheen)
                     .light()
@@ -128,7 +127,7 @@ impl Fold {
     }
 }
 
-/// Discs, rings and arcs around one another.
+/// Paints discs, rings and arcs around a common center.
 fn orbits(canvas: &mut Canvas, plan: &Plan, palette: &Palette) {
     let mut random = plan.random.part("orbits");
     let (width, height) = (canvas.width(), canvas.height());
@@ -141,33 +140,33 @@ fn orbits(canvas: &mut Canvas, plan: &Plan, palette: &Palette) {
         let paper = cloud(point.x * 26.0, point.y * 26.0, 3, seed) * 0.010;
         scale(palette, start + run * t).saturated(0.65).lit(1.0 + paper).light()
     });
-    let centre = at(width * random.between(0.36, 0.64), height * random.between(0.38, 0.60));
+    let center = at(width * random.between(0.36, 0.64), height * random.between(0.38, 0.60));
     let reach = (width * width + height * height).sqrt() * 0.5;
     for ring in 0..9 {
         let radius = reach * mix(0.16, 1.05, ring as f32 / 8.0) * random.between(0.92, 1.06);
-        let colour = scale(palette, random.unit()).light();
+        let color = scale(palette, random.unit()).light();
         let (from, sweep) = (random.unit(), random.between(0.18, 0.9));
         let thick = random.between(0.002, 0.030) * if random.chance(0.3) { 2.2 } else { 1.0 };
         let arc: Vec<_> = (0..=40)
             .map(|step| {
                 let turn = from + sweep * step as f32 / 40.0;
-                at(centre.x + radius * cos(turn), centre.y + radius * sin(turn))
+                at(center.x + radius * cos(turn), center.y + radius * sin(turn))
             })
             .collect();
         let opacity = random.between(0.45, 0.95);
-        canvas.glaze(&Path::stroke(&arc, thick, thick), |_| (colour, opacity));
+        canvas.glaze(&Path::stroke(&arc, thick, thick), |_| (color, opacity));
     }
     let bodies = 9;
     for body in 0..bodies {
         let turn = random.unit();
         let out = if body == 0 { 0.0 } else { reach * random.between(0.20, 0.92) };
-        let place = at(centre.x + out * cos(turn), centre.y + out * sin(turn));
+        let place = at(center.x + out * cos(turn), center.y + out * sin(turn));
         let radius = if body == 0 { random.between(0.20, 0.27) } else { random.between(0.018, 0.125) };
-        let colour = if body == 0 { palette.accent } else { scale(palette, random.unit()) };
-        let (lit, shade) = (colour.mix(palette.glow, 0.45), colour.mix(palette.near, 0.62));
+        let color = if body == 0 { palette.accent } else { scale(palette, random.unit()) };
+        let (lit, shade) = (color.mix(palette.glow, 0.45), color.mix(palette.near, 0.62));
         let bands = random.between(2.0, 7.0);
         let veil = random.seed();
-        // A soft shadow lifts the body off the paper.
+        // A soft shadow makes the body float above the paper.
         let dark = palette.near.light();
         let under = place + at(radius * 0.22, radius * 0.30);
         canvas.glaze(&Path::ellipse(under, radius * 1.35, radius * 1.35), |point| {

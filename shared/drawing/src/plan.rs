@@ -1,22 +1,22 @@
-//! From a prompt to what is to be painted.
+//! Derives from a prompt what to paint.
 
-use super::random::{Random, hash_of};
-use super::words::{Meaning, Pattern, Place, Subject, Time, Tint, meaning};
+use crate::random::{Random, hash_of};
+use crate::words::{Meaning, Pattern, Place, Subject, Time, Tint, meaning};
 
-/// Everything the prompt decides before the first stroke.
+/// Everything that prompt and seed determine, independent of the size of the image.
 pub(super) struct Plan {
     pub(super) time: Time,
     pub(super) place: Place,
     pub(super) subjects: Vec<Subject>,
-    /// Set where the prompt asks for no thing and no place.
+    /// Set if the image is abstract.
     pub(super) pattern: Option<Pattern>,
-    /// A colour for the whole picture.
+    /// A color for the whole image.
     pub(super) tint: Option<Tint>,
-    /// A colour for the land, as in "green hills".
+    /// A color for the land, as in "green hills".
     pub(super) soil: Option<Tint>,
-    /// A colour for the thing it stands before, as in "a red kite".
+    /// A color for the subject, as in "a red kite".
     pub(super) accent: Option<Tint>,
-    /// By how many degrees all hues turn: what unknown words do.
+    /// Rotation of all hues in degrees. Unknown words of the prompt determine it.
     pub(super) drift: f32,
     pub(super) random: Random,
 }
@@ -29,7 +29,7 @@ impl Plan {
             .map(str::to_lowercase)
             .collect();
         let meanings: Vec<Option<Meaning>> = words.iter().map(|word| meaning(word)).collect();
-        // The theme belongs to the prompt, so that its pictures are of one kind whatever the seed.
+        // The theme depends on the prompt only, so that all seeds give the same kind of image.
         let text = hash_of(&words.join(" "));
         let mut theme = Random::new(text);
         let unknown = words

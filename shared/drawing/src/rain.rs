@@ -1,8 +1,8 @@
-use super::canvas::Canvas;
-use super::path::{Path, at};
-use super::scene::Scene;
+use crate::canvas::Canvas;
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
-/// Slanting streaks, the near ones longer.
+/// Paints inclined streaks; near ones are longer.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let mut random = scene.plan.random.part("rain");
     let light = scene.palette.cloud_lit.light();

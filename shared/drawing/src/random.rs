@@ -1,5 +1,5 @@
-/// A stream of numbers that is the same on every machine and in every later version: a picture is
-/// promised to be drawn alike for ever, which no generator of a library promises.
+/// A random generator (SplitMix64) with the same numbers on every machine and in every later version. The
+/// same prompt must always give the same image, and no generator of a library guarantees that.
 #[derive(Clone)]
 pub(super) struct Random(u64);
 
@@ -8,8 +8,8 @@ impl Random {
         Self(seed)
     }
 
-    /// A stream of its own for one part of the picture, so that a part which draws more numbers than
-    /// it used to leaves the others as they were.
+    /// A separate generator for one part of the image: if a later version takes more numbers for one part,
+    /// the other parts stay unchanged.
     pub(super) fn part(&self, name: &str) -> Self {
         Self(self.0 ^ hash_of(name))
     }
@@ -19,7 +19,7 @@ impl Random {
         scramble(self.0)
     }
 
-    /// A seed for a noise.
+    /// A seed for noise.
     pub(super) fn seed(&mut self) -> u32 {
         (self.bits() >> 32) as u32
     }
@@ -43,7 +43,7 @@ impl Random {
     }
 }
 
-/// FNV-1a, scrambled so that words differing in one letter end far apart.
+/// FNV-1a, scrambled so that words that differ in one letter have very different hashes.
 pub(super) fn hash_of(text: &str) -> u64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,13 +1,14 @@
-//! The composition: where horizon, light and things lie for one shape of picture.
+//! The composition: the positions of horizon, light and subjects for one size of image.
 
-use super::canvas::Canvas;
-use super::palette::Palette;
-use super::path::{Point, at};
-use super::plan::Plan;
-use super::words::{Place, Subject, Time};
-use super::{land, rain, sky, subject, water};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::smooth;
+use crate::palette::Palette;
+use crate::path::{Point, at};
+use crate::plan::Plan;
+use crate::words::{Place, Subject, Time};
 
-/// A plan laid out on a canvas of one shape.
+/// A plan laid out for the size of a canvas.
 pub(super) struct Scene {
     pub(super) plan: Plan,
     pub(super) palette: Palette,
@@ -16,15 +17,15 @@ pub(super) struct Scene {
     pub(super) horizon: f32,
     pub(super) sun: Point,
     pub(super) sun_radius: f32,
-    /// Where a moon stands that is not the source of the light.
+    /// Position of a moon that is not the light source.
     pub(super) moon: Point,
-    /// -1 where the light comes from the left of the things, 1 where from the right.
+    /// -1 if the light comes from the left of the subjects, 1 if from the right.
     pub(super) light_side: f32,
-    /// Where the eye is led: the middle of the main thing's foot, before the land is known.
+    /// x of the main subject.
     pub(super) focus: f32,
     pub(super) starry: bool,
     pub(super) octaves: u32,
-    /// More of everything small.
+    /// Whether to paint more small elements.
     pub(super) detailed: bool,
 }
 
@@ -43,7 +44,7 @@ impl Scene {
                 Place::City => 0.74,
             };
         let middle = width * 0.5;
-        // The thing and the light share the width about as the thirds of a picture do.
+        // Subject and light are placed roughly by the rule of thirds.
         let focus = middle - light_side * width * random.between(0.15, 0.20);
         let sun_x = middle + light_side * width * random.between(0.16, 0.26);
         let big = plan.subjects.iter().any(|subject| matches!(subject, Subject::Sun | Subject::Moon));
@@ -83,26 +84,14 @@ impl Scene {
         matches!(self.plan.place, Place::Sea | Place::Lake | Place::City)
     }
 
-    /// The things that stand on land.
-    pub(super) fn standing(&self) -> impl Iterator<Item = Subject> + '_ {
-        self.plan.subjects.iter().copied().filter(|subject| subject::stands(*subject))
+    /// The color of the land at a depth from 0 (the horizon) to 1 (the foreground).
+    pub(super) fn land(&self, depth: f32) -> Color {
+        let near = self.palette.soil.mix(self.palette.near, 0.12 + 0.18 * depth);
+        self.palette.far.mix(near, smooth(-0.15, 1.0, depth))
     }
-}
 
-/// Paints from the back to the front.
-pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
-    sky::paint(canvas, scene);
-    land::distance(canvas, scene);
-    subject::in_the_air(canvas, scene);
-    if scene.has_water() {
-        subject::across_the_water(canvas, scene);
-        water::paint(canvas, scene);
-        subject::on_the_water(canvas, scene);
-    }
-    let ground = land::foreground(canvas, scene);
-    subject::on_the_ground(canvas, scene, &ground);
-    land::at_our_feet(canvas, scene);
-    if scene.plan.time == Time::Storm {
-        rain::paint(canvas, scene);
+    /// The subjects that are painted standing on the foreground.
+    pub(super) fn standing(&self) -> impl Iterator<Item = Subject> + '_ {
+        self.plan.subjects.iter().copied().filter(|subject| subject.needs_ground())
     }
 }

@@ -1,14 +1,14 @@
-use super::canvas::Canvas;
-use super::colour::{Colour, Light};
-use super::maths::{mix, smooth};
-use super::noise::cloud;
-use super::palette::Palette;
-use super::path::{Path, Point, at};
-use super::random::Random;
-use super::scene::Scene;
-use super::words::Time;
+use crate::canvas::Canvas;
+use crate::color::{Color, Light};
+use crate::math::{mix, smooth};
+use crate::noise::cloud;
+use crate::palette::Palette;
+use crate::path::{Path, Point, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::words::Time;
 
-/// Where each of the palette's sky colours lies between the top and the horizon.
+/// Positions of the sky colors of the palette, from 0 (top) to 1 (horizon).
 const STOPS: [f32; 4] = [0.0, 0.42, 0.78, 1.0];
 
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
@@ -19,7 +19,7 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     canvas.repaint(0.0, canvas.height(), |point, _| {
         let sky = gradient(palette, point.y / scene.horizon).light();
         let away = point - scene.sun;
-        // Wider than high: light near the horizon spreads along it.
+        // Wider than high, because light near the horizon spreads along it.
         let square = away.x * away.x * 0.55 + away.y * away.y * 1.6;
         let near = shine / (1.0 + square * 22.0);
         sky.mix(glow, near)
@@ -32,7 +32,7 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     clouds(canvas, scene);
 }
 
-fn gradient(palette: &Palette, t: f32) -> Colour {
+fn gradient(palette: &Palette, t: f32) -> Color {
     let t = t.clamp(0.0, 1.0);
     for (index, pair) in STOPS.windows(2).enumerate() {
         if t <= pair[1] {
@@ -54,7 +54,7 @@ fn stars(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {
         let size = random.unit();
         let fade = 1.0 - smooth(0.25, 0.85, place.y / scene.horizon);
         let strength = fade * full * mix(0.15, 1.0, size * size * size);
-        let warm = Colour::new(0.97, 0.035, mix(60.0, 270.0, random.unit())).light();
+        let warm = Color::new(0.97, 0.035, mix(60.0, 270.0, random.unit())).light();
         canvas.glow(place, (0.0011 + 0.0021 * size * size).max(pixel * 1.1), warm * strength);
         if size > 0.985 {
             canvas.glow(place, 0.014, warm * (0.35 * strength));
@@ -62,12 +62,12 @@ fn stars(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {
     }
 }
 
-/// A band of faint light across the sky.
+/// Paints the Milky Way: a band of faint light across the sky.
 fn galaxy(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {
     let seed = random.seed();
     let lean = random.between(0.5, 0.9);
-    let cool = Colour::new(0.55, 0.10, 285.0).light();
-    let warm = Colour::new(0.72, 0.08, 20.0).light();
+    let cool = Color::new(0.55, 0.10, 285.0).light();
+    let warm = Color::new(0.72, 0.08, 20.0).light();
     let middle = canvas.width() * 0.5;
     canvas.repaint(0.0, scene.horizon, |point, light| {
         let across = (point.y - scene.horizon * 0.42) + (point.x - middle) * lean;
@@ -78,7 +78,7 @@ fn galaxy(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {
     });
 }
 
-/// The sun or the moon.
+/// Paints the sun or the moon.
 fn disc(canvas: &mut Canvas, scene: &Scene) {
     let light = scene.palette.glow.light();
     let (sun, radius) = (scene.sun, scene.sun_radius);
@@ -92,22 +92,22 @@ fn disc(canvas: &mut Canvas, scene: &Scene) {
         Time::Dawn | Time::Day | Time::Sunset | Time::Mist => {
             canvas.glow(sun, radius * 7.0, light * 0.28);
             canvas.glow(sun, radius * 2.6, light * 0.35);
-            let bright = Colour::new(0.985, scene.palette.glow.chroma() * 0.7, 88.0).light() * 1.25;
+            let bright = Color::new(0.985, scene.palette.glow.chroma() * 0.7, 88.0).light() * 1.25;
             canvas.glaze(&Path::ellipse(sun, radius, radius), |_| (bright, 0.96));
         }
     }
 }
 
-fn moon(canvas: &mut Canvas, scene: &Scene, centre: Point, radius: f32) {
+fn moon(canvas: &mut Canvas, scene: &Scene, center: Point, radius: f32) {
     let light = scene.palette.glow.light();
-    canvas.glow(centre, radius * 9.0, light * 0.10);
-    canvas.glow(centre, radius * 3.2, light * 0.22);
+    canvas.glow(center, radius * 9.0, light * 0.10);
+    canvas.glow(center, radius * 3.2, light * 0.22);
     let seed = scene.plan.random.part("moon").seed();
     let crescent = scene.plan.time == Time::Dusk;
     let shift = at(radius * 0.42, -radius * 0.22);
     let pixel = 1.0 / canvas.scale;
-    canvas.glaze(&Path::ellipse(centre, radius, radius), |point| {
-        let away = point - centre;
+    canvas.glaze(&Path::ellipse(center, radius, radius), |point| {
+        let away = point - center;
         let maria = smooth(0.05, 0.45, cloud(away.x / radius * 1.3, away.y / radius * 1.3, 4, seed));
         let limb = 1.0 - 0.25 * (away.length() / radius);
         let shaded =
@@ -131,7 +131,7 @@ fn clouds(canvas: &mut Canvas, scene: &Scene) {
     let shade = scene.palette.cloud_shade;
     canvas.repaint(0.0, scene.horizon, |point, light| {
         let height = point.y / scene.horizon;
-        // Clouds shrink towards the horizon as a ceiling seen from below does.
+        // Perspective: clouds look smaller towards the horizon.
         let far = 1.0 / (1.25 - 0.8 * height);
         let place =
             at((point.x - scene.sun.x) * size * far + 40.0, height * size * stretch * (0.6 + 0.55 * far));
@@ -145,12 +145,12 @@ fn clouds(canvas: &mut Canvas, scene: &Scene) {
         let behind = cloud(place.x + towards.x * step, place.y + towards.y * step * stretch, 3, seed);
         let bright = smooth(-0.26, 0.34, density * 0.35 - behind + 0.10);
         let near = 1.0 / (1.0 + 3.0 * towards.length() * towards.length());
-        let colour = shade.mix(lit, bright * mix(0.55, 1.0, near));
-        light.mix(colour.light(), edge * strength * (1.0 - 0.35 * smooth(0.8, 1.0, height)))
+        let color = shade.mix(lit, bright * mix(0.55, 1.0, near));
+        light.mix(color.light(), edge * strength * (1.0 - 0.35 * smooth(0.8, 1.0, height)))
     });
 }
 
-/// What the air between us and the far land adds.
+/// Adds the haze of the air around the horizon.
 pub(super) fn haze(canvas: &mut Canvas, scene: &Scene, depth: f32, strength: f32) {
     let air: Light = scene.palette.sky[3].light();
     canvas.repaint(scene.horizon - depth, scene.horizon + depth, |point, light| {

@@ -1,4 +1,4 @@
-//! The things in the picture.
+//! The subjects of an image: what stands, floats or flies in the landscape.
 
 mod air;
 mod boat;
@@ -14,36 +14,14 @@ mod stand;
 mod tree;
 mod windmill;
 
-use super::canvas::Canvas;
-use super::land::Ridge;
-use super::path::at;
-use super::scene::Scene;
-use super::words::Subject;
+use crate::canvas::Canvas;
+use crate::land::Ridge;
+use crate::path::at;
+use crate::scene::Scene;
+use crate::words::Subject;
 use stand::Stand;
 
-/// Whether a thing needs ground under it.
-pub(super) fn stands(subject: Subject) -> bool {
-    match subject {
-        Subject::Lighthouse
-        | Subject::House
-        | Subject::Tree
-        | Subject::Castle
-        | Subject::Windmill
-        | Subject::Cat
-        | Subject::Flowers
-        | Subject::Robot => true,
-        Subject::Boat
-        | Subject::Kite
-        | Subject::Birds
-        | Subject::Balloon
-        | Subject::Moon
-        | Subject::Sun
-        | Subject::Stars
-        | Subject::Bridge => false,
-    }
-}
-
-/// What flies, before the water so that it is mirrored in it.
+/// Paints what flies. It is painted before the water, which reflects it.
 pub(super) fn in_the_air(canvas: &mut Canvas, scene: &Scene) {
     let mut flock = scene.plan.random.part("birds");
     let named = scene.plan.subjects.contains(&Subject::Birds);
@@ -72,21 +50,21 @@ pub(super) fn in_the_air(canvas: &mut Canvas, scene: &Scene) {
     }
 }
 
-/// What reaches over the water at the horizon.
+/// Paints what spans the water at the horizon.
 pub(super) fn across_the_water(canvas: &mut Canvas, scene: &Scene) {
     if scene.plan.subjects.contains(&Subject::Bridge) {
         bridge::paint(canvas, scene);
     }
 }
 
-/// What floats.
+/// Paints what floats.
 pub(super) fn on_the_water(canvas: &mut Canvas, scene: &Scene) {
     if scene.plan.subjects.contains(&Subject::Boat) {
         boat::paint(canvas, scene);
     }
 }
 
-/// What stands, the first thing largest and at the focus, others beside it.
+/// Paints what stands: the first subject is the largest and at the focus, the others are beside it.
 pub(super) fn on_the_ground(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) {
     let reach = scene.horizon.min(scene.width * 1.1);
     let inward = scene.light_side;
@@ -94,7 +72,7 @@ pub(super) fn on_the_ground(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) 
         let along = [0.0, 0.30, -0.14, 0.46][index.min(3)] * inward * scene.width.min(1.2);
         let (share, half) = measure(subject);
         let tall = reach * share * if index == 0 { 1.0 } else { 0.72 };
-        // What is wide keeps off the edges, and shrinks where the picture is narrower than it.
+        // Wide subjects keep a distance from the edges, and shrink if the image is narrower than they are.
         let tall = tall.min(scene.width * 0.46 / half);
         let room = (half * tall + 0.03).min(scene.width * 0.5);
         let x = (scene.focus + along).clamp(room, scene.width - room);
@@ -124,7 +102,8 @@ pub(super) fn on_the_ground(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) 
     }
 }
 
-/// How tall a thing is as a share of the room above the horizon, and how wide half of it is by its height.
+/// The height of a subject as a share of the space above the horizon, and half its width as a share of its
+/// height.
 fn measure(subject: Subject) -> (f32, f32) {
     match subject {
         Subject::Lighthouse => (0.78, 0.16),
@@ -146,7 +125,7 @@ fn measure(subject: Subject) -> (f32, f32) {
     }
 }
 
-/// Without a shadow things float.
+/// Paints the shadow at the foot of a subject, which would otherwise seem to float.
 fn shadow(canvas: &mut Canvas, scene: &Scene, stand: &Stand, half: f32) {
     let dark = scene.palette.near.light();
     let (across, up) = (half * 1.15, 0.035);

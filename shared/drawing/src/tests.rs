@@ -14,15 +14,15 @@ fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How far apart two pictures are on average, in steps of 8 bits.
+/// The mean difference of two images, in steps of 8 bits.
 fn distance(one: &image::RgbImage, other: &image::RgbImage) -> f64 {
     let sum: u64 = one.iter().zip(other.iter()).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
     sum as f64 / one.len() as f64
 }
 
-/// Pixels, not bytes: a later encoder may pack the same picture otherwise.
+/// Hashes the pixels and not the bytes, because a later encoder may compress the same pixels differently.
 #[test]
-fn pictures_stay_what_they_are_on_every_machine() {
+fn pixels_of_known_prompts_have_pinned_hashes() {
     let pinned = [
         ("a lighthouse at dusk", "53d0f7999bd83ded46a53f5ca3e79972b02542dfd4dfe81c863a849edf1d255a"),
         (
@@ -41,7 +41,7 @@ fn pictures_stay_what_they_are_on_every_machine() {
 }
 
 #[test]
-fn the_same_brief_gives_the_same_bytes() {
+fn same_brief_gives_the_same_bytes() {
     for prompt in ["a lighthouse at dusk", "", "漢字 и 🎈", "!!!"] {
         let brief = brief(prompt);
         assert_eq!(Sha256::digest(draw(&brief).unwrap()), Sha256::digest(draw(&brief).unwrap()), "{prompt}");
@@ -49,7 +49,7 @@ fn the_same_brief_gives_the_same_bytes() {
 }
 
 #[test]
-fn prompts_seeds_moods_and_detail_show() {
+fn prompt_seed_mood_and_detail_change_the_image() {
     let base = pixels(&brief("a lighthouse at dusk"));
     for prompt in
         ["a lighthouse at noon", "a castle at dusk", "a forest at dusk", "seven ideas", "eight ideas"]
@@ -65,7 +65,7 @@ fn prompts_seeds_moods_and_detail_show() {
 }
 
 #[test]
-fn every_word_is_drawn_in_every_shape() {
+fn every_combination_of_words_is_drawn_in_its_size() {
     let times = ["dawn", "noon", "sunset", "dusk", "night", "storm", "fog"];
     let places = ["sea", "lake", "dunes", "mountains", "forest", "city", "field", "snow", "hills"];
     let subjects = [

@@ -1,12 +1,12 @@
-use super::canvas::Canvas;
-use super::colour::Colour;
-use super::maths::{mix, smooth};
-use super::noise::{cloud, noise};
-use super::path::at;
-use super::scene::Scene;
-use super::words::{Place, Time};
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::{cloud, noise};
+use crate::path::at;
+use crate::scene::Scene;
+use crate::words::{Place, Time};
 
-/// Mirrors what is painted above the horizon, stirs it, and lets the light glitter on it.
+/// Paints the reflection of everything above the horizon, with waves and glitter.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let mut random = scene.plan.random.part("water");
     let (swell_seed, ripple_seed, glitter_seed) = (random.seed(), random.seed(), random.seed());
@@ -16,16 +16,16 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
         _ => 0.35,
     };
     let deep = scene.palette.deep.light();
-    let shine = Colour::new(0.97, scene.palette.glow.chroma(), 80.0).light();
+    let shine = Color::new(0.97, scene.palette.glow.chroma(), 80.0).light();
     let glow = scene.palette.glow.light();
     let below = scene.height - scene.horizon;
     let fold = (scene.horizon / below).min(1.0);
-    // Painted into a copy: the rows above must stay what they were while they are mirrored.
+    // A copy, because the rows above the horizon must not change while they are reflected.
     let mirror = Canvas { pixels: canvas.pixels.clone(), ..*canvas };
     canvas.repaint(scene.horizon, scene.height, |point, _| {
         let depth = point.y - scene.horizon;
         let t = depth / below;
-        // Waves crowd together towards the horizon.
+        // Waves appear denser towards the horizon.
         let rows = 3.4 / (t + 0.055);
         let column = point.x * 2.2 / (t * 1.3 + 0.16);
         let swell = cloud(column, rows * 2.6, 3, swell_seed);
@@ -33,7 +33,7 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
         let stir = (swell * 0.6 + ripple * 0.4) * (0.012 + 0.085 * t) * calm;
         let seen =
             mirror.sample(at(point.x + stir * 0.6, scene.horizon - 0.002 - (depth * fold + stir).abs()));
-        // Steeply seen water shows its own colour, flatly seen water the sky's.
+        // Water shows its own color where the view is steep, and reflects the sky where it is flat.
         let own = mix(0.10, 0.62, smooth(0.0, 1.0, t)) + 0.20 * (swell * 0.5 + ripple * 0.5) * calm;
         let light = (seen * 0.94).mix(deep, own.clamp(0.0, 0.92));
         let crest = smooth(0.10, 0.62, swell * 0.5 + ripple * 0.7) * 0.13 * calm;
@@ -47,7 +47,7 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
             + shine
                 * (glitter * mix(0.85, 0.30, t) * (1.0 - 0.55 * f32::from(u8::from(scene.sun_is_faint()))))
     });
-    // The seam between sea and air is never a hard line.
+    // Softens the line between water and sky.
     let air = scene.palette.sky[3].light();
     canvas.repaint(scene.horizon - 0.003, scene.horizon + 0.006, |point, light| {
         light.mix(air, 0.15 * (1.0 - smooth(0.0, 0.006, (point.y - scene.horizon).abs())))

@@ -1,6 +1,6 @@
-//! What the words of a prompt mean to the painter.
+//! The vocabulary: the meaning of single words of a prompt.
 
-/// When: it decides the light.
+/// The time of day or the weather, which determines the light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
     Dawn,
@@ -12,7 +12,7 @@ pub(super) enum Time {
     Mist,
 }
 
-/// Where: it decides the land.
+/// The landscape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Sea,
@@ -26,7 +26,7 @@ pub(super) enum Place {
     Hills,
 }
 
-/// What stands, floats or flies in it.
+/// What stands, floats or flies in the landscape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Lighthouse,
@@ -47,22 +47,46 @@ pub(super) enum Subject {
     Bridge,
 }
 
-/// A way of painting without a landscape.
+impl Subject {
+    /// Whether the subject is painted standing on the foreground.
+    pub(super) fn needs_ground(self) -> bool {
+        match self {
+            Self::Lighthouse
+            | Self::House
+            | Self::Tree
+            | Self::Castle
+            | Self::Windmill
+            | Self::Cat
+            | Self::Flowers
+            | Self::Robot => true,
+            Self::Boat
+            | Self::Kite
+            | Self::Birds
+            | Self::Balloon
+            | Self::Moon
+            | Self::Sun
+            | Self::Stars
+            | Self::Bridge => false,
+        }
+    }
+}
+
+/// A style of abstract image, without a landscape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
     Ribbons,
     Orbits,
 }
 
-/// A colour word: hue in degrees, lightness and chroma.
+/// The color of a color word.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Tint {
+    /// In degrees.
     pub(super) hue: f32,
     pub(super) lightness: f32,
     pub(super) chroma: f32,
 }
 
-/// What one word means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Meaning {
     Time(Time),
@@ -72,7 +96,7 @@ pub(super) enum Meaning {
     Pattern(Pattern),
 }
 
-/// The meaning of a lower-case word in the singular or the plural, if the painter knows it.
+/// The meaning of a lower-case word, singular or plural; none for an unknown word.
 pub(super) fn meaning(word: &str) -> Option<Meaning> {
     exact(word).or_else(|| singulars(word).find_map(exact))
 }

@@ -1,4 +1,5 @@
-//! Bounded readers of answers' bodies: nobody else's word is taken for how long one is.
+//! Readers of response bodies with a size limit. They do not rely on `Content-Length`, which the other
+//! side may omit or get wrong.
 
 use std::time::Duration;
 
@@ -6,38 +7,40 @@ use bytes::Bytes;
 use reqwest::Response;
 use serde::de::DeserializeOwned;
 
-use crate::problem::Problem;
+use crate::error::EgressError;
 
-/// The whole body.
+/// Reads the whole body, of at most `max` bytes.
 ///
 /// # Errors
 ///
-/// [`Problem::TooLong`] if it has more than `max` bytes, of which no more are read; or why it broke off.
-pub async fn whole(mut response: Response, max: usize) -> Result<Bytes, Problem> {
+/// [`EgressError::BodyTooLarge`] as soon as the body exceeds `max` bytes; the rest is not read. Otherwise
+/// the reason why the connection ended early.
+pub async fn read_all(mut response: Response, max: usize) -> Result<Bytes, EgressError> {
     if response.content_length().is_some_and(|length| length > max as u64) {
-        return Err(Problem::TooLong(max));
+        return Err(EgressError::BodyTooLarge(max));
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > max - body.len() {
-            return Err(Problem::TooLong(max));
+            return Err(EgressError::BodyTooLarge(max));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.into())
 }
 
-/// The whole body, as JSON.
+/// Reads the whole body, of at most `max` bytes, and parses it as JSON.
 ///
 /// # Errors
 ///
-/// As [`whole`], or [`Problem::BadJson`].
-pub async fn json<T: DeserializeOwned>(response: Response, max: usize) -> Result<T, Problem> {
-    serde_json::from_slice(&whole(response, max).await?).map_err(|_| Problem::BadJson)
+/// Those of [`read_all`], and [`EgressError::InvalidJson`].
+pub async fn read_json<T: DeserializeOwned>(response: Response, max: usize) -> Result<T, EgressError> {
+    serde_json::from_slice(&read_all(response, max).await?).map_err(|_| EgressError::InvalidJson)
 }
 
-/// The first `max` bytes of the body, or as many as came within `patience` before it broke off.
-pub async fn beginning(mut response: Response, max: usize, patience: Duration) -> Vec<u8> {
+/// Reads at most the first `max` bytes of the body. Returns what arrived within `timeout`, also if the
+/// connection broke.
+pub async fn read_prefix(mut response: Response, max: usize, timeout: Duration) -> Vec<u8> {
     let mut body = Vec::new();
     let reading = async {
         while body.len() < max
@@ -46,7 +49,7 @@ pub async fn beginning(mut response: Response, max: usize, patience: Duration) -
             body.extend_from_slice(&chunk[..chunk.len().min(max - body.len())]);
         }
     };
-    // What has come is what there is to show, however it ended.
-    let _ = tokio::time::timeout(patience, reading).await;
+    // A timeout is no error here: the caller gets the bytes that arrived before it.
+    let _ = tokio::time::timeout(timeout, reading).await;
     body
 }

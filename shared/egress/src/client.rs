@@ -1,4 +1,4 @@
-//! The client that all requests go through.
+//! The HTTP client for all outbound requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,94 +6,101 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder};
 use url::Url;
 
-use crate::guard::{Guard, Reach, Refused};
-use crate::names::{GuardedNames, Names, SystemNames};
-use crate::problem::Problem;
+use crate::error::EgressError;
+use crate::guard::{EgressPolicy, Guard, PolicyViolation};
+use crate::resolver::{GuardedResolver, Resolver, SystemResolver};
 
-/// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// To the connection, its name and its TLS included.
+    /// Until the connection is established, including the DNS lookup and the TLS handshake.
     pub connect: Duration,
-    /// To the end of the answer's body.
+    /// Until the end of the response body.
     pub total: Duration,
 }
 
-/// An HTTP client that goes where its [`Reach`] allows, and nowhere else.
+/// An HTTP client that connects only to what its [`EgressPolicy`] permits.
 #[derive(Debug, Clone)]
 pub struct Client {
     guard: Arc<Guard>,
     http: reqwest::Client,
-    /// For URLs with the Lambda runtime's port.
-    at_runtimes_port: Option<reqwest::Client>,
+    /// Used for URLs whose port is that of the Lambda runtime API. None if that port needs no stricter check.
+    runtime_port_http: Option<reqwest::Client>,
 }
 
 impl Client {
-    /// A client that asks the system for names.
+    /// Creates a client that uses the system's resolver.
     ///
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new(reach: Reach, timeouts: Timeouts) -> Result<Self, Problem> {
-        Self::with_names(reach, timeouts, Arc::new(SystemNames))
+    pub fn new(policy: EgressPolicy, timeouts: Timeouts) -> Result<Self, EgressError> {
+        Self::with_resolver(policy, timeouts, Arc::new(SystemResolver))
     }
 
-    /// A client that asks `names` for names.
+    /// Creates a client that uses `resolver`.
     ///
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn with_names(reach: Reach, timeouts: Timeouts, names: Arc<dyn Names>) -> Result<Self, Problem> {
-        // Whoever comes second finds the first one's provider, which is the same.
+    pub fn with_resolver(
+        policy: EgressPolicy,
+        timeouts: Timeouts,
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Self, EgressError> {
+        // An error means that another client has installed the same provider before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let guard = Arc::new(Guard::new(reach));
-        let http = |guard| http(guard, Arc::clone(&names), timeouts);
-        let at_runtimes_port = guard.at_runtimes_port().map(Arc::new).map(http).transpose()?;
-        Ok(Self { http: http(Arc::clone(&guard))?, guard, at_runtimes_port })
+        let guard = Arc::new(Guard::new(policy));
+        let http = |guard| http(guard, Arc::clone(&resolver), timeouts);
+        let runtime_port_http = guard.for_runtime_port().map(Arc::new).map(http).transpose()?;
+        Ok(Self { http: http(Arc::clone(&guard))?, guard, runtime_port_http })
     }
 
-    /// A request to `url`.
+    /// Builds a request to `url`.
     ///
     /// # Errors
     ///
-    /// [`Refused`] if that can be told from the URL itself; of a name it shows when the request is sent.
-    pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, Refused> {
+    /// [`PolicyViolation`] if the URL itself shows it. A host name is checked when the request is sent.
+    pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, PolicyViolation> {
         self.guard.check(url)?;
-        let at_runtimes_port = self.at_runtimes_port.as_ref().filter(|_| self.guard.has_runtimes_port(url));
-        Ok(at_runtimes_port.unwrap_or(&self.http).request(method, url.clone()))
+        let runtime_port_http = self.runtime_port_http.as_ref().filter(|_| self.guard.has_runtime_port(url));
+        Ok(runtime_port_http.unwrap_or(&self.http).request(method, url.clone()))
     }
 
-    /// A GET of `url`.
+    /// Builds a GET request to `url`.
     ///
     /// # Errors
     ///
     /// As [`Self::request`].
-    pub fn get(&self, url: &Url) -> Result<RequestBuilder, Refused> {
+    pub fn get(&self, url: &Url) -> Result<RequestBuilder, PolicyViolation> {
         self.request(Method::GET, url)
     }
 
-    /// A POST to `url`.
+    /// Builds a POST request to `url`.
     ///
     /// # Errors
     ///
     /// As [`Self::request`].
-    pub fn post(&self, url: &Url) -> Result<RequestBuilder, Refused> {
+    pub fn post(&self, url: &Url) -> Result<RequestBuilder, PolicyViolation> {
         self.request(Method::POST, url)
     }
 }
 
-/// A client that goes where the guard allows names to lead.
-fn http(guard: Arc<Guard>, names: Arc<dyn Names>, timeouts: Timeouts) -> Result<reqwest::Client, Problem> {
+/// Builds a client that resolves host names through `guard`.
+fn http(
+    guard: Arc<Guard>,
+    resolver: Arc<dyn Resolver>,
+    timeouts: Timeouts,
+) -> Result<reqwest::Client, EgressError> {
     reqwest::Client::builder()
-        .dns_resolver(GuardedNames { names, guard })
+        .dns_resolver(GuardedResolver { resolver, guard })
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        // Lambda freezes a function between events: a connection that was kept may be dead by then.
+        // Lambda freezes the process between events: a pooled connection may be dead afterwards.
         .pool_max_idle_per_host(0)
         .connect_timeout(timeouts.connect)
         .timeout(timeouts.total)
         .user_agent(concat!("Semantest/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| Problem::from(&error))
+        .map_err(|error| EgressError::from(&error))
 }

@@ -1,4 +1,4 @@
-//! Fetches what a provider points to: bounded in bytes, in time and in redirects.
+//! Downloads of files that a provider links to, limited in bytes, time and redirects.
 
 use std::time::Duration;
 
@@ -9,90 +9,91 @@ use url::Url;
 
 use crate::body;
 use crate::client::{Client, Timeouts};
-use crate::guard::Reach;
-use crate::problem::Problem;
+use crate::error::EgressError;
+use crate::guard::EgressPolicy;
 
-/// How often a download may be sent elsewhere.
-const REDIRECTS: usize = 3;
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How many redirects one download follows.
+const MAX_REDIRECTS: usize = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much a download may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Of bytes.
+pub struct DownloadLimits {
     pub max_bytes: usize,
-    /// Of time, all redirects included.
+    /// For the whole download, all redirects included.
     pub timeout: Duration,
 }
 
-/// The provider's own base URL, as the operator has configured it.
+/// The provider's base URL as the operator configured it.
 #[derive(Debug, Clone, Copy)]
-pub struct Base<'a> {
-    /// The URL. Only its scheme, host and port matter.
+pub struct TrustedOrigin<'a> {
+    /// Only scheme, host and port matter.
     pub url: &'a Url,
-    /// What is sent there, such as the provider's key, and to nobody else.
+    /// Sent to this origin only, since they may hold the provider's API key.
     pub headers: &'a HeaderMap,
 }
 
-impl Base<'_> {
-    fn holds(&self, url: &Url) -> bool {
+impl TrustedOrigin<'_> {
+    fn matches(&self, url: &Url) -> bool {
         self.url.origin().is_tuple() && self.url.origin() == url.origin()
     }
 }
 
-/// Fetches what a provider points to.
 #[derive(Debug, Clone)]
 pub struct Downloader {
-    strangers: Client,
-    configured: Client,
+    untrusted: Client,
+    trusted: Client,
 }
 
 impl Downloader {
-    /// A downloader.
-    ///
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new() -> Result<Self, Problem> {
-        // A download's own limit is the one that counts.
-        let timeouts = Timeouts { connect: CONNECT, total: Duration::from_secs(900) };
+    pub fn new() -> Result<Self, EgressError> {
+        // The effective limit is the timeout of the individual download.
+        let timeouts = Timeouts { connect: CONNECT_TIMEOUT, total: Duration::from_secs(900) };
         Ok(Self {
-            strangers: Client::new(Reach::Public, timeouts)?,
-            configured: Client::new(Reach::Configured, timeouts)?,
+            untrusted: Client::new(EgressPolicy::PublicOnly, timeouts)?,
+            trusted: Client::new(EgressPolicy::Trusted, timeouts)?,
         })
     }
 
-    /// The body behind `url`. On the host of `base` it may lie in any network; everywhere else, and
-    /// wherever a redirect leads, only behind `https:` and global addresses, and nothing of `base` is sent.
+    /// Downloads `url`. A URL of the trusted `origin` may be in any network. Every other URL, and every
+    /// redirect target outside that origin, must use `https:` and a global address, and gets none of the
+    /// origin's headers.
     ///
     /// # Errors
     ///
-    /// [`Problem`].
-    pub async fn get(&self, url: &Url, limits: Limits, base: Option<Base<'_>>) -> Result<Bytes, Problem> {
-        let fetching = async {
-            let answer = self.follow(url.clone(), base).await?;
-            body::whole(answer, limits.max_bytes).await
+    /// [`EgressError`].
+    pub async fn get(
+        &self,
+        url: &Url,
+        limits: DownloadLimits,
+        origin: Option<TrustedOrigin<'_>>,
+    ) -> Result<Bytes, EgressError> {
+        let download = async {
+            let response = self.follow(url.clone(), origin).await?;
+            body::read_all(response, limits.max_bytes).await
         };
-        tokio::time::timeout(limits.timeout, fetching).await.unwrap_or(Err(Problem::NoAnswerInTime))
+        tokio::time::timeout(limits.timeout, download).await.unwrap_or(Err(EgressError::ResponseTimeout))
     }
 
-    async fn follow(&self, mut url: Url, base: Option<Base<'_>>) -> Result<Response, Problem> {
-        for _ in 0..=REDIRECTS {
-            let answer = match base.filter(|base| base.holds(&url)) {
-                Some(base) => self.configured.get(&url)?.headers(base.headers.clone()).send().await?,
-                None => self.strangers.get(&url)?.send().await?,
+    async fn follow(&self, mut url: Url, origin: Option<TrustedOrigin<'_>>) -> Result<Response, EgressError> {
+        for _ in 0..=MAX_REDIRECTS {
+            let response = match origin.filter(|origin| origin.matches(&url)) {
+                Some(origin) => self.trusted.get(&url)?.headers(origin.headers.clone()).send().await?,
+                None => self.untrusted.get(&url)?.send().await?,
             };
-            let status = answer.status();
+            let status = response.status();
             if status.is_success() {
-                return Ok(answer);
+                return Ok(response);
             }
             if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Err(Problem::Status(status.as_u16()));
+                return Err(EgressError::Status(status.as_u16()));
             }
-            let to = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            url = to.and_then(|to| url.join(to).ok()).ok_or(Problem::Redirects)?;
+            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+            let target = location.and_then(|location| url.join(location).ok());
+            url = target.ok_or(EgressError::BadRedirect)?;
         }
-        Err(Problem::Redirects)
+        Err(EgressError::BadRedirect)
     }
 }

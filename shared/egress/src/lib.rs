@@ -1,26 +1,26 @@
-//! The guarded way out: every HTTP request that is not to AWS.
+//! Outbound HTTP: every request that does not go to AWS.
 //!
-//! A URL that a stranger chose (a webhook's, a picture's) must not lead into the operator's network.
-//! What decides is the very address that is connected to: names are resolved once, by a resolver that
-//! gives the connector permitted addresses only, so no second answer of a name server can slip in
-//! between check and connection. Addresses that are written out never reach a resolver; those are
-//! checked in the URL.
+//! A URL from an untrusted source (a webhook URL, the URL of a generated image) must not lead into the
+//! operator's network (SSRF). The check is made on the address that is actually connected to: a host name
+//! is resolved once, by a resolver that hands only permitted addresses to the connector. A second DNS
+//! answer can therefore not get between the check and the connection (DNS rebinding). IP literals never
+//! reach a resolver; they are checked in the URL.
 //!
-//! No client here believes a proxy of the environment or follows a redirect by itself.
+//! No client in this crate uses the proxy settings of the environment or follows redirects by itself.
 
 mod body;
 mod client;
 mod download;
+mod error;
 mod guard;
-mod names;
-mod problem;
+mod resolver;
 mod retry;
 
-pub use body::{beginning, json, whole};
+pub use body::{read_all, read_json, read_prefix};
 pub use client::{Client, Timeouts};
-pub use download::{Base, Downloader, Limits};
-pub use guard::{Reach, Refused};
-pub use names::Names;
-pub use problem::Problem;
+pub use download::{DownloadLimits, Downloader, TrustedOrigin};
+pub use error::EgressError;
+pub use guard::{EgressPolicy, PolicyViolation};
 pub use reqwest::{Method, RequestBuilder, Response, StatusCode, header, multipart};
+pub use resolver::Resolver;
 pub use retry::retry_after;

@@ -1,6 +1,6 @@
-//! No connection is ever opened to a forbidden address: real listeners, and names that lie.
+//! No connection is opened to a forbidden address: tested with real listeners and a fake resolver.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 use std::io;
@@ -10,155 +10,167 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use egress::{Client, Names, Problem, Reach, Refused, Timeouts};
+use egress::{Client, EgressError, EgressPolicy, PolicyViolation, Resolver, Timeouts};
 use url::Url;
 
-/// Loopback, and how many connections came there.
-struct Ears(Vec<TcpListener>);
+/// Listens on loopback (IPv4 and IPv6) and counts the connections.
+struct Listeners(Vec<TcpListener>);
 
-impl Ears {
+impl Listeners {
     fn open() -> Self {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = first.local_addr().unwrap().port();
         // Not every machine has IPv6.
         let second = TcpListener::bind(("::1", port)).ok();
-        let ears: Vec<_> = [Some(first), second].into_iter().flatten().collect();
-        for ear in &ears {
-            ear.set_nonblocking(true).unwrap();
+        let listeners: Vec<_> = [Some(first), second].into_iter().flatten().collect();
+        for listener in &listeners {
+            listener.set_nonblocking(true).unwrap();
         }
-        Self(ears)
+        Self(listeners)
     }
 
     fn port(&self) -> u16 {
         self.0[0].local_addr().unwrap().port()
     }
 
-    fn heard(&self) -> usize {
-        self.0.iter().map(|ear| std::iter::from_fn(|| ear.accept().ok()).count()).sum()
+    fn connections(&self) -> usize {
+        self.0.iter().map(|listener| std::iter::from_fn(|| listener.accept().ok()).count()).sum()
     }
 }
 
-/// Gives one answer after the other, the last one for ever.
-struct Liar {
+/// Gives one answer per lookup, and the last one from then on.
+struct FakeResolver {
     answers: Vec<Vec<IpAddr>>,
-    asked: AtomicUsize,
+    lookups: AtomicUsize,
 }
 
-impl Liar {
-    fn saying(answers: &[&[&str]]) -> Arc<Self> {
+impl FakeResolver {
+    fn answering(answers: &[&[&str]]) -> Arc<Self> {
         let parse = |answer: &&[&str]| answer.iter().map(|one| one.parse().unwrap()).collect();
-        Arc::new(Self { answers: answers.iter().map(parse).collect(), asked: AtomicUsize::new(0) })
+        Arc::new(Self { answers: answers.iter().map(parse).collect(), lookups: AtomicUsize::new(0) })
     }
 }
 
 #[async_trait]
-impl Names for Liar {
-    async fn addresses(&self, _: &str) -> io::Result<Vec<IpAddr>> {
-        let turn = self.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(self.answers[turn.min(self.answers.len() - 1)].clone())
+impl Resolver for FakeResolver {
+    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        let lookup = self.lookups.fetch_add(1, Ordering::Relaxed);
+        Ok(self.answers[lookup.min(self.answers.len() - 1)].clone())
     }
 }
 
 const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_millis(500), total: Duration::from_secs(1) };
 
-/// An address of the project that swallows misdirected traffic (AS112): global, and nobody is there.
-const NOBODY: &str = "192.175.48.77";
+/// An address of AS112, which sinks misdirected DNS traffic: global, and nothing answers at these ports.
+const UNUSED: &str = "192.175.48.77";
 
-async fn post(reach: Reach, names: &Arc<Liar>, url: &str) -> Result<u16, Problem> {
-    let names: Arc<dyn Names> = names.clone();
-    let client = Client::with_names(reach, TIMEOUTS, names).unwrap();
+async fn post(policy: EgressPolicy, resolver: &Arc<FakeResolver>, url: &str) -> Result<u16, EgressError> {
+    let resolver: Arc<dyn Resolver> = resolver.clone();
+    let client = Client::with_resolver(policy, TIMEOUTS, resolver).unwrap();
     let answer = client.post(&Url::parse(url).unwrap())?.body("{}").send().await?;
     Ok(answer.status().as_u16())
 }
 
 #[tokio::test]
-async fn a_name_of_a_forbidden_address_is_not_connected_to() {
-    let ears = Ears::open();
+async fn name_with_forbidden_address_is_not_connected_to() {
+    let listeners = Listeners::open();
     for address in ["127.0.0.1", "127.0.0.2", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
-        for reach in [Reach::Public, Reach::Local] {
-            let names = Liar::saying(&[&[address]]);
-            let url = format!("https://evil.example:{}/", ears.port());
-            let outcome = post(reach, &names, &url).await;
-            assert_eq!(outcome, Err(Problem::Refused(Refused::Address)), "{address} {reach:?}");
+        for policy in [EgressPolicy::PublicOnly, EgressPolicy::PublicOrLoopback] {
+            let resolver = FakeResolver::answering(&[&[address]]);
+            let url = format!("https://evil.example:{}/", listeners.port());
+            let outcome = post(policy, &resolver, &url).await;
+            assert_eq!(
+                outcome,
+                Err(EgressError::PolicyViolation(PolicyViolation::Address)),
+                "{address} {policy:?}"
+            );
         }
     }
-    assert_eq!(ears.heard(), 0);
+    assert_eq!(listeners.connections(), 0);
 }
 
 #[tokio::test]
-async fn of_several_addresses_only_permitted_ones_are_connected_to() {
-    let ears = Ears::open();
-    let names = Liar::saying(&[&["127.0.0.1", NOBODY, "::1"]]);
-    let outcome = post(Reach::Public, &names, &format!("https://mixed.example:{}/", ears.port())).await;
-    assert!(
-        outcome.is_err_and(|problem| problem.nothing_sent() && problem != Problem::Refused(Refused::Address))
-    );
-    assert_eq!(ears.heard(), 0);
+async fn only_permitted_addresses_of_a_name_are_connected_to() {
+    let listeners = Listeners::open();
+    let resolver = FakeResolver::answering(&[&["127.0.0.1", UNUSED, "::1"]]);
+    let outcome =
+        post(EgressPolicy::PublicOnly, &resolver, &format!("https://mixed.example:{}/", listeners.port()))
+            .await;
+    assert!(outcome.is_err_and(
+        |error| error.nothing_sent() && error != EgressError::PolicyViolation(PolicyViolation::Address)
+    ));
+    assert_eq!(listeners.connections(), 0);
 }
 
 #[tokio::test]
-async fn a_name_that_turns_round_between_check_and_connection_gains_nothing() {
-    let ears = Ears::open();
-    let names = Liar::saying(&[&[NOBODY], &["127.0.0.1"]]);
-    let url = format!("https://rebinding.example:{}/", ears.port());
-    assert!(post(Reach::Public, &names, &url).await.is_err());
-    assert_eq!(names.asked.load(Ordering::Relaxed), 1, "checked and connected to by one answer");
+async fn rebound_name_is_not_connected_to() {
+    let listeners = Listeners::open();
+    let resolver = FakeResolver::answering(&[&[UNUSED], &["127.0.0.1"]]);
+    let url = format!("https://rebinding.example:{}/", listeners.port());
+    assert!(post(EgressPolicy::PublicOnly, &resolver, &url).await.is_err());
+    assert_eq!(resolver.lookups.load(Ordering::Relaxed), 1, "one lookup serves the check and the connection");
     for _ in 0..3 {
-        assert_eq!(post(Reach::Public, &names, &url).await, Err(Problem::Refused(Refused::Address)));
+        assert_eq!(
+            post(EgressPolicy::PublicOnly, &resolver, &url).await,
+            Err(EgressError::PolicyViolation(PolicyViolation::Address))
+        );
     }
-    assert_eq!(ears.heard(), 0);
+    assert_eq!(listeners.connections(), 0);
 }
 
 #[tokio::test]
-async fn an_address_that_is_written_out_is_not_connected_to() {
-    let ears = Ears::open();
-    let names = Liar::saying(&[&[]]);
-    let [port, decimal] = [ears.port().to_string(), u32::from(Ipv4Addr::LOCALHOST).to_string()];
+async fn forbidden_ip_literal_is_not_connected_to() {
+    let listeners = Listeners::open();
+    let resolver = FakeResolver::answering(&[&[]]);
+    let [port, decimal] = [listeners.port().to_string(), u32::from(Ipv4Addr::LOCALHOST).to_string()];
     for host in ["127.0.0.1", "127.1", "0x7f.1", "0177.1", &decimal, "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
     {
-        let outcome = post(Reach::Public, &names, &format!("https://{host}:{port}/")).await;
-        assert_eq!(outcome, Err(Problem::Refused(Refused::Address)), "{host}");
-        let outcome = post(Reach::Public, &names, &format!("http://{host}:{port}/")).await;
-        assert_eq!(outcome, Err(Problem::Refused(Refused::Scheme)), "{host}");
+        let outcome = post(EgressPolicy::PublicOnly, &resolver, &format!("https://{host}:{port}/")).await;
+        assert_eq!(outcome, Err(EgressError::PolicyViolation(PolicyViolation::Address)), "{host}");
+        let outcome = post(EgressPolicy::PublicOnly, &resolver, &format!("http://{host}:{port}/")).await;
+        assert_eq!(outcome, Err(EgressError::PolicyViolation(PolicyViolation::Scheme)), "{host}");
     }
-    assert_eq!(ears.heard(), 0);
-    assert_eq!(names.asked.load(Ordering::Relaxed), 0);
+    assert_eq!(listeners.connections(), 0);
+    assert_eq!(resolver.lookups.load(Ordering::Relaxed), 0);
 }
 
-/// That nothing was heard above says something only if something can be heard.
+/// Shows that the listeners do see connections, so that the zeros above mean something.
 #[tokio::test]
-async fn what_is_permitted_is_connected_to() {
-    let ears = Ears::open();
-    let names = Liar::saying(&[&["127.0.0.1"]]);
-    for (reach, url) in [
-        (Reach::Local, format!("http://127.0.0.1:{}/", ears.port())),
-        (Reach::Local, format!("http://localhost:{}/", ears.port())),
-        (Reach::Configured, format!("http://sd.internal:{}/", ears.port())),
-        (Reach::Configured, format!("https://sd.internal:{}/", ears.port())),
+async fn permitted_address_is_connected_to() {
+    let listeners = Listeners::open();
+    let resolver = FakeResolver::answering(&[&["127.0.0.1"]]);
+    for (policy, url) in [
+        (EgressPolicy::PublicOrLoopback, format!("http://127.0.0.1:{}/", listeners.port())),
+        (EgressPolicy::PublicOrLoopback, format!("http://localhost:{}/", listeners.port())),
+        (EgressPolicy::Trusted, format!("http://sd.internal:{}/", listeners.port())),
+        (EgressPolicy::Trusted, format!("https://sd.internal:{}/", listeners.port())),
     ] {
-        assert!(post(reach, &names, &url).await.is_err(), "nobody answers");
-        assert_eq!(ears.heard(), 1, "{url}");
+        assert!(post(policy, &resolver, &url).await.is_err(), "nothing answers");
+        assert_eq!(listeners.connections(), 1, "{url}");
     }
 }
 
-/// A request to each place that each reach may go to, over a client of its own, with listeners at this port.
-async fn every_reach(port: u16) {
+/// Sends one request per permitted kind of target and policy, each with a new client, to this port.
+async fn request_by_every_policy(port: u16) {
     let url = |scheme: &str, host: &str| format!("{scheme}://{host}:{port}/");
-    for (reach, address, url) in [
-        (Reach::Public, NOBODY, url("https", "hooks.example")),
-        (Reach::Local, NOBODY, url("https", "hooks.example")),
-        (Reach::Local, "127.0.0.1", url("http", "localhost")),
-        (Reach::Local, "127.0.0.1", url("http", "127.0.0.1")),
-        (Reach::Configured, NOBODY, url("http", "sd.internal")),
-        (Reach::Configured, NOBODY, url("https", "sd.internal")),
-        (Reach::Configured, "127.0.0.1", url("http", "127.0.0.1")),
-        (Reach::Configured, "127.0.0.1", url("http", "here.internal")),
+    for (policy, address, url) in [
+        (EgressPolicy::PublicOnly, UNUSED, url("https", "hooks.example")),
+        (EgressPolicy::PublicOrLoopback, UNUSED, url("https", "hooks.example")),
+        (EgressPolicy::PublicOrLoopback, "127.0.0.1", url("http", "localhost")),
+        (EgressPolicy::PublicOrLoopback, "127.0.0.1", url("http", "127.0.0.1")),
+        (EgressPolicy::Trusted, UNUSED, url("http", "sd.internal")),
+        (EgressPolicy::Trusted, UNUSED, url("https", "sd.internal")),
+        (EgressPolicy::Trusted, "127.0.0.1", url("http", "127.0.0.1")),
+        (EgressPolicy::Trusted, "127.0.0.1", url("http", "here.internal")),
     ] {
-        assert!(post(reach, &Liar::saying(&[&[address]]), &url).await.is_err(), "nobody answers");
+        assert!(
+            post(policy, &FakeResolver::answering(&[&[address]]), &url).await.is_err(),
+            "nothing answers"
+        );
     }
 }
 
-/// Runs that ignored test of this file in a process of its own, with these variables.
+/// Runs an ignored test of this file in a child process, with these environment variables.
 fn child(test: &str, variables: &[(&str, &str)]) {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--ignored", "--exact", test]).envs(variables.iter().copied());
@@ -175,86 +187,86 @@ fn port() -> u16 {
 }
 
 #[test]
-fn proxies_of_the_environment_are_not_asked() {
-    let (proxy, there) = (Ears::open(), Ears::open());
-    let (url, port) = (format!("http://127.0.0.1:{}", proxy.port()), there.port().to_string());
+fn proxy_variables_are_ignored() {
+    let (proxy, target) = (Listeners::open(), Listeners::open());
+    let (url, port) = (format!("http://127.0.0.1:{}", proxy.port()), target.port().to_string());
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let mut variables = vec![("SEMANTEST_PORT", port.as_str())];
     variables.extend(names.map(|name| (name, url.as_str())));
-    child("goes_out_by_every_reach", &variables);
-    assert_eq!(proxy.heard(), 0);
-    assert_eq!(there.heard(), 4, "those to this machine");
-    // Somebody who believes the environment would have been heard.
-    child("goes_out_by_the_environment", &variables);
-    assert!(proxy.heard() > 0);
+    child("child_requests_by_every_policy", &variables);
+    assert_eq!(proxy.connections(), 0);
+    assert_eq!(target.connections(), 4, "the requests to this machine");
+    // A client that uses the variables does reach the proxy.
+    child("child_requests_through_the_proxy", &variables);
+    assert!(proxy.connections() > 0);
 }
 
-/// The child of the test above.
+/// The child process of the test above.
 #[tokio::test]
-#[ignore = "a part of another"]
-async fn goes_out_by_every_reach() {
-    every_reach(port()).await;
+#[ignore = "run by another test"]
+async fn child_requests_by_every_policy() {
+    request_by_every_policy(port()).await;
 }
 
-/// The other child of the test above.
+/// The other child process of the test above.
 #[tokio::test]
-#[ignore = "a part of another"]
-async fn goes_out_by_the_environment() {
-    // Sets up TLS.
-    let _ = Client::new(Reach::Public, TIMEOUTS).unwrap();
+#[ignore = "run by another test"]
+async fn child_requests_through_the_proxy() {
+    // Installs the TLS provider.
+    let _ = Client::new(EgressPolicy::PublicOnly, TIMEOUTS).unwrap();
     let client = reqwest::Client::builder().timeout(TIMEOUTS.total).build().unwrap();
-    assert!(client.get("http://sd.internal/").send().await.is_err(), "nobody answers");
+    assert!(client.get("http://sd.internal/").send().await.is_err(), "nothing answers");
 }
 
 #[test]
-fn no_name_leads_to_the_lambda_runtime() {
-    let (runtime, there) = (Ears::open(), Ears::open());
+fn no_name_leads_to_the_runtime_api() {
+    let (runtime, target) = (Listeners::open(), Listeners::open());
     let address = format!("127.0.0.1:{}", runtime.port());
-    let port = there.port().to_string();
+    let port = target.port().to_string();
     child(
-        "goes_to_the_runtime_by_names",
+        "child_requests_the_runtime_api_by_name",
         &[("AWS_LAMBDA_RUNTIME_API", address.as_str()), ("SEMANTEST_PORT", port.as_str())],
     );
-    assert_eq!((runtime.heard(), there.heard()), (0, 1), "another port of this machine is the operator's");
+    assert_eq!(
+        (runtime.connections(), target.connections()),
+        (0, 1),
+        "other ports of this machine are permitted"
+    );
 }
 
-/// The child of the test above.
+/// The child process of the test above.
 #[tokio::test]
-#[ignore = "a part of another"]
-async fn goes_to_the_runtime_by_names() {
+#[ignore = "run by another test"]
+async fn child_requests_the_runtime_api_by_name() {
     let runtime: SocketAddr = std::env::var("AWS_LAMBDA_RUNTIME_API").unwrap().parse().unwrap();
     for address in ["127.0.0.1", "127.0.0.2", "::1", "0.0.0.0", "::ffff:127.0.0.1"] {
-        for reach in [Reach::Configured, Reach::Local, Reach::Public] {
+        for policy in [EgressPolicy::Trusted, EgressPolicy::PublicOrLoopback, EgressPolicy::PublicOnly] {
             for scheme in ["http", "https"] {
                 let url = format!("{scheme}://sd.internal:{}/", runtime.port());
-                let outcome = post(reach, &Liar::saying(&[&[address]]), &url).await;
+                let outcome = post(policy, &FakeResolver::answering(&[&[address]]), &url).await;
                 assert!(
-                    matches!(outcome, Err(Problem::Refused(_))),
-                    "{url} {address} {reach:?}: {outcome:?}"
+                    matches!(outcome, Err(EgressError::PolicyViolation(_))),
+                    "{url} {address} {policy:?}: {outcome:?}"
                 );
             }
         }
     }
-    let names = Liar::saying(&[&["127.0.0.1"]]);
-    let outcome = post(Reach::Configured, &names, &format!("http://sd.internal:{}/", port())).await;
-    assert!(!matches!(outcome, Ok(_) | Err(Problem::Refused(_))), "{outcome:?}");
+    let resolver = FakeResolver::answering(&[&["127.0.0.1"]]);
+    let outcome = post(EgressPolicy::Trusted, &resolver, &format!("http://sd.internal:{}/", port())).await;
+    assert!(!matches!(outcome, Ok(_) | Err(EgressError::PolicyViolation(_))), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn a_second_request_asks_for_the_name_again() {
+async fn every_request_resolves_the_name_again() {
     let server = wiremock::MockServer::start().await;
     let answer = wiremock::ResponseTemplate::new(200);
     wiremock::Mock::given(wiremock::matchers::any()).respond_with(answer).mount(&server).await;
-    let names = Liar::saying(&[&["127.0.0.1"]]);
-    let client = Client::with_names(Reach::Configured, TIMEOUTS, names.clone()).unwrap();
+    let resolver = FakeResolver::answering(&[&["127.0.0.1"]]);
+    let client = Client::with_resolver(EgressPolicy::Trusted, TIMEOUTS, resolver.clone()).unwrap();
     let url = Url::parse(&format!("http://sd.internal:{}/", server.address().port())).unwrap();
     for times in 1..=3 {
         let answer = client.get(&url).unwrap().send().await.unwrap();
         assert_eq!(answer.bytes().await.unwrap(), "");
-        assert_eq!(
-            names.asked.load(Ordering::Relaxed),
-            times,
-            "no connection is kept that was checked before"
-        );
+        assert_eq!(resolver.lookups.load(Ordering::Relaxed), times, "no connection is reused");
     }
 }

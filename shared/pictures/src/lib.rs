@@ -1,12 +1,14 @@
-//! Pictures that came from anywhere: looked at within bounds, made to fit, made small.
+//! Processing of images from providers: decodes them within limits of memory, fits them to the requested
+//! size, and makes thumbnails.
 //!
-//! A crate of its own because loops over pixels need optimising, in debug builds too, and what asks
-//! providers for pictures does not.
+//! This is a crate of its own because loops over pixels need an optimized build, also for development, and
+//! the code that calls providers does not.
 
+pub mod decode;
+pub mod error;
 pub mod fit;
 pub mod grid;
-mod metered;
-pub mod picture;
+mod memory;
 pub mod prepare;
 mod resample;
 pub mod thumbnail;

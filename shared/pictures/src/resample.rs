@@ -1,25 +1,25 @@
-//! Scales pictures, by one filter: Lanczos with three lobes, which keeps edges sharp both ways.
+//! Resampling with the Lanczos3 filter, which keeps edges sharp when it reduces and when it enlarges.
 
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::DynamicImage;
 
-use crate::picture::{BadPicture, broken};
+use crate::error::{ImageError, corrupt};
 
-/// The picture at this size: cropped, centred, to its ratio, and resampled in one step, without a
-/// cropped copy in between.
-pub(crate) fn resampled(pixels: &DynamicImage, width: u32, height: u32) -> Result<DynamicImage, BadPicture> {
+/// Crops the image around its center to the ratio of the new size and resamples it to that size (in pixels),
+/// in one step, which saves a copy of the cropped pixels.
+pub(crate) fn resample(pixels: &DynamicImage, width: u32, height: u32) -> Result<DynamicImage, ImageError> {
     let mut result = DynamicImage::new(width, height, pixels.color());
-    let how = ResizeOptions::new()
+    let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .fit_into_destination(Some((0.5, 0.5)))
-        // Weighing by opacity takes a copy of all pixels.
-        .use_alpha(is_seen_through(pixels));
-    Resizer::new().resize(pixels, &mut result, &how).map_err(broken)?;
+        // Premultiplying by alpha takes a copy of all pixels, so it is done only where needed.
+        .use_alpha(has_transparency(pixels));
+    Resizer::new().resize(pixels, &mut result, &options).map_err(corrupt)?;
     Ok(result)
 }
 
-/// Whether any pixel lets show what is behind the picture.
-pub(crate) fn is_seen_through(pixels: &DynamicImage) -> bool {
+/// Whether any pixel is transparent. For 16-bit and gray images: whether there is an alpha channel.
+pub(crate) fn has_transparency(pixels: &DynamicImage) -> bool {
     if let DynamicImage::ImageRgba8(pixels) = pixels {
         return pixels.pixels().any(|pixel| pixel.0[3] < u8::MAX);
     }

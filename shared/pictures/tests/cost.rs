@@ -1,11 +1,11 @@
-//! What pictures cost in memory and time. The bench, which prints what thumbnails and resampling cost:
+//! Memory and time that images take. The benchmark, which prints the times of thumbnails and resampling:
 //!
 //! ```text
 //! cargo test --release --workspace --test cost -- --ignored --nocapture bench
 //! ```
 
 #![cfg(target_os = "linux")]
-// A test that cannot go on has nothing better to do than to panic.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Cursor;
@@ -15,41 +15,44 @@ use std::time::{Duration, Instant};
 
 use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ImageEncoder as _, ImageFormat, Rgba, RgbaImage};
+use pictures::decode::{MAX_IMAGE_BYTES, MAX_PIXELS, MAX_PIXELS_16_BIT, decode};
+use pictures::error::ImageError;
 use pictures::grid::quarters;
-use pictures::picture::{BadPicture, MOST_BYTES, MOST_DEEP_PIXELS, MOST_PIXELS, inspect};
 use pictures::prepare::prepare;
 use testkit::webp;
 
-/// The size that fits least well to what is made here, and is the largest of the contract.
-const ASKED: (u32, u32) = (1792, 1024);
-/// What a worker may take in all for pictures as they come is 256 MiB; some 40 are its own, with four
-/// encoded images.
-const MOST_MIB: u64 = 208;
-/// For the worst that is let in it is less than half of the memory that the template gives a worker.
-const MOST_MIB_AT_WORST: u64 = 400;
+/// In pixels: the largest size of the API, and the one whose ratio differs most from the images made here.
+const REQUESTED_SIZE: (u32, u32) = (1792, 1024);
+/// Limit for images of known sizes. A worker may take 256 MiB for them in all; some 40 MiB of that are its
+/// own and four encoded images.
+const MAX_MIB: u64 = 208;
+/// Limit for the worst images that are accepted: less than half of the memory that template.yaml gives a
+/// worker.
+const MAX_MIB_AT_WORST: u64 = 400;
 const CASE: &str = "SEMANTEST_COST_CASE";
 
-/// As hard to compress as what providers draw: smooth, with grain of so many bits, seen through in places if
-/// asked for.
-fn drawn((width, height): (u32, u32), alpha: bool, grained: u32) -> DynamicImage {
+/// As hard to compress as the images of providers: smooth, with noise of so many bits, and partly transparent
+/// with `alpha`.
+fn test_image((width, height): (u32, u32), alpha: bool, noise_bits: u32) -> DynamicImage {
     let mut grain = 1u32;
-    let picture = RgbaImage::from_fn(width, height, |x, y| {
+    let image = RgbaImage::from_fn(width, height, |x, y| {
         grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let noise = (grain >> (32 - grained)) as u8;
+        let noise = (grain >> (32 - noise_bits)) as u8;
         let wave = |at: u32| (((at as f32 / 97.0).sin() + 1.0) * 120.0) as u8 + noise;
         Rgba([wave(x), wave(y), wave(x + y), if alpha { wave(x) } else { 255 }])
     });
-    if alpha { picture.into() } else { DynamicImage::from(picture).into_rgb8().into() }
+    if alpha { image.into() } else { DynamicImage::from(image).into_rgb8().into() }
 }
 
-fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).unwrap();
+    image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
-/// A progressive JPEG, which a decoder must hold in whole before it can show any: of one colour, so that every
-/// coefficient is the same single bit. Of three components, or of four inks; with comments up to the bound.
+/// A progressive JPEG, whose coefficients a decoder must hold all at once. It has a single color, so that
+/// every coefficient is the same single bit; three components or four (CMYK); and comments up to the limit of
+/// bytes.
 fn progressive((width, height): (u32, u32), components: u8) -> Vec<u8> {
     let segment = |marker: u8, content: &[u8]| {
         [&[0xff, marker][..], &(content.len() as u16 + 2).to_be_bytes(), content].concat()
@@ -63,7 +66,7 @@ fn progressive((width, height): (u32, u32), components: u8) -> Vec<u8> {
     let comment = segment(0xfe, &[0; 60_000]);
     [
         vec![0xff, 0xd8],
-        comment.repeat((MOST_BYTES - 1_000_000) / comment.len()),
+        comment.repeat((MAX_IMAGE_BYTES - 1_000_000) / comment.len()),
         segment(0xdb, &[&[0][..], &[1; 64]].concat()),
         segment(0xc2, &frame),
         segment(0xc4, &one_code),
@@ -74,36 +77,36 @@ fn progressive((width, height): (u32, u32), components: u8) -> Vec<u8> {
     .concat()
 }
 
-/// A PNG with a profile of so many bytes, all of them 0.
-fn with_profile(picture: &DynamicImage, length: usize) -> Vec<u8> {
+/// A PNG with a color profile of so many zero bytes.
+fn with_profile(image: &DynamicImage, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = PngEncoder::new(&mut bytes);
     encoder.set_icc_profile(vec![0; length]).unwrap();
-    picture.write_with_encoder(encoder).unwrap();
+    image.write_with_encoder(encoder).unwrap();
     bytes
 }
 
-/// What is done to a picture.
+/// What is done with an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
-    /// It is prepared that often at once.
+    /// It is prepared so many times concurrently.
     Prepare(usize),
-    /// It is taken apart.
+    /// It is cut into quarters.
     Quarters,
-    /// It is refused, as too large.
-    Refuse,
+    /// It is rejected as too large.
+    Reject,
 }
 
-const WORKS: [Work; 4] = [Work::Prepare(1), Work::Prepare(4), Work::Quarters, Work::Refuse];
+const WORKS: [Work; 4] = [Work::Prepare(1), Work::Prepare(4), Work::Quarters, Work::Reject];
 
-/// What a process of its own takes at most, in MiB, to do this to this picture.
+/// Returns the peak memory, in MiB, of a child process that does this work.
 fn peak(bytes: &[u8], work: Work) -> u64 {
     static FILES: AtomicUsize = AtomicUsize::new(0);
     let number = FILES.fetch_add(1, Ordering::Relaxed);
     let file = std::env::temp_dir().join(format!("semantest-cost-{}-{number}", std::process::id()));
     std::fs::write(&file, bytes).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--ignored", "--nocapture", "--exact", "works_and_tells_its_peak"]);
+    child.args(["--ignored", "--nocapture", "--exact", "child_works_and_prints_its_peak"]);
     let work = WORKS.iter().position(|known| *known == work).unwrap();
     let output = child.env(CASE, format!("{work} {}", file.display())).output().unwrap();
     std::fs::remove_file(&file).unwrap();
@@ -112,40 +115,40 @@ fn peak(bytes: &[u8], work: Work) -> u64 {
     peak.split_whitespace().next().unwrap().parse::<u64>().unwrap().div_ceil(1024)
 }
 
-/// The child of [`peak`].
+/// The child process of [`peak`].
 #[tokio::test]
-#[ignore = "a part of the others"]
-async fn works_and_tells_its_peak() {
+#[ignore = "run by other tests"]
+async fn child_works_and_prints_its_peak() {
     let case = std::env::var(CASE).unwrap();
     let (work, file) = case.split_once(' ').unwrap();
     let bytes = bytes::Bytes::from(std::fs::read(file).unwrap());
     match WORKS[work.parse::<usize>().unwrap()] {
         Work::Prepare(times) => {
-            let all = (0..times).map(|_| prepare(bytes.clone(), ASKED));
+            let all = (0..times).map(|_| prepare(bytes.clone(), REQUESTED_SIZE));
             for prepared in futures_util::future::join_all(all).await {
-                assert!(prepared.unwrap().remade_from.is_some());
+                assert!(prepared.unwrap().reencoded_from.is_some());
             }
         }
         Work::Quarters => {
-            assert_eq!(quarters(bytes, vec![0, 1, 2, 3], ASKED).await.unwrap().len(), 4);
+            assert_eq!(quarters(bytes, vec![0, 1, 2, 3], REQUESTED_SIZE).await.unwrap().len(), 4);
         }
-        Work::Refuse => assert_eq!(prepare(bytes, ASKED).await, Err(BadPicture::TooLarge)),
+        Work::Reject => assert_eq!(prepare(bytes, REQUESTED_SIZE).await, Err(ImageError::TooLarge)),
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     println!("peak: {}", status.split_once("VmHWM:").unwrap().1);
 }
 
-/// A picture, its bytes, and what is done to it.
+/// A name, the bytes of an image, and what is done with it.
 type Case = (&'static str, Vec<u8>, Work);
 
 fn sides(pixels: u64) -> (u32, u32) {
     (4096, (pixels / 4096) as u32)
 }
 
-/// The largest pictures that are known to come.
+/// The largest images that providers are known to send.
 fn known() -> Vec<Case> {
-    let grid = encoded(&drawn((4096, 4096), false, 3), ImageFormat::Png);
-    let one = drawn((2048, 2048), false, 3);
+    let grid = encoded(&test_image((4096, 4096), false, 3), ImageFormat::Png);
+    let one = test_image((2048, 2048), false, 3);
     vec![
         ("grid, PNG", grid, Work::Quarters),
         ("PNG", encoded(&one, ImageFormat::Png), Work::Prepare(4)),
@@ -154,23 +157,23 @@ fn known() -> Vec<Case> {
     ]
 }
 
-/// The largest pictures that are let in, in every form that takes a decoder or the resampling most.
+/// The largest images that are accepted, in every form that takes most memory in a decoder or in resampling.
 fn worst() -> Vec<Case> {
-    let largest = sides(MOST_PIXELS);
+    let largest = sides(MAX_PIXELS);
     let (width, height) = (largest.0 as u16, largest.1 as u16);
-    let see_through = drawn(largest, true, 3);
-    let opaque = drawn(largest, false, 3);
-    let grainy = encoded(&drawn(largest, false, 4), ImageFormat::Png);
-    let deep = DynamicImage::from(drawn(sides(MOST_DEEP_PIXELS), true, 3).into_rgba16());
+    let transparent = test_image(largest, true, 3);
+    let opaque = test_image(largest, false, 3);
+    let grainy = encoded(&test_image(largest, false, 4), ImageFormat::Png);
+    let deep = DynamicImage::from(test_image(sides(MAX_PIXELS_16_BIT), true, 3).into_rgba16());
     let mut lossy = webp::lossy(width, height);
-    lossy.resize(MOST_BYTES - 1000, 0);
+    lossy.resize(MAX_IMAGE_BYTES - 1000, 0);
     let alpha = webp::alpha();
     let frame: [webp::Chunk<'_>; 2] = [(b"ALPH", &alpha), (b"VP8 ", &lossy)];
     let still = webp::with_head((largest.0, largest.1, 0x10), &frame);
     let four = Work::Prepare(4);
     vec![
-        ("PNG, RGBA", encoded(&see_through, ImageFormat::Png), four),
-        ("WebP, RGBA", encoded(&see_through, ImageFormat::WebP), four),
+        ("PNG, RGBA", encoded(&transparent, ImageFormat::Png), four),
+        ("WebP, RGBA", encoded(&transparent, ImageFormat::WebP), four),
         ("PNG, RGBA of 16 bits", encoded(&deep, ImageFormat::Png), four),
         ("PNG, RGB of most bytes", grainy.clone(), four),
         ("grid of most bytes", grainy, Work::Quarters),
@@ -181,39 +184,39 @@ fn worst() -> Vec<Case> {
         ("JPEG, progressive, inks", progressive(largest, 4), four),
         ("PNG with a profile", with_profile(&opaque, 7 << 20), four),
         ("PNG with a load", with_profile(&opaque, 79 << 20), four),
-        ("WebP of 65,536 tables", webp::bomb(512, 512), Work::Refuse),
+        ("WebP of 65,536 tables", webp::bomb(512, 512), Work::Reject),
     ]
 }
 
 #[test]
-fn pictures_as_they_come_stay_within_the_memory_four_at_once() {
+fn four_known_images_stay_within_the_memory_of_a_worker() {
     for (name, bytes, work) in known() {
         let peak = peak(&bytes, work);
-        assert!(peak < MOST_MIB, "{name}: {peak} MiB");
+        assert!(peak < MAX_MIB, "{name}: {peak} MiB");
     }
 }
 
 #[test]
-fn the_worst_pictures_stay_within_half_of_a_workers_memory() {
+fn worst_images_stay_within_half_of_the_memory() {
     for (name, bytes, work) in worst() {
         let peak = peak(&bytes, work);
-        assert!(peak < MOST_MIB_AT_WORST, "{name}: {peak} MiB");
+        assert!(peak < MAX_MIB_AT_WORST, "{name}: {peak} MiB");
     }
 }
 
 #[test]
-#[ignore = "the bench"]
+#[ignore = "a benchmark"]
 fn bench() {
     println!(
         "\n{:>22} {:>8} {:>10} {:>10} {:>12}",
         "2048x2048 → 1792x1024", "decode", "thumbnail", "fit", "peak of 4"
     );
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
-        let bytes = encoded(&drawn((2048, 2048), false, 3), format);
-        let picture = inspect(&bytes).unwrap();
-        let decode = median(|| drop(inspect(&bytes).unwrap()));
-        let thumbnail = median(|| drop(picture.thumbnail().unwrap()));
-        let fit = median(|| drop(picture.clone().fit(bytes.clone().into(), ASKED).unwrap()));
+        let bytes = encoded(&test_image((2048, 2048), false, 3), format);
+        let image = decode(&bytes).unwrap();
+        let decode = median(|| drop(decode(&bytes).unwrap()));
+        let thumbnail = median(|| drop(image.thumbnail().unwrap()));
+        let fit = median(|| drop(image.clone().fit(bytes.clone().into(), REQUESTED_SIZE).unwrap()));
         let times = |time: Duration| format!("× {:.2}", time.as_secs_f64() / decode.as_secs_f64());
         println!(
             "{:>22} {:>5} ms {:>10} {:>10} {:>8} MiB",

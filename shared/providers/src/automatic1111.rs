@@ -21,7 +21,7 @@ use domain::providers::{
     Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
     Step, Unable,
 };
-use egress::{Client, Method, Reach, Refused, RequestBuilder, Timeouts};
+use egress::{Client, EgressPolicy, Method, PolicyViolation, RequestBuilder, Timeouts};
 use serde::Deserialize;
 use url::Url;
 
@@ -122,12 +122,12 @@ impl Automatic1111 {
             return Err(format!("trainedSide must be from {least} to {most}"));
         }
         let total = Duration::from_secs(settings.timeout_seconds.get().into());
-        let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total })
+        let http = Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT, total })
             .map_err(|problem| problem.to_string())?;
         Ok(Self { settings, http })
     }
 
-    fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, Refused> {
+    fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, PolicyViolation> {
         let request = self.http.request(method, url)?;
         Ok(match &self.settings.username {
             Some(user) => request.basic_auth(user, self.settings.password.as_ref().map(Secret::expose)),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use domain::Timestamp;
 use domain::providers::{FaultOf, ProviderError, Reason};
 use egress::header::{HeaderMap, RETRY_AFTER};
-use egress::{Problem, Refused, RequestBuilder, StatusCode};
+use egress::{EgressError, PolicyViolation, RequestBuilder, StatusCode};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde::Deserialize;
@@ -85,30 +85,33 @@ impl Answer {
 
 /// Sends the request and reads the answer, of at most `max_bytes`, whatever its status.
 pub(crate) async fn ask(
-    request: Result<RequestBuilder, Refused>,
+    request: Result<RequestBuilder, PolicyViolation>,
     within: Duration,
     max_bytes: usize,
 ) -> Result<Answer, ProviderError> {
     let exchange = async {
         let response = request?.timeout(within).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = egress::whole(response, max_bytes).await?;
-        Ok::<_, Problem>(Answer { status, headers, body })
+        let body = egress::read_all(response, max_bytes).await?;
+        Ok::<_, EgressError>(Answer { status, headers, body })
     };
     exchange.await.map_err(unanswered)
 }
 
 /// What it means that no answer came.
-pub(crate) fn unanswered(problem: Problem) -> ProviderError {
+pub(crate) fn unanswered(problem: EgressError) -> ProviderError {
     let (fault, reason) = match problem {
-        Problem::Refused(_) | Problem::NotBuilt => (FaultOf::Operator, Reason::InvalidRequest),
-        Problem::NoAnswerInTime => (FaultOf::Provider, Reason::Timeout),
-        Problem::NoConnection | Problem::NoConnectionInTime | Problem::Broken => {
+        EgressError::PolicyViolation(_) | EgressError::RequestNotBuilt => {
+            (FaultOf::Operator, Reason::InvalidRequest)
+        }
+        EgressError::ResponseTimeout => (FaultOf::Provider, Reason::Timeout),
+        EgressError::ConnectFailed | EgressError::ConnectTimeout | EgressError::ConnectionLost => {
             (FaultOf::Provider, Reason::NoAnswer)
         }
-        Problem::TooLong(_) | Problem::BadJson | Problem::Status(_) | Problem::Redirects => {
-            (FaultOf::Provider, Reason::BadResponse)
-        }
+        EgressError::BodyTooLarge(_)
+        | EgressError::InvalidJson
+        | EgressError::Status(_)
+        | EgressError::BadRedirect => (FaultOf::Provider, Reason::BadResponse),
     };
     let error = ProviderError::new(fault, reason, problem.to_string());
     if problem.nothing_sent() { error } else { error.maybe_paid() }

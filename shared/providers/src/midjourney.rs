@@ -29,9 +29,10 @@ use domain::providers::{
     Step, Unable,
 };
 use egress::header::HeaderMap;
-use egress::{Base, Downloader, Limits, Problem};
+use egress::{DownloadLimits, Downloader, EgressError, TrustedOrigin};
+use pictures::decode::MAX_IMAGE_BYTES;
+use pictures::error::ImageError;
 use pictures::grid::{self, quarters};
-use pictures::picture::{BadPicture, MOST_BYTES};
 use url::Url;
 
 pub use settings::{Flags, Settings, Speed};
@@ -77,7 +78,7 @@ impl Midjourney {
 
     /// Whether the images of this picture are enlarged. All four come out of one grid in any case.
     fn upscales(&self, picture: &Picture) -> bool {
-        self.settings.upscale && picture.count.get() < grid::PICTURES
+        self.settings.upscale && picture.count.get() < grid::IMAGES
     }
 
     /// Where the images come from that one task each has made, beside the grid that all of them share.
@@ -224,8 +225,8 @@ impl Midjourney {
         quarters(bytes, task.missing.clone(), task.picture.size.pixels()).await.map_err(|problem| {
             let fault = match problem {
                 // Another one would be paid for, and be as large.
-                BadPicture::TooLarge => FaultOf::Caller,
-                BadPicture::UnknownFormat | BadPicture::Broken(_) => FaultOf::Provider,
+                ImageError::TooLarge => FaultOf::Caller,
+                ImageError::UnsupportedFormat | ImageError::Corrupt(_) => FaultOf::Provider,
             };
             ProviderError::new(fault, Reason::BadResponse, problem.to_string()).maybe_paid()
         })
@@ -249,31 +250,33 @@ impl Midjourney {
     async fn download(&self, task: &ImageTask, url: &Url) -> Result<Bytes, ProviderError> {
         let timeout = DOWNLOAD.min(left(task));
         let base = self.proxy.base().at("/");
-        let base = Base { url: &base, headers: &HeaderMap::new() };
-        let limits = Limits { max_bytes: MOST_BYTES, timeout };
+        let base = TrustedOrigin { url: &base, headers: &HeaderMap::new() };
+        let limits = DownloadLimits { max_bytes: MAX_IMAGE_BYTES, timeout };
         self.downloader.get(url, limits, Some(base)).await.map_err(|problem| {
             let reason = match problem {
-                Problem::NoAnswerInTime | Problem::NoConnectionInTime => Reason::Timeout,
-                Problem::NoConnection | Problem::Broken | Problem::Status(500..) => Reason::NoAnswer,
-                Problem::Refused(_)
-                | Problem::TooLong(_)
-                | Problem::BadJson
-                | Problem::Status(_)
-                | Problem::Redirects
-                | Problem::NotBuilt => Reason::BadResponse,
+                EgressError::ResponseTimeout | EgressError::ConnectTimeout => Reason::Timeout,
+                EgressError::ConnectFailed | EgressError::ConnectionLost | EgressError::Status(500..) => {
+                    Reason::NoAnswer
+                }
+                EgressError::PolicyViolation(_)
+                | EgressError::BodyTooLarge(_)
+                | EgressError::InvalidJson
+                | EgressError::Status(_)
+                | EgressError::BadRedirect
+                | EgressError::RequestNotBuilt => Reason::BadResponse,
             };
             let fault = match problem {
                 // As of one with too many pixels.
-                Problem::TooLong(_) => FaultOf::Caller,
-                Problem::NoAnswerInTime
-                | Problem::NoConnectionInTime
-                | Problem::NoConnection
-                | Problem::Broken
-                | Problem::Refused(_)
-                | Problem::BadJson
-                | Problem::Status(_)
-                | Problem::Redirects
-                | Problem::NotBuilt => FaultOf::Provider,
+                EgressError::BodyTooLarge(_) => FaultOf::Caller,
+                EgressError::ResponseTimeout
+                | EgressError::ConnectTimeout
+                | EgressError::ConnectFailed
+                | EgressError::ConnectionLost
+                | EgressError::PolicyViolation(_)
+                | EgressError::InvalidJson
+                | EgressError::Status(_)
+                | EgressError::BadRedirect
+                | EgressError::RequestNotBuilt => FaultOf::Provider,
             };
             let message = format!("the picture could not be fetched: {problem}");
             ProviderError::new(fault, reason, message).maybe_paid()

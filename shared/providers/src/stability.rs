@@ -18,7 +18,7 @@ use domain::providers::{
     Bounds, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Step, Unable,
 };
 use egress::header::ACCEPT;
-use egress::{Client, Reach, Timeouts};
+use egress::{Client, EgressPolicy, Timeouts};
 use serde::Deserialize;
 
 pub use form::Model;
@@ -108,7 +108,7 @@ impl Stability {
             None => BaseUrl::try_from(BASE_URL.to_owned())?,
         };
         let total = Duration::from_secs(settings.timeout_seconds.get().into());
-        let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total })
+        let http = Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT, total })
             .map_err(|problem| problem.to_string())?;
         Ok(Self { settings, base, http })
     }

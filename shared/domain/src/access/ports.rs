@@ -1,5 +1,7 @@
 //! The stores behind credentials, rate limits and idempotency keys.
 
+#![warn(missing_docs)]
+
 use crate::access::client::ClientId;
 use crate::access::idempotency::{Claim, FirstAnswer, IdempotencyKey};
 use crate::access::key_record::{KeyRecord, KeySummary};

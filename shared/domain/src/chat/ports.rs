@@ -1,5 +1,7 @@
 //! The store of chats.
 
+#![warn(missing_docs)]
+
 use crate::chat::session::{Message, Page, Recent, Session, Turn};
 use crate::jobs::job::Job;
 use crate::primitives::id::{MessageId, SessionId};

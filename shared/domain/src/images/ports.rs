@@ -1,5 +1,7 @@
 //! The bucket of images.
 
+#![warn(missing_docs)]
+
 use crate::images::stored_image::{ImageFormat, ImageOrigin};
 use crate::store::StoreError;
 use async_trait::async_trait;

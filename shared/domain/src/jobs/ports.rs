@@ -1,5 +1,7 @@
 //! The stores and queues behind jobs.
 
+#![warn(missing_docs)]
+
 use crate::access::client::ClientId;
 use crate::jobs::batch::Batch;
 use crate::jobs::estimate::Kind;

@@ -1,5 +1,7 @@
 //! Providers, and the stores of what is known about them.
 
+#![warn(missing_docs)]
+
 use crate::chat::request::ChatTask;
 use crate::images::picture::Picture;
 use crate::providers::capacity::Traffic;

@@ -1,5 +1,7 @@
 //! The stores and the queue behind webhooks.
 
+#![warn(missing_docs)]
+
 use crate::access::client::ClientId;
 use crate::primitives::id::{JobId, TraceId, WebhookId};
 use crate::primitives::lease::Lease;

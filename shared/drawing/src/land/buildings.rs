@@ -1,16 +1,20 @@
-use super::super::colour::Colour;
-use super::super::noise::fraction;
-use super::super::palette::lamp;
-use super::super::random::Random;
-use super::*;
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::fraction;
+use crate::palette::lamp;
+use crate::path::{Path, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::sky;
 
-/// Three streets of houses, one before the other.
+/// Paints three rows of buildings, one in front of the other.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {
     for (depth, tall) in [(0.12, 0.46), (0.42, 0.36), (0.80, 0.24)] {
         let mut x = -0.05;
         while x < scene.width {
             let wide = random.between(0.055, 0.125) * (0.75 + 0.5 * depth);
-            // Towers crowd where the eye is led.
+            // Buildings are taller near the focus.
             let crowd = 1.0 / (1.0 + (x - scene.focus) * (x - scene.focus) * 5.0);
             let rise = tall * random.between(0.45, 1.0) * mix(0.62, 1.35, crowd);
             tower(canvas, scene, depth, x, wide, rise, random);
@@ -54,7 +58,7 @@ fn tower(
     outline.extend([at(left + wide, top), at(left + wide, scene.height)]);
     let seed = random.seed();
     let pane = 0.0125 + 0.008 * depth;
-    let glass = lamp().mix(Colour::new(0.86, 0.07, 60.0), random.unit()).light();
+    let glass = lamp().mix(Color::new(0.86, 0.07, 60.0), random.unit()).light();
     let dim = shade.mix(palette.sky[2], 0.22).light();
     let burning = mix(0.03, 0.46, palette.dark);
     let split = left + wide * if scene.light_side > 0.0 { 0.38 } else { 0.62 };
@@ -62,8 +66,8 @@ fn tower(
     canvas.fill(&Path::polygon(&outline), |point| {
         let sunny = smooth(-pixel, pixel, (point.x - split) * scene.light_side);
         let down = smooth(0.0, rise * 1.1, point.y - top);
-        let colour = shade.mix(lit, sunny).mix(palette.near, 0.18 * down * depth);
-        let face = colour.light();
+        let color = shade.mix(lit, sunny).mix(palette.near, 0.18 * down * depth);
+        let face = color.light();
         let (u, v) = ((point.x - left) / (pane * 0.8), (point.y - top) / pane);
         if point.y < top + pane * 0.6 || point.x < left + pane * 0.3 || point.x > left + wide - pane * 0.3 {
             return face;

@@ -1,9 +1,15 @@
-use super::super::random::Random;
-use super::*;
+use super::ridge::Ridge;
+use crate::canvas::Canvas;
+use crate::math::{mix, smooth};
+use crate::noise::{cloud, noise};
+use crate::path::{Path, Point, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::words::Place;
 
-/// A conifer: tiers of boughs, a little ragged.
-pub(in super::super) fn pine(foot: super::super::path::Point, tall: f32, random: &mut Random) -> Path {
-    // A near tree shows more of its boughs.
+/// The outline of a conifer with irregular tiers of branches.
+pub(crate) fn pine(foot: Point, tall: f32, random: &mut Random) -> Path {
+    // A near tree shows more branches.
     let tiers = if tall > 0.25 { 15 } else { 6 };
     let wide = tall * random.between(0.17, 0.23);
     let lean = tall * random.between(-0.02, 0.02);
@@ -32,7 +38,7 @@ pub(in super::super) fn pine(foot: super::super::path::Point, tall: f32, random:
     Path::polygon(&left).with(Path::polygon(&trunk))
 }
 
-/// Conifers along a ridge, thick and thin by turns.
+/// Paints conifers along a ridge, with varying density.
 pub(super) fn treeline(
     canvas: &mut Canvas,
     scene: &Scene,
@@ -67,7 +73,7 @@ pub(super) fn treeline(
     }
 }
 
-/// Round crowns scattered on a hill, in small groups.
+/// Paints small groups of round trees on a hill.
 pub(super) fn round_trees(
     canvas: &mut Canvas,
     scene: &Scene,
@@ -83,18 +89,18 @@ pub(super) fn round_trees(
         for _ in 0..1 + random.below(5) {
             let x = middle + random.between(-0.05, 0.05);
             let radius = random.between(0.007, 0.017) * (0.5 + depth);
-            let centre = at(x, ridge.at(x) - radius * 0.75);
+            let center = at(x, ridge.at(x) - radius * 0.75);
             let crown =
-                Path::ellipse(centre, radius * random.between(0.8, 1.0), radius * random.between(0.95, 1.25));
+                Path::ellipse(center, radius * random.between(0.8, 1.0), radius * random.between(0.95, 1.25));
             canvas.fill(&crown, |point| {
-                let towards = ((point.x - centre.x) * scene.light_side - (point.y - centre.y)) / radius;
+                let towards = ((point.x - center.x) * scene.light_side - (point.y - center.y)) / radius;
                 dark.mix(lit, smooth(-0.6, 1.2, towards)).light()
             });
         }
     }
 }
 
-/// Blades and stalks along the lower edge of the picture.
+/// Paints grass along the lower edge of the image.
 pub(super) fn grass(canvas: &mut Canvas, scene: &Scene, tall: f32, thick: f32, random: &mut Random) {
     let palette = &scene.palette;
     let seed = random.seed();
@@ -108,14 +114,14 @@ pub(super) fn grass(canvas: &mut Canvas, scene: &Scene, tall: f32, thick: f32, r
         let lean = random.between(-0.35, 0.35) * height + 0.15 * height * scene.light_side;
         let tip = at(x + lean, foot.y - 0.015 - height);
         let bend = at(x + lean * 0.25, foot.y - height * 0.55);
-        let colour =
+        let color =
             scene.land(1.0).mix(palette.near, 0.45 + 0.35 * t).mix(palette.glow, random.between(0.0, 0.14));
-        let light = colour.light();
+        let light = color.light();
         canvas.fill(&Path::stroke(&[foot, bend, tip], 0.0042, 0.0006), |_| light);
     }
 }
 
-/// Dark trees at the edges of the picture, which lead the eye inwards.
+/// Paints dark trees at the left and right edges, which lead the eye to the center.
 pub(super) fn framing_pines(canvas: &mut Canvas, scene: &Scene, random: &mut Random) {
     let palette = &scene.palette;
     let snowy = scene.plan.place == Place::Snow;
@@ -136,15 +142,15 @@ pub(super) fn framing_pines(canvas: &mut Canvas, scene: &Scene, random: &mut Ran
                 let up = (foot.y - point.y) / tall;
                 let across = (point.x - foot.x) * scene.light_side / (tall * 0.2);
                 let needles = cloud(point.x * 38.0, point.y * 60.0, 2, seed);
-                let colour = dark.mix(lit, smooth(-0.3, 1.3, across * 0.7 + up * 0.5 + needles * 0.6));
+                let color = dark.mix(lit, smooth(-0.3, 1.3, across * 0.7 + up * 0.5 + needles * 0.6));
                 let snow = if snowy { smooth(0.05, 0.45, needles + 0.2 * across) * 0.75 } else { 0.0 };
-                colour.mix(palette.soil, snow).light()
+                color.mix(palette.soil, snow).light()
             });
         }
     }
 }
 
-/// Tufts along the edge of a headland, so that it does not end in a ruled line.
+/// Paints tufts along the edge of a headland, so that the edge is not a straight line.
 pub(super) fn tufts(canvas: &mut Canvas, scene: &Scene, ridge: &Ridge, random: &mut Random) {
     let palette = &scene.palette;
     let count = (if scene.detailed { 420.0 } else { 300.0 } * scene.width) as usize;
@@ -153,13 +159,13 @@ pub(super) fn tufts(canvas: &mut Canvas, scene: &Scene, ridge: &Ridge, random: &
         let foot = at(x, ridge.at(x) + 0.004);
         let height = random.between(0.004, 0.016);
         let lean = random.between(-0.5, 0.5) * height;
-        let colour = scene
+        let color = scene
             .land(0.95)
             .mix(palette.near, random.between(0.05, 0.5))
             .mix(palette.glow, random.between(0.0, 0.16));
         if foot.y < scene.height {
             let tip = at(x + lean, foot.y - height);
-            let light = colour.light();
+            let light = color.light();
             canvas.fill(&Path::stroke(&[foot, tip], 0.0028, 0.0006), |_| light);
         }
     }

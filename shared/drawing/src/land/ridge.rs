@@ -1,5 +1,10 @@
-use super::super::colour::Colour;
-use super::*;
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::{cloud, noise, skyline};
+use crate::path::at;
+use crate::scene::Scene;
+use crate::words::Place;
 
 #[derive(Clone, Copy)]
 enum Form {
@@ -7,7 +12,7 @@ enum Form {
     Rolling,
     Jagged,
     Dune,
-    /// Rises towards one side, over the point where the thing stands.
+    /// Rises towards one side, under the main subject.
     Headland {
         focus: f32,
         side: f32,
@@ -15,8 +20,8 @@ enum Form {
     },
 }
 
-/// A line of land against what lies behind it.
-pub(in super::super) struct Ridge {
+/// A line of land against its background.
+pub(crate) struct Ridge {
     form: Form,
     base: f32,
     tall: f32,
@@ -45,14 +50,14 @@ impl Ridge {
         Self { form: Form::Headland { focus, side, top }, base, tall: 0.0, frequency: 1.0, seed }
     }
 
-    /// How high the line stands at `x`.
-    pub(in super::super) fn at(&self, x: f32) -> f32 {
+    /// y of the line at `x`.
+    pub(crate) fn at(&self, x: f32) -> f32 {
         let place = x * self.frequency + (self.seed % 1024) as f32;
         match self.form {
             Form::Flat => self.base,
             Form::Rolling => self.base - self.tall * (0.5 + skyline(place, 3, self.seed)),
             Form::Jagged => {
-                // Folding noise at zero makes crests.
+                // The absolute value of noise makes crests.
                 let crest = 1.0 - skyline(place, 2, self.seed).abs() * 1.7;
                 let rough = skyline(place * 4.0, 5, self.seed ^ 77);
                 self.base - self.tall * (crest * 0.85 - 0.25 + rough * 0.22)
@@ -67,7 +72,7 @@ impl Ridge {
                 let fall = self.base - top;
                 let shelf = smooth(-0.46, -0.06, past);
                 let rise = shelf * (0.86 + 0.14 * smooth(-0.1, 0.9, past));
-                // Flat where the thing stands, rough on the way down.
+                // Flat under the subject, rough on the way down.
                 let rough =
                     skyline(x * 7.0, 4, self.seed) * 0.055 * (1.0 - smooth(-0.30, -0.08, past) * 0.88);
                 let tail = smooth(-0.95, -0.40, past) * 0.10;
@@ -80,15 +85,15 @@ impl Ridge {
         (self.at(x + 0.006) - self.at(x - 0.006)) / 0.012
     }
 
-    /// Paints it as land at a depth from 0, the horizon, to 1, our feet.
+    /// Paints distant land at a depth from 0 (the horizon) to 1 (the foreground).
     pub(super) fn paint(&self, canvas: &mut Canvas, scene: &Scene, depth: f32, bottom: f32) {
         let palette = &scene.palette;
-        let colour = scene.land(depth);
-        let lit = colour.mix(palette.glow, 0.20 * (1.0 - 0.5 * palette.dark)).lit(1.06);
-        let shade = colour.mix(palette.near, 0.22);
+        let color = scene.land(depth);
+        let lit = color.mix(palette.glow, 0.20 * (1.0 - 0.5 * palette.dark)).lit(1.06);
+        let shade = color.mix(palette.near, 0.22);
         let air = palette.far.mix(palette.sky[3], 0.55);
         let mist = 0.62 * (1.0 - depth);
-        let snow = palette.lit(Colour::grey(0.95));
+        let snow = palette.lit(Color::gray(0.95));
         let capped = matches!(self.form, Form::Jagged) && depth < 0.45 && self.tall > 0.16;
         let octaves = scene.octaves;
         let seed = self.seed ^ 0x51;
@@ -105,15 +110,15 @@ impl Ridge {
                 let fade = 1.0 - smooth(0.0, self.tall * 1.2 + 0.02, below);
                 let grain = match self.form {
                     Form::Jagged => {
-                        // Light falls aslant over the relief: what is higher than its neighbour
-                        // towards the light is lit.
+                        // Light falls at an angle: a point that is higher than its neighbor towards the
+                        // light is lit.
                         let (x, y) = (point.x * 6.2 + below * 1.5 * scene.light_side, point.y * 4.6);
                         let here = cloud(x, y, octaves, seed);
                         let before = cloud(x + 0.16 * scene.light_side, y - 0.10, octaves, seed);
                         (here - before) * 3.4 + facing * 0.26 * fade
                     }
                     Form::Dune => {
-                        // The crest that parts the lit face from the shaded one runs down towards us.
+                        // The crest between the lit and the shaded face runs down towards the viewer.
                         let run = below * (1.5 + 0.5 * noise(point.x * 2.0, below * 5.0, seed));
                         let crest = -self.slope(point.x - run * scene.light_side) * scene.light_side;
                         (smooth(-0.22, 0.22, crest) * 2.0 - 1.0)
@@ -134,7 +139,7 @@ impl Ridge {
                             line + 0.03,
                             below + (point.y - self.base + self.tall * 0.6) * 0.8,
                         );
-                    face.mix(colour.mix(snow, 0.75 - 0.25 * smooth(-0.6, 0.6, -grain)), cap)
+                    face.mix(color.mix(snow, 0.75 - 0.25 * smooth(-0.6, 0.6, -grain)), cap)
                 } else {
                     face
                 };
@@ -143,7 +148,7 @@ impl Ridge {
         );
     }
 
-    /// Paints it as the ground before us, with what covers it.
+    /// Paints the foreground, with the texture of its place.
     pub(super) fn paint_near(&self, canvas: &mut Canvas, scene: &Scene) {
         let palette = &scene.palette;
         let soil = scene.land(0.92);
@@ -161,7 +166,7 @@ impl Ridge {
                 let facing = -self.slope(point.x) * scene.light_side;
                 let down = ((point.y - horizon) / below_horizon).clamp(0.0, 1.0);
                 let grain = cloud(point.x * 7.0, point.y * 7.0, octaves, seed);
-                let colour = match place {
+                let color = match place {
                     Place::Sea | Place::Lake => rock(scene, soil, point.x, below, facing, seed, octaves),
                     Place::Dunes => {
                         let run = below * (1.6 + 0.5 * noise(point.x * 2.0, below * 4.0, seed));
@@ -169,16 +174,16 @@ impl Ridge {
                         let crest = mix(smooth(-0.25, 0.25, face), 0.55, smooth(0.04, 0.40, below));
                         let bend = cloud(point.x * 1.4, point.y * 2.2, 2, seed);
                         let ripple = noise(point.x * 5.0 + bend, (point.y + bend * 0.05) * 64.0, seed ^ 3);
-                        let colour = soil.mix(palette.near, 0.30).mix(soil.mix(glow, 0.22), crest);
-                        colour.lit(1.0 + 0.07 * ripple * smooth(0.02, 0.2, below) + 0.03 * grain)
+                        let color = soil.mix(palette.near, 0.30).mix(soil.mix(glow, 0.22), crest);
+                        color.lit(1.0 + 0.07 * ripple * smooth(0.02, 0.2, below) + 0.03 * grain)
                     }
                     Place::Field => {
-                        // Furrows run together at a point on the horizon.
+                        // Furrows converge at a vanishing point on the horizon.
                         let lane = (point.x - vanishing.x) / (point.y - vanishing.y).max(0.02);
                         let furrow = noise(lane * 7.0 + 0.15 * grain, 0.5, seed ^ 5);
                         let tuft = noise(lane * 40.0, 14.0 / (point.y - vanishing.y).max(0.03), seed ^ 6);
-                        let colour = soil.mix(palette.near, 0.36 * smooth(-0.15, 0.5, furrow));
-                        colour
+                        let color = soil.mix(palette.near, 0.36 * smooth(-0.15, 0.5, furrow));
+                        color
                             .mix(glow, 0.22 * (1.0 - smooth(0.0, 0.22, below)))
                             .lit(1.0 + 0.10 * tuft + 0.05 * grain)
                     }
@@ -214,16 +219,16 @@ impl Ridge {
                     | Place::Field
                     | Place::Hills => 0.52,
                 };
-                colour.mix(palette.near, dim * smooth(0.25, 1.0, down)).light()
+                color.mix(palette.near, dim * smooth(0.25, 1.0, down)).light()
             },
         );
     }
 }
 
-/// Cliffs: grass on top, and facets of stone below that catch the light.
-fn rock(scene: &Scene, soil: Colour, x: f32, below: f32, facing: f32, seed: u32, octaves: u32) -> Colour {
+/// The color of a cliff: grass on top, and facets of stone below that catch the light.
+fn rock(scene: &Scene, soil: Color, x: f32, below: f32, facing: f32, seed: u32, octaves: u32) -> Color {
     let palette = &scene.palette;
-    // Stone breaks along slanting beds; each block shows the light the face that it turns to it.
+    // The stone has inclined layers; each block is lit on the face that is turned to the light.
     let (u, v) = (x * 9.0, below * 7.5 - x * 2.0 * scene.light_side);
     let relief = |u: f32, v: f32| {
         let beds = noise(u * 0.55, v * 2.4, seed ^ 3).abs();
@@ -238,12 +243,4 @@ fn rock(scene: &Scene, soil: Colour, x: f32, below: f32, facing: f32, seed: u32,
     let turf = 1.0 - smooth(0.010, 0.034, below + 0.016 * cracks + 0.016 * facing.abs());
     let rim = 1.0 - smooth(0.0, 0.012, below);
     stone.mix(soil.mix(palette.near, 0.18 + 0.1 * mix(-1.0, 1.0, light)), turf).mix(palette.glow, 0.30 * rim)
-}
-
-impl Scene {
-    /// The colour of the land at a depth from 0, the horizon, to 1, our feet.
-    pub(in super::super) fn land(&self, depth: f32) -> Colour {
-        let near = self.palette.soil.mix(self.palette.near, 0.12 + 0.18 * depth);
-        self.palette.far.mix(near, smooth(-0.15, 1.0, depth))
-    }
 }

@@ -1,11 +1,11 @@
-use super::super::canvas::Canvas;
-use super::super::maths::{mix, smooth};
-use super::super::path::{Path, at};
-use super::super::random::Random;
-use super::super::scene::Scene;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::math::{mix, smooth};
+use crate::path::{Path, at};
+use crate::random::Random;
+use crate::scene::Scene;
 
-/// A flock on the light's side of the sky.
+/// Paints a flock on the side of the light.
 pub(super) fn birds(canvas: &mut Canvas, scene: &Scene, large: bool, random: &mut Random) {
     let palette = &scene.palette;
     let light = palette.near.mix(palette.sky[1], if large { 0.05 } else { 0.30 }).light();
@@ -34,7 +34,7 @@ pub(super) fn birds(canvas: &mut Canvas, scene: &Scene, large: bool, random: &mu
     }
 }
 
-/// Hot-air balloons: one near, some far.
+/// Paints hot-air balloons: one near, some in the distance.
 pub(super) fn balloons(canvas: &mut Canvas, scene: &Scene) {
     let mut random = scene.plan.random.part("balloons");
     let reach = scene.horizon.min(scene.width);
@@ -84,7 +84,7 @@ fn balloon(canvas: &mut Canvas, scene: &Scene, stand: &Stand, faded: f32, kind: 
         let rise = ((own.y - 0.235) / 0.765).clamp(0.0, 1.0);
         let wide = 0.34 * smooth(-0.25, 0.52, rise) * (1.0 - 0.92 * smooth(0.55, 1.08, rise) * rise) + 0.02;
         let across = (own.x / wide).clamp(-1.0, 1.0);
-        // Gores narrow towards the edge of a ball.
+        // The panels of the envelope look narrower towards its edge.
         let gore = (across * (1.0 + 0.35 * across * across) * 2.9 + 8.5) as i32;
         let cloth = if gore % 2 == 0 { accent } else { white };
         let belt = smooth(0.50, 0.51, rise) - smooth(0.60, 0.61, rise);
@@ -95,7 +95,7 @@ fn balloon(canvas: &mut Canvas, scene: &Scene, stand: &Stand, faded: f32, kind: 
     let basket = stand.polygon(&[(-0.062, 0.11), (-0.05, 0.0), (0.05, 0.0), (0.062, 0.11)]);
     stand.round(canvas, &basket, 0.0, 0.06, dark.mix(palette.glow, 0.35), dark);
     if palette.dark > 0.3 {
-        let flame = super::super::palette::lamp().light();
+        let flame = crate::palette::lamp().light();
         canvas.glow(stand.at(0.0, 0.30), 0.40 * stand.tall, flame * (0.5 * (1.0 - faded)));
     }
 }

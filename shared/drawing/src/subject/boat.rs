@@ -1,14 +1,14 @@
-use super::super::canvas::Canvas;
-use super::super::maths::smooth;
-use super::super::noise::noise;
-use super::super::path::{Path, Point, at};
-use super::super::scene::Scene;
-use super::{Stand, stands};
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::math::smooth;
+use crate::noise::noise;
+use crate::path::{Path, Point, at};
+use crate::scene::Scene;
 
-/// A sailing boat, and below it what the water makes of it.
+/// Paints a sailing boat and its reflection.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let below = scene.height - scene.horizon;
-    let shared = scene.plan.subjects.iter().any(|subject| stands(*subject));
+    let shared = scene.plan.subjects.iter().any(|subject| subject.needs_ground());
     let tall = if shared { 0.22 } else { 0.46 } * scene.horizon.min(scene.width * 1.2);
     let x = if shared {
         scene.width * 0.5 + scene.light_side * scene.width * 0.18
@@ -94,7 +94,7 @@ fn upright(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     });
 }
 
-/// The water below the boat mirrors the boat, not the sky.
+/// Paints the reflection of the boat, which the water does not include: it is painted before the boat.
 fn mirrored(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;
     let sail = if scene.plan.accent.is_some() { palette.accent } else { palette.wall_lit };
@@ -104,8 +104,8 @@ fn mirrored(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
         (Path::blob(&jib(stand)), sail.mix(palette.deep, 0.22)),
         (Path::polygon(&hull(stand)), palette.near.mix(palette.deep, 0.30)),
     ];
-    for (path, colour) in parts {
-        let light = colour.light();
+    for (path, color) in parts {
+        let light = color.light();
         let flipped = path.dense().map(|place| {
             let down = (stand.foot.y - place.y) * 0.86;
             let wave = noise(place.x * 3.0, down * 46.0, seed) * (0.004 + 0.05 * down);

@@ -1,11 +1,11 @@
-use super::super::canvas::Canvas;
-use super::super::maths::{floor, smooth};
-use super::super::noise::fraction;
-use super::super::palette::lamp;
-use super::super::path::{Path, at};
-use super::super::scene::Scene;
+use crate::canvas::Canvas;
+use crate::math::{floor, smooth};
+use crate::noise::fraction;
+use crate::palette::lamp;
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
-/// A bridge of stone arches from shore to shore.
+/// Paints a bridge of stone arches across the whole width.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let palette = &scene.palette;
     let (width, horizon) = (scene.width, scene.horizon);

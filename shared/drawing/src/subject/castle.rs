@@ -1,11 +1,11 @@
-use super::super::canvas::Canvas;
-use super::super::maths::smooth;
-use super::super::noise::cloud;
-use super::super::palette::lamp;
-use super::super::scene::Scene;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::math::smooth;
+use crate::noise::cloud;
+use crate::palette::lamp;
+use crate::scene::Scene;
 
-/// Keep, towers and curtain wall: (middle, half width, height, has a pointed roof), back to front.
+/// The keep and the towers as (middle, half width, height, has a pointed roof), from the back to the front.
 const TOWERS: [(f32, f32, f32, bool); 6] = [
     (0.02, 0.105, 0.74, true),
     (-0.24, 0.070, 0.56, true),
@@ -106,8 +106,7 @@ fn battlements(canvas: &mut Canvas, scene: &Scene, stand: &Stand, left: f32, rig
     for index in 0..count {
         let x = left + step * index as f32;
         let t = smooth(-0.4, 0.4, x);
-        let colour =
-            palette.wall_lit.mix(palette.near, 0.2).mix(palette.wall_shade.mix(palette.near, 0.3), t);
-        stand.flat(canvas, &stand.bar(x, x + step * 0.58, y - 0.002, y + 0.028), colour);
+        let color = palette.wall_lit.mix(palette.near, 0.2).mix(palette.wall_shade.mix(palette.near, 0.3), t);
+        stand.flat(canvas, &stand.bar(x, x + step * 0.58, y - 0.002, y + 0.028), color);
     }
 }

@@ -1,15 +1,15 @@
-use super::super::canvas::Canvas;
-use super::super::colour::Colour;
-use super::super::maths::smooth;
-use super::super::scene::Scene;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::smooth;
+use crate::scene::Scene;
 
-/// A cat that sits and looks at the light, seen from behind and aside: a silhouette with a lit rim.
+/// Paints a cat that sits and looks at the light, seen from behind: a silhouette with a lit rim.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;
     let fur = match scene.plan.accent {
         Some(_) => palette.accent.mix(palette.near, 0.30),
-        None => palette.near.mix(Colour::new(0.30, 0.03, 50.0), 0.25),
+        None => palette.near.mix(Color::new(0.30, 0.03, 50.0), 0.25),
     };
     let tail = stand.stroke(
         &[(0.20, 0.05), (0.42, 0.025), (0.58, 0.07), (0.64, 0.19), (0.58, 0.28), (0.53, 0.25)],
@@ -45,7 +45,7 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
         .with(stand.polygon(&[(0.095, 0.77), (0.085, 0.995), (-0.025, 0.872), (0.0, 0.80)]));
     let paws = stand.blob(&[(-0.24, 0.0), (-0.25, 0.045), (-0.17, 0.075), (-0.07, 0.05), (-0.06, 0.0)]);
     let cat = body.with(head).with(ears).with(tail).with(paws);
-    // Painted twice, a little apart: what shows of the first is the rim of light.
+    // Painted twice with a small offset: the visible part of the first is the lit rim.
     let rim = fur.mix(palette.glow, 0.75);
     stand.flat(canvas, &cat, rim);
     let inner = cat.map(|place| {

@@ -1,10 +1,10 @@
-use super::super::canvas::Canvas;
-use super::super::land::Ridge;
-use super::super::maths::{cos, mix, sin, smooth};
-use super::super::path::{Path, at};
-use super::super::scene::Scene;
+use crate::canvas::Canvas;
+use crate::land::Ridge;
+use crate::math::{cos, mix, sin, smooth};
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
-/// A meadow in bloom: specks far away, whole flowers at our feet.
+/// Paints a meadow: dots in the distance, whole flowers in the foreground.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, ground: &Ridge) {
     let palette = &scene.palette;
     let mut random = scene.plan.random.part("flowers");

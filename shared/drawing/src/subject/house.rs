@@ -1,10 +1,10 @@
-use super::super::canvas::Canvas;
-use super::super::maths::smooth;
-use super::super::palette::lamp;
-use super::super::scene::Scene;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::math::smooth;
+use crate::palette::lamp;
+use crate::scene::Scene;
 
-/// A cottage seen from the corner: the gable to the light, the long side in shade.
+/// Paints a cottage seen from the corner: the gable faces the light, the long side is in shade.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;
     let (lit, shade) = (palette.wall_lit, palette.wall_shade);
@@ -56,12 +56,12 @@ fn smoke(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let light = scene.palette.cloud_lit.mix(scene.palette.cloud_shade, 0.4).light();
     for puff in 0..14 {
         let t = puff as f32 / 13.0;
-        let x = 0.43 + 0.55 * t * t + 0.05 * super::super::maths::sin(t * 1.4);
+        let x = 0.43 + 0.55 * t * t + 0.05 * crate::math::sin(t * 1.4);
         let radius = 0.035 + 0.13 * t;
-        let centre = stand.at(x, 1.12 + 0.95 * t);
+        let center = stand.at(x, 1.12 + 0.95 * t);
         let reach = radius * stand.tall;
         canvas.glaze(&stand.ellipse(x, 1.12 + 0.95 * t, radius, radius), |place| {
-            let near = 1.0 - (place - centre).length() / reach;
+            let near = 1.0 - (place - center).length() / reach;
             (light, 0.34 * (1.0 - t) * smooth(0.0, 0.8, near))
         });
     }

@@ -1,21 +1,21 @@
-use super::super::canvas::Canvas;
-use super::super::maths::{cos, mix, sin};
-use super::super::path::{Path, Point, at};
-use super::super::scene::Scene;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::math::{cos, mix, sin};
+use crate::path::{Path, Point, at};
+use crate::scene::Scene;
 
-/// A diamond kite on its string, with bows on the tail.
+/// Paints a diamond kite on its string, with bows on the tail.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     let palette = &scene.palette;
     let mut random = scene.plan.random.part("kite");
     let reach = scene.horizon.min(scene.width);
     let tall = reach * 0.34;
-    let centre =
+    let center =
         at(scene.focus + scene.light_side * scene.width * 0.06, scene.horizon * random.between(0.34, 0.42));
     let lean = random.between(0.05, 0.09) * -scene.light_side;
     let turned = |x: f32, y: f32| -> Point {
         let (x, y) = (x * tall, -y * tall);
-        at(centre.x + x * cos(lean) - y * sin(lean), centre.y + x * sin(lean) + y * cos(lean))
+        at(center.x + x * cos(lean) - y * sin(lean), center.y + x * sin(lean) + y * cos(lean))
     };
     let hand = at(scene.focus - scene.light_side * scene.width * 0.28, scene.height * 0.94);
     let knot = turned(0.0, 0.05);
@@ -36,7 +36,7 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
     for (index, pair) in tail.windows(2).enumerate().skip(1) {
         let bow = Stand { foot: pair[1], tall: tall * mix(0.16, 0.10, index as f32 / 8.0), light_side: 1.0 };
         let turn = (index % 2) as f32 * 0.2;
-        let colour = if index % 2 == 0 { accent } else { palette.wall_lit };
+        let color = if index % 2 == 0 { accent } else { palette.wall_lit };
         let wings = bow.polygon(&[
             (0.0, 0.0),
             (-0.5, 0.32 - turn),
@@ -45,10 +45,10 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
             (0.5, 0.22 + turn),
             (0.5, -0.32 + turn),
         ]);
-        // Wings overlap only at the knot, so each is wound by itself.
+        // Two outlines, because each wing has its own winding direction.
         let left = Path::polygon(&wings.outlines[0][0..3]);
         let right = Path::polygon(&wings.outlines[0][3..6]);
-        bow.flat(canvas, &left.with(right), colour.mix(palette.near, 0.10));
+        bow.flat(canvas, &left.with(right), color.mix(palette.near, 0.10));
     }
 
     let (top, bottom, left, right) =
@@ -61,8 +61,8 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
         (bottom, sunny.0, accent.turned(28.0).mix(palette.glow, 0.32)),
         (bottom, sunny.1, accent.mix(palette.near, 0.34)),
     ];
-    for (end, side, colour) in quarters {
-        let light = colour.light();
+    for (end, side, color) in quarters {
+        let light = color.light();
         canvas.fill(&Path::polygon(&[middle, end, side]), |_| light);
     }
     let spar = palette.near.mix(accent, 0.3).light();

@@ -1,15 +1,16 @@
-use super::super::canvas::Canvas;
-use super::super::colour::Colour;
-use super::super::maths::{mix, smooth};
-use super::super::noise::cloud;
-use super::super::palette::lamp;
-use super::super::path::{Path, at};
-use super::super::scene::Scene;
-use super::{Stand, house};
+use super::house;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::math::{mix, smooth};
+use crate::noise::cloud;
+use crate::palette::lamp;
+use crate::path::{Path, at};
+use crate::scene::Scene;
 
 const LANTERN: f32 = 0.815;
 
-/// How wide half the tower is at a height: it tapers, most of all near the ground.
+/// Half the width of the tower at the height `y`. It tapers, most of all near the ground.
 fn half(y: f32) -> f32 {
     0.062 + 0.050 * (1.0 - y / 0.73) + 0.016 * (1.0 - smooth(0.0, 0.20, y))
 }
@@ -17,7 +18,7 @@ fn half(y: f32) -> f32 {
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let beam = mix(0.10, 1.0, scene.palette.dark);
     beams(canvas, scene, stand, beam);
-    // Behind the tower, so that the halo does not wash out its ironwork.
+    // Painted before the tower, so that the halo does not wash out its ironwork.
     canvas.glow(stand.at(0.0, LANTERN), 0.55 * stand.tall, lamp().light() * (0.22 * beam));
     canvas.glow(stand.at(0.0, LANTERN), 0.22 * stand.tall, lamp().light() * (0.55 * beam));
     keeper(canvas, scene, stand);
@@ -26,9 +27,9 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     lantern(canvas, scene, stand, beam);
 }
 
-/// The light that sweeps out over the sea, and its faint twin behind.
+/// Paints the beam over the sea, and a fainter one in the opposite direction.
 fn beams(canvas: &mut Canvas, scene: &Scene, stand: &Stand, strength: f32) {
-    let light = lamp().mix(Colour::grey(1.0), 0.25).light() * 1.15;
+    let light = lamp().mix(Color::gray(1.0), 0.25).light() * 1.15;
     let source = stand.at(0.0, LANTERN);
     for (side, power, rise) in [(1.0, 0.58, 0.030), (-1.0, 0.32, -0.018)] {
         let far = scene.width * 1.25;
@@ -48,7 +49,7 @@ fn beams(canvas: &mut Canvas, scene: &Scene, stand: &Stand, strength: f32) {
     }
 }
 
-/// The keeper's cottage at the tower's foot.
+/// Paints the keeper's cottage beside the tower.
 fn keeper(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let place = stand.at(0.245, -0.008);
     house::paint(
@@ -70,11 +71,11 @@ fn tower(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     canvas.fill(&stand.polygon(&outline), |place| {
         let own = stand.own(place);
         let across = own.x / half(own.y);
-        // Bands curve a little, being wound around a round tower seen from below.
+        // The bands curve a little, since the tower is round and seen from below.
         let bands = (own.y + 0.010 * (1.0 - across * across) + 0.02) / 0.75 * 5.0;
         let within = bands - bands as i32 as f32;
         let soft = pixel * 4.0;
-        let coloured = if (bands as i32) % 2 == 0 {
+        let colored = if (bands as i32) % 2 == 0 {
             1.0 - smooth(1.0 - soft, 1.0, within)
         } else {
             smooth(1.0 - soft, 1.0, within)
@@ -85,7 +86,7 @@ fn tower(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
         let band = band_lit.mix(band_shade, turn);
         let rim = smooth(-0.80, -0.99, across) * 0.35 + smooth(0.86, 1.0, across) * 0.12;
         white
-            .mix(band, coloured)
+            .mix(band, colored)
             .mix(palette.glow, rim)
             .lit(1.0 + plaster - 0.10 * smooth(0.12, 0.0, own.y))
             .light()
@@ -106,7 +107,7 @@ fn tower(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     );
 }
 
-/// The balcony around the lantern, carried by brackets.
+/// Paints the balcony around the lantern.
 fn gallery(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;
     let (lit, shade) = (palette.near.mix(palette.glow, 0.30), palette.near.mix(palette.wall_shade, 0.10));
@@ -135,7 +136,7 @@ fn lantern(canvas: &mut Canvas, scene: &Scene, stand: &Stand, beam: f32) {
     let source = stand.at(0.0, LANTERN);
     let warm = lamp().light();
     let pane = palette.sky[2].mix(lamp(), 0.25 + 0.75 * palette.dark).light();
-    let core = Colour::new(0.99, 0.045, 90.0).light();
+    let core = Color::new(0.99, 0.045, 90.0).light();
     canvas.fill(&stand.bar(-0.056, 0.056, 0.748, 0.872), |place| {
         let away = (place - source).length() / (0.075 * stand.tall);
         pane.mix(core * 1.5, beam * (1.0 - smooth(0.0, 1.0, away)))

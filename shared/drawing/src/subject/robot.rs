@@ -1,10 +1,10 @@
-use super::super::canvas::Canvas;
-use super::super::colour::Colour;
-use super::super::palette::lamp;
-use super::super::scene::Scene;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::color::Color;
+use crate::palette::lamp;
+use crate::scene::Scene;
 
-/// A friendly machine with glowing eyes.
+/// Paints a friendly robot with glowing eyes.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;
     let paint = palette.accent.mix(palette.wall_lit, if scene.plan.accent.is_some() { 0.1 } else { 0.62 });
@@ -59,8 +59,8 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
         (0.19, 0.71),
         (0.0, 0.69),
     ]);
-    stand.flat(canvas, &visor, palette.near.mix(Colour::grey(0.12), 0.5));
-    let eye = Colour::new(0.88, 0.13, 190.0);
+    stand.flat(canvas, &visor, palette.near.mix(Color::gray(0.12), 0.5));
+    let eye = Color::new(0.88, 0.13, 190.0);
     for x in [-0.085, 0.085] {
         stand.flat(canvas, &stand.ellipse(x, 0.775, 0.034, 0.042), eye);
         canvas.glow(stand.at(x, 0.775), 0.13 * stand.tall, eye.light() * 0.40);

@@ -1,10 +1,10 @@
-use super::super::canvas::Canvas;
-use super::super::colour::{Colour, Light};
-use super::super::maths::smooth;
-use super::super::path::{Path, Point, at};
+use crate::canvas::Canvas;
+use crate::color::{Color, Light};
+use crate::math::smooth;
+use crate::path::{Path, Point, at};
 
-/// Where a thing stands. Things are drawn in their own measure: 1 is their height, x runs from
-/// their middle away from the light, y upwards from their foot.
+/// Where a subject is painted, and its local coordinates: 1 is the height of the subject, x grows from its
+/// center away from the light, y grows upwards from its foot.
 pub(super) struct Stand {
     pub(super) foot: Point,
     pub(super) tall: f32,
@@ -12,11 +12,12 @@ pub(super) struct Stand {
 }
 
 impl Stand {
+    /// Converts local coordinates to a point of the canvas.
     pub(super) fn at(&self, x: f32, y: f32) -> Point {
         at(self.foot.x - self.light_side * x * self.tall, self.foot.y - y * self.tall)
     }
 
-    /// The thing's own measure of a place on the canvas.
+    /// Converts a point of the canvas to local coordinates.
     pub(super) fn own(&self, place: Point) -> Point {
         at((self.foot.x - place.x) * self.light_side / self.tall, (self.foot.y - place.y) / self.tall)
     }
@@ -41,26 +42,26 @@ impl Stand {
         self.polygon(&[(left, bottom), (left, top), (right, top), (right, bottom)])
     }
 
-    /// Fills with one colour.
-    pub(super) fn flat(&self, canvas: &mut Canvas, path: &Path, colour: Colour) {
-        let light = colour.light();
+    /// Fills with one color.
+    pub(super) fn flat(&self, canvas: &mut Canvas, path: &Path, color: Color) {
+        let light = color.light();
         canvas.fill(path, |_| light);
     }
 
-    /// Fills as a round body between `lit` on the light's side (left, in its own measure) and `shade`.
+    /// Shades a round body from `lit` on the side of the light (negative local x) to `shade`.
     pub(super) fn round(
         &self,
         canvas: &mut Canvas,
         path: &Path,
         middle: f32,
         half: f32,
-        lit: Colour,
-        shade: Colour,
+        lit: Color,
+        shade: Color,
     ) {
         canvas.fill(path, |place| self.turned(place, middle, half, lit, shade));
     }
 
-    fn turned(&self, place: Point, middle: f32, half: f32, lit: Colour, shade: Colour) -> Light {
+    fn turned(&self, place: Point, middle: f32, half: f32, lit: Color, shade: Color) -> Light {
         let across = (self.own(place).x - middle) / half;
         lit.mix(shade, smooth(-0.75, 0.80, across)).light()
     }

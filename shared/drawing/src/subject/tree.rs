@@ -1,13 +1,13 @@
-use super::super::canvas::Canvas;
-use super::super::maths::{cos, mix, sin, smooth};
-use super::super::noise::cloud;
-use super::super::path::{Path, at};
-use super::super::random::Random;
-use super::super::scene::Scene;
-use super::super::words::Time;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::math::{cos, mix, sin, smooth};
+use crate::noise::cloud;
+use crate::path::{Path, at};
+use crate::random::Random;
+use crate::scene::Scene;
+use crate::words::Time;
 
-/// A lone broad tree: limbs, then leaves in clumps from the back to the front.
+/// Paints a broad tree: limbs, then clumps of leaves from the back to the front.
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;
     let mut random = scene.plan.random.part("tree");
@@ -29,7 +29,7 @@ fn leaves(canvas: &mut Canvas, scene: &Scene, stand: &Stand, random: &mut Random
     let leaf = if autumn {
         palette.accent.mix(palette.glow, 0.18)
     } else {
-        palette.soil.mix(palette.lit(super::super::colour::Colour::new(0.55, 0.12, 140.0)), 0.65)
+        palette.soil.mix(palette.lit(crate::color::Color::new(0.55, 0.12, 140.0)), 0.65)
     };
     let seed = random.seed();
     let clumps = if scene.detailed { 420 } else { 300 };
@@ -41,7 +41,7 @@ fn leaves(canvas: &mut Canvas, scene: &Scene, stand: &Stand, random: &mut Random
             (x, y - 0.10 * (x * x) / 0.16, mix(0.026, 0.052, random.unit()))
         })
         .collect();
-    // The lit top is nearest to us.
+    // The lit top is nearest to the viewer.
     places.sort_by(|one, other| (one.1 - one.0 * 0.6).total_cmp(&(other.1 - other.0 * 0.6)));
     for (x, y, radius) in places {
         let wobble = random.unit();

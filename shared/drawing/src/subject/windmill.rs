@@ -1,8 +1,8 @@
-use super::super::canvas::Canvas;
-use super::super::maths::{cos, sin};
-use super::super::palette::lamp;
-use super::super::scene::Scene;
-use super::Stand;
+use super::stand::Stand;
+use crate::canvas::Canvas;
+use crate::math::{cos, sin};
+use crate::palette::lamp;
+use crate::scene::Scene;
 
 pub(super) fn paint(canvas: &mut Canvas, scene: &Scene, stand: &Stand) {
     let palette = &scene.palette;

@@ -12,7 +12,7 @@ use testkit::{Kept, image_task};
 
 use super::*;
 use domain::images::ImageFormat;
-use pictures::picture::inspect;
+use pictures::decode::decode;
 
 const PASSWORD: &str = "canary-password-0123456789";
 
@@ -95,7 +95,7 @@ async fn every_size_is_made_in_its_ratio_and_none_with_too_few_pixels() {
         let (task, kept) = (image_task(picture(size, 1)), Kept::default());
         assert!(provider.fits(&task.picture).is_ok());
         provider.generate(&task, &kept).await.unwrap();
-        let seen = inspect(&kept.images()[0].1.bytes).unwrap();
+        let seen = decode(&kept.images()[0].1.bytes).unwrap();
         let (width, height) = size.pixels();
         assert_eq!(seen.width * height, seen.height * width, "{size:?}");
         assert!(seen.width >= width && seen.width * seen.height >= 1024 * 1024, "{size:?}");
@@ -143,7 +143,7 @@ async fn the_manners_of_versions_and_forks_are_understood() {
         assert_eq!(images.len(), 2, "{manner:?}");
         let first = seed::of(task.job, 0);
         for (index, image) in images {
-            assert_eq!(inspect(&image.bytes).unwrap().width, 1024, "{manner:?} is no grid");
+            assert_eq!(decode(&image.bytes).unwrap().width, 1024, "{manner:?} is no grid");
             let expected = seeds.map(|seeds: [u64; 2]| match seeds {
                 [9, 10] => first + u64::from(index),
                 told => told[usize::from(index)],
@@ -164,7 +164,7 @@ async fn pictures_are_known_by_their_bytes() {
         standin.behave(Manner { encoding: Some(encoding), prefixed: true, ..Manner::default() });
         let (task, kept) = (image_task(picture(Size::S1024, 1)), Kept::default());
         provider(&standin, json!({})).generate(&task, &kept).await.unwrap();
-        assert_eq!(inspect(&kept.images()[0].1.bytes).unwrap().format, format);
+        assert_eq!(decode(&kept.images()[0].1.bytes).unwrap().format, format);
     }
 }
 
@@ -397,5 +397,5 @@ fn settings_have_defaults_and_bounds() {
 
 #[test]
 fn the_stand_ins_pictures_are_pictures() {
-    assert_eq!(inspect(&painted(8, 16, 3, Encoding::Png)).unwrap().height, 16);
+    assert_eq!(decode(&painted(8, 16, 3, Encoding::Png)).unwrap().height, 16);
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::primitives::Secret;
 use domain::providers::{FaultOf, ProviderError, Reason};
-use egress::{Client, Method, Problem, Reach, Refused, RequestBuilder, StatusCode, Timeouts};
+use egress::{
+    Client, EgressError, EgressPolicy, Method, PolicyViolation, RequestBuilder, StatusCode, Timeouts,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -57,9 +59,9 @@ fn is_id(id: &str) -> bool {
 }
 
 impl Proxy {
-    pub(super) fn new(base: BaseUrl, secret: Option<Secret>) -> Result<Self, egress::Problem> {
+    pub(super) fn new(base: BaseUrl, secret: Option<Secret>) -> Result<Self, egress::EgressError> {
         let secret = secret.filter(|secret| !secret.expose().is_empty());
-        let http = Client::new(Reach::Configured, Timeouts { connect: CONNECT, total: LIST })?;
+        let http = Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT, total: LIST })?;
         Ok(Self { base, secret, http })
     }
 
@@ -157,10 +159,10 @@ impl Proxy {
                     return Ok(Err(no_list(problem)));
                 }
             }
-            Ok::<_, Problem>(if list.is_whole() { Ok(grids) } else { Err(no_list(NoList)) })
+            Ok::<_, EgressError>(if list.is_whole() { Ok(grids) } else { Err(no_list(NoList)) })
         };
         let within = LIST.min(left);
-        match tokio::time::timeout(within, reading).await.unwrap_or(Err(Problem::NoAnswerInTime)) {
+        match tokio::time::timeout(within, reading).await.unwrap_or(Err(EgressError::ResponseTimeout)) {
             Ok(grids) => grids,
             Err(problem) => Err(call::unanswered(problem)),
         }
@@ -177,7 +179,7 @@ impl Proxy {
         call::ask(self.request(method, path).map(with), within, max_bytes).await
     }
 
-    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Refused> {
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, PolicyViolation> {
         let request = self.http.request(method, &self.base.at(path))?;
         Ok(match &self.secret {
             Some(secret) => request.header("mj-api-secret", secret.expose()),

@@ -632,7 +632,7 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn a_grid_that_is_too_large_ends_the_job_and_no_other_is_paid_for() {
-    for picture in [huge(), vec![0; pictures::picture::MOST_BYTES + 1]] {
+    for picture in [huge(), vec![0; pictures::decode::MAX_IMAGE_BYTES + 1]] {
         let server = standin::Midjourney::start().await;
         server.pictures(Some(Reply::new(200, "image/png", picture)));
         let provider = provider(&server, json!({}));

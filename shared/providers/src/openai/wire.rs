@@ -7,7 +7,10 @@ use domain::Timestamp;
 use domain::primitives::Secret;
 use domain::providers::{FaultOf, ProviderError, Reason};
 use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use egress::{Base, Client, Downloader, Limits, Problem, Reach, Refused, RequestBuilder, Timeouts};
+use egress::{
+    Client, DownloadLimits, Downloader, EgressError, EgressPolicy, PolicyViolation, RequestBuilder, Timeouts,
+    TrustedOrigin,
+};
 use serde::Serialize;
 use tracing::info;
 
@@ -54,9 +57,9 @@ impl Wire {
             headers.insert(AUTHORIZATION, value);
         }
         let timeouts = Timeouts { connect: CONNECT, total: timeout };
-        let problem = |problem: Problem| problem.to_string();
+        let problem = |problem: EgressError| problem.to_string();
         Ok(Self {
-            client: Client::new(Reach::Configured, timeouts).map_err(problem)?,
+            client: Client::new(EgressPolicy::Trusted, timeouts).map_err(problem)?,
             downloader: Downloader::new().map_err(problem)?,
             base,
             key,
@@ -84,7 +87,7 @@ impl Wire {
 
     async fn exchange(
         &self,
-        request: Result<RequestBuilder, Refused>,
+        request: Result<RequestBuilder, PolicyViolation>,
         call: Call<'_>,
     ) -> Result<Bytes, ProviderError> {
         let answer = call::ask(request, self.patience(call), call.longest).await?;
@@ -101,27 +104,27 @@ impl Wire {
         let Ok(url) = base.join(url) else {
             return Err(Answer::unusable("the address of a picture in the answer is no URL"));
         };
-        let limits = Limits { max_bytes: LONGEST_PICTURE, timeout: self.patience(call) };
-        let base = Base { url: &base, headers: &self.headers };
+        let limits = DownloadLimits { max_bytes: LONGEST_PICTURE, timeout: self.patience(call) };
+        let base = TrustedOrigin { url: &base, headers: &self.headers };
         self.downloader.get(&url, limits, Some(base)).await.map_err(|problem| {
             let failure = call::unanswered(problem);
             let message = format!("a picture could not be fetched: {}", failure.message);
             let (fault, reason) = match problem {
                 // It has lapsed or was never there, and the picture is paid for: another would be paid
                 // for too, and its URL be no better.
-                Problem::Status(401 | 403 | 404 | 410) => (FaultOf::Caller, failure.reason),
+                EgressError::Status(401 | 403 | 404 | 410) => (FaultOf::Caller, failure.reason),
                 // The next time it may be there.
-                Problem::Status(408 | 425 | 429 | 500..) => (FaultOf::Provider, Reason::NoAnswer),
-                Problem::Status(_)
-                | Problem::Refused(_)
-                | Problem::NoConnection
-                | Problem::NoConnectionInTime
-                | Problem::NoAnswerInTime
-                | Problem::Broken
-                | Problem::TooLong(_)
-                | Problem::BadJson
-                | Problem::Redirects
-                | Problem::NotBuilt => (FaultOf::Provider, failure.reason),
+                EgressError::Status(408 | 425 | 429 | 500..) => (FaultOf::Provider, Reason::NoAnswer),
+                EgressError::Status(_)
+                | EgressError::PolicyViolation(_)
+                | EgressError::ConnectFailed
+                | EgressError::ConnectTimeout
+                | EgressError::ResponseTimeout
+                | EgressError::ConnectionLost
+                | EgressError::BodyTooLarge(_)
+                | EgressError::InvalidJson
+                | EgressError::BadRedirect
+                | EgressError::RequestNotBuilt => (FaultOf::Provider, failure.reason),
             };
             ProviderError { fault, reason, message, ..failure }.maybe_paid()
         })

@@ -34,7 +34,7 @@ async fn missing_images_are_drawn_and_a_retry_draws_the_same() {
         ("sandbox", "sandbox-1", 0)
     );
     assert!(origin.seed.is_some() && origin.seed != first[0].1.origin.seed);
-    let picture = pictures::picture::inspect(&first[0].1.bytes).unwrap();
+    let picture = pictures::decode::decode(&first[0].1.bytes).unwrap();
     assert_eq!((picture.format, picture.width, picture.height), (domain::images::ImageFormat::Png, 256, 256));
 }
 

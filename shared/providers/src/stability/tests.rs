@@ -10,7 +10,7 @@ use testkit::standin::stability::{self as standin, problem, problem_of_v1};
 use testkit::{Kept, image_task};
 
 use super::*;
-use pictures::picture::inspect;
+use pictures::decode::decode;
 
 const KEY: &str = "sk-canary-stability-0123456789abcdef";
 
@@ -69,7 +69,7 @@ async fn the_form_holds_these_fields_and_no_others() {
     assert_eq!(asked.header("stability-client-user-id"), Some(task.user.as_str()));
 
     let [(0, image)] = &kept.images()[..] else { panic!("one image") };
-    let seen = inspect(&image.bytes).unwrap();
+    let seen = decode(&image.bytes).unwrap();
     assert_eq!((seen.width, seen.height), (1344, 768));
     assert_eq!(
         (image.origin.provider.as_str(), image.origin.model.as_str()),
@@ -87,7 +87,7 @@ async fn every_size_asks_for_the_nearest_ratio() {
         assert!(provider.fits(&task.picture).is_ok());
         let kept = Kept::default();
         provider.generate(&task, &kept).await.unwrap();
-        let seen = inspect(&kept.images()[0].1.bytes).unwrap();
+        let seen = decode(&kept.images()[0].1.bytes).unwrap();
         let (width, height) = size.pixels();
         assert_eq!(seen.width.cmp(&seen.height), width.cmp(&height), "{size:?}");
     }
@@ -158,7 +158,7 @@ async fn a_server_that_sends_the_picture_itself_is_understood() {
     let (task, kept) = (image_task(picture(Size::S256, 1)), Kept::default());
     provider(&standin).generate(&task, &kept).await.unwrap();
     let image = &kept.images()[0].1;
-    assert_eq!(inspect(&image.bytes).unwrap().width, 1216);
+    assert_eq!(decode(&image.bytes).unwrap().width, 1216);
     assert_eq!(image.origin.seed, Some(seed::of(task.job, 0)));
 }
 

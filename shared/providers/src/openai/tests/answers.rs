@@ -12,7 +12,7 @@ use testkit::standin::openai::Act;
 use super::*;
 use crate::openai::answer::Answer;
 use crate::openai::fault::{self, Complaint};
-use pictures::picture::inspect;
+use pictures::decode::decode;
 
 const LOCAL: &str = "flux.1-schnell";
 
@@ -27,7 +27,7 @@ async fn pictures_come_with_where_they_are_from() {
     made.unwrap();
     let images = kept.images();
     for (_, image) in &images {
-        assert_eq!(inspect(&image.bytes).map(|seen| (seen.width, seen.height)).unwrap(), (1024, 1024));
+        assert_eq!(decode(&image.bytes).map(|seen| (seen.width, seen.height)).unwrap(), (1024, 1024));
         assert_eq!((image.origin.provider.as_str(), image.origin.model.as_str()), ("openai", "gpt-image-2"));
         assert_eq!((image.origin.revised_prompt.as_deref(), image.origin.seed), (None, None));
     }
@@ -76,7 +76,7 @@ async fn a_url_is_fetched_from_the_service_itself() {
     made.unwrap();
     assert_eq!(kept.images().len(), 2);
     assert_eq!(stand_in.fetches().len(), 2);
-    assert!(kept.images().iter().all(|(_, image)| inspect(&image.bytes).is_ok()));
+    assert!(kept.images().iter().all(|(_, image)| decode(&image.bytes).is_ok()));
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn other_sizes_and_formats_are_handed_over_as_they_are() {
     for (act, size) in [(Act::Sized(1254, 1254), (1254, 1254)), (Act::Jpeg, (1024, 1024))] {
         let (kept, made) = make(stand_in.next(act), &json!({}), square(1)).await;
         made.unwrap();
-        let seen = inspect(&kept.images()[0].1.bytes).unwrap();
+        let seen = decode(&kept.images()[0].1.bytes).unwrap();
         assert_eq!((seen.width, seen.height), size);
     }
 }

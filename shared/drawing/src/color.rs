@@ -1,21 +1,21 @@
 use core::ops::{Add, Mul};
 
-use super::maths::{cos, mix, sin};
+use crate::math::{cos, mix, sin};
 
-/// A colour as the eye orders colours (OKLab): halfway between two of them looks halfway.
+/// A color in OKLab, a perceptual color space: the mean of two colors looks halfway between them.
 #[derive(Clone, Copy)]
-pub(super) struct Colour {
+pub(super) struct Color {
     pub(super) lightness: f32,
     a: f32,
     b: f32,
 }
 
-impl Colour {
-    /// From lightness (0 to 1), chroma (0 is grey, 0.2 is strong) and hue in degrees.
-    pub(super) const fn grey(lightness: f32) -> Self {
+impl Color {
+    pub(super) const fn gray(lightness: f32) -> Self {
         Self { lightness, a: 0.0, b: 0.0 }
     }
 
+    /// From lightness (0 to 1), chroma (0 is gray, 0.2 is strong) and hue in degrees.
     pub(super) fn new(lightness: f32, chroma: f32, hue: f32) -> Self {
         Self { lightness, a: chroma * cos(hue / 360.0), b: chroma * sin(hue / 360.0) }
     }
@@ -41,13 +41,13 @@ impl Colour {
         Self { lightness: (self.lightness * factor).min(1.0), ..self }
     }
 
-    /// The same lightness and chroma, with the hue turned by so many degrees.
+    /// The same lightness and chroma, with the hue rotated by `degrees`.
     pub(super) fn turned(self, degrees: f32) -> Self {
         let (sin, cos) = (sin(degrees / 360.0), cos(degrees / 360.0));
         Self { a: self.a * cos - self.b * sin, b: self.a * sin + self.b * cos, ..self }
     }
 
-    /// As amounts of light.
+    /// Converts to linear sRGB.
     pub(super) fn light(self) -> Light {
         let long = self.lightness + 0.396_337_78 * self.a + 0.215_803_76 * self.b;
         let medium = self.lightness - 0.105_561_346 * self.a - 0.063_854_17 * self.b;
@@ -61,7 +61,7 @@ impl Colour {
     }
 }
 
-/// Linear light, which adds up and blends as light does.
+/// Linear light (sRGB primaries), which can be added and mixed physically.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Light {
     pub(super) red: f32,

@@ -1,13 +1,13 @@
-//! Arithmetic that gives the same bits everywhere. The system's `sin`, `pow` and `exp` differ in
-//! their last digit from one C library to the next; `+ - * /` and `sqrt` do not.
+//! Arithmetic with the same result, bit for bit, on every machine. `sin`, `pow` and `exp` of the C libraries
+//! differ in the last digit; `+ - * /` and `sqrt` do not.
 
-/// The largest whole number not above `x`, without the library call that `f32::floor` is on x86-64.
+/// The largest integer not above `x`. On x86-64 `f32::floor` would be a library call.
 pub(super) fn floor(x: f32) -> i32 {
     let truncated = x as i32;
     if (truncated as f32) > x { truncated - 1 } else { truncated }
 }
 
-/// 0 below `from`, 1 above `to`, and a soft step in between.
+/// Smoothstep: 0 below `from`, 1 above `to`, and a soft step in between.
 pub(super) fn smooth(from: f32, to: f32, x: f32) -> f32 {
     let t = ((x - from) / (to - from)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
@@ -17,10 +17,10 @@ pub(super) fn mix(from: f32, to: f32, t: f32) -> f32 {
     from + (to - from) * t
 }
 
-/// Sine of an angle in turns: a polynomial, good to five digits.
+/// Sine of an angle in turns, by a polynomial: exact to five digits.
 pub(super) fn sin(turns: f32) -> f32 {
     let t = turns - floor(turns) as f32;
-    // Fold onto -1/4..1/4 of a turn, where the polynomial holds.
+    // Fold to -1/4..1/4 of a turn, where the polynomial is valid.
     let folded = if t < 0.25 {
         t
     } else if t < 0.75 {

@@ -1,0 +1,137 @@
+//! Decodes the bytes that a provider sent. Format and size are taken from the bytes alone, not from the
+//! content type that the provider stated, nor from the size that was requested.
+
+use std::io::ErrorKind;
+
+use domain::images::ImageFormat;
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ImageDecoder as _, ImageReader, Limits};
+
+use crate::error::{ImageError, corrupt};
+use crate::memory::MemoryLimitedReader;
+use crate::webp;
+
+/// Limit of width and of height, in pixels.
+pub const MAX_SIDE: u32 = 8192;
+/// Limit of an image with 8 bits a channel, in pixels. The largest image that a provider is known to send
+/// is a grid of four images of 2912 by 1632. `tests/cost.rs` measures the memory that images at this limit
+/// take.
+pub const MAX_PIXELS: u64 = 20_000_000;
+/// Limit of an image with 16 bits a channel, in pixels.
+pub const MAX_PIXELS_16_BIT: u64 = 5_000_000;
+/// Limit of an encoded image, in bytes. Decoders hold them up to three times.
+pub const MAX_IMAGE_BYTES: usize = 40 * 1024 * 1024;
+/// Limit of a color profile, in bytes; a longer one is dropped. Usual profiles have some kilobytes, and the
+/// profile is written into every image and thumbnail.
+pub(crate) const MAX_PROFILE_BYTES: usize = 1024 * 1024;
+/// Limit of the metadata of a PNG, in bytes after decompression.
+const MAX_METADATA_BYTES: u64 = 8 * 1024 * 1024;
+/// Limit of the memory that the process may allocate while a decoder reads, in bytes. The limits of pixels
+/// and bytes do not cover all of it, and the decoders do not limit it themselves.
+const MAX_DECODER_MEMORY: u64 = 320 * 1024 * 1024;
+
+#[derive(Debug, Clone)]
+pub struct DecodedImage {
+    /// The format of the bytes themselves, which may differ from the content type that the provider stated.
+    pub format: ImageFormat,
+    /// In pixels, after the EXIF orientation is applied.
+    pub width: u32,
+    /// In pixels, after the EXIF orientation is applied.
+    pub height: u32,
+    /// Whether the encoded image is rotated or mirrored, with an EXIF orientation that says so.
+    pub(crate) oriented: bool,
+    /// The ICC color profile.
+    pub(crate) profile: Option<Vec<u8>>,
+    pub(crate) pixels: DynamicImage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedImage {
+    pub format: ImageFormat,
+    pub bytes: bytes::Bytes,
+}
+
+/// Decodes all pixels, so that a truncated image is detected.
+///
+/// # Errors
+///
+/// If the bytes are not a complete image within the limits.
+pub fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
+    if bytes.len() > MAX_IMAGE_BYTES {
+        return Err(ImageError::TooLarge);
+    }
+    let (format, decoder_format) = format_of(bytes).ok_or(ImageError::UnsupportedFormat)?;
+    match format {
+        ImageFormat::Jpeg if !is_complete_jpeg(bytes) => {
+            return Err(ImageError::Corrupt("the JPEG has no end marker".to_owned()));
+        }
+        ImageFormat::Webp => webp::check(bytes)?,
+        ImageFormat::Jpeg | ImageFormat::Png => {}
+    }
+    let mut limits = Limits::no_limits();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    // Of the three decoders only that of PNG respects this limit, and only for metadata.
+    limits.max_alloc = Some(MAX_METADATA_BYTES);
+    let mut reader =
+        ImageReader::with_format(MemoryLimitedReader::new(bytes, MAX_DECODER_MEMORY), decoder_format);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(decode_error)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > max_pixels(decoder.color_type()) {
+        return Err(ImageError::TooLarge);
+    }
+    // An unreadable profile or orientation is ignored: it does not make the image unusable.
+    let profile = decoder.icc_profile().ok().flatten().filter(|profile| profile.len() <= MAX_PROFILE_BYTES);
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut pixels = DynamicImage::from_decoder(decoder).map_err(decode_error)?;
+    pixels.apply_orientation(orientation);
+    Ok(DecodedImage {
+        format,
+        width: pixels.width(),
+        height: pixels.height(),
+        oriented: orientation != Orientation::NoTransforms,
+        profile,
+        pixels,
+    })
+}
+
+fn max_pixels(color: ColorType) -> u64 {
+    if color.bytes_per_pixel() > color.channel_count() { MAX_PIXELS_16_BIT } else { MAX_PIXELS }
+}
+
+fn decode_error(error: image::ImageError) -> ImageError {
+    match error {
+        image::ImageError::Limits(_) => ImageError::TooLarge,
+        image::ImageError::IoError(error) if error.kind() == ErrorKind::OutOfMemory => ImageError::TooLarge,
+        image::ImageError::Decoding(_)
+        | image::ImageError::Encoding(_)
+        | image::ImageError::Parameter(_)
+        | image::ImageError::Unsupported(_)
+        | image::ImageError::IoError(_) => corrupt(error),
+    }
+}
+
+/// Detects the format by the first bytes.
+fn format_of(bytes: &[u8]) -> Option<(ImageFormat, image::ImageFormat)> {
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        Some((ImageFormat::Png, image::ImageFormat::Png))
+    } else if bytes.starts_with(b"\xff\xd8\xff") {
+        Some((ImageFormat::Jpeg, image::ImageFormat::Jpeg))
+    } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        Some((ImageFormat::Webp, image::ImageFormat::WebP))
+    } else {
+        None
+    }
+}
+
+/// Whether the end marker (EOI) comes after the last start of scan (SOS). This is checked here because the
+/// decoder fills missing pixels with gray instead of failing. Neither marker can occur inside a scan, and a
+/// thumbnail in the header ends before the scan.
+fn is_complete_jpeg(bytes: &[u8]) -> bool {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    last([0xff, 0xd9]) > last([0xff, 0xda])
+}
+
+#[cfg(test)]
+mod tests;

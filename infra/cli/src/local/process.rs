@@ -131,11 +131,16 @@ impl RunningCloud {
         let pid = self.record.pid;
         send_signal("-TERM", &pid.to_string()).await;
         let deadline = Instant::now() + STOP_TIMEOUT;
-        while Instant::now() < deadline && self.is_alive().await {
+        let mut alive = self.is_alive().await;
+        while alive && Instant::now() < deadline {
             sleep(Duration::from_millis(50)).await;
+            alive = self.is_alive().await;
         }
-        // The launcher leads a process group that contains all functions.
-        send_signal("-KILL", &format!("-{pid}")).await;
+        // The launcher leads a process group that contains all functions. Once the group is empty, the
+        // system may give its number to a group of another program, which must not be killed.
+        if alive || self.has_processes_left().await {
+            send_signal("-KILL", &format!("-{pid}")).await;
+        }
         if let Some(child) = &mut self.child {
             child.wait().await.ok();
         }
@@ -149,6 +154,24 @@ impl RunningCloud {
             None => send_signal("-0", &self.record.pid.to_string()).await,
         }
     }
+
+    /// Whether the launcher's group still contains processes of this cloud.
+    async fn has_processes_left(&self) -> bool {
+        let mut ps = Command::new("ps");
+        ps.args(["-A", "-ww", "-o", "pgid=", "-o", "args="]).stderr(Stdio::null());
+        let Ok(output) = ps.output().await else { return false };
+        lists_process(&String::from_utf8_lossy(&output.stdout), self.record.pid, self.folder.path())
+    }
+}
+
+/// Whether one of the processes, each listed as `<group> <arguments>`, is in `group` and was started from
+/// `folder`: the launcher's script and the functions' binaries are there.
+fn lists_process(processes: &str, group: u32, folder: &Path) -> bool {
+    let folder = format!("{}/", folder.display());
+    processes
+        .lines()
+        .filter_map(|line| line.trim_start().split_once(' '))
+        .any(|(id, arguments)| id.parse() == Ok(group) && arguments.contains(&folder))
 }
 
 async fn fetch_status(port: u16) -> Option<LauncherStatus> {
@@ -195,5 +218,16 @@ mod tests {
     #[test]
     fn free_port_of_zero_is_any_free_port() {
         assert_ne!(free_port(0).unwrap(), 0);
+    }
+
+    #[test]
+    fn lists_process_checks_group_and_folder() {
+        let processes =
+            "    1 /sbin/init\n  701 /data/one/functions/health/ab\n  702 python3 /data/two/x.py\n";
+        assert!(lists_process(processes, 701, Path::new("/data/one")));
+        assert!(!lists_process(processes, 702, Path::new("/data/one")), "another program's group");
+        assert!(!lists_process(processes, 703, Path::new("/data/one")), "an empty group");
+        assert!(!lists_process(processes, 701, Path::new("/data/on")), "another folder");
+        assert!(!lists_process("", 701, Path::new("/data/one")));
     }
 }

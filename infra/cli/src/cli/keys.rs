@@ -8,7 +8,7 @@ use domain::limit::Endpoint;
 use domain::request::Word as _;
 
 use super::target::Target;
-use super::values::scopes;
+use super::values::{names, scopes};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
@@ -112,9 +112,8 @@ pub(crate) struct KeysBootstrap {
 
 fn limit(text: &str) -> Result<(Endpoint, u32), String> {
     let (endpoint, limit) = text.rsplit_once('=').ok_or("must be ENDPOINT=N, as in /images/generate=100")?;
-    let endpoints = || Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect::<Vec<_>>().join(", ");
-    let endpoint =
-        Endpoint::from_word(endpoint).ok_or_else(|| format!("the endpoints are {}", endpoints()))?;
+    let endpoint = Endpoint::from_word(endpoint)
+        .ok_or_else(|| format!("the endpoint must be {}", names::<Endpoint>()))?;
     Ok((endpoint, limit.parse().map_err(|_| "N must be a whole number")?))
 }
 

@@ -73,6 +73,21 @@ mod tests {
     }
 
     #[test]
+    fn help_lists_every_provider_and_scope() {
+        let help = |path: &[&str]| {
+            let mut cli = Cli::command();
+            let command =
+                path.iter().fold(&mut cli, |command, name| command.find_subcommand_mut(name).unwrap());
+            command.render_help().to_string()
+        };
+        let generate = help(&["generate"]);
+        assert!(generate.contains("dalle3, dalle2, gpt_image, stable_diffusion, midjourney or automatic"));
+        let create = help(&["keys", "create"]);
+        assert!(create.contains("chat, images:write, images:read and keys:admin;"), "{create}");
+        assert!(create.contains("addons:admin and clients:admin"), "{create}");
+    }
+
+    #[test]
     fn up_accepts_several_parameters() {
         let cli = Cli::try_parse_from(["semantest", "up", "--set", "A=1", "--set", "B=2"]).unwrap();
         let Command::Up(up) = cli.command else { panic!("not up") };

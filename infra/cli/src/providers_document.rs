@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use domain::secret::Secret;
+use domain::primitives::Secret;
 use providers::{BadDocument, Registry};
 
 /// A document that the functions accept.

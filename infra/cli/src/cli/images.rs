@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use domain::request::{Priority, ProviderChoice, Quality, Style};
+use domain::images::{ProviderChoice, Quality, Style};
+use domain::primitives::Priority;
 use domain::{JobId, SessionId, UserId};
 
 use super::target::Target;

@@ -1,11 +1,8 @@
 //! The arguments of `semantest keys`.
 
 use clap::{Args, Subcommand};
-use domain::access::{ApiKey, Scope};
-use domain::api_key::KeyName;
-use domain::client::ClientId;
-use domain::limit::Endpoint;
-use domain::request::Word as _;
+use domain::access::{ApiKey, ClientId, Endpoint, KeyName, Scope};
+use domain::primitives::Word as _;
 
 use super::target::Target;
 use super::values::{names, scopes};

@@ -1,8 +1,8 @@
 //! Allowed values in help texts, read from the domain's enums.
 
 use domain::access::Scope;
-use domain::request::Word;
-use domain::status::JobStatus;
+use domain::jobs::JobStatus;
+use domain::primitives::Word;
 
 /// The values of `T` as the API spells them: `a, b or c`.
 pub(super) fn names<T: Word>() -> String {
@@ -31,7 +31,7 @@ fn join(names: impl Iterator<Item = &'static str>, conjunction: &str) -> String 
 
 #[cfg(test)]
 mod tests {
-    use domain::request::Quality;
+    use domain::images::Quality;
 
     use super::*;
 

@@ -5,11 +5,10 @@ use aws::access::AccessTable;
 use aws::secrets::ManagedSecret;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use domain::Timestamp;
-use domain::access::{ApiKey, KeyRecord, Scope};
-use domain::api_key::KeyName;
-use domain::client::ClientId;
-use domain::ports::{KeyRegistry as _, KeyStore as _, SecretGenerations as _, SecretSource as _};
-use domain::signature::SigningSecret;
+use domain::access::{
+    ApiKey, ClientId, KeyName, KeyRecord, KeyRegistry as _, KeyStore as _, Scope, SecretSource as _,
+};
+use domain::webhooks::{SecretGenerations as _, SigningSecret};
 use serde_json::Value;
 
 /// The access key id and the secret key of the emulator's root, which may do everything.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use domain::access::Scope;
-use domain::client::ClientId;
+use domain::access::{ClientId, Scope};
 
 use super::access::{Access, LOCAL_CLIENT};
 use super::cloud::{Cloud, Report};

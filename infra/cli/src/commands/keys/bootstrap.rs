@@ -5,9 +5,7 @@ use aws::access::AccessTable;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use domain::Timestamp;
-use domain::access::{ApiKey, KeyRecord, Scope};
-use domain::client::ClientId;
-use domain::ports::KeyRegistry as _;
+use domain::access::{ApiKey, ClientId, KeyRecord, KeyRegistry as _, Scope};
 
 use super::output;
 use crate::cli;

@@ -1,8 +1,7 @@
 //! `semantest keys create --key`: stores an existing key directly in the local cloud's table.
 
 use anyhow::{Context as _, Result};
-use domain::access::ApiKey;
-use domain::client::ClientId;
+use domain::access::{ApiKey, ClientId};
 
 use super::output;
 use crate::cli;

@@ -1,7 +1,7 @@
-"""`requests.jsonl`: one line for each AWS API call, with who made it and which IAM actions it took.
+"""`requests.jsonl`: one line for each AWS API call, with its caller and the IAM actions that were checked.
 
-From it tests count the calls of one HTTP request, and compare what a role may do with what it did.
-What the emulator does by itself, such as polling a queue for a mapping, is no API call."""
+Tests use it to count the calls of an HTTP request, and to compare a role's permissions with the actions
+that it used. Internal work of the emulator, such as polling a queue for a mapping, is not an API call."""
 import contextvars
 import json
 import re
@@ -13,34 +13,34 @@ from ministack.core import iam_evaluator
 from ministack.services import sts
 
 _checks = contextvars.ContextVar("semantest_iam_checks", default=None)
-_writing = threading.Lock()
+_write_lock = threading.Lock()
 _file = None
 _ACCESS_KEY = re.compile(rb"Credential=([^/,\s]+)/")
-# Beyond this a log of earlier days is dropped at the start.
-_KEEP = 64 * 1024 * 1024
+# A larger log of earlier starts is deleted at the start.
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 def install(path):
     global _file
-    if path.exists() and path.stat().st_size > _KEEP:
+    if path.exists() and path.stat().st_size > _MAX_BYTES:
         path.unlink()
     _file = open(path, "a", encoding="utf-8")
     enforce = iam_evaluator.enforce
 
-    def enforce_and_note(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    def enforce_and_record(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
         denied = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
         checks = _checks.get()
         if checks is not None:
             checks.append((iam_action, resource_arn, denied is not None))
         return denied
 
-    iam_evaluator.enforce = enforce_and_note
+    iam_evaluator.enforce = enforce_and_record
 
 
 async def observe(app, scope, receive, send):
     checks, status, started = [], 0, time.time()
 
-    async def note_status(message):
+    async def record_status(message):
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
@@ -48,10 +48,10 @@ async def observe(app, scope, receive, send):
 
     token = _checks.set(checks)
     try:
-        await app(scope, receive, note_status)
+        await app(scope, receive, record_status)
     finally:
         _checks.reset(token)
-        # No IAM check: a page of the emulator itself, not an AWS call.
+        # Without an IAM check, the request is for a page of the emulator, not for AWS.
         if checks:
             write(scope, checks, status, started)
 
@@ -69,13 +69,13 @@ def write(scope, checks, status, started):
         "status": status,
         "ms": round((time.time() - started) * 1000, 1),
     }
-    with _writing:
+    with _write_lock:
         _file.write(json.dumps(line) + "\n")
         _file.flush()
 
 
 def operation(scope, checks):
-    """`dynamodb:TransactWriteItems`: the call by its own name, which is not always that of an IAM action."""
+    """The name of the API call, such as `dynamodb:TransactWriteItems`. It can differ from the IAM action's."""
     service = checks[0][0].partition(":")[0]
     for name, value in scope["headers"]:
         if name == b"x-amz-target":
@@ -87,7 +87,7 @@ def operation(scope, checks):
 
 
 def principal(scope):
-    """The ARN of the caller: a function's is `…:assumed-role/<role>/<function>`, the operator's ends in `:root`."""
+    """The ARN of the caller: `…:assumed-role/<role>/<function>` for a function, `…:root` for the operator."""
     for name, value in scope["headers"]:
         if name == b"authorization" and (found := _ACCESS_KEY.search(value)):
             session = sts._sessions.get(found[1].decode())

@@ -1,45 +1,45 @@
-"""The functions' binaries, kept under `functions/<name>/<sha256>`: a build that goes on while the
-cloud runs must not change what is deployed."""
+"""Copies of the functions' binaries under `functions/<name>/<sha256>`. Deployed functions run the copies,
+so that a build while the cloud is running does not change them."""
 import hashlib
 import json
 import shutil
 
 
-class Kept:
-    """The folder of kept binaries, with a note of which build each came from."""
+class BinaryStore:
+    """The folder of the copies. `builds.json` records the build that each copy came from."""
 
     def __init__(self, folder):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.note = folder / "builds.json"
+        self.index = folder / "builds.json"
         try:
-            self.known = json.loads(self.note.read_text())
+            self.recorded = json.loads(self.index.read_text())
         except (OSError, ValueError):
-            self.known = {}
-        self.taken = {}
+            self.recorded = {}
+        self.current = {}
 
-    def take(self, name, built):
-        """The digest and the kept copy of a built binary; hashed and copied only if it is a new build."""
-        facts = built.stat()
-        build = [str(built), facts.st_size, facts.st_mtime_ns]
-        known = self.known.get(name) or {}
-        digest = known.get("sha256") if known.get("build") == build else sha256(built)
-        kept = self.folder / name / digest
-        if not kept.exists():
-            kept.parent.mkdir(exist_ok=True)
-            part = kept.with_suffix(".part")
+    def store(self, name, built):
+        """Returns the SHA-256 and the path of the copy. Hashes and copies the binary only if the build is new."""
+        stat = built.stat()
+        build = [str(built), stat.st_size, stat.st_mtime_ns]
+        recorded = self.recorded.get(name) or {}
+        digest = recorded.get("sha256") if recorded.get("build") == build else sha256(built)
+        copy = self.folder / name / digest
+        if not copy.exists():
+            copy.parent.mkdir(exist_ok=True)
+            part = copy.with_suffix(".part")
             shutil.copy2(built, part)
-            part.rename(kept)
-        self.taken[name] = {"build": build, "sha256": digest}
-        return digest, kept
+            part.rename(copy)
+        self.current[name] = {"build": build, "sha256": digest}
+        return digest, copy
 
     def save(self):
-        """Forgets every binary that was not taken. A process that still runs one keeps its own hold on it."""
+        """Deletes the copies that were not stored this time. A process that still runs one is not affected."""
         for folder in self.folder.iterdir():
-            for kept in folder.iterdir() if folder.is_dir() else ():
-                if kept.name != self.taken.get(folder.name, {}).get("sha256"):
-                    kept.unlink()
-        self.note.write_text(json.dumps(self.taken))
+            for copy in folder.iterdir() if folder.is_dir() else ():
+                if copy.name != self.current.get(folder.name, {}).get("sha256"):
+                    copy.unlink()
+        self.index.write_text(json.dumps(self.current))
 
 
 def sha256(path):

@@ -1,7 +1,7 @@
-"""Deploys template.yaml to the local cloud over its AWS API, as `aws cloudformation package` and
-`deploy` would: every CodeUri becomes an uploaded object, then one stack is created or updated.
+"""Deploys template.yaml to the local cloud over its AWS API, like `aws cloudformation package` and
+`deploy`: uploads the code of every CodeUri as an object, then creates or updates one stack.
 
-Reads what to deploy as JSON from standard input and writes the stack's outputs to standard output."""
+Reads the request as JSON from the standard input, and writes the stack's outputs to the standard output."""
 import io
 import json
 import pathlib
@@ -17,26 +17,26 @@ from botocore.session import Session
 import binaries
 
 STACK, BUCKET = "semantest", "semantest-deployments"
-# Pages and extensions that are being developed on this machine.
+# Web pages and browser extensions that are in development on this machine.
 LOCAL_ORIGINS = "chrome-extension://*,moz-extension://*,http://localhost:*,http://127.0.0.1:*"
 FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
 
 
 def main():
-    order = json.load(sys.stdin)
+    request = json.load(sys.stdin)
     session = Session()
     session.set_credentials("test", "test")
 
     def client(service):
-        return session.create_client(service, region_name="us-east-1", endpoint_url=order["endpoint"])
+        return session.create_client(service, region_name="us-east-1", endpoint_url=request["endpoint"])
 
-    template = load_template(pathlib.Path(order["template"]))
+    template = load_template(pathlib.Path(request["template"]))
     s3, stacks = client("s3"), client("cloudformation")
-    functions = package(s3, template, order["binaries"], pathlib.Path(order["data"]))
-    created = deploy(stacks, s3, template, parameters(template, order))
+    functions = package(s3, template, request["binaries"], pathlib.Path(request["data"]))
+    created = deploy(stacks, s3, template, parameters(template, request))
     stack = stacks.describe_stacks(StackName=STACK)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    give_providers(client("secretsmanager"), outputs.get("ProvidersSecret"), order.get("providers"), created)
+    store_providers(client("secretsmanager"), outputs.get("ProvidersSecret"), request.get("providers"), created)
     names = {
         resource["LogicalResourceId"]: resource.get("PhysicalResourceId")
         for page in stacks.get_paginator("list_stack_resources").paginate(StackName=STACK)
@@ -48,18 +48,18 @@ def main():
 
 
 def environments(functions, names):
-    """The variables of all functions together: the template gives one name one value."""
+    """The environment variables of all functions together. A variable must have one value in all of them."""
     settings = {}
     for name in names:
         function = functions.get_function_configuration(FunctionName=name)
         for variable, value in function.get("Environment", {}).get("Variables", {}).items():
             if settings.setdefault(variable, value) != value:
-                sys.exit(f"template.yaml gives {variable} two values: one environment file cannot hold both")
+                sys.exit(f"template.yaml sets {variable} to two values, but one environment file can hold only one")
     return settings
 
 
 class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, read as their long ones."""
+    """Reads CloudFormation's short forms, such as `!Ref`, as their long forms."""
 
 
 def short_form(loader, suffix, node):
@@ -79,7 +79,7 @@ def plain_date(loader, node):
 
 
 Loader.add_multi_constructor("!", short_form)
-# `Version: 2012-10-17` of a policy is a string, not a date.
+# `Version: 2012-10-17` in a policy is a string, not a date.
 Loader.add_constructor("tag:yaml.org,2002:timestamp", plain_date)
 
 
@@ -89,7 +89,7 @@ def load_template(path):
 
 
 def package(s3, template, built, data):
-    """Uploads each function's code and points its CodeUri there; logical id → function's name."""
+    """Uploads each function's code and sets its CodeUri to the object. Returns the names by logical id."""
     try:
         s3.create_bucket(Bucket=BUCKET)
     except s3.exceptions.BucketAlreadyOwnedByYou:
@@ -97,14 +97,14 @@ def package(s3, template, built, data):
     uploaded = {item["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
                 for item in page.get("Contents", [])}
     functions, keys = {}, set()
-    kept = binaries.Kept(data / "functions")
+    store = binaries.BinaryStore(data / "functions")
     for logical, resource in template["Resources"].items():
         if resource["Type"] != "AWS::Serverless::Function":
             continue
         name = pathlib.PurePosixPath(resource["Properties"]["CodeUri"]).name
         if name not in built:
-            sys.exit(f"template.yaml names the function {name}, but the workspace has no such binary")
-        digest, binary = kept.take(name, pathlib.Path(built[name]))
+            sys.exit(f"template.yaml has the function {name}, but the workspace has no binary of that name")
+        digest, binary = store.store(name, pathlib.Path(built[name]))
         key = f"{name}-{digest[:16]}.zip"
         if key not in uploaded:
             s3.put_object(Bucket=BUCKET, Key=key, Body=archive(name, binary))
@@ -113,65 +113,66 @@ def package(s3, template, built, data):
         keys.add(key)
     for stale in uploaded - keys:
         s3.delete_object(Bucket=BUCKET, Key=stale)
-    kept.save()
+    store.save()
     return functions
 
 
 def archive(name, binary):
-    """A bootstrap that becomes the function's binary. The binary itself stays outside: the emulator
-    would hold it four times over (object, code, state, unpacked), some 100 MB each unoptimised."""
+    """An archive with a bootstrap script that executes the function's binary. The binary is not in the
+    archive: the emulator would store it four times (object, code, state, unpacked), at about 100 MB each
+    for a build without optimization."""
     entry = zipfile.ZipInfo("bootstrap")
     entry.external_attr = 0o755 << 16
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as code:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as code:
         code.writestr(entry, f"#!/bin/sh\nexec '{binary}'\n")
-        # By which the launcher names the function's log.
+        # The launcher names the function's log after the comment.
         code.comment = name.encode()
-    return made.getvalue()
+    return buffer.getvalue()
 
 
-def parameters(template, order):
-    """This machine's values, then the caller's."""
+def parameters(template, request):
+    """The values for this machine, overridden by those of the request."""
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    values = {"Architecture": machine, "ImagesBaseUrl": order["endpoint"], "AllowedOrigins": LOCAL_ORIGINS}
+    values = {"Architecture": machine, "ImagesBaseUrl": request["endpoint"], "AllowedOrigins": LOCAL_ORIGINS}
     known = template.get("Parameters", {})
-    unknown = sorted(set(order["set"]) - set(known))
+    unknown = sorted(set(request["parameters"]) - set(known))
     if unknown:
         sys.exit(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-    return {name: value for name, value in {**values, **order["set"]}.items() if name in known}
+    return {name: value for name, value in {**values, **request["parameters"]}.items() if name in known}
 
 
 def deploy(stacks, s3, template, values):
-    """Creates or updates the stack; true where it was created."""
-    # A template of this size goes by object on AWS too (the limit for one in the call is 51,200 bytes).
+    """Creates or updates the stack. Returns whether it was created."""
+    # By way of an object, as on AWS: a template in the call itself is limited to 51,200 bytes.
     s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
     call = {
         "StackName": STACK,
         "TemplateURL": f"{s3.meta.endpoint_url}/{BUCKET}/template.json",
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
-    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+    parameter_list = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
     stack = describe(stacks)
     if stack and stack["StackStatus"] in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"):
         stacks.delete_stack(StackName=STACK)
-        settle(stacks)
+        wait_for_stack(stacks)
         stack = None
     since = time.time()
     if stack is None:
-        stacks.create_stack(**call, Parameters=given)
+        stacks.create_stack(**call, Parameters=parameter_list)
     else:
-        # What was set before stays set, as `aws cloudformation deploy` has it.
-        kept = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
-        given += [{"ParameterKey": name, "UsePreviousValue": True}
-                  for name in template.get("Parameters", {}) if name in kept and name not in values]
+        # Parameters keep their values, as with `aws cloudformation deploy`.
+        existing = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
+        parameter_list += [{"ParameterKey": name, "UsePreviousValue": True}
+                           for name in template.get("Parameters", {}) if name in existing and name not in values]
         try:
-            stacks.update_stack(**call, Parameters=given)
+            stacks.update_stack(**call, Parameters=parameter_list)
         except ClientError as error:
             if "No updates are to be performed" not in str(error):
                 raise
-    status = settle(stacks)
+    status = wait_for_stack(stacks)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        sys.exit(f"the stack ended as {status}: {reasons(stacks, since)}")
+        sys.exit(f"the stack ended with status {status}: {failure_reasons(stacks, since)}")
     return stack is None
 
 
@@ -184,7 +185,7 @@ def describe(stacks):
         raise
 
 
-def settle(stacks):
+def wait_for_stack(stacks):
     while True:
         stack = describe(stacks)
         if stack is None or not stack["StackStatus"].endswith("IN_PROGRESS"):
@@ -192,8 +193,8 @@ def settle(stacks):
         time.sleep(0.1)
 
 
-def reasons(stacks, since):
-    """Why each resource failed, the first one first: the others follow from it."""
+def failure_reasons(stacks, since):
+    """The reason of each failed resource, oldest first: later failures usually follow from the first."""
     events = reversed(stacks.describe_stack_events(StackName=STACK)["StackEvents"])
     return "; ".join(
         f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
@@ -202,8 +203,9 @@ def reasons(stacks, since):
     )
 
 
-def give_providers(secrets, secret, document, created):
-    """The providers document: the caller's, or for a new cloud the sandbox, which no deployed stack has."""
+def store_providers(secrets, secret, document, created):
+    """Stores the providers document: the given one, or for a new cloud one that enables the sandbox, which is
+    not enabled in any deployment on AWS by default."""
     if secret and (document or created):
         secrets.put_secret_value(SecretId=secret, SecretString=document or '{"sandbox":{}}')
 
@@ -211,5 +213,5 @@ def give_providers(secrets, secret, document, created):
 if __name__ == "__main__":
     try:
         main()
-    except ClientError as refused:
-        sys.exit(str(refused))
+    except ClientError as error:
+        sys.exit(str(error))

@@ -1,5 +1,5 @@
-"""The one port: the deployed HTTP API under /api/, images under /images/, and everything else is
-the emulator, so that the same address is also the AWS endpoint for SDKs and the `aws` command."""
+"""Serves the only port: the deployed HTTP API under /api/, images under /images/, and the emulator under
+every other path. So the same address is also the AWS endpoint for SDKs and the `aws` command."""
 import json
 import os
 
@@ -11,19 +11,21 @@ import audit
 import http_api
 
 ACCOUNT, REGION, STACK = "000000000000", "us-east-1", "semantest"
-# The emulator takes any request of its root key without looking at the signature.
-ROOT = b"AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
-# What a viewer of the images' distribution may ask with, and what it may be told.
-VIEWER_REQUEST = {b"host", b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"}
-VIEWER_RESPONSE = {
+# The emulator accepts any request with its root key, and does not verify the signature.
+ROOT_AUTHORIZATION = (
+    b"AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+)
+# The headers that the images' CloudFront distribution forwards, and those that it returns.
+REQUEST_HEADERS = {b"host", b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"}
+RESPONSE_HEADERS = {
     b"content-type", b"content-length", b"content-range", b"content-disposition", b"content-encoding",
     b"accept-ranges", b"cache-control", b"etag", b"last-modified", b"expires", b"date",
 }
 
 
 def install():
-    """Gap: there is no TLS on this port, so a bucket policy that demands it would deny everything. What
-    never leaves the machine counts as secure."""
+    """Gap: this port has no TLS, so a bucket policy that requires TLS would deny every request. Here every
+    request counts as secure, because it never leaves the machine."""
     pin = emulator.pin_request_origin
     emulator.pin_request_origin = lambda source, _secure: pin(source, True)
 
@@ -44,7 +46,7 @@ async def app(scope, receive, send):
 
 
 def outputs():
-    """The deployed stack's outputs; empty until there is one."""
+    """The outputs of the deployed stack; empty before the first deployment."""
     from ministack.services import cloudformation
 
     with request_scope(ACCOUNT, REGION):
@@ -53,7 +55,7 @@ def outputs():
 
 
 def status():
-    """Which processes run, for `semantest status` and for tests that kill one."""
+    """The running processes, for `semantest status` and for tests that kill one."""
     workers = [worker for pool in list(lambda_runtime._workers.values()) for worker in pool]
     running = [(worker, worker._proc) for worker in workers if worker._proc and worker._proc.poll() is None]
     from patch_runtime import function_of
@@ -63,36 +65,36 @@ def status():
 
 
 async def image(scope, receive, send):
-    """An object of the images' bucket as the distribution before it would serve it: no query, no
-    listing, no header of S3, nothing but GET and HEAD."""
+    """Serves an object of the images' bucket like the CloudFront distribution: only GET and HEAD, without a
+    query, a listing or headers of S3."""
     bucket = outputs().get("ImagesBucket")
     if scope["method"] not in ("GET", "HEAD"):
         return await reply(send, 403, {"message": "Forbidden"})
     if not bucket or scope["path"].endswith("/"):
         return await reply(send, 404, {"message": "Not Found"})
     prefix = f"/{bucket}"
-    headers = [(name, value) for name, value in scope["headers"] if name in VIEWER_REQUEST]
+    headers = [(name, value) for name, value in scope["headers"] if name in REQUEST_HEADERS]
     inner = {
         **scope,
         "path": prefix + scope["path"],
         "raw_path": prefix.encode() + scope["raw_path"],
         "query_string": b"",
-        "headers": [*headers, (b"authorization", ROOT)],
+        "headers": [*headers, (b"authorization", ROOT_AUTHORIZATION)],
     }
-    refused = False
+    failed = False
 
-    async def as_viewer_sees(message):
-        nonlocal refused
+    async def send_filtered(message):
+        nonlocal failed
         if message["type"] == "http.response.start":
-            refused = message["status"] >= 400 and message["status"] not in (412, 416)
-            if refused:
+            failed = message["status"] >= 400 and message["status"] not in (412, 416)
+            if failed:
                 return await reply(send, message["status"], {"message": "Not Found"})
-            kept = [(name, value) for name, value in message["headers"] if name.lower() in VIEWER_RESPONSE]
-            message = {**message, "headers": kept}
-        if not refused:
+            headers = [(name, value) for name, value in message["headers"] if name.lower() in RESPONSE_HEADERS]
+            message = {**message, "headers": headers}
+        if not failed:
             await send(message)
 
-    await emulator.app(inner, receive, as_viewer_sees)
+    await emulator.app(inner, receive, send_filtered)
 
 
 async def reply(send, status_code, body):

@@ -1,9 +1,9 @@
-"""The HTTP API's `$default` stage, payload format 2.0.
+"""The `$default` stage of the HTTP API, with payload format 2.0.
 
-Gaps of the emulator's own: it answers every OPTIONS itself, where AWS passes it to an `ANY` route
-if the API has no CORS configuration; a function's error is 502 with the error in it, where AWS
-answers 500 without; `cookies` is missing and `pathParameters` null; the viewer's address is fixed.
-Routes and integrations are the emulator's (`patch_http_api`)."""
+Replaces the emulator's own stage because of these gaps: it answers every OPTIONS request itself, where
+AWS passes it to an `ANY` route if the API has no CORS configuration; it answers a function's error with
+502 and the error, where AWS answers 500 without it; `cookies` is missing and `pathParameters` is null;
+the caller's address is fixed. Routes and integrations are the emulator's (see `patch_http_api`)."""
 import asyncio
 import base64
 import json
@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 from ministack.core.concurrency import run_reentrant
 from ministack.services import apigateway, lambda_svc
 
-MAX_BODY = 10 * 1024 * 1024
-INTEGRATION_TIMEOUT = 30
-TEXT = ("text/", "application/json", "application/xml", "application/javascript")
+MAX_BODY_BYTES = 10 * 1024 * 1024
+INTEGRATION_TIMEOUT_SECONDS = 30
+TEXT_CONTENT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
 
 
 async def serve(api_id, scope, receive, send):
@@ -42,7 +42,7 @@ async def read(receive):
         more = part.get("more_body", False)
         chunks.append(part.get("body", b""))
         size += len(chunks[-1])
-        if size > MAX_BODY:
+        if size > MAX_BODY_BYTES:
             return None
     return b"".join(chunks)
 
@@ -63,8 +63,8 @@ async def answer(api_id, scope, body):
         thread_name="semantest-http-api",
     )
     try:
-        # Shielded: the function goes on after the gateway has given up, as on AWS.
-        result = await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(invocation)), INTEGRATION_TIMEOUT)
+        # Shielded: as on AWS, the function keeps running after the gateway has timed out.
+        result = await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(invocation)), INTEGRATION_TIMEOUT_SECONDS)
     except asyncio.TimeoutError:
         return message(503, "Service Unavailable")
     if result.get("throttle"):
@@ -75,7 +75,7 @@ async def answer(api_id, scope, body):
 
 
 def event(api_id, route_key, path, scope, body):
-    """What a function gets of one request, in API Gateway's payload format 2.0."""
+    """The event that the function receives, in API Gateway's payload format 2.0."""
     headers, cookies = {}, []
     for name, value in scope["headers"]:
         name, value = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -87,7 +87,7 @@ def event(api_id, route_key, path, scope, body):
     headers.setdefault("x-forwarded-for", source)
     query = scope["query_string"].decode("latin-1")
     now = time.time()
-    made = {
+    payload = {
         "version": "2.0",
         "routeKey": route_key,
         "rawPath": path,
@@ -114,25 +114,25 @@ def event(api_id, route_key, path, scope, body):
         "isBase64Encoded": False,
     }
     parameters = apigateway._extract_path_params(route_key.partition(" ")[2], path) if " " in route_key else None
-    # AWS leaves out what there is none of, rather than saying null.
+    # AWS omits empty fields instead of sending null.
     if parameters:
-        made["pathParameters"] = parameters
+        payload["pathParameters"] = parameters
     if cookies:
-        made["cookies"] = cookies
+        payload["cookies"] = cookies
     values = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         values[name] = f"{values[name]},{value}" if name in values else value
     if values:
-        made["queryStringParameters"] = values
+        payload["queryStringParameters"] = values
     if body:
-        text = headers.get("content-type", "").lower().startswith(TEXT)
-        made["isBase64Encoded"] = not text
-        made["body"] = body.decode("utf-8", "replace") if text else base64.b64encode(body).decode()
-    return made
+        text = headers.get("content-type", "").lower().startswith(TEXT_CONTENT_TYPES)
+        payload["isBase64Encoded"] = not text
+        payload["body"] = body.decode("utf-8", "replace") if text else base64.b64encode(body).decode()
+    return payload
 
 
 def response(payload):
-    """A function's answer; one without `statusCode` is a body by itself."""
+    """The HTTP response of a function's result. A result without `statusCode` is the body itself."""
     if not isinstance(payload, dict) or "statusCode" not in payload:
         content = payload if isinstance(payload, str) else json.dumps(payload)
         return 200, {"content-type": "application/json"}, [], content.encode()

@@ -2,9 +2,9 @@
 
 Run by `semantest up`, with the data folder and the port in its environment.
 
-MiniStack reads its settings from the environment when it is imported, so this file sets them first
-and imports second. What the emulator lacks is added by the modules beside this one; each says which
-gap it closes. They reach into the emulator's insides, so exactly one version of it is accepted.
+MiniStack reads its settings from the environment when it is imported, so this file sets them before the
+import. The modules beside this file add what the emulator lacks; each documents the gap that it closes.
+They change internals of the emulator, so exactly one version of it is accepted.
 """
 import asyncio
 import importlib.metadata
@@ -21,25 +21,25 @@ PORT = int(os.environ["SEMANTEST_PORT"])
 
 
 def settings():
-    """What MiniStack and, by inheritance, every function process sees."""
+    """The environment of MiniStack. Every function process inherits it."""
     return {
-        # It would bind every interface of the machine otherwise.
+        # Without this, it listens on every network interface of the machine.
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(PORT),
-        # Its CloudFormation and API names are built on this; the port is appended.
+        # The host of the URLs in CloudFormation and APIs. The port is appended.
         "MINISTACK_HOST": "127.0.0.1",
-        # Neither is needed, and each would open a port of its own.
+        # Not needed. Each would open another port.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # A Docker that happens to run on this machine must not be touched.
+        # A Docker daemon on this machine must not be used.
         "DOCKER_HOST": "unix:///nonexistent/docker.sock",
         "TMPDIR": str(DATA / "tmp"),
-        # State outlives `down` and `up`.
+        # The state is kept over `down` and `up`.
         "PERSIST_STATE": "1",
         "STATE_DIR": str(DATA / "state"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(DATA / "s3"),
-        # Every function runs with its own role's rights, as on AWS. "test" is the emulator's root.
+        # Every function has the permissions of its own role, as on AWS. "test" is the emulator's root.
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -47,32 +47,32 @@ def settings():
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}",
         "AWS_EC2_METADATA_DISABLED": "true",
-        # What Lambda sets for a function whose LoggingConfig says JSON.
+        # Lambda sets this for a function whose LoggingConfig selects JSON.
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
-        # A proxy of this machine must not stand between the functions and the emulator.
+        # The functions must not reach the emulator through a proxy.
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
-        # Receivers of webhooks may listen on http://127.0.0.1. Only this file ever sets it.
+        # Allows webhook endpoints on http://127.0.0.1. Only this file sets it.
         "SEMANTEST_LOCAL_WEBHOOKS": "1",
-        # How many times as fast the clock of webhooks runs; tests of days ask for more than once.
+        # The time scale of webhook retries. Tests set a factor above 1 to run a schedule of days.
         "SEMANTEST_LOCAL_WEBHOOK_TEMPO": os.environ.get("SEMANTEST_WEBHOOK_TEMPO", "1"),
-        # SAM's translator reports its use to nobody.
+        # Disables the telemetry of SAM's translator.
         "SAM_CLI_TELEMETRY": "0",
     }
 
 
 def main():
-    # A session of our own: no terminal's Ctrl-C or hang-up reaches us or the functions, and whoever
-    # must can end us all by this group's number.
+    # In its own session, the process group does not receive a terminal's Ctrl-C or hang-up, and
+    # `semantest` can kill this process and all functions by the group's number.
     os.setsid()
     version = importlib.metadata.version("ministack")
     if version != SUPPORTED:
-        sys.exit(f"the local cloud's patches fit MiniStack {SUPPORTED}, not {version}: delete {DATA / 'venv'}")
+        sys.exit(f"the local cloud supports MiniStack {SUPPORTED} only, not {version}: delete {DATA / 'venv'}")
     for folder in ("tmp", "state", "s3", "logs"):
         (DATA / folder).mkdir(parents=True, exist_ok=True)
     os.environ.update(settings())
 
-    # After the settings, for the reason above.
+    # Imported only now, because the import reads the settings.
     import audit
     import front
     import patch_actions
@@ -101,7 +101,7 @@ async def serve(app, streams):
     config = Config()
     config.bind = [f"127.0.0.1:{PORT}"]
     config.keep_alive_timeout = 75
-    # Long polls (`Prefer: wait=20`) may be open when we stop; nobody waits for them longer than this.
+    # In seconds. Limits the wait for open long polls (`Prefer: wait=20`) at a stop.
     config.graceful_timeout = 1
     config.include_server_header = False
     config.loglevel = "WARNING"
@@ -114,25 +114,26 @@ async def serve(app, streams):
 
     async def until_stopped():
         await stop.wait()
-        await asyncio.to_thread(end_functions, streams)
+        await asyncio.to_thread(stop_functions, streams)
 
-    # Hypercorn's own ending runs the emulator's lifespan shutdown, which writes its state.
+    # Hypercorn's shutdown runs the emulator's lifespan shutdown, which writes the state.
     await hypercorn(app, config, shutdown_trigger=until_stopped)
-    # Threads that serve a dead function must not hold the process: the state is on disk by now.
+    # Exits at once: threads of dead functions would keep the process alive. The state is on disk already.
     sys.stdout.flush()
     os._exit(0)
 
 
 def watch_stdin(loop, stop):
-    """The command that started us holds the other end: when it dies, even by SIGKILL, we end too,
-    unless it has let us go by a byte."""
+    """Stops when the standard input ends, which happens when the command that started this process dies,
+    even by SIGKILL. A byte before the end means that the command has detached."""
     if os.read(0, 1):
         return
     loop.call_soon_threadsafe(stop.set)
 
 
-def end_functions(streams):
-    """Before the state is written: no new event, a moment for the running ones, then no process."""
+def stop_functions(streams):
+    """Runs before the state is written: stops new events, waits up to 3 seconds for running invocations,
+    and then ends all function processes."""
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 

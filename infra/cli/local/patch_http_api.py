@@ -1,6 +1,6 @@
-"""Gap: `AWS::ApiGatewayV2::Api` ignores the OpenAPI `Body` that SAM's HttpApi events become, so a
-deployed API has no routes. Here CloudFormation's create and update import that body: one route and
-one integration for each operation in it."""
+"""Gap: `AWS::ApiGatewayV2::Api` ignores the OpenAPI `Body` that SAM generates from HttpApi events, so a
+deployed API has no routes. Here CloudFormation's create and update import the body: one route and one
+integration for each operation."""
 import json
 
 from ministack.services import apigateway
@@ -14,20 +14,20 @@ def install():
     create, update = handler["create"], handler["update"]
 
     def create_with_body(logical_id, props, stack):
-        made = create(logical_id, named(props), stack)
-        import_body(made[0], props.get("Body"))
-        return made
+        created = create(logical_id, with_name(props), stack)
+        import_body(created[0], props.get("Body"))
+        return created
 
     def update_with_body(physical_id, old, new, stack, logical_id=None):
-        made = update(physical_id, named(old), named(new), stack, logical_id)
-        import_body(made[0], new.get("Body"))
-        return made
+        updated = update(physical_id, with_name(old), with_name(new), stack, logical_id)
+        import_body(updated[0], new.get("Body"))
+        return updated
 
     handler["create"], handler["update"] = create_with_body, update_with_body
 
 
-def named(props):
-    """The API's name is the body's title."""
+def with_name(props):
+    """Names the API after the title of the body, as AWS does."""
     title = ((props.get("Body") or {}).get("info") or {}).get("title")
     return {"Name": title, **props} if title else props
 
@@ -35,7 +35,7 @@ def named(props):
 def import_body(api_id, body):
     if not body:
         return
-    # An update replaces every route, but no request may meet an API without any: build, then swap.
+    # Adds the new routes before it removes the old ones, so that requests during an update find a route.
     old_routes = dict(apigateway._routes.get(api_id) or {})
     old_integrations = dict(apigateway._integrations.get(api_id) or {})
     for path, operations in (body.get("paths") or {}).items():
@@ -49,7 +49,7 @@ def import_body(api_id, body):
 
 
 def add_route(api_id, path, verb, integration):
-    made = answer(apigateway._create_integration(api_id, {
+    created = body_of(apigateway._create_integration(api_id, {
         "integrationType": integration.get("type", "aws_proxy").upper(),
         "integrationUri": integration.get("uri", ""),
         "payloadFormatVersion": str(integration.get("payloadFormatVersion", "2.0")),
@@ -57,10 +57,10 @@ def add_route(api_id, path, verb, integration):
     }))
     method = "ANY" if verb == ANY else verb.upper()
     key = "$default" if path.lstrip("/") == "$default" else f"{method} {path}"
-    answer(apigateway._create_route(api_id, {"routeKey": key, "target": f"integrations/{made['integrationId']}"}))
+    body_of(apigateway._create_route(api_id, {"routeKey": key, "target": f"integrations/{created['integrationId']}"}))
 
 
-def answer(response):
+def body_of(response):
     status, _, body = response
     if status >= 400:
         raise ValueError(body)

@@ -1,8 +1,8 @@
-"""Gap: `!Ref` of a parameter of type Number stays text, where CloudFormation gives a number to a
-property that is one. A timeout or a concurrency that is text fails at the first invocation."""
+"""Gap: `!Ref` of a parameter of type Number stays text, where CloudFormation converts it for a numeric
+property. A timeout or a concurrency that is text fails at the first invocation."""
 from ministack.services.cloudformation import provisioners
 
-NUMBERS = {
+NUMERIC_PROPERTIES = {
     "AWS::Lambda::Function": {"Timeout", "MemorySize", "ReservedConcurrentExecutions"},
     "AWS::Lambda::EventSourceMapping": {
         "BatchSize", "MaximumBatchingWindowInSeconds", "MaximumConcurrency", "MaximumRecordAgeInSeconds",
@@ -12,30 +12,30 @@ NUMBERS = {
 
 
 def install():
-    for resource, names in NUMBERS.items():
+    for resource, names in NUMERIC_PROPERTIES.items():
         handler = provisioners._RESOURCE_HANDLERS[resource]
-        handler["create"] = creating(handler["create"], names)
-        handler["update"] = updating(handler["update"], names)
+        handler["create"] = create_with_numbers(handler["create"], names)
+        handler["update"] = update_with_numbers(handler["update"], names)
 
 
-def creating(create, names):
-    return lambda logical_id, props, stack: create(logical_id, numbered(props, names), stack)
+def create_with_numbers(create, names):
+    return lambda logical_id, props, stack: create(logical_id, with_numbers(props, names), stack)
 
 
-def updating(update, names):
+def update_with_numbers(update, names):
     return lambda physical_id, old, new, *rest, **more: update(
-        physical_id, numbered(old, names), numbered(new, names), *rest, **more
+        physical_id, with_numbers(old, names), with_numbers(new, names), *rest, **more
     )
 
 
-def numbered(value, names):
-    """The properties, with those of these names turned into numbers. `MaximumConcurrency` stands one
-    level down; a function's variables must stay text, whatever they are called."""
-    made = {}
+def with_numbers(value, names):
+    """Converts the properties of these names to numbers. `MaximumConcurrency` is one level down, in
+    `ScalingConfig`. Other levels are left alone: environment variables must stay text."""
+    converted = {}
     for name, inner in value.items():
         if name in names and isinstance(inner, str):
             inner = int(inner)
         elif name == "ScalingConfig" and isinstance(inner, dict):
-            inner = numbered(inner, names)
-        made[name] = inner
-    return made
+            inner = with_numbers(inner, names)
+        converted[name] = inner
+    return converted

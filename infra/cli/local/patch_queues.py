@@ -1,6 +1,6 @@
-"""Gap: a queue is kept under its URL, with the port in it. A cloud that comes up again on another port
-would look for its queues under other URLs, and find none. SDKs go to the endpoint they are given,
-whatever a queue's URL says, so the URLs here name the emulator's usual port, always."""
+"""Gap: the emulator stores a queue by its URL, which contains the port. A cloud that starts again on another
+port would look for its queues by other URLs and find none. SDKs send requests to their configured endpoint
+and not to the queue's URL, so here the URLs always contain the emulator's default port."""
 from ministack.services import sqs
 
 PORT = "4566"

@@ -1,17 +1,17 @@
 """Two gaps of the Lambda Runtime API for `provided.*` functions.
 
-Latency: without TCP_NODELAY on its socket, and with up to 50 ms of waiting for a log line after
-every invocation, each warm call takes some 90 ms longer than its function does.
+Latency: the socket has no TCP_NODELAY, and after every invocation the emulator waits up to 50 ms for a log
+line, so each warm call takes about 90 ms longer than its function.
 
-Logs: lines reach CloudWatch Logs only when an invocation ends, and only the first of a killed one.
-Here every line a function writes is also appended, at once, to `logs/<function>.log`."""
+Logs: lines reach CloudWatch Logs only when an invocation ends, and only the first line of a killed
+invocation does. Here every line is also appended to `logs/<function>.log` at once."""
 import io
 import threading
 import zipfile
 
 from ministack.core.lambda_runtime import ProvidedWorker
 
-_writing = threading.Lock()
+_write_lock = threading.Lock()
 
 
 def install(folder):
@@ -27,17 +27,17 @@ def install(folder):
     def drain_without_waiting(self, first_line_wait=0.002, idle_confirm=0.001, hard_cap=0.02):
         return drain(self, min(first_line_wait, 0.002), idle_confirm, hard_cap)
 
-    def pump_and_keep(self, stream, log_queue):
+    def pump_to_file(self, stream, log_queue):
         with open(folder / f"{function_of(self)}.log", "ab") as log:
             pump(self, Tee(stream, log), log_queue)
 
     ProvidedWorker._build_handler_class = build_without_nagle
     ProvidedWorker._drain_stderr_bounded = drain_without_waiting
-    ProvidedWorker._pump_output = pump_and_keep
+    ProvidedWorker._pump_output = pump_to_file
 
 
 def function_of(worker):
-    """The function's short name, which the deployment leaves in the archive's comment."""
+    """The function's short name, which the deployment stores as the comment of the archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(worker.code_zip)) as code:
             name = code.comment.decode()
@@ -47,7 +47,7 @@ def function_of(worker):
 
 
 class Tee:
-    """A function's output, each line of which is also written down."""
+    """Reads a function's output, and also writes each line to a log file."""
 
     def __init__(self, stream, log):
         self.stream, self.log = stream, log
@@ -55,8 +55,8 @@ class Tee:
     def readline(self):
         line = self.stream.readline()
         if line:
-            # One function has many processes, and their lines must not run into one another.
-            with _writing:
+            # A function can have several processes, whose lines must not be mixed.
+            with _write_lock:
                 self.log.write(line if line.endswith(b"\n") else line + b"\n")
                 self.log.flush()
         return line

@@ -1,4 +1,4 @@
-"""Gap: `!Ref` of a secret gives its name, where CloudFormation gives its ARN, so that a policy with
+"""Gap: `!Ref` of a secret returns its name, where CloudFormation returns its ARN. A policy with
 `Resource: !Ref …` would allow nothing."""
 from ministack.services import secretsmanager
 from ministack.services.cloudformation import provisioners
@@ -20,13 +20,13 @@ def install():
     handler["create"], handler["update"], handler["delete"] = create_by_arn, update_by_arn, delete_by_arn
 
 
-def by_arn(made):
-    _, attributes = made
+def by_arn(result):
+    _, attributes = result
     return attributes["Arn"], attributes
 
 
 def name_of(physical_id):
-    """The emulator's own key for it."""
+    """The name by which the emulator stores the secret."""
     for name, secret in secretsmanager._secrets.items():
         if secret["ARN"] == physical_id:
             return name

@@ -1,7 +1,7 @@
-"""Gaps of DynamoDB stream mappings: they run on the one thread that polls every event source, so a
-slow function delays all queues; they ignore ReportBatchItemFailures, MaximumRetryAttempts and
-BisectBatchOnFunctionError; and their positions are kept over a restart while the records are not,
-so a restarted cloud would skip as many records as it had read before.
+"""Gaps of DynamoDB stream mappings: they run on the single thread that polls every event source, so a slow
+function delays all queues; they ignore ReportBatchItemFailures, MaximumRetryAttempts and
+BisectBatchOnFunctionError; and a restart keeps their positions but not the records, so a restarted cloud
+would skip as many records as it had read before.
 
 Here each mapping has one batch in flight, in stream order, on its own thread."""
 import time
@@ -21,7 +21,7 @@ def install():
 
     def restore_without_positions(data):
         restore(data)
-        # The stream is empty after a restart, whatever had been read of it.
+        # The stream is empty after a restart, so every position is 0.
         for key in list(lambda_svc._dynamodb_stream_positions._data):
             lambda_svc._dynamodb_stream_positions._data[key] = 0
 
@@ -29,18 +29,18 @@ def install():
 
 
 def close():
-    """No mapping, of a stream or of a queue, takes another event."""
+    """Stops every mapping of streams and queues from reading further events."""
     global _closed
     _closed = True
 
 
 def poll():
-    """One pass over all stream mappings; true where a batch was taken."""
-    taken = False
+    """Polls all stream mappings once. Returns whether a batch was read."""
+    found = False
     for account, region, mapping in lambda_svc._iter_all_esms():
         with request_scope(account, region):
-            taken = poll_one(mapping) or taken
-    return taken
+            found = poll_one(mapping) or found
+    return found
 
 
 def poll_one(mapping):
@@ -57,9 +57,9 @@ def poll_one(mapping):
         position = max(lambda_svc._dynamodb_stream_positions.get(uuid, start), start)
         records = dynamodb.stream_records_since(table, position, mapping.get("BatchSize", 100))
         lambda_svc._dynamodb_stream_positions[uuid] = position + len(records)
-    wanted = lambda_svc._apply_filter_criteria(records, mapping) if records else []
-    if wanted:
-        lambda_svc._dispatch_esm_batch(uuid, deliver, mapping, wanted, stream)
+    matching = lambda_svc._apply_filter_criteria(records, mapping) if records else []
+    if matching:
+        lambda_svc._dispatch_esm_batch(uuid, deliver, mapping, matching, stream)
     return bool(records)
 
 
@@ -68,11 +68,12 @@ def function_of(mapping):
 
 
 def deliver(mapping, records, stream):
-    """Invokes until every record is dealt with; `work` holds batches in stream order with their tries."""
+    """Invokes the function until every record is processed or given up. `work` holds the remaining batches
+    in stream order, each with the number of its failed invocations."""
     work = deque([(records, 0)])
     while work and not _closed and mapping["UUID"] in lambda_svc._esms:
-        batch, tries = work.popleft()
-        # Asked for anew each time: a deployment may have replaced the code meanwhile.
+        batch, failures = work.popleft()
+        # Looked up each time, because a deployment may have replaced the code.
         function = function_of(mapping)
         if function is None:
             return
@@ -81,20 +82,20 @@ def deliver(mapping, records, stream):
         mapping["LastProcessingResult"] = "FAILED" if rest else "OK"
         if not rest:
             continue
-        given_up = reason_to_give_up(mapping, rest, tries)
+        given_up = reason_to_give_up(mapping, rest, failures)
         if given_up:
             lambda_svc._send_ddb_stream_failure_record(mapping, function, rest, stream, result, given_up)
         elif result.get("error") and mapping.get("BisectBatchOnFunctionError") and len(rest) > 1:
-            # Halving does not count as a retry.
+            # A bisection does not count as a retry.
             middle = len(rest) // 2
-            work.extendleft([(rest[middle:], tries), (rest[:middle], tries)])
+            work.extendleft([(rest[middle:], failures), (rest[:middle], failures)])
         else:
-            work.appendleft((rest, tries + 1))
-        time.sleep(min(0.2 * 2**tries, 5))
+            work.appendleft((rest, failures + 1))
+        time.sleep(min(0.2 * 2**failures, 5))
 
 
 def unprocessed(mapping, batch, result):
-    """What is left of a batch: all of it after an error, all from the first failure that was reported."""
+    """The records to retry: the whole batch after an error, else all records from the first reported failure."""
     if result.get("error"):
         return batch
     body = result.get("body")
@@ -105,14 +106,14 @@ def unprocessed(mapping, batch, result):
         return []
     failed = {failure.get("itemIdentifier") for failure in failures}
     numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-    first = next((at for at, number in enumerate(numbers) if number in failed), 0)
+    first = next((index for index, number in enumerate(numbers) if number in failed), 0)
     return batch[first:]
 
 
-def reason_to_give_up(mapping, records, tries):
+def reason_to_give_up(mapping, records, failures):
     oldest_allowed = int(mapping.get("MaximumRecordAgeInSeconds") or -1)
     created = float(records[0]["dynamodb"].get("ApproximateCreationDateTime", time.time()))
     if 0 < oldest_allowed < time.time() - created:
         return "MaxRecordAgeExceeded"
     retries = int(mapping.get("MaximumRetryAttempts", -1))
-    return "RetryAttemptsExhausted" if 0 <= retries <= tries else None
+    return "RetryAttemptsExhausted" if 0 <= retries <= failures else None

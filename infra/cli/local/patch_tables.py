@@ -1,4 +1,4 @@
-"""Gap: CloudFormation ignores a table's `TimeToLiveSpecification`, so nothing would ever be cleaned up."""
+"""Gap: CloudFormation ignores a table's `TimeToLiveSpecification`, so expired items would never be deleted."""
 from ministack.services import dynamodb
 from ministack.services.cloudformation import provisioners
 
@@ -8,14 +8,14 @@ def install():
     create, update = handler["create"], handler["update"]
 
     def create_with_ttl(logical_id, props, stack):
-        made = create(logical_id, props, stack)
-        set_ttl(made[0], props)
-        return made
+        created = create(logical_id, props, stack)
+        set_ttl(created[0], props)
+        return created
 
     def update_with_ttl(physical_id, old, new, stack, logical_id=None):
-        made = update(physical_id, old, new, stack, logical_id)
-        set_ttl(made[0], new)
-        return made
+        updated = update(physical_id, old, new, stack, logical_id)
+        set_ttl(updated[0], new)
+        return updated
 
     handler["create"], handler["update"] = create_with_ttl, update_with_ttl
 

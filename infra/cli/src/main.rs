@@ -1,11 +1,10 @@
-//! `semantest`: a local cloud to run the platform on, and a client for any deployment of it.
+//! `semantest`: runs a local cloud with the platform, and is a client for any deployment of it.
 
-mod bootstrap;
 mod cli;
 mod client;
-mod listen;
+mod commands;
 mod local;
-mod providers;
+mod providers_document;
 
 use std::process::ExitCode;
 
@@ -25,53 +24,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<()> {
-    // Our HTTP clients bring no cryptography of their own; this is the one of the AWS SDK too.
+    // Our HTTP clients are built without a default cryptography provider. The AWS SDK uses this one too.
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow!("another cryptography provider is installed already"))?;
     match cli.command {
-        Command::Up(args) => local::up::run(args).await,
-        Command::Down(args) => local::down(&args).await,
-        Command::Status(args) => local::status(&args).await,
-        Command::Keys(args) => keys(args).await,
-        Command::Providers(args) => match args {
-            cli::Providers::Set(args) => providers::set(&args).await,
-            cli::Providers::List(args) => providers::list(&args).await,
-        },
-        Command::Generate(args) => client::generate::run(args).await,
-        Command::Chat(args) => client::chat::run(args).await,
-        Command::Jobs(args) => client::jobs::list(args).await,
-        Command::Watch(args) => client::jobs::watch(args).await,
-        Command::Cancel(args) => client::jobs::cancel(args).await,
-        Command::Batch(args) => client::batch::run(args).await,
-        Command::Webhooks(args) => webhooks(args).await,
-        Command::Logs(args) => local::logs::run(args).await,
-    }
-}
-
-async fn webhooks(args: cli::Webhooks) -> Result<()> {
-    match args {
-        cli::Webhooks::Listen(args) => listen::run(&args).await,
-        cli::Webhooks::List(args) => client::webhooks::list(&args).await,
-        cli::Webhooks::Redeliver(args) => client::webhooks::redeliver(&args).await,
-        cli::Webhooks::Disabled(args) => client::webhooks::disabled(&args).await,
-        cli::Webhooks::Enable(args) => client::webhooks::enable(&args).await,
-        cli::Webhooks::Secret(cli::WebhookSecret::Show(args)) => client::webhooks::show_secret(&args).await,
-        cli::Webhooks::Secret(cli::WebhookSecret::Rotate(args)) => {
-            client::webhooks::rotate_secret(&args).await
-        }
-    }
-}
-
-async fn keys(args: cli::Keys) -> Result<()> {
-    match args {
-        cli::Keys::Create(args) => match (&args.key, &args.client) {
-            (Some(key), Some(client)) => local::keys::store(&args, key, client).await,
-            _ => client::keys::create(&args).await,
-        },
-        cli::Keys::List(args) => client::keys::list(&args).await,
-        cli::Keys::Revoke(args) => client::keys::revoke(&args).await,
-        cli::Keys::Rotate(args) => client::keys::rotate(&args).await,
-        cli::Keys::Bootstrap(args) => bootstrap::run(&args).await,
+        Command::Up(args) => commands::up::run(args).await,
+        Command::Down(args) => commands::down::run(&args).await,
+        Command::Status(args) => commands::status::run(&args).await,
+        Command::Keys(args) => commands::keys::run(args).await,
+        Command::Providers(args) => commands::providers::run(args).await,
+        Command::Generate(args) => commands::generate::run(args).await,
+        Command::Chat(args) => commands::chat::run(args).await,
+        Command::Jobs(args) => commands::jobs::list(args).await,
+        Command::Watch(args) => commands::jobs::watch(args).await,
+        Command::Cancel(args) => commands::jobs::cancel(args).await,
+        Command::Batch(args) => commands::batch::run(args).await,
+        Command::Webhooks(args) => commands::webhooks::run(args).await,
+        Command::Logs(args) => commands::logs::run(args).await,
     }
 }

@@ -1,25 +1,27 @@
-//! The words of `semantest keys`.
+//! The arguments of `semantest keys`.
 
 use clap::{Args, Subcommand};
 use domain::access::{ApiKey, ClientId, Endpoint, KeyName, Scope};
 use domain::primitives::Word as _;
 
-use super::Target;
+use super::target::Target;
+use super::values::{names, scopes};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Make an API key. It is shown this once.
+    /// Create an API key. The key is shown only once.
     Create(Box<KeysCreate>),
-    /// List the API keys of a client, those that have ended included, without their secrets.
+    /// List the API keys of a client, including revoked and expired ones, without their secrets.
     List(KeysList),
-    /// End an API key. It stops within 30 seconds; tokens made from it live out their hour.
+    /// Revoke an API key. It stops working within 30 seconds; tokens issued with it stay valid until they
+    /// expire, after at most an hour.
     Revoke(KeysRevoke),
-    /// Replace an API key by a new one with the same rights, which is shown this once.
+    /// Replace an API key by a new one with the same rights. The new key is shown only once.
     Rotate(KeysRotate),
-    /// Make a key of the client `operator` in a deployment's own table, with your AWS credentials.
+    /// Create a key of the client `operator` directly in a deployment's table, with your AWS credentials.
     ///
-    /// That is how a new deployment gets its first key. The credentials are those that the environment
-    /// or ~/.aws hold; of a single sign-on: eval "$(aws configure export-credentials --format env)".
+    /// This creates the first key of a new deployment. The credentials come from the environment or from
+    /// ~/.aws; for single sign-on, first run: eval "$(aws configure export-credentials --format env)".
     Bootstrap(KeysBootstrap),
 }
 
@@ -27,22 +29,30 @@ pub(crate) enum Keys {
 pub(crate) struct KeysCreate {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Whose key it is, if not your own client's. Jobs, batches and sessions belong to a client, and no
-    /// other sees them.
+    /// The client that owns the key; by default your own client. Jobs, batches and sessions belong to a
+    /// client, and other clients cannot see them.
     #[arg(long)]
     pub(crate) client: Option<ClientId>,
-    /// A name for people.
+    /// A name that helps people to recognize the key.
     #[arg(long, default_value = "made by `semantest keys create`")]
     pub(crate) name: KeyName,
-    /// What it allows: chat, images:write, images:read, keys:admin, and for the client `operator`
-    /// addons:admin and clients:admin. By default the first three.
-    #[arg(long = "scope", value_name = "SCOPE", default_values = ["chat", "images:write", "images:read"])]
+    #[arg(
+        long = "scope",
+        value_name = "SCOPE",
+        default_values = ["chat", "images:write", "images:read"],
+        help = format!(
+            "A scope of the key: {}; for the client `{}` also {}",
+            scopes(false),
+            ClientId::OPERATOR,
+            scopes(true)
+        )
+    )]
     pub(crate) scopes: Vec<Scope>,
-    /// Let the client make so many requests a minute, such as /images/generate=100. It stays so for all
-    /// of the client's keys and tokens.
+    /// Set the client's limit of requests per minute to an endpoint, such as /images/generate=100. It
+    /// applies to all keys and tokens of the client, and stays set.
     #[arg(long = "limit", value_name = "ENDPOINT=N", value_parser = limit)]
     pub(crate) limits: Vec<(Endpoint, u32)>,
-    /// Store this key in the local cloud instead of a new one, such as that of the samples in events/.
+    /// Store this key in the local cloud instead of a new one, such as the key of the samples in events/.
     #[arg(long, value_name = "KEY", requires = "client", conflicts_with_all = ["url", "limits"])]
     pub(crate) key: Option<ApiKey>,
     /// Print the key and its record as one line of JSON.
@@ -54,10 +64,10 @@ pub(crate) struct KeysCreate {
 pub(crate) struct KeysList {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Whose keys, if not your own client's.
+    /// The client whose keys to list; by default your own client.
     #[arg(long)]
     pub(crate) client: Option<ClientId>,
-    /// Print them as one line of JSON.
+    /// Print the keys as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -76,7 +86,7 @@ pub(crate) struct KeysRotate {
     pub(crate) id: domain::KeyId,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// For how many seconds the old key goes on, at most a week.
+    /// How many seconds the old key stays valid, at most 604800 (a week).
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) overlap: u32,
     /// Print the key and its record as one line of JSON.
@@ -86,10 +96,10 @@ pub(crate) struct KeysRotate {
 
 #[derive(Debug, Args)]
 pub(crate) struct KeysBootstrap {
-    /// The deployment's CloudFormation stack, by which its table is found.
+    /// The CloudFormation stack of the deployment, by which its access table is found.
     #[arg(long, required_unless_present = "table", conflicts_with = "table")]
     pub(crate) stack: Option<String>,
-    /// The deployment's access table, for one that was not made by a stack of that name.
+    /// The access table of the deployment, if it cannot be found by a stack.
     #[arg(long)]
     pub(crate) table: Option<String>,
     /// Print the key and its record as one line of JSON.
@@ -99,8 +109,8 @@ pub(crate) struct KeysBootstrap {
 
 fn limit(text: &str) -> Result<(Endpoint, u32), String> {
     let (endpoint, limit) = text.rsplit_once('=').ok_or("must be ENDPOINT=N, as in /images/generate=100")?;
-    let words = || Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect::<Vec<_>>().join(", ");
-    let endpoint = Endpoint::from_word(endpoint).ok_or_else(|| format!("the endpoints are {}", words()))?;
+    let endpoint = Endpoint::from_word(endpoint)
+        .ok_or_else(|| format!("the endpoint must be {}", names::<Endpoint>()))?;
     Ok((endpoint, limit.parse().map_err(|_| "N must be a whole number")?))
 }
 
@@ -111,14 +121,14 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
 
-    fn parse(words: &[&str]) -> Result<Keys, clap::Error> {
-        let cli = Cli::try_parse_from(["semantest", "keys"].iter().chain(words))?;
+    fn parse(arguments: &[&str]) -> Result<Keys, clap::Error> {
+        let cli = Cli::try_parse_from(["semantest", "keys"].iter().chain(arguments))?;
         let Command::Keys(keys) = cli.command else { panic!("not keys") };
         Ok(keys)
     }
 
     #[test]
-    fn a_limit_names_an_endpoint_and_a_number() {
+    fn limit_parses_endpoint_and_number() {
         assert_eq!(limit("/images/generate=100"), Ok((Endpoint::ImagesGenerate, 100)));
         assert_eq!(limit("*=7"), Ok((Endpoint::Other, 7)));
         for bad in ["/images/generate", "/nope=1", "*=", "*=-1", "*=1.5"] {
@@ -127,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_key_is_for_the_local_cloud_alone() {
+    fn create_with_given_key_is_local_only() {
         let key = ApiKey::generate();
         let with = |more: &[&str]| parse(&[&["create", "--key", key.expose()], more].concat());
         assert!(with(&["--client", "acme"]).is_ok());
@@ -137,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn bootstrap_is_told_where() {
+    fn bootstrap_requires_stack_or_table() {
         assert!(parse(&["bootstrap"]).is_err());
         assert!(parse(&["bootstrap", "--stack", "a", "--table", "b"]).is_err());
         assert!(parse(&["bootstrap", "--stack", "a", "--json"]).is_ok());

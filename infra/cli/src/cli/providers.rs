@@ -1,35 +1,36 @@
-//! The words of `semantest providers`.
+//! The arguments of `semantest providers`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::local::LocalArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Providers {
-    /// Replace the providers document: which providers there are, with their addresses and keys.
+    /// Replace the providers document, which holds the providers' addresses and keys.
     Set(ProvidersSet),
-    /// Name the providers that are enabled, without their secrets.
+    /// List the enabled providers, without their secrets.
     List(ProvidersList),
 }
 
-/// Whose providers document.
+/// Selects the deployment whose providers document to use: by default the local cloud of this machine.
 #[derive(Debug, Args)]
 pub(crate) struct Deployment {
-    /// The deployment's CloudFormation stack, with your AWS credentials; the local cloud without.
+    /// The CloudFormation stack of a deployment, found with your AWS credentials. By default the local
+    /// cloud is used.
     #[arg(long, conflicts_with = "secret")]
     pub(crate) stack: Option<String>,
-    /// The name or ARN of the deployment's secret, as the stack's output ProvidersSecret tells it.
+    /// The name or ARN of a deployment's secret, which is the stack's output ProvidersSecret.
     #[arg(long)]
     pub(crate) secret: Option<String>,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) local: LocalArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ProvidersSet {
-    /// The document, a file of JSON; - for the standard input.
+    /// The providers document, a JSON file; - reads the standard input.
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) deployment: Deployment,
@@ -39,7 +40,7 @@ pub(crate) struct ProvidersSet {
 pub(crate) struct ProvidersList {
     #[command(flatten)]
     pub(crate) deployment: Deployment,
-    /// Print them as one line of JSON.
+    /// Print the providers as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

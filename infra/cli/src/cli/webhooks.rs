@@ -1,41 +1,42 @@
-//! The words of `semantest webhooks`.
+//! The arguments of `semantest webhooks`.
 
 use clap::{Args, Subcommand};
 use domain::{JobId, Timestamp, WebhookId};
 
-use super::{Place, Target};
+use super::local::LocalArgs;
+use super::target::Target;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Webhooks {
     /// Receive webhooks on this machine: verify, print and answer them.
     Listen(WebhooksListen),
-    /// List the attempts at a job's webhooks.
+    /// List the delivery attempts of a job's webhooks.
     List(WebhooksList),
-    /// Send a webhook again, or all of some time.
+    /// Redeliver one webhook, or all webhooks of a period.
     Redeliver(WebhooksRedeliver),
-    /// List the URLs that are switched off, because for five days every attempt has failed.
+    /// List the disabled URLs. A URL is disabled after every attempt has failed for five days.
     Disabled(WebhooksDisabled),
-    /// Switch a URL on again. The webhooks that were kept for it go out within a minute.
+    /// Enable a URL again. The webhooks that were held for it are sent within a minute.
     Enable(WebhooksEnable),
-    /// See or replace the secret that a client's webhooks are signed with.
+    /// Show or rotate the secret that signs the client's webhooks.
     #[command(subcommand)]
     Secret(WebhookSecret),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WebhooksListen {
-    /// Where to listen, on 127.0.0.1; 0 picks a free port.
+    /// The port to listen on, on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 9000)]
     pub(crate) port: u16,
-    /// The status to answer with: other than 2xx makes a webhook come again.
+    /// The HTTP status to answer with. A webhook is retried unless the status is 2xx.
     #[arg(long, default_value_t = 204, value_parser = clap::value_parser!(u16).range(200..=599))]
     pub(crate) status: u16,
-    /// The secret to verify with, whsec_…; by default that of the local cloud's own client. What it does
-    /// not verify is answered with 401.
+    /// The secret to verify with, whsec_…; by default the secret of the local cloud's own client. A
+    /// webhook that fails verification is answered with 401.
     #[arg(long, env = "SEMANTEST_WEBHOOK_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) local: LocalArgs,
     /// Print each webhook as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -59,13 +60,13 @@ pub(crate) struct WebhooksRedeliver {
     pub(crate) job: Option<JobId>,
     /// The webhook's id, as `webhooks list` shows it.
     pub(crate) webhook: Option<WebhookId>,
-    /// Send all whose event happened then or later, such as 2026-10-01T12:00:00Z.
+    /// Redeliver all webhooks whose event happened at or after this time, such as 2026-10-01T12:00:00Z.
     #[arg(long, value_name = "TIME", conflicts_with = "job")]
     pub(crate) since: Option<Timestamp>,
-    /// And before then; by default until now.
+    /// Only webhooks whose event happened before this time; by default now.
     #[arg(long, value_name = "TIME", requires = "since")]
     pub(crate) until: Option<Timestamp>,
-    /// And only those that stand so: pending, delivered or failed.
+    /// Only webhooks in this state: pending, delivered or failed.
     #[arg(long, requires = "since")]
     pub(crate) status: Option<String>,
     #[command(flatten)]
@@ -76,25 +77,25 @@ pub(crate) struct WebhooksRedeliver {
 pub(crate) struct WebhooksDisabled {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Print each as one line of JSON.
+    /// Print each URL as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WebhooksEnable {
-    /// The URL, as it stood in `webhookUrl`.
+    /// The URL, exactly as in `webhookUrl`.
     #[arg(value_name = "URL")]
-    pub(crate) receiver: String,
+    pub(crate) endpoint: String,
     #[command(flatten)]
     pub(crate) target: Target,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookSecret {
-    /// Print it. It takes a key with the scope keys:admin.
+    /// Print the secret. Requires a key with the scope keys:admin.
     Show(WebhookSecretShow),
-    /// Replace it, and print the new one. For a while both sign.
+    /// Replace the secret, and print the new one. Both sign until the overlap ends.
     Rotate(WebhookSecretRotate),
 }
 
@@ -108,7 +109,7 @@ pub(crate) struct WebhookSecretShow {
 pub(crate) struct WebhookSecretRotate {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// For how many seconds the old one signs too, at most a week.
+    /// How many seconds the old secret signs as well, at most 604800 (a week).
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     pub(crate) overlap: u32,
 }
@@ -120,14 +121,14 @@ mod tests {
     use crate::cli::Cli;
 
     #[test]
-    fn one_webhook_is_sent_again_or_those_of_some_time() {
+    fn redeliver_accepts_one_webhook_or_a_period() {
         let id = "0190b8a0-0000-7000-8000-000000000001";
-        let taken = |words: &[&str]| {
-            Cli::try_parse_from(["semantest", "webhooks", "redeliver"].iter().chain(words)).is_ok()
+        let parses = |arguments: &[&str]| {
+            Cli::try_parse_from(["semantest", "webhooks", "redeliver"].iter().chain(arguments)).is_ok()
         };
-        assert!(taken(&[id, id]));
-        assert!(taken(&["--since", "2026-10-01T12:00:00Z"]));
-        assert!(taken(&[
+        assert!(parses(&[id, id]));
+        assert!(parses(&["--since", "2026-10-01T12:00:00Z"]));
+        assert!(parses(&[
             "--since",
             "2026-10-01T12:00:00Z",
             "--until",
@@ -135,7 +136,7 @@ mod tests {
             "--status",
             "failed"
         ]));
-        assert!(!taken(&[]) && !taken(&[id]) && !taken(&[id, id, "--since", "2026-10-01T12:00:00Z"]));
-        assert!(!taken(&["--since", "yesterday"]) && !taken(&["--until", "2026-10-01T12:00:00Z"]));
+        assert!(!parses(&[]) && !parses(&[id]) && !parses(&[id, id, "--since", "2026-10-01T12:00:00Z"]));
+        assert!(!parses(&["--since", "yesterday"]) && !parses(&["--until", "2026-10-01T12:00:00Z"]));
     }
 }

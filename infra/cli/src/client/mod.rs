@@ -1,17 +1,12 @@
-//! The client verbs, which work on any deployment.
+//! A client of the HTTP API of any deployment.
 
-pub(crate) mod batch;
-pub(crate) mod chat;
-pub(crate) mod generate;
-pub(crate) mod jobs;
-pub(crate) mod keys;
-pub(crate) mod webhooks;
+pub(crate) mod api;
+pub(crate) mod batch_file;
+pub(crate) mod error;
+pub(crate) mod poll;
+pub(crate) mod request;
+pub(crate) mod responses;
+pub(crate) mod save;
+pub(crate) mod target;
 
-mod api;
-mod files;
-mod follow;
-mod job;
-mod lines;
-mod refusal;
-mod save;
-mod target;
+mod file_name;

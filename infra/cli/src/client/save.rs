@@ -1,4 +1,4 @@
-//! Fetches a job's images.
+//! Saves the images of a job, and prints where they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,65 +8,64 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::api::Api;
-use super::files;
-use super::job::{Image, Job};
+use super::file_name::image_file_name;
+use super::responses::{Image, Job};
 
-/// Saves all images of a job into `folder`, their names beginning with words of `prompt`.
-pub(crate) async fn images(api: &Api, job: &Job, prompt: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+/// Saves all images of a job in `folder`. The file names begin with the words of `prompt`.
+pub(crate) async fn save_images(api: &Api, job: &Job, prompt: &str, folder: &Path) -> Result<Vec<PathBuf>> {
     let (images, mut saved) = (job.images(), Vec::new());
     if !images.is_empty() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
-    for (at, image) in images.iter().enumerate() {
-        let name = files::name(prompt, &job.job_id, at + 1, images.len(), &image.format);
-        saved.push(save(api, image, folder, &name).await?);
+    for (index, image) in images.iter().enumerate() {
+        let name = image_file_name(prompt, &job.job_id, index + 1, images.len(), &image.format);
+        saved.push(download(api, image, folder, &name).await?);
     }
     Ok(saved)
 }
 
-/// Prints where the images of a job are.
-pub(crate) fn print(job: &Job, files: &[PathBuf]) {
-    for (at, image) in job.images().iter().enumerate() {
-        if let Some(path) = files.get(at) {
+/// Prints the path and the URL of each image.
+pub(crate) fn print_images(job: &Job, files: &[PathBuf]) {
+    for (index, image) in job.images().iter().enumerate() {
+        if let Some(path) = files.get(index) {
             println!("{}", path.display());
         }
         println!("{}", image.url);
     }
 }
 
-/// A job and its files as one line of JSON.
-pub(crate) fn json(job: &Job, files: &[PathBuf]) -> Result<Value> {
-    let mut shown = serde_json::to_value(job)?;
+/// A job with the paths of its saved images.
+pub(crate) fn job_json(job: &Job, files: &[PathBuf]) -> Result<Value> {
+    let mut output = serde_json::to_value(job)?;
     if !files.is_empty() {
-        shown["files"] = json!(files);
+        output["files"] = json!(files);
     }
-    Ok(shown)
+    Ok(output)
 }
 
-/// Tells of a job that has ended; fails if it has no images.
-pub(crate) fn tell(job: &Job, files: &[PathBuf], as_json: bool) -> Result<()> {
+/// Prints a job that has ended. Fails if the job did not complete.
+pub(crate) fn print_job(job: &Job, files: &[PathBuf], as_json: bool) -> Result<()> {
     if as_json {
-        println!("{}", json(job, files)?);
+        println!("{}", job_json(job, files)?);
     } else {
-        print(job, files);
+        print_images(job, files);
     }
-    verdict(job)
+    ensure_completed(job)
 }
 
-/// Fails if the job has no images.
-pub(crate) fn verdict(job: &Job) -> Result<()> {
+pub(crate) fn ensure_completed(job: &Job) -> Result<()> {
     if !job.completed() {
-        bail!("the job {} {}", job.job_id, job.story());
+        bail!("the job {} {}", job.job_id, job.summary());
     }
     Ok(())
 }
 
-/// Downloads an image, holds it against its hash, and only then gives it its name.
-async fn save(api: &Api, image: &Image, folder: &Path, name: &str) -> Result<PathBuf> {
+/// Downloads an image and verifies its hash. The final file name exists only once the file is complete.
+async fn download(api: &Api, image: &Image, folder: &Path, name: &str) -> Result<PathBuf> {
     let bytes = api.download(&image.url).await.with_context(|| format!("cannot download {}", image.url))?;
     let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     if !hash.eq_ignore_ascii_case(&image.hash) {
-        bail!("{} is not the image that was made: its SHA-256 is {hash}, not {}", image.url, image.hash);
+        bail!("{} is not the generated image: its SHA-256 is {hash} instead of {}", image.url, image.hash);
     }
     let path = folder.join(name);
     let part = folder.join(format!(".{name}.part"));

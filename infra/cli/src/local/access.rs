@@ -1,4 +1,4 @@
-//! The local cloud's own access: its API keys, and the secret of its webhooks.
+//! Administers the local cloud with the emulator's root credentials: its API keys and webhook secrets.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aws::access::AccessTable;
@@ -11,30 +11,30 @@ use domain::access::{
 use domain::webhooks::{SecretGenerations as _, SigningSecret};
 use serde_json::Value;
 
-/// The emulator's own root: whatever is signed with it is allowed.
-pub(crate) const ROOT: &str = "test";
-pub(crate) const REGION: &str = "us-east-1";
-/// Whose key a new cloud's user gets.
-pub(crate) const CLIENT: &str = "local";
+/// The access key id and the secret key of the emulator's root, which may do everything.
+pub(super) const ROOT_KEY: &str = "test";
+pub(super) const REGION: &str = "us-east-1";
+/// The client that owns the keys of the local cloud's user.
+pub(super) const LOCAL_CLIENT: &str = "local";
 
-/// Not the user's own: this account is on this machine only.
-fn root() -> Credentials {
-    Credentials::new(ROOT, ROOT, None, None, "local cloud")
+/// The emulator's credentials. The user's AWS credentials are never used for the local cloud.
+fn root_credentials() -> Credentials {
+    Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "local cloud")
 }
 
-/// The Secrets Manager of the cloud at `endpoint`.
-pub(crate) fn secrets(endpoint: &str) -> aws_sdk_secretsmanager::Client {
+/// A client of the Secrets Manager at `endpoint`.
+pub(crate) fn secrets_manager(endpoint: &str) -> aws_sdk_secretsmanager::Client {
     let config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
         .endpoint_url(endpoint)
-        .credentials_provider(root())
+        .credentials_provider(root_credentials())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
     aws_sdk_secretsmanager::Client::from_conf(config)
 }
 
-/// The access table and the webhooks' secret of a running cloud.
+/// The access table and the webhook master secret of a running cloud.
 #[derive(Debug)]
 pub(crate) struct Access {
     keys: AccessTable,
@@ -42,8 +42,8 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Of the cloud at `endpoint` whose stack has these outputs.
-    pub(crate) fn to(endpoint: &str, stack: &Value) -> Result<Self> {
+    /// Finds the table and the secret in the outputs of the stack that is deployed at `endpoint`.
+    pub(crate) fn new(endpoint: &str, stack: &Value) -> Result<Self> {
         let output = |name: &str| {
             stack[name].as_str().map(str::to_owned).with_context(|| format!("the stack has no output {name}"))
         };
@@ -51,17 +51,17 @@ impl Access {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .endpoint_url(endpoint)
-            .credentials_provider(root())
+            .credentials_provider(root_credentials())
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         Ok(Self {
             keys: AccessTable::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), output("AccessTable")?),
-            webhook_secret: ManagedSecret::new(secrets(endpoint), output("WebhookSecret")?),
+            webhook_secret: ManagedSecret::new(secrets_manager(endpoint), output("WebhookSecret")?),
         })
     }
 
-    /// Stores a key and gives its record.
-    pub(crate) async fn add(
+    /// Stores a key and returns its record.
+    pub(crate) async fn add_key(
         &self,
         key: &ApiKey,
         client: &ClientId,
@@ -69,37 +69,39 @@ impl Access {
         scopes: &[Scope],
     ) -> Result<KeyRecord> {
         if let Some(scope) = scopes.iter().find(|scope| !scope.allowed_for(client)) {
-            bail!("only keys of the client {} may have {}", ClientId::OPERATOR, scope.as_str());
+            bail!("only keys of the client {} may have the scope {}", ClientId::OPERATOR, scope.as_str());
         }
         if self.keys.find(key.id()).await?.is_some() {
-            bail!("the key {} is stored already", key.id());
+            bail!("the key {} is already stored", key.id());
         }
         let record = KeyRecord::new(key, client.clone(), name, scopes.to_vec(), Timestamp::now());
         self.keys.add(&record).await?;
         Ok(record)
     }
 
-    /// The key that the cloud's record holds for `client`, or a new one; stored in either case.
+    /// Returns the recorded key of `client`, or else a new one, and stores it if its row is missing.
     ///
-    /// A cloud that was killed has lost what it was told last, and that may be the key's row.
-    pub(crate) async fn ensure(
+    /// The row of a recorded key can be missing: a cloud that is killed loses its latest writes.
+    pub(super) async fn ensure_key(
         &self,
         recorded: Option<&str>,
         client: &str,
         scopes: &[Scope],
     ) -> Result<String> {
         let key = match recorded {
-            Some(text) => text.parse().map_err(|_| anyhow!("cloud.json holds a damaged key: remove it"))?,
+            Some(text) => {
+                text.parse().map_err(|_| anyhow!("cloud.json contains an invalid key: remove the key"))?
+            }
             None => ApiKey::generate(),
         };
         if self.keys.find(key.id()).await?.is_none() {
-            self.add(&key, &client.parse()?, "made by `semantest up`".parse()?, scopes).await?;
+            self.add_key(&key, &client.parse()?, "made by `semantest up`".parse()?, scopes).await?;
         }
         Ok(key.expose().to_owned())
     }
 
-    /// What webhooks for this client's jobs are signed with now: the client may have rotated its secret.
-    pub(crate) async fn webhook_secret(&self, client: &str) -> Result<String> {
+    /// The secret that signs the client's webhooks now. It changes when the client rotates it.
+    pub(super) async fn webhook_secret(&self, client: &str) -> Result<String> {
         let client = client.parse()?;
         let master = self.webhook_secret.read().await?;
         let generations = self.keys.generations(&client).await?;

@@ -1,4 +1,4 @@
-//! Building the functions.
+//! Builds the functions with cargo.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// One line of cargo's report, as far as we read it.
+/// One line of cargo's JSON output: the fields that we read.
 #[derive(Deserialize)]
-struct Message {
+struct CargoMessage {
     target: Option<BuiltTarget>,
     executable: Option<PathBuf>,
 }
@@ -20,43 +20,43 @@ struct BuiltTarget {
     name: String,
 }
 
-/// Builds the workspace's binaries, and says where each is.
+/// Builds the workspace's binaries, and returns the path of each by its name.
 ///
-/// The whole workspace and the plain `dev` profile, because `cargo test --workspace` builds just that:
-/// one package by itself would get its dependencies with other features, and compile them again.
+/// Builds the whole workspace with the `dev` profile, as `cargo test --workspace` does. A single package
+/// would get its dependencies with other features, and compile them again.
 pub(crate) async fn functions(workspace: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    eprintln!("building the functions (the first time takes some minutes)");
+    eprintln!("building the functions (the first build takes some minutes)");
     let mut command = Command::new(cargo);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(&name.to_string_lossy())) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_package_variable(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     let output = command
         .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
         .current_dir(workspace)
         .stdin(Stdio::null())
-        // Cargo shows its progress and its errors there.
+        // Cargo prints its progress and its errors to stderr.
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .output()
         .await
         .context("cannot run cargo")?;
     if !output.status.success() {
-        bail!("the functions do not build");
+        bail!("the build of the functions failed");
     }
     Ok(executables(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// Whether it is a variable by which `cargo run` and `cargo test` tell a program of its package. Build
-/// scripts that ask for it, such as ring's, would run again, and half of the tree be compiled again.
-fn describes_a_package(name: &str) -> bool {
+/// Whether `cargo run` and `cargo test` set this variable to describe the package that they run. Build
+/// scripts that read it, such as ring's, would run again, and half of the tree would be compiled again.
+fn is_package_variable(name: &str) -> bool {
     name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
-fn executables(report: &str) -> BTreeMap<String, PathBuf> {
-    report
+fn executables(output: &str) -> BTreeMap<String, PathBuf> {
+    output
         .lines()
-        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .filter_map(|line| serde_json::from_str::<CargoMessage>(line).ok())
         .filter_map(|message| Some((message.target?.name, message.executable?)))
         .collect()
 }
@@ -66,15 +66,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executables_are_read_from_the_report() {
-        let report = concat!(
+    fn executables_come_from_cargo_messages() {
+        let output = concat!(
             r#"{"reason":"compiler-artifact","target":{"name":"domain"},"executable":null}"#,
             "\n",
             r#"{"reason":"compiler-artifact","target":{"name":"health"},"executable":"/t/health"}"#,
             "\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
-        let found = executables(report);
+        let found = executables(output);
         assert_eq!(found.len(), 1);
         assert_eq!(found["health"], Path::new("/t/health"));
     }

@@ -1,4 +1,4 @@
-//! What a cloud keeps of itself between runs, and what it tells its user.
+//! The record of a cloud in its data folder, and the report that `up` and `status` print.
 
 use std::fs;
 
@@ -6,53 +6,53 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Folder;
-use super::access::{Access, CLIENT};
-use super::process::Status;
+use super::access::{Access, LOCAL_CLIENT};
+use super::folder::DataFolder;
+use super::process::LauncherStatus;
 
-const FILE: &str = "cloud.json";
+const FILE_NAME: &str = "cloud.json";
 
-/// `cloud.json`: how to reach the cloud, with its keys, and so for the owner's eyes only.
+/// `cloud.json`: the cloud's port, keys and stack outputs. Only its owner may read it, because of the keys.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Cloud {
     pub(crate) port: u16,
     /// A key of the client `local`.
     pub(crate) api_key: Option<String>,
-    /// Another, which manages that client: too much for what lies about in scripts.
+    /// Another key of the client `local`, with the scope `keys:admin`. It is separate so that scripts need
+    /// only the plain key.
     pub(crate) client_admin_key: Option<String>,
     /// A key of the client `operator`.
     pub(crate) admin_key: Option<String>,
-    /// What webhooks for the client `local` were signed with when the cloud came up last.
+    /// The webhook secret of the client `local` at the cloud's last start.
     pub(crate) webhook_secret: Option<String>,
-    /// Outputs of the deployed stack.
+    /// The outputs of the deployed stack.
     pub(crate) stack: Value,
 }
 
 impl Cloud {
-    /// What an earlier `up` left.
-    pub(crate) fn load(folder: &Folder) -> Result<Option<Self>> {
-        match fs::read_to_string(folder.join(FILE)) {
-            Ok(text) => serde_json::from_str(&text).map(Some).context("cloud.json is damaged: remove it"),
+    /// Loads the record that an earlier `up` saved.
+    pub(crate) fn load(folder: &DataFolder) -> Result<Option<Self>> {
+        match fs::read_to_string(folder.join(FILE_NAME)) {
+            Ok(text) => serde_json::from_str(&text).map(Some).context("cloud.json is not valid: remove it"),
             Err(_) => Ok(None),
         }
     }
 
-    pub(crate) fn save(&self, folder: &Folder) -> Result<()> {
-        folder.write_private(FILE, &serde_json::to_string_pretty(self)?)
+    pub(crate) fn save(&self, folder: &DataFolder) -> Result<()> {
+        folder.write_private(FILE_NAME, &serde_json::to_string_pretty(self)?)
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What webhooks for the client `local` are signed with now. The cloud must run.
-    pub(crate) async fn present_webhook_secret(&self) -> Result<String> {
-        Access::to(&self.url(), &self.stack)?.webhook_secret(CLIENT).await
+    /// The secret that signs the webhooks of the client `local` now. The cloud must be running.
+    pub(crate) async fn current_webhook_secret(&self) -> Result<String> {
+        Access::new(&self.url(), &self.stack)?.webhook_secret(LOCAL_CLIENT).await
     }
 
-    /// What `up` and `status` say of it.
-    pub(crate) fn report(&self, folder: &Folder, status: &Status) -> Report {
+    pub(crate) fn report(&self, folder: &DataFolder, status: &LauncherStatus) -> Report {
         let url = self.url();
         let pids: Vec<u32> =
             std::iter::once(status.pid).chain(status.functions.iter().map(|process| process.pid)).collect();
@@ -69,17 +69,17 @@ impl Cloud {
     }
 }
 
-/// One line of JSON, or a few for people.
+/// The report of `up` and `status`: `Display` gives one line of JSON, `print` a few lines for people.
 pub(crate) struct Report(Value);
 
 impl Report {
-    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
-        self.0[name] = value;
+    pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
+        self.0[field] = value;
         self
     }
 
     pub(crate) fn print(&self) {
-        let text = |name: &str| self.0[name].as_str().unwrap_or("-");
+        let text = |field: &str| self.0[field].as_str().unwrap_or("-");
         println!("API             {}/api/v1", text("url"));
         println!("API key         {}", text("apiKey"));
         println!("Operator's key  {}", text("adminKey"));

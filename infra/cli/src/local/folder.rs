@@ -1,4 +1,4 @@
-//! The data folder of a local cloud, and the launcher's files in it.
+//! The data folder of a local cloud.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// What the emulator is started with; written anew at each `up`, so that it always fits this program.
-const LAUNCHER: [(&str, &str); 14] = [
+/// The Python files that start the emulator. Each `up` writes them again, so that they match this program.
+const LAUNCHER_FILES: [(&str, &str); 14] = [
     ("audit.py", include_str!("../../local/audit.py")),
     ("binaries.py", include_str!("../../local/binaries.py")),
     ("deploy.py", include_str!("../../local/deploy.py")),
@@ -25,16 +25,15 @@ const LAUNCHER: [(&str, &str); 14] = [
     ("patch_tables.py", include_str!("../../local/patch_tables.py")),
 ];
 
-/// A cloud's data folder.
 #[derive(Debug, Clone)]
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct DataFolder(PathBuf);
 
-impl Folder {
-    /// The folder at `path`; a relative one counts from the workspace's root where we are in one, so
-    /// that it is the same folder whichever subfolder the command is run in.
+impl DataFolder {
+    /// The folder at `path`. Inside a workspace, a relative path is relative to the workspace's root, so
+    /// that every subfolder has the same data folder.
     pub(crate) fn at(path: &Path) -> Result<Self> {
-        let here = std::env::current_dir().context("the current folder is gone")?;
-        let base = workspace_above(&here).unwrap_or(here);
+        let current = std::env::current_dir().context("the current folder does not exist")?;
+        let base = workspace_above(&current).unwrap_or(current);
         Ok(Self(base.join(path)))
     }
 
@@ -46,21 +45,21 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// Makes it, writes the launcher into it, and locks it until the file is dropped: two `up` at once
-    /// come one after the other.
+    /// Creates the folder, writes the launcher into it, and locks it until the returned file is dropped.
+    /// The lock makes a second `up` wait for the first.
     pub(crate) fn prepare(&self) -> Result<File> {
         fs::create_dir_all(self.join("launcher"))
-            .with_context(|| format!("cannot make the data folder {}", self.0.display()))?;
+            .with_context(|| format!("cannot create the data folder {}", self.0.display()))?;
         let lock = File::create(self.join("lock")).context("cannot write to the data folder")?;
         lock.lock().context("cannot lock the data folder")?;
-        for (name, text) in LAUNCHER {
+        for (name, text) in LAUNCHER_FILES {
             fs::write(self.join("launcher").join(name), text)
                 .with_context(|| format!("cannot write {name}"))?;
         }
         Ok(lock)
     }
 
-    /// Writes a file that only its owner may read.
+    /// Replaces a file atomically. Only its owner may read it.
     pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<()> {
         let part = self.join(&format!("{name}.part"));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
@@ -69,13 +68,13 @@ impl Folder {
     }
 }
 
-/// The workspace to build and deploy: the one we are in, else the one this program was built from.
+/// The workspace to build and deploy: that of the current folder, else the one this program was built from.
 pub(crate) fn workspace() -> Result<PathBuf> {
-    let here = std::env::current_dir().context("the current folder is gone")?;
+    let current = std::env::current_dir().context("the current folder does not exist")?;
     let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    match workspace_above(&here).or_else(|| workspace_above(built_from)) {
+    match workspace_above(&current).or_else(|| workspace_above(built_from)) {
         Some(root) => Ok(root),
-        None => bail!("there is no template.yaml here: run this in a clone of the repository"),
+        None => bail!("template.yaml was not found: run this command in a clone of the repository"),
     }
 }
 
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_launcher_is_embedded() {
+    fn launcher_files_include_every_python_file() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("local");
         let mut found: Vec<_> = fs::read_dir(folder)
             .unwrap()
@@ -97,6 +96,6 @@ mod tests {
             .filter(|name| name.ends_with(".py"))
             .collect();
         found.sort();
-        assert_eq!(found, LAUNCHER.map(|(name, _)| name));
+        assert_eq!(found, LAUNCHER_FILES.map(|(name, _)| name));
     }
 }

@@ -1,4 +1,4 @@
-//! The emulator's process: starting, finding and stopping it.
+//! The emulator's process: starts, finds and stops it.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -12,68 +12,69 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep};
 
-use super::Folder;
+use super::folder::DataFolder;
 
-const NOTE: &str = "process.json";
-const BOOT_TIME: Duration = Duration::from_secs(30);
-/// The launcher gives running functions three seconds, then writes its state.
-const STOP_TIME: Duration = Duration::from_secs(20);
+const RECORD_FILE: &str = "process.json";
+const BOOT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The launcher gives running functions three seconds to finish, and then writes its state.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the data folder keeps of a running process.
+/// `process.json`: the launcher of a data folder.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Note {
+struct ProcessRecord {
     pid: u32,
     port: u16,
 }
 
-/// What the launcher says of itself.
+/// The launcher's answer to a status request.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Status {
+pub(crate) struct LauncherStatus {
     pub(crate) pid: u32,
     pub(crate) functions: Vec<FunctionProcess>,
 }
 
-/// One process of a function.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct FunctionProcess {
     pub(crate) pid: u32,
 }
 
-/// A cloud that answers.
-pub(crate) struct Running {
-    note: Note,
-    folder: Folder,
-    pub(crate) status: Status,
-    /// Only where this very command started it.
+/// A cloud whose launcher answers.
+pub(crate) struct RunningCloud {
+    record: ProcessRecord,
+    folder: DataFolder,
+    pub(crate) status: LauncherStatus,
+    /// The launcher, if this command started it.
     pub(crate) child: Option<Child>,
-    /// What it lives by. Not left in `child`, whose `wait` would close it.
-    hold: Option<ChildStdin>,
+    /// The launcher's standard input, whose end makes it stop. Not left in `child`, because
+    /// `Child::wait` closes it.
+    keepalive: Option<ChildStdin>,
 }
 
-/// The cloud that runs in a folder, if one does.
-pub(crate) async fn running(folder: &Folder) -> Option<Running> {
-    let note: Note = serde_json::from_str(&fs::read_to_string(folder.join(NOTE)).ok()?).ok()?;
-    let status = ask(note.port).await?;
-    // Another program, or another folder's cloud, may have the port by now.
-    (status.pid == note.pid).then(|| Running {
-        note,
+/// Finds the running cloud of a folder.
+pub(crate) async fn find_running(folder: &DataFolder) -> Option<RunningCloud> {
+    let record: ProcessRecord =
+        serde_json::from_str(&fs::read_to_string(folder.join(RECORD_FILE)).ok()?).ok()?;
+    let status = fetch_status(record.port).await?;
+    // Another program, or the cloud of another folder, may use the port now.
+    (status.pid == record.pid).then(|| RunningCloud {
+        record,
         folder: folder.clone(),
         status,
         child: None,
-        hold: None,
+        keepalive: None,
     })
 }
 
 /// Starts the cloud on `port` and waits until it answers.
 ///
-/// It ends when this process does, however that happens, until it is [let go](Running::let_go).
-pub(crate) async fn start(folder: &Folder, python: &Path, port: u16) -> Result<Running> {
+/// The cloud ends when this process ends, even by SIGKILL, unless it is [detached](RunningCloud::detach).
+pub(super) async fn start(folder: &DataFolder, python: &Path, port: u16) -> Result<RunningCloud> {
     let port = free_port(port)?;
     let log = folder.join("launcher.log");
     let file = File::create(&log).context("cannot write to the data folder")?;
     let mut command = Command::new(python);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
-        // The user's own account has no place in here.
+        // The settings of the user's AWS account must not reach the emulator.
         command.env_remove(name);
     }
     let mut child = command
@@ -87,72 +88,102 @@ pub(crate) async fn start(folder: &Folder, python: &Path, port: u16) -> Result<R
         .spawn()
         .context("cannot start the emulator")?;
     let pid = child.id().context("the emulator ended at once")?;
-    let hold = child.stdin.take();
-    let note = Note { pid, port };
-    folder.write_private(NOTE, &serde_json::to_string(&note)?)?;
+    let keepalive = child.stdin.take();
+    let record = ProcessRecord { pid, port };
+    folder.write_private(RECORD_FILE, &serde_json::to_string(&record)?)?;
 
-    let deadline = Instant::now() + BOOT_TIME;
+    let deadline = Instant::now() + BOOT_TIMEOUT;
     loop {
-        if let Some(status) = ask(port).await.filter(|status| status.pid == pid) {
-            return Ok(Running { note, folder: folder.clone(), status, child: Some(child), hold });
+        if let Some(status) = fetch_status(port).await.filter(|status| status.pid == pid) {
+            return Ok(RunningCloud {
+                record,
+                folder: folder.clone(),
+                status,
+                child: Some(child),
+                keepalive,
+            });
         }
         if child.try_wait()?.is_some() || Instant::now() > deadline {
             child.start_kill().ok();
-            return Err(last_words(&log));
+            return Err(startup_error(&log));
         }
         sleep(Duration::from_millis(30)).await;
     }
 }
 
-impl Running {
+impl RunningCloud {
     pub(crate) const fn port(&self) -> u16 {
-        self.note.port
+        self.record.port
     }
 
-    /// Lets it outlive this process: the launcher takes a byte, instead of the end, for that.
-    pub(crate) async fn let_go(&mut self) -> Result<()> {
-        if let Some(mut hold) = self.hold.take() {
-            hold.write_all(b".").await.context("the local cloud has ended")?;
-            hold.flush().await?;
+    /// Lets the cloud outlive this process: a byte before the end of its standard input tells the launcher
+    /// to keep running.
+    pub(crate) async fn detach(&mut self) -> Result<()> {
+        if let Some(mut keepalive) = self.keepalive.take() {
+            keepalive.write_all(b".").await.context("the local cloud has ended")?;
+            keepalive.flush().await?;
         }
         Ok(())
     }
 
-    /// Asks it to write its state and end, waits for that, and makes sure that nothing is left.
+    /// Asks the launcher to write its state and end, waits for it, and kills the processes that are left.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        let pid = self.note.pid;
-        signal("-TERM", &pid.to_string()).await;
-        let deadline = Instant::now() + STOP_TIME;
-        while Instant::now() < deadline && self.alive().await {
+        let pid = self.record.pid;
+        send_signal("-TERM", &pid.to_string()).await;
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        let mut alive = self.is_alive().await;
+        while alive && Instant::now() < deadline {
             sleep(Duration::from_millis(50)).await;
+            alive = self.is_alive().await;
         }
-        // The launcher leads a group that all its functions are in.
-        signal("-KILL", &format!("-{pid}")).await;
+        // The launcher leads a process group that contains all functions. Once the group is empty, the
+        // system may give its number to a group of another program, which must not be killed.
+        if alive || self.has_processes_left().await {
+            send_signal("-KILL", &format!("-{pid}")).await;
+        }
         if let Some(child) = &mut self.child {
             child.wait().await.ok();
         }
-        fs::remove_file(self.folder.join(NOTE)).context("cannot write to the data folder")
+        fs::remove_file(self.folder.join(RECORD_FILE)).context("cannot write to the data folder")
     }
 
-    async fn alive(&mut self) -> bool {
+    async fn is_alive(&mut self) -> bool {
         match &mut self.child {
-            // Our own child stays a zombie, and so "alive" to a signal, until we have looked.
+            // A child that has ended still accepts signals until its exit status is read.
             Some(child) => matches!(child.try_wait(), Ok(None)),
-            None => signal("-0", &self.note.pid.to_string()).await,
+            None => send_signal("-0", &self.record.pid.to_string()).await,
         }
+    }
+
+    /// Whether the launcher's group still contains processes of this cloud.
+    async fn has_processes_left(&self) -> bool {
+        let mut ps = Command::new("ps");
+        ps.args(["-A", "-ww", "-o", "pgid=", "-o", "args="]).stderr(Stdio::null());
+        let Ok(output) = ps.output().await else { return false };
+        lists_process(&String::from_utf8_lossy(&output.stdout), self.record.pid, self.folder.path())
     }
 }
 
-async fn ask(port: u16) -> Option<Status> {
+/// Whether one of the processes, each listed as `<group> <arguments>`, is in `group` and was started from
+/// `folder`: the launcher's script and the functions' binaries are there.
+fn lists_process(processes: &str, group: u32, folder: &Path) -> bool {
+    let folder = format!("{}/", folder.display());
+    processes
+        .lines()
+        .filter_map(|line| line.trim_start().split_once(' '))
+        .any(|(id, arguments)| id.parse() == Ok(group) && arguments.contains(&folder))
+}
+
+async fn fetch_status(port: u16) -> Option<LauncherStatus> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().ok()?;
     let url = format!("http://127.0.0.1:{port}/_semantest/status");
     client.get(url).send().await.ok()?.error_for_status().ok()?.json().await.ok()
 }
 
-/// `kill`, because sending a signal takes `unsafe` or another dependency.
-async fn signal(name: &str, target: &str) -> bool {
+/// Runs `kill`, because sending a signal directly needs `unsafe` or another dependency.
+async fn send_signal(signal: &str, target: &str) -> bool {
     let mut kill = Command::new("kill");
-    kill.args([name, "--", target]).stdout(Stdio::null()).stderr(Stdio::null());
+    kill.args([signal, "--", target]).stdout(Stdio::null()).stderr(Stdio::null());
     kill.status().await.is_ok_and(|status| status.success())
 }
 
@@ -160,16 +191,16 @@ fn free_port(port: u16) -> Result<u16> {
     match TcpListener::bind(("127.0.0.1", port)) {
         Ok(listener) => Ok(listener.local_addr()?.port()),
         Err(_) => bail!(
-            "port {port} is taken by another program: choose one with --port, or any free one with --port 0"
+            "port {port} is in use by another program: choose another with --port, or any free one with --port 0"
         ),
     }
 }
 
-/// The end of the launcher's log: its own message, or Python's.
-fn last_words(log: &Path) -> anyhow::Error {
+/// The last line of the launcher's log: a message of the launcher or of Python.
+fn startup_error(log: &Path) -> anyhow::Error {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    anyhow!("the emulator did not start: {last} (all of it: {})", log.display())
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+    anyhow!("the emulator did not start: {last} (full log: {})", log.display())
 }
 
 #[cfg(test)]
@@ -177,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_named_with_the_way_out() {
+    fn free_port_error_names_the_port_and_the_option() {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let message = free_port(port).unwrap_err().to_string();
@@ -185,7 +216,18 @@ mod tests {
     }
 
     #[test]
-    fn port_zero_is_a_free_one() {
+    fn free_port_of_zero_is_any_free_port() {
         assert_ne!(free_port(0).unwrap(), 0);
+    }
+
+    #[test]
+    fn lists_process_checks_group_and_folder() {
+        let processes =
+            "    1 /sbin/init\n  701 /data/one/functions/health/ab\n  702 python3 /data/two/x.py\n";
+        assert!(lists_process(processes, 701, Path::new("/data/one")));
+        assert!(!lists_process(processes, 702, Path::new("/data/one")), "another program's group");
+        assert!(!lists_process(processes, 703, Path::new("/data/one")), "an empty group");
+        assert!(!lists_process(processes, 701, Path::new("/data/on")), "another folder");
+        assert!(!lists_process("", 701, Path::new("/data/one")));
     }
 }

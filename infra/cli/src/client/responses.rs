@@ -1,12 +1,11 @@
-//! What the API says, as far as the client verbs look at it. What they do not look at stays in `rest`
-//! and is passed on.
+//! The API's responses: the fields that the commands read. `rest` keeps all other fields, so that `--json`
+//! prints them too.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What the API says of a job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Job {
@@ -15,22 +14,20 @@ pub(crate) struct Job {
     #[serde(default)]
     pub(crate) progress: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) result: Option<Outcome>,
+    pub(crate) result: Option<JobResult>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<JobError>,
     #[serde(flatten)]
     pub(crate) rest: Value,
 }
 
-/// What came of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Outcome {
+pub(crate) struct JobResult {
     pub(crate) images: Vec<Image>,
     #[serde(flatten)]
     pub(crate) rest: Value,
 }
 
-/// One image of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Image {
     pub(crate) url: String,
@@ -40,7 +37,6 @@ pub(crate) struct Image {
     pub(crate) rest: Value,
 }
 
-/// Why there is none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct JobError {
     pub(crate) code: String,
@@ -50,12 +46,11 @@ pub(crate) struct JobError {
 }
 
 impl Job {
-    /// Whether nothing will change any more.
+    /// Whether the status is final.
     pub(crate) fn ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
     }
 
-    /// Whether it has images.
     pub(crate) fn completed(&self) -> bool {
         self.status == "completed"
     }
@@ -64,48 +59,46 @@ impl Job {
         self.result.as_ref().map(|result| result.images.as_slice()).unwrap_or_default()
     }
 
-    /// What its images cost, in millionths of a US dollar.
+    /// The total cost of the images, in millionths of a US dollar.
     pub(crate) fn cost_micros(&self) -> u64 {
         let cost = self.result.as_ref().and_then(|result| result.rest["totalCost"].as_f64());
         (cost.unwrap_or_default() * 1e6).round() as u64
     }
 
-    /// How it ended, or stands, for a person.
-    pub(crate) fn story(&self) -> String {
-        let why = self.error.as_ref().map(|error| format!(": {} ({})", error.message, error.code));
-        format!("{}{}", self.status, why.unwrap_or_default())
+    /// The status, and the error if the job failed.
+    pub(crate) fn summary(&self) -> String {
+        let error = self.error.as_ref().map(|error| format!(": {} ({})", error.message, error.code));
+        format!("{}{}", self.status, error.unwrap_or_default())
     }
 }
 
-/// Some jobs, the newest first.
+/// One page of a list of jobs, newest first.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Page {
+pub(crate) struct JobPage {
     pub(crate) jobs: Vec<Job>,
     pub(crate) next_cursor: Option<String>,
 }
 
-/// The answer to a turn of a chat.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Turn {
+pub(crate) struct ChatTurn {
     pub(crate) session_id: String,
-    pub(crate) chat_response: Reply,
+    pub(crate) chat_response: ChatReply,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) image_generation_job: Option<Job>,
     #[serde(flatten)]
     pub(crate) rest: Value,
 }
 
-/// What was replied.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Reply {
+pub(crate) struct ChatReply {
     pub(crate) content: String,
     #[serde(flatten)]
     pub(crate) rest: Value,
 }
 
-/// A batch, just accepted or as it stands: its jobs in the order in which they were handed in.
+/// A batch, with its jobs in the order of the request.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Batch {
@@ -113,8 +106,8 @@ pub(crate) struct Batch {
     pub(crate) jobs: Vec<Job>,
 }
 
-/// How many jobs ended how.
-pub(crate) fn count<'a>(jobs: impl Iterator<Item = &'a Job>) -> String {
+/// Counts jobs by status, as `2 completed, 1 failed`.
+pub(crate) fn count_by_status<'a>(jobs: impl Iterator<Item = &'a Job>) -> String {
     let mut counts = BTreeMap::<&str, usize>::new();
     for job in jobs {
         *counts.entry(&job.status).or_default() += 1;
@@ -132,15 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn a_job_passes_on_what_it_does_not_know() {
-        let shown =
+    fn job_keeps_unknown_fields() {
+        let output =
             serde_json::to_value(job(r#"{"jobId":"1","status":"queued","progress":7,"provider":"sandbox"}"#));
-        let shown = shown.unwrap();
-        assert_eq!((&shown["provider"], &shown["progress"]), (&"sandbox".into(), &7.into()));
+        let output = output.unwrap();
+        assert_eq!((&output["provider"], &output["progress"]), (&"sandbox".into(), &7.into()));
     }
 
     #[test]
-    fn a_cost_is_what_the_api_says_to_the_millionth() {
+    fn cost_micros_is_exact_to_the_millionth() {
         let cost = |result| job(&format!(r#"{{"jobId":"1","status":"completed"{result}}}"#)).cost_micros();
         assert_eq!(cost(r#","result":{"images":[],"totalCost":0.052681}"#), 52_681);
         assert_eq!(cost(r#","result":{"images":[],"totalCost":0.0}"#), 0);
@@ -148,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_counted_by_how_they_stand() {
+    fn count_by_status_counts_each_status() {
         let jobs = ["failed", "completed", "completed"].map(|status| {
             let job = job(&format!(r#"{{"jobId":"1","status":"{status}"}}"#));
             assert!(job.ended());
             job
         });
-        assert_eq!(count(jobs.iter()), "2 completed, 1 failed");
+        assert_eq!(count_by_status(jobs.iter()), "2 completed, 1 failed");
     }
 }

@@ -1,57 +1,43 @@
-//! The words of the verbs that talk to a deployment.
+//! The arguments of the commands for images and chat.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use domain::images::{ProviderChoice, Quality, Style};
+use domain::primitives::Priority;
 use domain::{JobId, SessionId, UserId};
 
-use super::Place;
+use super::target::Target;
+use super::values::{job_statuses, names};
 
-/// Which deployment a client verb talks to: by default this machine's local cloud.
+/// The options of a request for images.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Target {
-    /// A deployment's address, such as https://abc.execute-api.eu-west-1.amazonaws.com
-    #[arg(long, env = "SEMANTEST_URL", requires = "api_key")]
-    pub(crate) url: Option<String>,
-    /// The API key for it.
-    #[arg(long, env = "SEMANTEST_API_KEY", hide_env_values = true)]
-    pub(crate) api_key: Option<String>,
-    #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-/// How images should be.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Look {
-    /// Who draws it: dalle3, dalle2, gpt_image, stable_diffusion, midjourney or automatic.
-    #[arg(long)]
+pub(crate) struct ImageOptions {
+    #[arg(long, help = format!("The image provider: {}", names::<ProviderChoice>()))]
     pub(crate) provider: Option<String>,
-    /// Width and height, such as 1024x1024.
+    /// The width and height in pixels, such as 1024x1024.
     #[arg(long)]
     pub(crate) size: Option<String>,
-    /// How many images, 1 to 4.
+    /// The number of images, 1 to 4.
     #[arg(long)]
     pub(crate) count: Option<u8>,
-    /// standard or hd.
-    #[arg(long)]
+    #[arg(long, help = format!("The quality: {}", names::<Quality>()))]
     pub(crate) quality: Option<String>,
-    /// vivid or natural.
-    #[arg(long)]
+    #[arg(long, help = format!("The style: {}", names::<Style>()))]
     pub(crate) style: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
-    /// What to draw.
+    /// A description of the images.
     pub(crate) prompt: String,
     #[command(flatten)]
     pub(crate) target: Target,
     #[command(flatten)]
-    pub(crate) look: Look,
-    /// low, normal or high.
-    #[arg(long)]
+    pub(crate) options: ImageOptions,
+    #[arg(long, help = format!("The priority of the job: {}", names::<Priority>()))]
     pub(crate) priority: Option<String>,
-    /// Where to save the images.
+    /// The folder to save the images in.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) out: PathBuf,
     /// Print the ended job and its files as one line of JSON.
@@ -61,28 +47,28 @@ pub(crate) struct Generate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
-    /// What to say.
+    /// The message to send.
     pub(crate) prompt: String,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// The session to go on with; its id is printed after each reply.
+    /// The chat session to continue. Each reply prints its id.
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<SessionId>,
-    /// How freely to reply, 0 to 2.
+    /// The sampling temperature, 0 to 2. Higher values give more varied replies.
     #[arg(long)]
     pub(crate) temperature: Option<f64>,
-    /// How long the reply may be, 1 to 4000 tokens.
+    /// The maximum length of the reply, 1 to 4000 tokens.
     #[arg(long)]
     pub(crate) max_tokens: Option<u16>,
-    /// Draw what is said, too. To say how the images should be is to want them.
+    /// Also generate images from the message. Any image option implies this.
     #[arg(long)]
     pub(crate) image: bool,
     #[command(flatten)]
-    pub(crate) look: Look,
-    /// Where to save the images.
+    pub(crate) options: ImageOptions,
+    /// The folder to save the images in.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) out: PathBuf,
-    /// Print the reply, and the ended job and its files, as one line of JSON.
+    /// Print the reply, the ended job and its files as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -91,13 +77,12 @@ pub(crate) struct Chat {
 pub(crate) struct Jobs {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Only those of this user.
+    /// List only jobs of this user.
     #[arg(long, value_name = "ID")]
     pub(crate) user: Option<UserId>,
-    /// Only those that stand so: pending, queued, processing, completed, failed or cancelled.
-    #[arg(long)]
+    #[arg(long, help = format!("List only jobs with this status: {}", job_statuses()))]
     pub(crate) status: Option<String>,
-    /// How many at most.
+    /// The maximum number of jobs to list.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: usize,
     /// Print each job as one line of JSON.
@@ -111,7 +96,7 @@ pub(crate) struct Watch {
     pub(crate) job: JobId,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Save its images here.
+    /// Save the images in this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print the ended job as one line of JSON.
@@ -129,15 +114,15 @@ pub(crate) struct Cancel {
 
 #[derive(Debug, Args)]
 pub(crate) struct Batch {
-    /// A file in which each line is a job, such as {"prompt": "a kite", "size": "1024x1024"}; - for
-    /// the standard input.
+    /// A file with one job per line, such as {"prompt": "a kite", "size": "1024x1024"}; - reads the
+    /// standard input.
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Save the images here.
+    /// Save the images in this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Print each job, when it has ended, as one line of JSON.
+    /// Print each job, once it has ended, as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

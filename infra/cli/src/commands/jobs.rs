@@ -2,22 +2,22 @@
 
 use anyhow::{Context as _, Result};
 
-use super::api::{Answer, Api};
-use super::follow::follow;
-use super::job::Job;
-use super::{save, target};
 use crate::cli;
+use crate::client::api::{Api, ApiResponse};
+use crate::client::poll::poll_until_ended;
+use crate::client::responses::Job;
+use crate::client::{save, target};
 
-/// The most jobs that the API lists at once.
-const PAGE: usize = 100;
+/// The API's maximum number of jobs in a page.
+const MAX_PAGE: usize = 100;
 
-/// Lists jobs, the newest first.
+/// Lists jobs, newest first.
 pub(crate) async fn list(args: cli::Jobs) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
     let (mut left, mut cursor) = (args.limit, None);
-    let mut shown = Vec::new();
+    let mut listed = Vec::new();
     while left > 0 {
-        let mut query = vec![("limit", left.min(PAGE).to_string())];
+        let mut query = vec![("limit", left.min(MAX_PAGE).to_string())];
         query.extend(args.user.map(|user| ("userId", user.to_string())));
         query.extend(args.status.clone().map(|status| ("status", status)));
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
@@ -27,31 +27,31 @@ pub(crate) async fn list(args: cli::Jobs) -> Result<()> {
             if args.json {
                 println!("{}", serde_json::to_string(job)?);
             } else {
-                println!("{}", line(job));
+                println!("{}", job_line(job));
             }
         }
         left -= jobs.len();
-        shown.extend(jobs);
+        listed.extend(jobs);
         cursor = page.next_cursor;
         if cursor.is_none() {
             break;
         }
     }
-    if !args.json && !shown.is_empty() {
-        println!("{}", sum(&shown));
+    if !args.json && !listed.is_empty() {
+        println!("{}", totals(&listed));
     }
     Ok(())
 }
 
-/// How many jobs and images these are, and what they cost in all.
-fn sum(jobs: &[Job]) -> String {
+/// The number of jobs and images, and their total cost.
+fn totals(jobs: &[Job]) -> String {
     let images: usize = jobs.iter().map(|job| job.images().len()).sum();
-    // Summed in whole millionths: parts of a cent must not get lost in a long list.
+    // Summed as integers, so that no fraction of a cent is lost in a long list.
     let micros: u64 = jobs.iter().map(Job::cost_micros).sum();
     format!("{} jobs, {images} images, USD {}.{:06}", jobs.len(), micros / 1_000_000, micros % 1_000_000)
 }
 
-fn line(job: &Job) -> String {
+fn job_line(job: &Job) -> String {
     let created = job.rest["createdAt"].as_str().unwrap_or("-");
     let images = job.images().len();
     let images = if images > 0 { format!(", images: {images}") } else { String::new() };
@@ -59,28 +59,27 @@ fn line(job: &Job) -> String {
     let cost = if cost > 0.0 { format!(", USD {cost}") } else { String::new() };
     let percent = job.progress.as_u64().filter(|_| !job.ended());
     let progress = percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
-    format!("{}  {created}  {}{progress}{images}{cost}", job.job_id, job.story())
+    format!("{}  {created}  {}{progress}{images}{cost}", job.job_id, job.summary())
 }
 
-/// Watches a job until it has ended.
+/// Polls a job until it has ended, and prints it.
 pub(crate) async fn watch(args: cli::Watch) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
-    let job = follow(&api, now(&api, &args.job.to_string()).await?).await?;
+    let job = poll_until_ended(&api, current(&api, &args.job.to_string()).await?).await?;
     let files = match &args.out {
-        Some(folder) => save::images(&api, &job, "", folder).await?,
+        Some(folder) => save::save_images(&api, &job, "", folder).await?,
         None => Vec::new(),
     };
-    save::tell(&job, &files, args.json)
+    save::print_job(&job, &files, args.json)
 }
 
-async fn now(api: &Api, job: &str) -> Result<Job> {
+async fn current(api: &Api, job: &str) -> Result<Job> {
     match api.status(job, std::time::Duration::ZERO).await? {
-        Answer::Said(job) => Ok(job),
-        Answer::Later(_, error) => Err(error).context("the job's state cannot be read"),
+        ApiResponse::Success(job) => Ok(job),
+        ApiResponse::RetryAfter(_, error) => Err(error).context("the job's status cannot be read"),
     }
 }
 
-/// Ends a job.
 pub(crate) async fn cancel(args: cli::Cancel) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
     api.cancel(&args.job.to_string()).await?;

@@ -1,4 +1,4 @@
-//! The jobs in a file of JSON lines.
+//! The jobs of a batch file, one JSON object per line.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-/// The most jobs of a batch.
-const MOST: usize = 100;
-/// The most bytes that the jobs of a batch may have together; a body may have 256 KiB.
-const BYTES: usize = 240 * 1024;
+/// The API's maximum number of jobs in a batch.
+const MAX_JOBS: usize = 100;
+/// The maximum size of a batch's jobs together, below the API's limit of 256 KiB for a body.
+const MAX_BYTES: usize = 240 * 1024;
 
-/// One job, and where it stands.
+/// A job and its line.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Line {
     /// Counted from 1.
@@ -20,12 +20,12 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn name(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         format!("line {}", self.number)
     }
 }
 
-/// The jobs of `file`; `-` is the standard input.
+/// Reads the jobs of `file`, or of the standard input if the file is `-`.
 pub(crate) fn read(file: &Path) -> Result<Vec<Line>> {
     let mut bytes = Vec::new();
     if file == Path::new("-") {
@@ -38,40 +38,41 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Line>> {
 }
 
 fn parse(text: &str) -> Result<Vec<Line>> {
-    let (mut lines, mut faults) = (Vec::new(), Vec::new());
+    let (mut lines, mut errors) = (Vec::new(), Vec::new());
     let all = text.trim_start_matches('\u{feff}').lines().enumerate();
     for (number, line) in
         all.map(|(index, line)| (index + 1, line.trim())).filter(|(_, line)| !line.is_empty())
     {
         match serde_json::from_str(line) {
-            Ok(_) if line.len() > BYTES => faults.push(format!("line {number}: is too long for a job")),
+            Ok(_) if line.len() > MAX_BYTES => errors.push(format!("line {number}: is too large for a job")),
             Ok(job @ Value::Object(_)) => lines.push(Line { number, job }),
-            Ok(_) => faults
+            Ok(_) => errors
                 .push(format!("line {number}: must be a JSON object, such as {{\"prompt\": \"a kite\"}}")),
             Err(error) => {
                 let column = error.column();
-                faults
-                    .push(format!("line {number}: must be a JSON object; it breaks off at column {column}"));
+                errors.push(format!(
+                    "line {number}: must be a JSON object; the JSON is invalid at column {column}"
+                ));
             }
         }
     }
-    if !faults.is_empty() {
-        bail!("{}", faults.join("\n"));
+    if !errors.is_empty() {
+        bail!("{}", errors.join("\n"));
     }
     if lines.is_empty() {
-        bail!("there is no job in the file: each line is one, such as {{\"prompt\": \"a kite\"}}");
+        bail!("there is no job in the file: each line must be a job, such as {{\"prompt\": \"a kite\"}}");
     }
     Ok(lines)
 }
 
-/// The lines in groups that each fit into a batch.
+/// Splits the lines into groups that each fit into a batch.
 pub(crate) fn chunks(lines: &[Line]) -> Vec<&[Line]> {
     let (mut chunks, mut start, mut bytes) = (Vec::new(), 0, 0);
-    for (at, line) in lines.iter().enumerate() {
+    for (index, line) in lines.iter().enumerate() {
         let size = line.job.to_string().len() + 1;
-        if at > start && (at - start == MOST || bytes + size > BYTES) {
-            chunks.push(&lines[start..at]);
-            (start, bytes) = (at, 0);
+        if index > start && (index - start == MAX_JOBS || bytes + size > MAX_BYTES) {
+            chunks.push(&lines[start..index]);
+            (start, bytes) = (index, 0);
         }
         bytes += size;
     }
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_a_job_and_blank_ones_are_none() {
+    fn parse_skips_blank_lines() {
         let lines = parse("{\"prompt\": \"a\"}\r\n\n  {\"prompt\": \"b\"}  \n").unwrap();
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(lines[1].job["prompt"], "b");
@@ -92,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_line_is_named() {
-        let said = parse("{}\n{\"prompt\": \nx\n[]\n").unwrap_err().to_string();
-        let numbers: Vec<_> = said.lines().map(|line| line.split(':').next().unwrap()).collect();
+    fn parse_error_names_every_invalid_line() {
+        let message = parse("{}\n{\"prompt\": \nx\n[]\n").unwrap_err().to_string();
+        let numbers: Vec<_> = message.lines().map(|line| line.split(':').next().unwrap()).collect();
         assert_eq!(numbers, ["line 2", "line 3", "line 4"]);
     }
 
     #[test]
-    fn groups_are_as_large_as_a_batch_may_be() {
+    fn chunks_are_as_large_as_a_batch_allows() {
         let sizes = |lines: &[Line]| chunks(lines).iter().map(|chunk| chunk.len()).collect::<Vec<_>>();
         let line = |size: usize| Line { number: 1, job: serde_json::json!({"prompt": "x".repeat(size)}) };
         assert_eq!(sizes(&vec![line(1); 250]), [100, 100, 50]);

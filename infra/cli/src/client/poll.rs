@@ -1,0 +1,70 @@
+//! Polls a job until it has ended.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::api::{Api, ApiResponse};
+use super::responses::Job;
+
+/// After this many failed requests in a row, the command gives up. The job itself continues.
+pub(crate) const MAX_FAILED_REQUESTS: u32 = 20;
+/// The minimum time between two requests.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(600);
+/// The API's maximum for `Prefer: wait`.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+/// The wait on a terminal, where the progress bar should move more often.
+const TERMINAL_WAIT: Duration = Duration::from_secs(3);
+
+/// A progress bar, which is drawn only on a terminal.
+pub(crate) fn progress_bar(length: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// Shows the progress of a job until it has ended, and returns it.
+pub(crate) async fn poll_until_ended(api: &Api, mut job: Job) -> Result<Job> {
+    let wait = if std::io::stderr().is_terminal() { TERMINAL_WAIT } else { MAX_WAIT };
+    let bar = progress_bar(100, "{spinner} {msg:10} [{bar:32}] {pos:>3} %  {elapsed}");
+    let mut failed_requests = 0;
+    loop {
+        bar.set_message(job.status.clone());
+        bar.set_position(percent(&job.progress));
+        if job.ended() {
+            bar.finish_and_clear();
+            return Ok(job);
+        }
+        let requested = Instant::now();
+        let pause = match api.status(&job.job_id, wait).await? {
+            ApiResponse::Success(current) => {
+                failed_requests = 0;
+                job = current;
+                // The API answers before `wait` has passed if too many requests are waiting already.
+                if job.ended() { Duration::ZERO } else { POLL_INTERVAL.saturating_sub(requested.elapsed()) }
+            }
+            ApiResponse::RetryAfter(delay, error) => {
+                failed_requests += 1;
+                if failed_requests >= MAX_FAILED_REQUESTS {
+                    return Err(error.context(format!(
+                        "the status of the job {} cannot be read; the job continues",
+                        job.job_id
+                    )));
+                }
+                delay.max(POLL_INTERVAL)
+            }
+        };
+        sleep(pause).await;
+    }
+}
+
+fn percent(progress: &Value) -> u64 {
+    progress.as_u64().unwrap_or_default().min(100)
+}

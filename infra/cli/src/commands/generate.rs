@@ -1,0 +1,43 @@
+//! `semantest generate`.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::cli;
+use crate::client::poll::poll_until_ended;
+use crate::client::request::image_options;
+use crate::client::{save, target};
+
+pub(crate) async fn run(args: cli::Generate) -> Result<()> {
+    let (api, user) = target::resolve(&args.target).await?;
+    let submitted = api.generate(&request_body(&args, &user)).await?;
+    let job = poll_until_ended(&api, submitted).await?;
+    let files = save::save_images(&api, &job, &args.prompt, &args.out).await?;
+    save::print_job(&job, &files, args.json)
+}
+
+/// The body of the request. The server applies its defaults to absent options.
+fn request_body(args: &cli::Generate, user: &str) -> Value {
+    let mut body = image_options(&args.options);
+    body.insert("userId".to_owned(), json!(user));
+    body.insert("prompt".to_owned(), json!(args.prompt));
+    if let Some(priority) = &args.priority {
+        body.insert("priority".to_owned(), json!(priority));
+    }
+    Value::Object(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn request_body_holds_only_given_options() {
+        let line = ["semantest", "generate", "a cat", "--size", "256x256", "--count", "2"];
+        let cli::Command::Generate(args) = cli::Cli::parse_from(line).command else { panic!("not generate") };
+        let expected = json!({ "userId": "u", "prompt": "a cat", "size": "256x256", "count": 2 });
+        assert_eq!(request_body(&args, "u"), expected);
+    }
+}

@@ -1,0 +1,46 @@
+//! `semantest providers`: reads and replaces the providers document of a deployment.
+
+mod secret;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli;
+use crate::providers_document::ProvidersDocument;
+use secret::ProvidersSecret;
+
+pub(crate) async fn run(args: cli::Providers) -> Result<()> {
+    match args {
+        cli::Providers::Set(args) => set(&args).await,
+        cli::Providers::List(args) => list(&args).await,
+    }
+}
+
+async fn set(args: &cli::ProvidersSet) -> Result<()> {
+    let document = ProvidersDocument::read(&args.file)?;
+    ProvidersSecret::find(&args.deployment).await?.write(document.text()).await?;
+    print_enabled(document.enabled());
+    eprintln!(
+        "Running functions use the document within five minutes. To use it at once in a local cloud, run `semantest down` and `semantest up`."
+    );
+    Ok(())
+}
+
+async fn list(args: &cli::ProvidersList) -> Result<()> {
+    let document = ProvidersSecret::find(&args.deployment).await?.read().await?;
+    if args.json {
+        println!("{}", json!({ "providers": document.enabled() }));
+    } else {
+        print_enabled(document.enabled());
+    }
+    Ok(())
+}
+
+fn print_enabled(enabled: &[&str]) {
+    for name in enabled {
+        println!("{name}");
+    }
+    if enabled.is_empty() {
+        eprintln!("no provider is enabled");
+    }
+}

@@ -1,0 +1,180 @@
+//! The commands of `semantest webhooks` that use the API.
+
+use anyhow::{Context as _, Result, bail};
+use domain::Timestamp;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::cli;
+use crate::client::api::Api;
+use crate::client::target;
+
+/// Lists the delivery attempts of a job's webhooks.
+pub(crate) async fn list(args: &cli::WebhooksList) -> Result<()> {
+    let (api, _) = target::resolve(&args.target).await?;
+    let path = format!("/images/status/{}/webhooks", args.job);
+    let listed: Value = api.send_json(api.request(Method::GET, &path)).await?;
+    print_list(&listed["attempts"], args.json, attempt_line);
+    Ok(())
+}
+
+/// Redelivers one webhook, or all webhooks of a period.
+pub(crate) async fn redeliver(args: &cli::WebhooksRedeliver) -> Result<()> {
+    let (api, _) = target::resolve(&args.target).await?;
+    if let (Some(job), Some(webhook)) = (args.job, args.webhook) {
+        let path = format!("/images/status/{job}/webhooks/{webhook}/redeliver");
+        api.send_no_content(api.request(Method::POST, &path)).await?;
+        eprintln!("the webhook is on its way");
+        return Ok(());
+    }
+    let Some(since) = args.since else { bail!("no webhook selected: use JOB WEBHOOK or --since TIME") };
+    let count =
+        redeliver_period(&api, since, args.until.unwrap_or_else(Timestamp::now), args.status.as_deref())
+            .await?;
+    eprintln!("{count} webhooks are on their way");
+    Ok(())
+}
+
+/// Redelivers page by page, and returns the number of webhooks.
+async fn redeliver_period(
+    api: &Api,
+    since: Timestamp,
+    until: Timestamp,
+    status: Option<&str>,
+) -> Result<u64> {
+    let (mut count, mut since, until) = (0, since.to_string(), until.to_string());
+    loop {
+        let body = json!({"since": since, "until": until, "status": status});
+        let answer = api.send_json(api.request(Method::POST, "/webhooks/redeliver").json(&body)).await;
+        let page: Value = answer.with_context(|| {
+            format!("{count} are on their way; go on with --since {since} --until {until}")
+        })?;
+        count += page["count"].as_u64().context("the response has no count")?;
+        match page["next"].as_str() {
+            Some(next) => since = next.to_owned(),
+            None => return Ok(count),
+        }
+    }
+}
+
+pub(crate) async fn disabled(args: &cli::WebhooksDisabled) -> Result<()> {
+    let (api, _) = target::resolve(&args.target).await?;
+    let listed: Value = api.send_json(api.request(Method::GET, "/webhooks/disabled")).await?;
+    print_list(&listed["urls"], args.json, |url| {
+        let text = |field: &str| url[field].as_str().unwrap_or("-");
+        format!(
+            "{}  disabled since {}, next attempt {}",
+            text("url"),
+            text("offSince"),
+            text("nextAttemptAt")
+        )
+    });
+    Ok(())
+}
+
+pub(crate) async fn enable(args: &cli::WebhooksEnable) -> Result<()> {
+    let (api, _) = target::resolve(&args.target).await?;
+    api.send_no_content(api.request(Method::POST, "/webhooks/enable").json(&json!({"url": args.endpoint})))
+        .await
+}
+
+pub(crate) async fn show_secret(args: &cli::WebhookSecretShow) -> Result<()> {
+    let api = target::resolve_client_admin(&args.target).await?;
+    let secret: Value = api.send_json(api.request(Method::GET, "/admin/webhook-secret")).await?;
+    println!("{}", secret["secret"].as_str().context("the response has no secret")?);
+    Ok(())
+}
+
+pub(crate) async fn rotate_secret(args: &cli::WebhookSecretRotate) -> Result<()> {
+    let api = target::resolve_client_admin(&args.target).await?;
+    let request = api.request(Method::POST, "/admin/webhook-secret/rotate");
+    let secret: Value = api.send_json(request.json(&json!({"overlapSeconds": args.overlap}))).await?;
+    println!("{}", secret["secret"].as_str().context("the response has no secret")?);
+    if let Some(until) = secret["previousUntil"].as_str() {
+        eprintln!("the previous secret signs as well until {until}");
+    }
+    Ok(())
+}
+
+fn print_list(list: &Value, as_json: bool, line: impl Fn(&Value) -> String) {
+    for item in list.as_array().into_iter().flatten() {
+        if as_json {
+            println!("{item}");
+        } else {
+            println!("{}", line(item));
+        }
+    }
+}
+
+/// `webhook id  event  #attempt  time  outcome, state, next attempt`
+fn attempt_line(attempt: &Value) -> String {
+    let text = |field: &str| attempt[field].as_str().unwrap_or_default();
+    let outcome = match (attempt["status"].as_u64(), attempt["error"].as_str()) {
+        (Some(status), _) => format!("answered with {status}"),
+        (None, Some(error)) => error.escape_debug().to_string(),
+        (None, None) if attempt["attempt"] == 0 => "not attempted yet".to_owned(),
+        (None, None) => "in progress".to_owned(),
+    };
+    let took = attempt["duration"].as_u64().map(|millis| format!(" in {millis} ms")).unwrap_or_default();
+    let next = attempt["nextAttemptAt"].as_str().map(|at| format!(", next {at}")).unwrap_or_default();
+    format!(
+        "{}  {}  #{}  {}  {outcome}{took}, {}{next}",
+        text("webhookId"),
+        text("event"),
+        attempt["attempt"],
+        text("at"),
+        text("state")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A deployment that answers one request after the other with these responses.
+    fn deployment(answers: &'static [(u16, &'static str)]) -> Api {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for (status, body) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                let length = body.len();
+                let head =
+                    format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+            }
+        });
+        Api::new(&url, "sk_none").unwrap()
+    }
+
+    #[tokio::test]
+    async fn redeliver_period_error_says_where_to_continue() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let whole =
+            deployment(&[(202, r#"{"count":2,"next":"1970-01-01T00:00:07Z"}"#), (202, r#"{"count":3}"#)]);
+        assert_eq!(redeliver_period(&whole, at(0), at(9), None).await.unwrap(), 5);
+        let broken = deployment(&[(202, r#"{"count":2,"next":"1970-01-01T00:00:07Z"}"#), (503, "{}")]);
+        let message = format!("{:#}", redeliver_period(&broken, at(0), at(9), None).await.unwrap_err());
+        let until = at(9).to_string();
+        let expected = format!("2 are on their way; go on with --since 1970-01-01T00:00:07Z --until {until}");
+        assert!(message.starts_with(&expected), "{message}");
+    }
+
+    #[test]
+    fn attempt_line_shows_outcome_and_next_attempt() {
+        let mut value = json!({"webhookId": "w", "event": "job.completed", "attempt": 1, "at": "t",
+            "state": "pending", "status": 500, "duration": 7, "nextAttemptAt": "n"});
+        assert_eq!(
+            attempt_line(&value),
+            "w  job.completed  #1  t  answered with 500 in 7 ms, pending, next n"
+        );
+        value["status"] = json!(null);
+        value["error"] = json!("no\u{1b}[2J answer");
+        assert!(attempt_line(&value).contains("no\\u{1b}[2J answer in 7 ms"), "{}", attempt_line(&value));
+    }
+}

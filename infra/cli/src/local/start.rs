@@ -1,0 +1,92 @@
+//! Starts the local cloud: builds, boots, deploys, and creates the first keys.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use domain::access::{ClientId, Scope};
+
+use super::access::{Access, LOCAL_CLIENT};
+use super::cloud::{Cloud, Report};
+use super::folder::DataFolder;
+use super::process::RunningCloud;
+use super::{build, deploy, environment, folder, process, python};
+use crate::cli;
+use crate::providers_document::ProvidersDocument;
+
+/// The port of a new cloud.
+const DEFAULT_PORT: u16 = 4600;
+
+/// Builds the functions, boots the emulator if it is not running, and deploys the template.
+pub(crate) async fn start(data: &DataFolder, args: &cli::Up) -> Result<(RunningCloud, Report)> {
+    let _lock = data.prepare()?;
+    let workspace = folder::workspace()?;
+    let providers = match &args.providers {
+        Some(file) => Some(ProvidersDocument::read(file)?.text().to_owned()),
+        None => None,
+    };
+    let mut cloud = Cloud::load(data)?.unwrap_or_default();
+    let venv = args.local.venv.clone().unwrap_or_else(|| data.join("venv"));
+    let (binaries, interpreter) = tokio::try_join!(build::functions(&workspace), python::interpreter(&venv))?;
+
+    let running = match process::find_running(data).await {
+        Some(running) => {
+            if let Some(port) = args.port.filter(|port| *port != 0 && *port != running.port()) {
+                bail!(
+                    "this cloud is already running on port {}: to use {port}, stop it first with `semantest down`",
+                    running.port()
+                );
+            }
+            running
+        }
+        None => {
+            eprintln!("starting the local cloud");
+            let last = Some(cloud.port).filter(|port| *port != 0);
+            let port = args.port.or(last).unwrap_or(DEFAULT_PORT);
+            process::start(data, &interpreter, port).await?
+        }
+    };
+    cloud.port = running.port();
+
+    eprintln!("deploying template.yaml");
+    let request = deploy::DeployRequest {
+        endpoint: cloud.url(),
+        template: workspace.join("template.yaml"),
+        binaries,
+        data: data.path(),
+        parameters: args.set.iter().cloned().collect::<BTreeMap<_, _>>(),
+        providers,
+    };
+    let provisioned = provision(data, &interpreter, &request, &mut cloud).await;
+    if let Err(error) = provisioned {
+        // A cloud without a deployment is useless. One that another command started is left running.
+        if running.child.is_some() {
+            running.stop().await?;
+        }
+        return Err(error);
+    }
+    let report = cloud.report(data, &running.status);
+    Ok((running, report))
+}
+
+/// Deploys to a running emulator, and creates the deployment's first keys.
+async fn provision(
+    data: &DataFolder,
+    interpreter: &Path,
+    request: &deploy::DeployRequest<'_>,
+    cloud: &mut Cloud,
+) -> Result<()> {
+    let deployed = deploy::deploy(data, interpreter, request).await?;
+    environment::write(data, &cloud.url(), deployed.settings)?;
+    cloud.stack = deployed.outputs;
+    let access = Access::new(&cloud.url(), &cloud.stack)?;
+    let user_scopes = [Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
+    cloud.api_key = Some(access.ensure_key(cloud.api_key.as_deref(), LOCAL_CLIENT, &user_scopes).await?);
+    let admin_scopes = [Scope::KeysAdmin];
+    cloud.client_admin_key =
+        Some(access.ensure_key(cloud.client_admin_key.as_deref(), LOCAL_CLIENT, &admin_scopes).await?);
+    cloud.admin_key =
+        Some(access.ensure_key(cloud.admin_key.as_deref(), ClientId::OPERATOR, &Scope::ALL).await?);
+    cloud.webhook_secret = Some(cloud.current_webhook_secret().await?);
+    cloud.save(data)
+}

@@ -1,10 +1,9 @@
 //! Every failure that OpenAI and its like are known to answer with.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::provider::{FaultOf, Reason, WarningKind};
+use testkit::Logs;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;
 
@@ -292,10 +291,7 @@ const INTERNAL: [(u16, Option<&str>, &str, &str); 5] = [
 
 #[tokio::test]
 async fn what_a_service_says_of_the_account_or_of_itself_is_told_to_the_log_alone() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let logs = Logs::begin();
     let stand_in = StandIn::start().await;
     for (status, code, message, told) in INTERNAL {
         let error = json!({"message": message, "type": "x", "param": null, "code": code});
@@ -303,7 +299,7 @@ async fn what_a_service_says_of_the_account_or_of_itself_is_told_to_the_log_alon
     }
     let error = json!({"message": "Incorrect API key provided", "type": "x", "code": "invalid_api_key"});
     failure(stand_in.next(Act::error(401, &error))).await;
-    let log = log.text();
+    let log = json!(logs.with("message", "a provider's own words")).to_string();
     for words in ["in organization … on images per min", "Limit 5", "verified", "$120", "drawing '…'"] {
         assert!(log.contains(words), "{words} in {log}");
     }
@@ -319,27 +315,6 @@ async fn what_is_wrong_with_a_request_is_told_in_the_services_words() {
     let error = json!({"message": message, "type": "invalid_request_error", "code": "invalid_value"});
     let failure = failure(stand_in.next(Act::error(400, &error))).await;
     assert!(failure.message.ends_with(": '…' asks for too much; see …"), "{failure}");
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]

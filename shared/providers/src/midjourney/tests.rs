@@ -5,7 +5,7 @@ use domain::request::{Count, Prompt, ProviderChoice, Quality, Size, Style, Word 
 use serde_json::{Value, json};
 use testkit::standin::midjourney::{self as standin, Act, BLUES, Manner, code};
 use testkit::standin::server::Reply;
-use testkit::{Kept, image_task};
+use testkit::{Kept, Logs, image_task};
 
 use super::*;
 
@@ -587,44 +587,22 @@ async fn nothing_is_paid_for_while_a_list_cannot_be_read_to_its_end() {
 
 #[tokio::test]
 async fn an_account_that_shuts_us_out_of_a_task_raises_the_alarm_and_loses_nothing() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let logs = Logs::begin();
+    let alarms = || logs.with("alarm", "provider_account");
     let server = standin::Midjourney::start().await;
     let provider = provider(&server, json!({}));
     let mut job = Job::of(1);
     job.step(&provider).await.unwrap();
     server.next_fetch(Reply::html(502));
     job.step(&provider).await.unwrap();
-    assert_eq!(log.text().matches("provider_account").count(), 0, "{}", log.text());
+    assert_eq!(alarms(), Vec::<Value>::new());
     for status in [401, 402, 403] {
         server.next_fetch(Reply::new(status, "text/plain", ""));
         assert!(matches!(job.step(&provider).await, Ok(Step::AskAgain { .. })));
     }
-    assert_eq!(log.text().matches(r#""alarm":"provider_account""#).count(), 3, "{}", log.text());
+    assert_eq!(alarms().len(), 3, "{:?}", alarms());
     job.end(&provider).await.unwrap();
     assert_eq!(server.paid().len(), 1);
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]

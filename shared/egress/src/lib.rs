@@ -23,4 +23,4 @@ pub use guard::{Reach, Refused};
 pub use names::Names;
 pub use problem::Problem;
 pub use reqwest::{Method, RequestBuilder, Response, StatusCode, header, multipart};
-pub use retry::retry_after;
+pub use retry::{decimal_retry_after, retry_after};

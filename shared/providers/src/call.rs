@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::provider::{FaultOf, ProviderError, Reason};
-use egress::header::{HeaderMap, RETRY_AFTER};
+use egress::header::HeaderMap;
 use egress::{Problem, Refused, RequestBuilder, StatusCode};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use url::Url;
 
 /// The longest time that a provider may send us away for. A job does not live longer.
-pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Some servers leave out what fills up the last letters.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -74,7 +74,7 @@ impl Answer {
 
     /// When the provider wants to be asked again.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
+        retry_after(&self.headers, Timestamp::now())
     }
 
     /// The answer is a success, but not one that anybody can use. It is paid for, for all we know.
@@ -114,18 +114,9 @@ pub(crate) fn unanswered(problem: Problem) -> ProviderError {
     if problem.nothing_sent() { error } else { error.maybe_paid() }
 }
 
-/// Reads `Retry-After`: seconds, also with decimals, or a date.
-fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let value = value.trim();
-    let wait = match value.parse::<f64>() {
-        Ok(seconds) if seconds.is_nan() || seconds < 0.0 => return None,
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_RETRY_AFTER),
-        Err(_) => {
-            let at = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-            Timestamp::from_millis(i64::try_from(at.as_millis()).ok()?).since(now)
-        }
-    };
-    Some(wait.min(LONGEST_RETRY_AFTER))
+/// The pause that `Retry-After` asks for, at most [`MAX_RETRY_AFTER`].
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    egress::decimal_retry_after(headers, now).map(|pause| pause.min(MAX_RETRY_AFTER))
 }
 
 /// Runs the calls, at most `at_once` at the same time. Once one has failed no further one is begun; those
@@ -178,6 +169,8 @@ pub(crate) fn decoded(text: &str) -> Option<Bytes> {
 mod tests {
     use std::cell::Cell;
 
+    use egress::header::RETRY_AFTER;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -198,7 +191,8 @@ mod tests {
             ("soon", None),
             ("", None),
         ] {
-            assert_eq!(retry_after(value, now), expected.map(Duration::from_secs_f64), "{value}");
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs_f64), "{value}");
         }
     }
 
@@ -261,8 +255,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_and_no_text_panics(text in ".{0,60}") {
-            let _ = retry_after(&text, Timestamp::from_millis(0));
+        fn no_text_panics(text in ".{0,60}") {
             let _ = decoded(&text);
             let _ = BaseUrl::try_from(text);
         }

@@ -171,5 +171,5 @@ impl Wire {
 fn pause_in_millis(answer: &Answer) -> Option<Duration> {
     let millis: f64 = answer.header("retry-after-ms")?.trim().parse().ok()?;
     (millis > 0.0)
-        .then(|| Duration::from_secs_f64((millis / 1000.0).min(call::LONGEST_RETRY_AFTER.as_secs_f64())))
+        .then(|| Duration::from_secs_f64((millis / 1000.0).min(call::MAX_RETRY_AFTER.as_secs_f64())))
 }

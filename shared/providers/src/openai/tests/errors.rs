@@ -199,9 +199,9 @@ async fn a_pause_that_is_asked_for_is_passed_on() {
         ("retry-after", "7", Some(Duration::from_secs(7))),
         ("retry-after", "0.5", Some(Duration::from_millis(500))),
         ("retry-after-ms", "1250.0", Some(Duration::from_millis(1250))),
-        ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(crate::call::LONGEST_RETRY_AFTER)),
-        ("retry-after", "1e99", Some(crate::call::LONGEST_RETRY_AFTER)),
-        ("retry-after-ms", "inf", Some(crate::call::LONGEST_RETRY_AFTER)),
+        ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(crate::call::MAX_RETRY_AFTER)),
+        ("retry-after", "1e99", Some(crate::call::MAX_RETRY_AFTER)),
+        ("retry-after-ms", "inf", Some(crate::call::MAX_RETRY_AFTER)),
         ("retry-after-ms", "NaN", None),
         ("retry-after", "soon", None),
     ] {

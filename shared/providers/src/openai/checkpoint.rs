@@ -1,7 +1,7 @@
-//! Pictures that lie behind URLs: made and paid for, and not fetched yet.
+//! Images behind URLs: made and paid for, but not fetched yet.
 //!
-//! Their URLs are noted in the job's row before the first of them is fetched. So a download that fails
-//! in passing, or a worker that dies, costs another look and not another picture.
+//! Their URLs are written to the job's row before the first of them is fetched. So a transient download
+//! error or a crash of the worker costs another download, not another image.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,107 +13,111 @@ use domain::provider::{FaultOf, Finished, ImageTask, ProviderError, Reason, Step
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::call::unless_failed;
+use crate::call::fail_if_any;
 
-/// How long OpenAI keeps a picture behind its URL (API reference, `images/generate`: 60 minutes).
-const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
-/// How soon a download is tried again.
-const FETCH_AGAIN: Duration = Duration::from_secs(5);
-/// A longer URL is fetched, but not noted: a row holds 400 KB, and some services put the picture itself
-/// into the URL.
-const LONGEST_URL: usize = 4096;
+/// How long OpenAI keeps an image behind its URL (API reference, `images/generate`: 60 minutes).
+const URL_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// The pause before another attempt at a download.
+const DOWNLOAD_RETRY_DELAY: Duration = Duration::from_secs(5);
+/// A longer URL is fetched, but not written to the row: a row holds 400 KB, and some services put the image
+/// itself into the URL.
+const MAX_URL_LEN: usize = 4096;
 
-/// What is known of a picture that is to be fetched.
+/// An image that is to be fetched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Picture {
+pub(super) struct PendingImage {
     pub(super) index: u8,
     pub(super) url: String,
     pub(super) origin: ImageOrigin,
 }
 
-/// What a job's row says: every picture that was given as a URL in this try.
+/// The task handle in the job's row: every image that this attempt got as a URL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Noted {
-    /// When the first was made, in milliseconds of the epoch.
+pub(super) struct Checkpoint {
+    /// When the first was made, in Unix ms.
     since: i64,
-    pub(super) pictures: Vec<Picture>,
+    pub(super) pictures: Vec<PendingImage>,
 }
 
-impl Noted {
-    /// What was noted of the task. What cannot be read was noted by nobody we know.
+impl Checkpoint {
+    /// The checkpoint of the task. An unreadable one was not written by this provider.
     pub(super) fn of(task: &ImageTask) -> Option<Self> {
         serde_json::from_str(task.handle.as_deref()?).ok()
     }
 
-    /// Whether a picture that failed by this is still behind its URL, for all we know.
-    fn remains(&self, failure: &ProviderError) -> bool {
-        let passing =
+    /// Whether an image is probably still behind its URL after this failure.
+    fn is_available(&self, failure: &ProviderError) -> bool {
+        let transient =
             failure.fault == FaultOf::Ours || matches!(failure.reason, Reason::Timeout | Reason::NoAnswer);
-        passing && Timestamp::now().since(Timestamp::from_millis(self.since)) <= KEPT_FOR
+        transient && Timestamp::now().since(Timestamp::from_millis(self.since)) <= URL_LIFETIME
     }
 
-    /// What comes next, by how it went with each of these pictures.
+    /// The next step after these outcomes of the images' downloads.
     pub(super) fn outcome(&self, fetched: Vec<Result<(), ProviderError>>) -> Result<Step, ProviderError> {
-        let (remain, over): (Vec<_>, Vec<_>) =
-            fetched.into_iter().partition(|one| one.as_ref().is_err_and(|failure| self.remains(failure)));
-        next(unless_failed(over.into_iter().filter_map(Result::err)), !remain.is_empty())
+        let (available, other): (Vec<_>, Vec<_>) = fetched
+            .into_iter()
+            .partition(|outcome| outcome.as_ref().is_err_and(|failure| self.is_available(failure)));
+        next_step(fail_if_any(other.into_iter().filter_map(Result::err)), !available.is_empty())
     }
 }
 
-/// What comes next: pictures that remain where they are come before any failure but a refusal, for what
-/// failed beside them can be made again, and they are paid for.
-fn next(made: Result<(), ProviderError>, remain: bool) -> Result<Step, ProviderError> {
+/// Images that are still available come before any failure but a refusal: they are paid for, and what failed
+/// beside them can be made again.
+fn next_step(made: Result<(), ProviderError>, available: bool) -> Result<Step, ProviderError> {
     match made {
         Err(refused) if refused.fault == FaultOf::Caller => Err(refused),
-        Ok(()) | Err(_) if remain => Ok(Step::AskAgain { after: FETCH_AGAIN }),
+        Ok(()) | Err(_) if available => Ok(Step::AskAgain { after: DOWNLOAD_RETRY_DELAY }),
         made => made.map(|()| Step::Finished(Finished::default())),
     }
 }
 
-/// Takes note for all calls that are made at the same time: a note replaces the one before it.
-pub(super) struct Notes<'a> {
+/// Writes one checkpoint for all calls that run at the same time: each one replaces the one before it.
+pub(super) struct CheckpointWriter<'a> {
     sink: &'a dyn ImageSink,
-    noted: Mutex<Noted>,
-    remain: AtomicBool,
+    checkpoint: Mutex<Checkpoint>,
+    /// Whether the download of an image failed that is still available.
+    any_available: AtomicBool,
 }
 
-impl<'a> Notes<'a> {
+impl<'a> CheckpointWriter<'a> {
     pub(super) fn new(sink: &'a dyn ImageSink) -> Self {
-        let noted = Noted { since: Timestamp::now().millis(), pictures: Vec::new() };
-        Self { sink, noted: Mutex::new(noted), remain: AtomicBool::new(false) }
+        let checkpoint = Checkpoint { since: Timestamp::now().millis(), pictures: Vec::new() };
+        Self { sink, checkpoint: Mutex::new(checkpoint), any_available: AtomicBool::new(false) }
     }
 
-    /// Notes these pictures too. To be awaited before the first of them is fetched.
-    pub(super) async fn add(&self, pictures: impl Iterator<Item = Picture>) -> Result<(), Stop> {
-        let mut noted = self.noted.lock().await;
-        let before = noted.pictures.len();
-        noted.pictures.extend(pictures.filter(|picture| picture.url.len() <= LONGEST_URL));
-        if noted.pictures.len() == before {
+    /// Adds these images. Await it before the first of them is fetched.
+    pub(super) async fn add(&self, images: impl Iterator<Item = PendingImage>) -> Result<(), Stop> {
+        let mut checkpoint = self.checkpoint.lock().await;
+        let before = checkpoint.pictures.len();
+        checkpoint.pictures.extend(images.filter(|image| image.url.len() <= MAX_URL_LEN));
+        if checkpoint.pictures.len() == before {
             return Ok(());
         }
-        // Nothing in it can fail: text and numbers.
-        self.sink.note(&serde_json::to_string(&*noted).unwrap_or_default()).await
+        // Text and numbers always serialize.
+        self.sink.note(&serde_json::to_string(&*checkpoint).unwrap_or_default()).await
     }
 
-    /// How it went with a picture: well, too, if it is noted and remains where it is.
-    pub(super) async fn unless_it_remains(
+    /// `Ok` in place of a failure if the image is in the checkpoint and still available.
+    pub(super) async fn unless_available(
         &self,
-        (index, fetched): (u8, Result<(), ProviderError>),
+        index: u8,
+        fetched: Result<(), ProviderError>,
     ) -> Result<(), ProviderError> {
-        let noted = self.noted.lock().await;
+        let checkpoint = self.checkpoint.lock().await;
         match fetched {
             Err(failure)
-                if noted.pictures.iter().any(|picture| picture.index == index) && noted.remains(&failure) =>
+                if checkpoint.pictures.iter().any(|image| image.index == index)
+                    && checkpoint.is_available(&failure) =>
             {
-                self.remain.store(true, Ordering::Relaxed);
+                self.any_available.store(true, Ordering::Relaxed);
                 Ok(())
             }
             fetched => fetched,
         }
     }
 
-    /// What comes next, by how all calls have ended.
+    /// The next step after all calls have ended.
     pub(super) fn outcome(&self, made: Result<(), ProviderError>) -> Result<Step, ProviderError> {
-        next(made, self.remain.load(Ordering::Relaxed))
+        next_step(made, self.any_available.load(Ordering::Relaxed))
     }
 }

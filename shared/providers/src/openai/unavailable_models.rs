@@ -1,4 +1,4 @@
-//! Which models have turned out to be gone, so that the operator's next is asked straight away.
+//! The models that a service has turned out not to have, so that the operator's next one is asked at once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,26 +6,25 @@ use std::time::Duration;
 
 use domain::Timestamp;
 
-/// For how long a model is not asked again: an operator may put it there after all.
-const LEFT_ALONE: Duration = Duration::from_secs(60 * 60);
+/// How long a model is not asked again. The operator may still add it to the service.
+const TTL: Duration = Duration::from_secs(60 * 60);
 
-/// The models that are gone, as far as this process has seen.
+/// Of this process only.
 #[derive(Debug, Default)]
-pub(super) struct Gone(Mutex<HashMap<String, Timestamp>>);
+pub(super) struct UnavailableModels(Mutex<HashMap<String, Timestamp>>);
 
-impl Gone {
+impl UnavailableModels {
     fn models(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The service has said at `now` that it does not have this model.
-    pub(super) fn note(&self, model: &str, now: Timestamp) {
+    /// Records that the service said at `now` that it does not have this model.
+    pub(super) fn record(&self, model: &str, now: Timestamp) {
         self.models().insert(model.to_owned(), now);
     }
 
-    /// Whether the model is gone, for all we know.
-    pub(super) fn holds(&self, model: &str, now: Timestamp) -> bool {
-        self.models().get(model).is_some_and(|since| now.since(*since) < LEFT_ALONE)
+    pub(super) fn contains(&self, model: &str, now: Timestamp) -> bool {
+        self.models().get(model).is_some_and(|since| now.since(*since) < TTL)
     }
 }
 
@@ -34,12 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_is_gone_for_an_hour() {
-        let (gone, now) = (Gone::default(), Timestamp::from_millis(1_795_380_911_000));
-        gone.note("old", now);
-        assert!(gone.holds("old", now + LEFT_ALONE - Duration::from_millis(1)));
-        assert!(!gone.holds("old", now + LEFT_ALONE) && !gone.holds("new", now));
-        gone.note("old", now + LEFT_ALONE);
-        assert!(gone.holds("old", now + LEFT_ALONE));
+    fn model_is_unavailable_for_an_hour() {
+        let (models, now) = (UnavailableModels::default(), Timestamp::from_millis(1_795_380_911_000));
+        models.record("old", now);
+        assert!(models.contains("old", now + TTL - Duration::from_millis(1)));
+        assert!(!models.contains("old", now + TTL) && !models.contains("new", now));
+        models.record("old", now + TTL);
+        assert!(models.contains("old", now + TTL));
     }
 }

@@ -16,12 +16,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::image::ImageOrigin;
-use domain::ports::{ImageProvider, ImageSink};
-use domain::provider::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
+use domain::images::{ImageOrigin, Picture};
+use domain::providers::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
+    Step, Unable,
 };
-use domain::request::Picture;
 
 pub use settings::{Settings, Steps};
 

@@ -8,7 +8,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use egress::header::HeaderMap;
 use egress::{Problem, Refused, RequestBuilder, StatusCode};
 use futures_util::StreamExt as _;

@@ -1,7 +1,7 @@
 //! The list of image providers. To add one: its own module, its section in [`Document`], and a row here.
 
-use domain::ports::ImageProvider;
-use domain::request::ProviderChoice;
+use domain::images::ProviderChoice;
+use domain::providers::ImageProvider;
 
 use crate::automatic1111::{self, Automatic1111};
 use crate::document::Document;
@@ -112,8 +112,7 @@ pub(crate) fn serving(choice: ProviderChoice) -> impl Iterator<Item = &'static E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::request::Word as _;
-    use domain::secret::Secret;
+    use domain::primitives::{Secret, Word as _};
 
     #[test]
     fn every_section_is_in_the_document() {

@@ -7,7 +7,7 @@ mod suggestion;
 mod tests;
 mod tree;
 
-use domain::secret::Secret;
+use domain::primitives::Secret;
 use serde::Deserialize;
 
 use crate::{automatic1111, midjourney, openai, stability};

@@ -24,12 +24,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::image::ImageOrigin;
-use domain::ports::{ImageProvider, ImageSink};
-use domain::provider::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable,
+use domain::images::{ImageOrigin, Picture};
+use domain::providers::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
+    Step, Unable,
 };
-use domain::request::Picture;
 use egress::header::HeaderMap;
 use egress::{Base, Downloader, Limits};
 use pictures::grid::{self, quarters};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::provider::ProviderError;
-use domain::secret::Secret;
+use domain::primitives::Secret;
+use domain::providers::ProviderError;
 use serde_json::Value;
 
 use crate::document::{BadDocument, Document, FieldError, Reading};

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use domain::provider::Unable;
-use domain::request::{Picture, Quality, Size, Style, Word as _};
+use domain::images::{Picture, Quality, Size, Style};
+use domain::primitives::Word as _;
+use domain::providers::Unable;
 use serde::Deserialize;
 
 #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]

@@ -17,10 +17,10 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::image::ImageOrigin;
-use domain::ports::{ImageProvider, ImageSink};
-use domain::provider::{Bounds, FaultOf, GeneratedImage, ImageTask, ProviderError, Reason, Step, Unable};
-use domain::request::{Picture, ProviderChoice};
+use domain::images::{ImageOrigin, Picture, ProviderChoice};
+use domain::providers::{
+    Bounds, FaultOf, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason, Step, Unable,
+};
 
 use crate::call::{self, fail_if_any, run_concurrently};
 use crate::models::{OpenAiRow, models};

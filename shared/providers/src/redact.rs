@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use domain::secret::Secret;
+use domain::primitives::Secret;
 
 /// The most characters of a provider's message that are passed on.
 const MAX_CHARS: usize = 300;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::ports::{ChatProvider, ImageProvider, SecretSource};
-use domain::provider::{FaultOf, ProviderError, Reason};
-use domain::request::{Picture, ProviderChoice, Word as _};
-use domain::secret::Secret;
+use domain::access::SecretSource;
+use domain::images::{Picture, ProviderChoice};
+use domain::primitives::{Secret, Word as _};
+use domain::providers::{ChatProvider, FaultOf, ImageProvider, ProviderError, Reason};
 
 use crate::catalog::{self, Automatic, PROVIDERS};
 use crate::document::{BadDocument, Document, FieldError, Reading, unknown};
@@ -212,7 +212,7 @@ impl<'a> CurrentRegistry<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::request::{Count, Prompt, Quality, Size};
+    use domain::images::{Count, Prompt, Quality, Size};
 
     fn choose(document: &str, provider: ProviderChoice) -> Result<Vec<&'static str>, FaultOf> {
         let picture = Picture {

@@ -33,13 +33,11 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::image::ImageOrigin;
-use domain::ports::{ImageProvider, ImageSink};
-use domain::provider::{
-    Bounds, ContentWarning, FaultOf, Finished, GeneratedImage, ImageTask, ProviderError, Reason, Severity,
-    Step, Unable, WarningKind,
+use domain::images::{ContentWarning, ImageOrigin, Picture, Quality, Severity, Style, WarningKind};
+use domain::providers::{
+    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
+    Step, Unable,
 };
-use domain::request::{Picture, Quality, Style};
 use domain::{JobId, Timestamp};
 use sha2::{Digest as _, Sha256};
 

@@ -12,11 +12,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::image::ImageOrigin;
-use domain::ports::{ImageProvider, ImageSink};
-use domain::provider::{Bounds, Finished, GeneratedImage, ImageTask, ProviderError, Step, Unable};
-use domain::request::{Picture, Quality};
-use domain::secret::Secret;
+use domain::images::{ImageOrigin, Picture, Quality};
+use domain::primitives::Secret;
+use domain::providers::{
+    Bounds, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Step, Unable,
+};
 use egress::header::ACCEPT;
 use egress::{Client, Reach, Timeouts};
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! The server's answer with images.
 
 use bytes::Bytes;
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -2,7 +2,7 @@
 //!
 //! Its messages are read, but never passed on: they may quote the prompt or name its files.
 
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde_json::Value;
 
 use crate::call::Answer;

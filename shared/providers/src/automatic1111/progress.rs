@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use domain::ports::{ImageSink, Stop};
+use domain::providers::{ImageSink, Stop};
 use serde::Deserialize;
 
 use super::server::Server;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::secret::Secret;
+use domain::primitives::Secret;
 use egress::{Client, Method, Problem, Reach, Refused, RequestBuilder, Timeouts};
 use url::Url;
 

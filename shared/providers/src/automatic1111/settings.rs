@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
-use domain::secret::Secret;
+use domain::primitives::Secret;
 use serde::Deserialize;
 
 use crate::call::BaseUrl;

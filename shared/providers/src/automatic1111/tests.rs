@@ -5,9 +5,9 @@ mod progress;
 use std::time::{Duration, Instant};
 
 use domain::Timestamp;
-use domain::ports::Stop;
-use domain::provider::{FaultOf, Reason};
-use domain::request::{Count, Prompt, ProviderChoice, Quality, Size, Style, Word as _};
+use domain::images::{Count, Prompt, ProviderChoice, Quality, Size, Style};
+use domain::primitives::Word as _;
+use domain::providers::{FaultOf, Reason, Stop};
 use serde_json::{Value, json};
 use testkit::standin::automatic1111::{self as standin, Manner, invalid, problem, without_api};
 use testkit::standin::server::Reply;
@@ -15,7 +15,7 @@ use testkit::standin::{Encoding, painted};
 use testkit::{Kept, image_task};
 
 use super::*;
-use domain::image::ImageFormat;
+use domain::images::ImageFormat;
 use pictures::picture::inspect;
 
 const PASSWORD: &str = "canary-password-0123456789";

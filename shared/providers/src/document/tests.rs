@@ -1,4 +1,4 @@
-use domain::secret::Secret;
+use domain::primitives::Secret;
 
 use super::*;
 use crate::Registry;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::provider::ImageTask;
+use domain::providers::ImageTask;
 use serde::{Deserialize, Serialize};
 
 /// How far a job has come.

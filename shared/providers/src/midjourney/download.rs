@@ -1,6 +1,6 @@
 //! The errors of an image's download.
 
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use egress::Problem;
 
 pub(super) fn error(problem: Problem) -> ProviderError {

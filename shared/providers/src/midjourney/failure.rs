@@ -3,7 +3,7 @@
 //! It may quote the prompt. A user's words must not be passed on, and must not decide the error class: an
 //! account without credits fails every job, a prompt about credits does not.
 
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 
 /// The error for the reason `text`. `quoted` is every prompt that it may quote.
 pub(super) fn classify(text: &str, quoted: &[&str]) -> ProviderError {
@@ -47,8 +47,9 @@ fn letters_and_digits(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use FaultOf as F;
+    use Reason as R;
     use proptest::prelude::*;
-    use {FaultOf as F, Reason as R};
 
     fn class(text: &str, prompt: &str) -> (FaultOf, Reason) {
         let error = classify(text, &[prompt]);

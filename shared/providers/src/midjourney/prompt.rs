@@ -3,7 +3,7 @@
 //! Midjourney reads commands from the prompt: `--repeat 40` is forty paid jobs, braces are one job for each
 //! choice in them, and an address at the beginning is an image to start from. A user must not use these.
 
-use domain::request::{Picture, Quality, Size, Style};
+use domain::images::{Picture, Quality, Size, Style};
 
 use super::settings::Settings;
 

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::provider::{FaultOf, ProviderError, Reason};
-use domain::secret::Secret;
+use domain::primitives::Secret;
+use domain::providers::{FaultOf, ProviderError, Reason};
 use egress::{Client, Method, Problem, Reach, Refused, RequestBuilder, StatusCode, Timeouts};
 use serde::Deserialize;
 use serde_json::{Value, json};

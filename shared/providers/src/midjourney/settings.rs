@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use domain::secret::Secret;
+use domain::primitives::Secret;
 use serde::Deserialize;
 
 use crate::call::BaseUrl;

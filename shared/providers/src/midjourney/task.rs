@@ -1,6 +1,6 @@
 //! A task as the proxy describes it, in the dialects of several proxies.
 
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;

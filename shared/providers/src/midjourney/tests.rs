@@ -8,7 +8,8 @@ mod upscales;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::request::{Count, Prompt, ProviderChoice, Quality, Size, Style, Word as _};
+use domain::images::{Count, Prompt, ProviderChoice, Quality, Size, Style};
+use domain::primitives::Word as _;
 use serde_json::{Value, json};
 use testkit::standin::midjourney::{self as standin, Act, BLUES, Manner, code};
 use testkit::standin::server::Reply;

@@ -1,4 +1,4 @@
-use domain::request::{Count, Prompt, ProviderChoice};
+use domain::images::{Count, Prompt, ProviderChoice};
 
 use super::*;
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use domain::provider::ProviderError;
-use domain::request::Picture;
+use domain::images::Picture;
+use domain::providers::ProviderError;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::provider::{FaultOf, ProviderError, Reason};
-use domain::secret::Secret;
+use domain::primitives::Secret;
+use domain::providers::{FaultOf, ProviderError, Reason};
 use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use egress::{Base, Client, Downloader, Limits, Problem, Reach, Refused, RequestBuilder, Timeouts};
 use serde::Serialize;

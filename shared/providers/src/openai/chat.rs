@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::chat::{ChatTask, Said};
-use domain::ports::ChatProvider;
-use domain::provider::{FaultOf, ProviderError, Reason};
-use domain::request::Word as _;
-use domain::secret::Secret;
+use domain::primitives::{Secret, Word as _};
+use domain::providers::{ChatProvider, FaultOf, ProviderError, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::image::ImageOrigin;
-use domain::ports::{ImageSink, Stop};
-use domain::provider::{FaultOf, Finished, ImageTask, ProviderError, Reason, Step};
+use domain::images::ImageOrigin;
+use domain::providers::{FaultOf, Finished, ImageSink, ImageTask, ProviderError, Reason, Step, Stop};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use domain::provider::{ContentWarning, FaultOf, ProviderError, Reason, Severity, WarningKind};
+use domain::images::{ContentWarning, Severity, WarningKind};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde_json::Value;
 
 /// The pause after an overload where the service asks for none.

@@ -1,8 +1,9 @@
 //! The body of `POST /images/generations`: only the fields that the model's dialect knows, because OpenAI
 //! refuses a request with a field that its model does not have.
 
-use domain::provider::ImageTask;
-use domain::request::{Style, Word as _};
+use domain::images::Style;
+use domain::primitives::Word as _;
+use domain::providers::ImageTask;
 use serde::Serialize;
 
 use crate::models::{Dialect, OpenAiRow, StyleBy};

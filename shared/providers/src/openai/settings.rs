@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use domain::provider::Bounds;
-use domain::secret::Secret;
+use domain::primitives::Secret;
+use domain::providers::Bounds;
 use serde::Deserialize;
 
 use super::api_client::ApiClient;

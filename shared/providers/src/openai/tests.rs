@@ -5,14 +5,14 @@ mod errors;
 mod requests;
 mod unavailable_models;
 
-use domain::provider::{ImageTask, ProviderError, Step};
-use domain::request::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
+use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
+use domain::providers::{ImageTask, ProviderError, Step};
 use serde_json::{Value, json};
 use testkit::standin::openai::{KEY, OpenAi as StandIn};
 use testkit::{Kept, image_task};
 
 use super::{OpenAi, Settings};
-use domain::ports::ImageProvider as _;
+use domain::providers::ImageProvider as _;
 
 /// The prompt of the tests' images.
 const PROMPT: &str = "a red kite over dunes";

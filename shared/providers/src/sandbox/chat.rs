@@ -2,9 +2,8 @@
 
 use async_trait::async_trait;
 use domain::chat::{ChatTask, Said};
-use domain::ports::ChatProvider;
-use domain::provider::{FaultOf, ProviderError, Reason};
-use domain::request::Word as _;
+use domain::primitives::Word as _;
+use domain::providers::{ChatProvider, FaultOf, ProviderError, Reason};
 
 use super::{PROVIDER, Sandbox, fail, parse, reject, wait};
 

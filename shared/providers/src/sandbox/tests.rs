@@ -1,4 +1,4 @@
-use domain::request::Count;
+use domain::images::Count;
 use testkit::Kept;
 
 use super::*;
@@ -35,7 +35,7 @@ async fn missing_images_are_drawn_the_same_in_each_attempt() {
     );
     assert!(origin.seed.is_some() && origin.seed != first[0].1.origin.seed);
     let picture = pictures::picture::inspect(&first[0].1.bytes).unwrap();
-    assert_eq!((picture.format, picture.width, picture.height), (domain::image::ImageFormat::Png, 256, 256));
+    assert_eq!((picture.format, picture.width, picture.height), (domain::images::ImageFormat::Png, 256, 256));
 }
 
 #[tokio::test]

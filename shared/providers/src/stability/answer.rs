@@ -1,7 +1,7 @@
 //! Stability's answer with an image.
 
 use bytes::Bytes;
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::provider::{FaultOf, ProviderError, Reason};
+use domain::providers::{FaultOf, ProviderError, Reason};
 use serde_json::Value;
 
 use crate::call::Answer;

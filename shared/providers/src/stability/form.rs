@@ -1,7 +1,8 @@
 //! Stability's request form and models.
 
-use domain::provider::Unable;
-use domain::request::{Picture, Word as _};
+use domain::images::Picture;
+use domain::primitives::Word as _;
+use domain::providers::Unable;
 use egress::multipart::Form;
 use serde::Deserialize;
 

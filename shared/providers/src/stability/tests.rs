@@ -5,8 +5,9 @@ mod requests;
 use std::time::{Duration, Instant};
 
 use domain::Timestamp;
-use domain::provider::{FaultOf, Reason};
-use domain::request::{Count, Prompt, ProviderChoice, Size, Style, Word as _};
+use domain::images::{Count, Prompt, ProviderChoice, Size, Style};
+use domain::primitives::Word as _;
+use domain::providers::{FaultOf, Reason};
 use proptest::prelude::*;
 use testkit::standin::server::Reply;
 use testkit::standin::stability::{self as standin, problem, problem_of_v1};

@@ -4,7 +4,8 @@ use super::*;
 
 #[tokio::test]
 async fn submission_codes_are_classified() {
-    use {FaultOf as F, Reason as R};
+    use FaultOf as F;
+    use Reason as R;
     let id = json!("1730000000000123");
     for (reply, expected) in [
         (code(3, &Value::Null), (F::Operator, R::Permission, false)),

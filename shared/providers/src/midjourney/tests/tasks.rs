@@ -4,7 +4,8 @@ use super::*;
 
 #[tokio::test]
 async fn failed_tasks_are_classified_by_their_reason() {
-    use {FaultOf as F, Reason as R};
+    use FaultOf as F;
+    use Reason as R;
     for (status, why, expected) in [
         ("FAILURE", "[Banned prompt detected] a red kite", (F::Caller, R::Moderated, false)),
         ("FAILURE", "[Internal Server Error] a red kite", (F::Provider, R::Failed, true)),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::provider::{FaultOf, Reason};
-use domain::request::Style;
+use domain::images::Style;
+use domain::providers::{FaultOf, Reason};
 use proptest::prelude::*;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::provider::{FaultOf, Reason, WarningKind};
+use domain::images::WarningKind;
+use domain::providers::{FaultOf, Reason};
 use testkit::Logs;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;

@@ -1,6 +1,7 @@
 //! The requests for images.
 
-use domain::request::{Style, Word as _};
+use domain::images::Style;
+use domain::primitives::Word as _;
 
 use super::*;
 

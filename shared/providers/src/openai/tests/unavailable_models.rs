@@ -1,6 +1,6 @@
 //! Models that are gone, and the operator's next ones.
 
-use domain::provider::{FaultOf, Reason};
+use domain::providers::{FaultOf, Reason};
 use testkit::standin::openai::Act;
 
 use super::*;

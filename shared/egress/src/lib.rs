@@ -23,4 +23,4 @@ pub use error::EgressError;
 pub use guard::{EgressPolicy, PolicyViolation};
 pub use reqwest::{Method, RequestBuilder, Response, StatusCode, header, multipart};
 pub use resolver::Resolver;
-pub use retry::retry_after;
+pub use retry::{decimal_retry_after, retry_after};

@@ -1,159 +1,75 @@
-//! Stable Diffusion on a server of one's own, by the API of AUTOMATIC1111's web UI, which SD.Next and
-//! Forge speak too.
+//! The operator's own Stable Diffusion server, over the API of AUTOMATIC1111's web UI, which SD.Next and
+//! Forge support too.
 //!
-//! The server makes one picture after the other, for everybody who uses it, and goes on when who has
-//! asked is gone. So one call makes all images of a job, one job is asked for at a time unless the
-//! operator says otherwise, and work that nobody waits for any more is interrupted, if it is certain
-//! that it is ours.
+//! The server makes one image after the other, for all its users, and continues when a client has gone. So
+//! one call makes all images of a job, one job runs at a time unless the operator configures more, and work
+//! that no job waits for any more is interrupted, if it is certain that it is ours.
 
 mod answer;
-mod refusal;
+mod error;
+mod progress;
 mod request;
-mod watch;
+mod server;
+mod settings;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::images::{ImageOrigin, Picture};
-use domain::primitives::Secret;
 use domain::providers::{
     Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
     Step, Unable,
 };
-use egress::{Client, EgressPolicy, Method, PolicyViolation, RequestBuilder, Timeouts};
-use serde::Deserialize;
-use url::Url;
 
-pub use request::Steps;
+pub use settings::{Settings, Steps};
 
-use crate::call::{self, Answer, BaseUrl};
+use crate::call::{self, Answer};
 use crate::seed;
-use request::Wanted;
-use watch::Watch;
+use progress::ProgressWatch;
+use request::Txt2ImgRequest;
+use server::Server;
 
-/// Its name on the wire.
+/// Its name in jobs and in `order`.
 pub const PROVIDER: &str = "stable_diffusion";
-const CONNECT: Duration = Duration::from_secs(5);
-/// Four large pictures as PNG and then as base64.
-const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// What is kept of the time for interrupting what nobody waits for.
-const TIME_TO_INTERRUPT: Duration = Duration::from_secs(3);
+/// Four large images as PNG in base64.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// The part of the remaining time that is kept for an interruption.
+const INTERRUPT_RESERVE: Duration = Duration::from_secs(3);
 
-/// What the providers document says of it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Settings {
-    /// Where the server is. It must run with `--api`.
-    pub base_url: BaseUrl,
-    /// The user of `--api-auth` (SD.Next: `--auth`).
-    pub username: Option<String>,
-    /// That user's password.
-    pub password: Option<Secret>,
-    /// The checkpoint that pictures are to be made with, if not simply the one that is loaded.
-    pub checkpoint: Option<String>,
-    /// The side of the squares that the checkpoint was trained on: 512 for SD 1.5, 1024 for SDXL and
-    /// later. What has fewer pixels is made larger, in the same ratio, and scaled down.
-    #[serde(default = "trained_side")]
-    pub trained_side: NonZeroU32,
-    /// What pictures shall not show.
-    #[serde(default = "negative_prompt")]
-    pub negative_prompt: String,
-    /// How many steps make which quality.
-    #[serde(default)]
-    pub steps: Steps,
-    /// How closely the prompt is kept to.
-    #[serde(default = "cfg_scale")]
-    pub cfg_scale: f64,
-    /// The sampler, by the server's name for it; the server's own choice, if left out.
-    pub sampler: Option<String>,
-    /// The scheduler, likewise. Older servers know none.
-    pub scheduler: Option<String>,
-    /// Makes a job's images one after the other in the same call, for a graphics card that cannot hold
-    /// several at once.
-    #[serde(default)]
-    pub in_turn: bool,
-    /// How long a call may take.
-    #[serde(default = "timeout_seconds")]
-    pub timeout_seconds: NonZeroU32,
-    /// Jobs at the same time, which are as many calls: as many as there are servers behind the address.
-    #[serde(default = "one")]
-    pub concurrency: NonZeroU32,
-    /// Images a minute, if that shall be bounded.
-    pub per_minute: Option<NonZeroU32>,
-}
-
-const fn one() -> NonZeroU32 {
-    NonZeroU32::MIN
-}
-
-const fn trained_side() -> NonZeroU32 {
-    one().saturating_add(1023)
-}
-
-const fn timeout_seconds() -> NonZeroU32 {
-    one().saturating_add(599)
-}
-
-fn negative_prompt() -> String {
-    "lowres, blurry, jpeg artifacts, watermark".to_owned()
-}
-
-const fn cfg_scale() -> f64 {
-    7.0
-}
-
-/// The provider.
 #[derive(Debug)]
 pub struct Automatic1111 {
     settings: Settings,
-    http: Client,
+    server: Server,
 }
 
 impl Automatic1111 {
-    /// The provider that these settings describe.
-    ///
     /// # Errors
     ///
-    /// If they describe none: what is wrong with them.
+    /// What is wrong with the settings.
     pub fn new(settings: Settings) -> Result<Self, String> {
-        if !request::SIDES.contains(&settings.trained_side.get()) {
-            let (least, most) = (request::SIDES.start(), request::SIDES.end());
-            return Err(format!("trainedSide must be from {least} to {most}"));
-        }
-        let total = Duration::from_secs(settings.timeout_seconds.get().into());
-        let http = Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT, total })
-            .map_err(|problem| problem.to_string())?;
-        Ok(Self { settings, http })
+        settings.check()?;
+        let server = Server::new(&settings).map_err(|problem| problem.to_string())?;
+        Ok(Self { settings, server })
     }
 
-    fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, PolicyViolation> {
-        let request = self.http.request(method, url)?;
-        Ok(match &self.settings.username {
-            Some(user) => request.basic_auth(user, self.settings.password.as_ref().map(Secret::expose)),
-            None => request,
-        })
-    }
-
-    /// How long the server has for this job.
-    fn patience(&self, task: &ImageTask) -> Duration {
+    fn timeout(&self, task: &ImageTask) -> Duration {
         let left = task.time_left();
-        let left = left.saturating_sub(TIME_TO_INTERRUPT.min(left / 4));
+        let left = left.saturating_sub(INTERRUPT_RESERVE.min(left / 4));
         left.min(Duration::from_secs(self.settings.timeout_seconds.get().into()))
     }
 
-    /// Asks for the pictures, and looks how they come along until they are there.
-    async fn ask(
+    /// Sends the request, and reports progress until the answer arrives.
+    async fn send(
         &self,
-        wanted: &Wanted<'_>,
-        patience: Duration,
+        request: &Txt2ImgRequest<'_>,
+        timeout: Duration,
         sink: &dyn ImageSink,
     ) -> Result<Answer, ProviderError> {
-        let mut watch = Watch::begin(self, wanted.rounds(), wanted.steps()).await;
-        let url = self.settings.base_url.at("/sdapi/v1/txt2img");
-        let request = self.request(Method::POST, &url).map(|request| request.json(wanted));
+        let mut watch = ProgressWatch::start(&self.server, request.rounds(), request.steps()).await;
+        let post = self.server.post("/sdapi/v1/txt2img").map(|post| post.json(request));
         let answer = tokio::select! {
-            answer = call::ask(request, patience, LARGEST_ANSWER) => answer,
+            answer = call::send(post, timeout, MAX_ANSWER_BYTES) => answer,
             stop = watch.follow(sink) => Err(stop.into()),
         };
         match &answer {
@@ -161,7 +77,7 @@ impl Automatic1111 {
                 let message = "somebody interrupted the work at the server";
                 Err(ProviderError::new(FaultOf::Provider, Reason::Failed, message))
             }
-            // Nobody waits for it any more, but the server would go on.
+            // No job waits for it any more, but the server would continue.
             Err(error) if error.reason == Reason::Timeout || error.fault == FaultOf::Ours => {
                 watch.interrupt().await;
                 answer
@@ -192,13 +108,13 @@ impl ImageProvider for Automatic1111 {
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let Some(&first) = task.missing.first() else { return Ok(Step::Finished(Finished::default())) };
-        let wanted =
-            Wanted::new(&self.settings, &task.picture, task.missing.len(), seed::of(task.job, first));
-        let answer = self.ask(&wanted, self.patience(task), sink).await?;
+        let count = task.missing.len();
+        let request = Txt2ImgRequest::new(&self.settings, &task.picture, count, seed::of(task.job, first));
+        let answer = self.send(&request, self.timeout(task), sink).await?;
         if !answer.status.is_success() {
-            return Err(refusal::refusal(&answer));
+            return Err(error::classify(&answer));
         }
-        let made = answer::made(&answer.body, task.missing.len())?;
+        let made = answer::read(&answer.body, count)?;
         made.info.check_model(self.settings.checkpoint.as_deref())?;
         let model = made.info.model.as_deref().or(self.settings.checkpoint.as_deref());
         for (n, &index) in task.missing.iter().enumerate() {
@@ -206,7 +122,7 @@ impl ImageProvider for Automatic1111 {
             let origin = ImageOrigin {
                 provider: PROVIDER.to_owned(),
                 model: model.unwrap_or("stable-diffusion").to_owned(),
-                revised_prompt: wanted.revised_prompt(&task.picture),
+                revised_prompt: request.revised_prompt(&task.picture),
                 seed: made.info.seed(n),
                 cost_micros: 0,
             };

@@ -1,5 +1,4 @@
-//! What all providers that are asked over HTTP have in common: one bounded exchange, and how its
-//! failures are told.
+//! What all providers over HTTP share: one bounded request, and what its failures mean.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,22 +9,22 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::providers::{FaultOf, ProviderError, Reason};
-use egress::header::{HeaderMap, RETRY_AFTER};
+use egress::header::HeaderMap;
 use egress::{EgressError, PolicyViolation, RequestBuilder, StatusCode};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde::Deserialize;
 use url::Url;
 
-/// The longest time that a provider may send us away for. A job does not live longer.
-pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// Some servers leave out what fills up the last letters.
+/// The longest pause that a provider may ask for: a job does not live longer.
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Some servers leave out the padding at the end.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Where a provider's API begins: the operator's word, so any network will do.
+/// The base URL of a provider's API. The operator configures it, so it may be in any network.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BaseUrl(Url);
@@ -52,7 +51,7 @@ impl TryFrom<String> for BaseUrl {
 }
 
 impl fmt::Debug for BaseUrl {
-    /// A path may hold what opens a gateway.
+    /// Hides the path: it may hold a gateway's token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BaseUrl({}://{}/…)", self.0.scheme(), self.0.host_str().unwrap_or_default())
     }
@@ -67,39 +66,38 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The header's value, if it is there and is text.
+    /// The header's value, if it is present and is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// When the provider wants to be asked again.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
+        retry_after(&self.headers, Timestamp::now())
     }
 
-    /// The answer is a success, but not one that anybody can use. It is paid for, for all we know.
+    /// The error of a success whose answer cannot be used. It may have been paid for.
     pub(crate) fn unusable(what: &str) -> ProviderError {
         ProviderError::new(FaultOf::Provider, Reason::BadResponse, what).maybe_paid()
     }
 }
 
 /// Sends the request and reads the answer, of at most `max_bytes`, whatever its status.
-pub(crate) async fn ask(
+pub(crate) async fn send(
     request: Result<RequestBuilder, PolicyViolation>,
-    within: Duration,
+    timeout: Duration,
     max_bytes: usize,
 ) -> Result<Answer, ProviderError> {
     let exchange = async {
-        let response = request?.timeout(within).send().await?;
+        let response = request?.timeout(timeout).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = egress::read_all(response, max_bytes).await?;
         Ok::<_, EgressError>(Answer { status, headers, body })
     };
-    exchange.await.map_err(unanswered)
+    exchange.await.map_err(no_answer)
 }
 
-/// What it means that no answer came.
-pub(crate) fn unanswered(problem: EgressError) -> ProviderError {
+/// The error of a request that no complete answer came to.
+pub(crate) fn no_answer(problem: EgressError) -> ProviderError {
     let (fault, reason) = match problem {
         EgressError::PolicyViolation(_) | EgressError::RequestNotBuilt => {
             (FaultOf::Operator, Reason::InvalidRequest)
@@ -117,58 +115,50 @@ pub(crate) fn unanswered(problem: EgressError) -> ProviderError {
     if problem.nothing_sent() { error } else { error.maybe_paid() }
 }
 
-/// Reads `Retry-After`: seconds, also with decimals, or a date.
-fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let value = value.trim();
-    let wait = match value.parse::<f64>() {
-        Ok(seconds) if seconds.is_nan() || seconds < 0.0 => return None,
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_RETRY_AFTER),
-        Err(_) => {
-            let at = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-            Timestamp::from_millis(i64::try_from(at.as_millis()).ok()?).since(now)
-        }
-    };
-    Some(wait.min(LONGEST_RETRY_AFTER))
+/// The pause that `Retry-After` asks for, at most [`MAX_RETRY_AFTER`].
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    egress::decimal_retry_after(headers, now).map(|pause| pause.min(MAX_RETRY_AFTER))
 }
 
-/// Runs the calls, at most `at_once` at the same time. Once one has failed no further one is begun; those
-/// that are under way are waited for, for what they bring is paid for.
-pub(crate) async fn in_turn<T, E>(
+/// Runs the calls, at most `concurrency` of them at the same time. After the first failure no further call
+/// starts; running ones are awaited, because their results are paid for.
+pub(crate) async fn run_concurrently<T, E>(
     calls: Vec<impl Future<Output = Result<T, E>>>,
-    at_once: u32,
+    concurrency: u32,
 ) -> Vec<Result<T, E>> {
     let mut waiting = calls.into_iter();
-    let at_once = usize::try_from(at_once).unwrap_or(usize::MAX).max(1);
-    let mut under_way: FuturesUnordered<_> = waiting.by_ref().take(at_once).collect();
+    let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX).max(1);
+    let mut running: FuturesUnordered<_> = waiting.by_ref().take(concurrency).collect();
     let mut outcomes = Vec::new();
-    while let Some(outcome) = under_way.next().await {
+    while let Some(outcome) = running.next().await {
         outcomes.push(outcome);
         if outcomes.iter().all(Result::is_ok) {
-            under_way.extend(waiting.next());
+            running.extend(waiting.next());
         }
     }
     outcomes
 }
 
-/// All is well unless there are failures. Of several, the one is told that most decides what is to be done.
-pub(crate) fn unless_failed(failures: impl IntoIterator<Item = ProviderError>) -> Result<(), ProviderError> {
+/// Returns `Ok` if there are no failures; otherwise the one whose error class decides most about what the
+/// worker does next, possibly paid for if any of them is.
+pub(crate) fn fail_if_any(failures: impl IntoIterator<Item = ProviderError>) -> Result<(), ProviderError> {
     let failures: Vec<_> = failures.into_iter().collect();
     let maybe_paid = failures.iter().any(|failure| failure.maybe_paid);
-    let weight = |failure: &ProviderError| match failure.fault {
+    let rank = |failure: &ProviderError| match failure.fault {
         FaultOf::Caller => 0,
         FaultOf::Operator => 1,
         FaultOf::Capacity => 2,
         FaultOf::Provider => 3,
         FaultOf::Ours => 4,
     };
-    match failures.into_iter().min_by_key(weight) {
+    match failures.into_iter().min_by_key(rank) {
         None => Ok(()),
         Some(failure) => Err(ProviderError { maybe_paid, ..failure }),
     }
 }
 
-/// The bytes behind base64, also where it stands in a `data:` URL.
-pub(crate) fn decoded(text: &str) -> Option<Bytes> {
+/// Decodes base64, also in a `data:` URL. `None` if it is invalid or empty.
+pub(crate) fn decode_base64(text: &str) -> Option<Bytes> {
     let text = match text.strip_prefix("data:") {
         Some(url) => url.split_once(',')?.1,
         None => text,
@@ -181,11 +171,13 @@ pub(crate) fn decoded(text: &str) -> Option<Bytes> {
 mod tests {
     use std::cell::Cell;
 
+    use egress::header::RETRY_AFTER;
+
     use super::*;
     use proptest::prelude::*;
 
     #[test]
-    fn retry_after_is_read_in_all_its_forms() {
+    fn retry_after_is_read_in_all_forms_and_capped() {
         let now = Timestamp::from_millis(1_795_380_911_000); // Sun, 22 Nov 2026 20:55:11 GMT
         for (value, expected) in [
             ("17", Some(17.0)),
@@ -201,12 +193,13 @@ mod tests {
             ("soon", None),
             ("", None),
         ] {
-            assert_eq!(retry_after(value, now), expected.map(Duration::from_secs_f64), "{value}");
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs_f64), "{value}");
         }
     }
 
     #[test]
-    fn a_base_may_have_a_path_and_shows_little_of_itself() {
+    fn base_url_takes_a_path_and_hides_it_in_debug() {
         let base = |text: &str| BaseUrl::try_from(text.to_owned());
         for text in ["http://127.0.0.1:7860", "http://127.0.0.1:7860/", "https://gw.example/t0ken/"] {
             let url = base(text).unwrap().at("/sdapi/v1/txt2img");
@@ -220,53 +213,52 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_read_with_and_without_what_stands_around_it() {
+    fn base64_is_decoded_with_and_without_padding_and_data_url() {
         for text in ["aGVsbG8=", "aGVsbG8", "\naGVsbG8=\n", "data:image/png;base64,aGVsbG8="] {
-            assert_eq!(decoded(text).as_deref(), Some(&b"hello"[..]), "{text}");
+            assert_eq!(decode_base64(text).as_deref(), Some(&b"hello"[..]), "{text}");
         }
         for text in ["", "a", "%%%%", "data:image/png;base64", "data:image/png;base64,", "<html>"] {
-            assert_eq!(decoded(text), None, "{text}");
+            assert_eq!(decode_base64(text), None, "{text}");
         }
     }
 
     #[test]
-    fn the_failure_that_decides_most_is_told() {
+    fn most_significant_failure_is_returned() {
         let failure = |fault| ProviderError::new(fault, Reason::Failed, "x");
-        let told = unless_failed([FaultOf::Provider, FaultOf::Caller, FaultOf::Capacity].map(failure));
-        let told = told.unwrap_err();
-        assert_eq!((told.fault, told.maybe_paid), (FaultOf::Caller, false));
-        let told = unless_failed([failure(FaultOf::Provider).maybe_paid(), failure(FaultOf::Capacity)]);
-        let told = told.unwrap_err();
-        assert_eq!((told.fault, told.maybe_paid), (FaultOf::Capacity, true));
-        assert!(unless_failed([]).is_ok());
+        let all = fail_if_any([FaultOf::Provider, FaultOf::Caller, FaultOf::Capacity].map(failure));
+        let returned = all.unwrap_err();
+        assert_eq!((returned.fault, returned.maybe_paid), (FaultOf::Caller, false));
+        let all = fail_if_any([failure(FaultOf::Provider).maybe_paid(), failure(FaultOf::Capacity)]);
+        let returned = all.unwrap_err();
+        assert_eq!((returned.fault, returned.maybe_paid), (FaultOf::Capacity, true));
+        assert!(fail_if_any([]).is_ok());
     }
 
     #[tokio::test]
-    async fn no_more_calls_are_under_way_than_may_be_and_none_is_begun_after_a_failure() {
-        for at_once in 1..=4_usize {
-            let (under_way, most, begun) = (Cell::new(0), Cell::new(0), Cell::new(0));
-            let (under_way, most, begun) = (&under_way, &most, &begun);
+    async fn run_concurrently_keeps_its_limit_and_stops_after_failure() {
+        for limit in 1..=4_usize {
+            let (running, most, started) = (Cell::new(0), Cell::new(0), Cell::new(0));
+            let (running, most, started) = (&running, &most, &started);
             let call = |outcome: Result<(), ()>| async move {
-                begun.set(begun.get() + 1);
-                under_way.set(under_way.get() + 1);
-                most.set(most.get().max(under_way.get()));
+                started.set(started.get() + 1);
+                running.set(running.get() + 1);
+                most.set(most.get().max(running.get()));
                 tokio::task::yield_now().await;
-                under_way.set(under_way.get() - 1);
+                running.set(running.get() - 1);
                 outcome
             };
-            let outcomes = in_turn((0..4).map(|_| call(Ok(()))).collect(), at_once as u32).await;
-            assert_eq!((outcomes.len(), most.get()), (4, at_once));
-            begun.set(0);
-            let outcomes = in_turn((0..4).map(|_| call(Err(()))).collect(), at_once as u32).await;
-            assert_eq!((outcomes.len(), begun.get()), (at_once, at_once), "and all of these are waited for");
+            let outcomes = run_concurrently((0..4).map(|_| call(Ok(()))).collect(), limit as u32).await;
+            assert_eq!((outcomes.len(), most.get()), (4, limit));
+            started.set(0);
+            let outcomes = run_concurrently((0..4).map(|_| call(Err(()))).collect(), limit as u32).await;
+            assert_eq!((outcomes.len(), started.get()), (limit, limit), "and all of these are awaited");
         }
     }
 
     proptest! {
         #[test]
-        fn no_header_and_no_text_panics(text in ".{0,60}") {
-            let _ = retry_after(&text, Timestamp::from_millis(0));
-            let _ = decoded(&text);
+        fn no_text_panics(text in ".{0,60}") {
+            let _ = decode_base64(&text);
             let _ = BaseUrl::try_from(text);
         }
     }

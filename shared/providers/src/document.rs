@@ -1,8 +1,8 @@
-//! The providers document: which providers are enabled, and with what.
+//! The providers document: which providers are enabled, and with which settings.
 
-mod fault;
-mod nearest;
+mod field_error;
 mod reader;
+mod suggestion;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -12,10 +12,11 @@ use serde::Deserialize;
 
 use crate::{automatic1111, midjourney, openai, stability};
 
-pub use fault::{BadDocument, Fault};
-pub(crate) use nearest::unknown;
+pub use field_error::{BadDocument, FieldError};
+pub(crate) use reader::Reading;
+pub(crate) use suggestion::unknown;
 
-/// The providers document. A provider is enabled by standing in it.
+/// The providers document. A provider is enabled if it has a section.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Document {
@@ -25,30 +26,16 @@ pub(crate) struct Document {
     pub(crate) stable_diffusion: Option<automatic1111::Settings>,
     pub(crate) midjourney: Option<midjourney::Settings>,
     pub(crate) sandbox: Option<SandboxSettings>,
-    /// In which order `automatic` asks; a provider that is not in it is left out.
+    /// The providers that `automatic` asks, in this order.
     pub(crate) order: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct SandboxSettings {}
 
-/// What came of reading a document: the sections that are as they should be, and what is wrong.
-#[derive(Default)]
-pub(crate) struct Reading {
-    /// Without the sections that have faults.
-    pub(crate) document: Document,
-    pub(crate) faults: Vec<Fault>,
-    /// What this version knows nothing of: a mistake of who writes the document, but not always of who
-    /// reads it, who may be an older version than the writer.
-    pub(crate) unknown: Vec<Fault>,
-}
-
-impl Reading {
+impl Document {
     /// Reads a document to its end, whatever is wrong with it.
-    pub(crate) fn of(text: &Secret) -> Self {
-        match serde_json::from_str(text.expose()) {
-            Ok(tree) => reader::read(tree),
-            Err(error) => Self { faults: vec![Fault::of_all(format!("{error}"))], ..Self::default() },
-        }
+    pub(crate) fn read(text: &Secret) -> Reading<Self> {
+        Reading::of(text.expose())
     }
 }

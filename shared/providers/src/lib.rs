@@ -1,9 +1,11 @@
-//! Outbound: image providers, and the choice between them.
+//! Outbound: image and chat providers, and the choice between them.
 
 pub mod automatic1111;
 mod call;
+mod catalog;
 mod document;
 pub mod midjourney;
+mod model_list;
 mod models;
 mod openai;
 mod redact;
@@ -13,6 +15,6 @@ mod seed;
 pub mod stability;
 
 pub use call::BaseUrl;
-pub use document::{BadDocument, Fault};
-pub use openai::ModelList;
+pub use document::{BadDocument, FieldError};
+pub use model_list::ModelList;
 pub use registry::{CurrentRegistry, Registry};

@@ -1,16 +1,17 @@
-//! Midjourney, through a proxy that the operator runs. It has no API of its own.
+//! Midjourney, through a proxy that the operator runs: it has no API of its own.
 //!
-//! Its work takes longer than a function lives. So a task is submitted and its id noted at once; then the
-//! worker is sent away, and whoever comes next asks how the task stands. What may be paid for is
-//! submitted in a step that does nothing else, so that the job's row counts exactly that.
+//! A task takes longer than a function lives. So the provider submits it, writes its id to the job's row at
+//! once, and ends; each later run asks for the task's state. A paid task is submitted in a step that does
+//! nothing else, so that the job's row counts exactly that.
 //!
-//! One of its tasks draws a grid of four pictures. A job's images are cut out of the grid: one paid task,
-//! whatever the count, and as many pixels as Midjourney makes at first. The setting `upscale` has them
-//! enlarged by Midjourney instead, by one more paid task for each.
+//! One task draws a grid of four images, and a job's images are cut out of the grid: one paid task, whatever
+//! the count, with as many pixels as Midjourney draws at first. With the setting `upscale` Midjourney
+//! enlarges them instead, by one more paid task for each.
 
+mod checkpoint;
+mod download;
 mod failure;
-mod handle;
-mod list;
+mod json_array;
 mod prompt;
 mod proxy;
 mod settings;
@@ -29,7 +30,7 @@ use domain::providers::{
     Step, Unable,
 };
 use egress::header::HeaderMap;
-use egress::{DownloadLimits, Downloader, EgressError, TrustedOrigin};
+use egress::{DownloadLimits, Downloader, TrustedOrigin};
 use pictures::decode::MAX_IMAGE_BYTES;
 use pictures::error::ImageError;
 use pictures::grid::{self, quarters};
@@ -37,20 +38,18 @@ use url::Url;
 
 pub use settings::{Flags, Settings, Speed};
 
-use handle::{Handle, is_over};
-use proxy::Proxy;
-use task::Standing;
+use checkpoint::{Checkpoint, is_over};
+use proxy::{GridImage, Proxy};
+use task::TaskState;
 
-/// Its name on the wire.
+/// Its name in jobs and in `order`.
 pub const PROVIDER: &str = "midjourney";
-/// How long a picture may take to come.
-const DOWNLOAD: Duration = Duration::from_secs(60);
-/// What is kept of the time for saying when to ask again.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(2);
-/// The pause before a step that does not wait for Midjourney.
-const AT_ONCE: Step = Step::AskAgain { after: Duration::ZERO };
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// The part of the remaining time that is kept for saving a call's result.
+const SAVE_RESERVE: Duration = Duration::from_secs(2);
+/// The next step follows without a pause: it does not wait for Midjourney.
+const CONTINUE: Step = Step::AskAgain { after: Duration::ZERO };
 
-/// The provider.
 #[derive(Debug)]
 pub struct Midjourney {
     settings: Settings,
@@ -58,12 +57,28 @@ pub struct Midjourney {
     downloader: Downloader,
 }
 
+/// A task that was submitted to the proxy.
+#[derive(Clone, Copy)]
+struct Submitted<'a> {
+    id: &'a str,
+    /// In Unix ms. Of an upscale, when its grid was finished.
+    since: i64,
+}
+
+/// The upscales of a grid.
+struct Upscales {
+    /// The grid's task.
+    grid: String,
+    /// The task of each submitted image, by its index.
+    tasks: BTreeMap<u8, String>,
+    /// When the grid was finished, in Unix ms.
+    since: i64,
+}
+
 impl Midjourney {
-    /// The provider that these settings describe.
-    ///
     /// # Errors
     ///
-    /// If they describe none: what is wrong with them.
+    /// What is wrong with the settings.
     pub fn new(settings: Settings) -> Result<Self, String> {
         settings.check()?;
         let proxy = Proxy::new(settings.base_url.clone(), settings.api_secret.clone())
@@ -72,16 +87,18 @@ impl Midjourney {
         Ok(Self { settings, proxy, downloader })
     }
 
-    fn later(&self) -> Step {
-        Step::AskAgain { after: self.settings.speed.pause() }
+    /// The next step waits for Midjourney.
+    fn poll_later(&self) -> Step {
+        Step::AskAgain { after: self.settings.speed.poll_interval() }
     }
 
-    /// Whether the images of this picture are enlarged. All four come out of one grid in any case.
+    /// Whether the images of this picture are upscaled. All four are cut out of one grid in any case.
     fn upscales(&self, picture: &Picture) -> bool {
         self.settings.upscale && picture.count.get() < grid::IMAGES
     }
 
-    /// Where the images come from that one task each has made, beside the grid that all of them share.
+    /// The origin of an image. Each bears its share of the grid's price, the first also the remainder; an
+    /// upscaled one bears its own task's price too.
     fn origin(&self, picture: &Picture, first: bool) -> ImageOrigin {
         let (price, count) = (self.settings.price_micros(), u64::from(picture.count.get()));
         let share = price / count + if first { price % count } else { 0 };
@@ -95,80 +112,79 @@ impl Midjourney {
         }
     }
 
-    /// Has the grid drawn: the one step that is paid for.
+    /// Submits the grid: the one step that is paid for.
     async fn submit(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let prompt = prompt::prompt(&task.picture, &self.settings)
             .ok_or_else(|| ProviderError::new(FaultOf::Caller, Reason::InvalidRequest, unable().reason))?;
-        // Who dies from here on may have paid. Of a first try the row says so anyway: it was begun, and has
-        // no note.
+        // A worker that crashes from here on may have paid. In a first attempt the row shows that anyway: the
+        // attempt was started, and has no checkpoint.
         if task.handle.is_some() {
-            sink.note(&Handle::Asked.note()).await?;
+            sink.note(&Checkpoint::Asked.to_json()).await?;
         }
-        let id = self.proxy.imagine(&prompt, &task.job.to_string(), left(task)).await?;
-        sink.note(&Handle::grid(id).note()).await?;
-        Ok(self.later())
+        let id = self.proxy.imagine(&prompt, &task.job.to_string(), call_timeout(task)).await?;
+        sink.note(&Checkpoint::grid(id).to_json()).await?;
+        Ok(self.poll_later())
     }
 
-    /// Looks for what an earlier worker has submitted, or waited for in vain, before anything is paid
-    /// for again.
-    async fn look(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
+    /// Looks for a task that an earlier worker submitted, before another one is paid for.
+    async fn recover(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let job = task.job.to_string();
-        let mut tasks = self.proxy.grids(&job, left(task)).await?;
+        let mut tasks = self.proxy.grids(&job, call_timeout(task)).await?;
         tasks.sort_by_key(|found| std::cmp::Reverse(found.submit_time));
         for found in &tasks {
-            match found.standing(&self.sent(task)) {
-                Standing::Done(_) if self.upscales(&task.picture) => {
-                    sink.note(&Handle::upscales(found.id.clone()).note()).await?;
-                    return Ok(AT_ONCE);
+            match found.task_state(&self.sent_prompt(task)) {
+                TaskState::Done(_) if self.upscales(&task.picture) => {
+                    sink.note(&Checkpoint::upscales(found.id.clone()).to_json()).await?;
+                    return Ok(CONTINUE);
                 }
-                // A picture that cannot be had any more does not stand in the way of a new one.
-                Standing::Done(url) => match self.quarters(task, &url).await {
-                    Ok(images) => return self.hand_over(task, images, sink).await,
+                // A grid whose image is no longer available does not prevent a new one.
+                TaskState::Done(url) => match self.cut_grid(task, &url).await {
+                    Ok(images) => return self.deliver(task, images, sink).await,
                     // A new one would be as large.
                     Err(error) if error.fault == FaultOf::Caller => return Err(error),
                     Err(_) => continue,
                 },
-                Standing::UnderWay(_) => {
-                    // One that does not say since when is waited for as if it were new: it may be.
+                TaskState::Running(_) => {
+                    // A task without a submit time may be new, and is awaited as if it were.
                     let since = found.submit_time.unwrap_or_else(|| Timestamp::now().millis());
                     if self.is_over(since) {
                         continue;
                     }
-                    sink.note(&Handle::Grid { task: found.id.clone(), since }.note()).await?;
-                    return Ok(self.later());
+                    sink.note(&Checkpoint::Grid { task: found.id.clone(), since }.to_json()).await?;
+                    return Ok(self.poll_later());
                 }
-                Standing::Failed(_) => continue,
+                TaskState::Failed(_) => continue,
             }
         }
-        sink.note(&Handle::Clear.note()).await?;
-        Ok(AT_ONCE)
+        sink.note(&Checkpoint::Clear.to_json()).await?;
+        Ok(CONTINUE)
     }
 
-    /// What the proxy was told to draw.
-    fn sent(&self, task: &ImageTask) -> String {
+    fn sent_prompt(&self, task: &ImageTask) -> String {
         prompt::prompt(&task.picture, &self.settings).unwrap_or_default()
     }
 
+    /// Whether a task that was submitted at `since` (Unix ms) has reached its timeout.
     fn is_over(&self, since: i64) -> bool {
-        is_over(since, self.settings.limit())
+        is_over(since, self.settings.timeout())
     }
 
-    /// How the task stands. While it may still be done, a proxy that does not answer is no reason to
-    /// forget it: it is paid for.
-    async fn standing(
+    /// The state of a submitted task. `None` if the proxy did not answer before the task's timeout: the task
+    /// is paid for, so it is asked about again.
+    async fn task_state(
         &self,
         task: &ImageTask,
-        (id, since): (&str, i64),
-    ) -> Result<Option<Standing>, ProviderError> {
-        let found = match self.proxy.task(id, left(task)).await {
+        submitted: Submitted<'_>,
+    ) -> Result<Option<TaskState>, ProviderError> {
+        let found = match self.proxy.task(submitted.id, call_timeout(task)).await {
             Ok(Some(found)) => found,
             Ok(None) => {
                 let message = "the proxy has lost the task";
                 return Err(ProviderError::new(FaultOf::Provider, Reason::BadResponse, message).maybe_paid());
             }
-            Err(error) if !self.is_over(since) => {
+            Err(error) if !self.is_over(submitted.since) => {
                 if error.fault == FaultOf::Operator {
-                    // Nobody else tells the operator: the worker only hears that it is to ask again.
+                    // Nothing else alarms the operator: the worker only gets a pending step.
                     tracing::error!(
                         provider = PROVIDER,
                         alarm = "provider_account",
@@ -180,51 +196,52 @@ impl Midjourney {
             }
             Err(error) => return Err(error.maybe_paid()),
         };
-        let standing = found.standing(&self.sent(task));
-        if matches!(standing, Standing::UnderWay(_)) && self.is_over(since) {
+        let state = found.task_state(&self.sent_prompt(task));
+        if matches!(state, TaskState::Running(_)) && self.is_over(submitted.since) {
             let message = "Midjourney did not get done in time";
             return Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, message).maybe_paid());
         }
-        Ok(Some(standing))
+        Ok(Some(state))
     }
 
-    /// Asks for the grid, and takes it apart when it is there.
-    async fn grid(
+    /// Asks for the grid, and cuts the images out of it when it is finished.
+    async fn poll_grid(
         &self,
         task: &ImageTask,
-        (id, since): (&str, i64),
+        grid: Submitted<'_>,
         sink: &dyn ImageSink,
     ) -> Result<Step, ProviderError> {
-        match self.standing(task, (id, since)).await? {
-            None => Ok(self.later()),
-            Some(Standing::UnderWay(percent)) => {
+        match self.task_state(task, grid).await? {
+            None => Ok(self.poll_later()),
+            Some(TaskState::Running(percent)) => {
                 if let Some(percent) = percent {
                     sink.progress(percent).await?;
                 }
-                Ok(self.later())
+                Ok(self.poll_later())
             }
-            Some(Standing::Failed(error)) => Err(error),
-            Some(Standing::Done(_)) if self.upscales(&task.picture) => {
-                sink.note(&Handle::upscales(id.to_owned()).note()).await?;
-                Ok(AT_ONCE)
+            Some(TaskState::Failed(error)) => Err(error),
+            Some(TaskState::Done(_)) if self.upscales(&task.picture) => {
+                sink.note(&Checkpoint::upscales(grid.id.to_owned()).to_json()).await?;
+                Ok(CONTINUE)
             }
-            Some(Standing::Done(url)) => match self.quarters(task, &url).await {
-                Ok(images) => self.hand_over(task, images, sink).await,
-                Err(error) => self.unless_over(error, since),
+            Some(TaskState::Done(url)) => match self.cut_grid(task, &url).await {
+                Ok(images) => self.deliver(task, images, sink).await,
+                Err(error) => self.retry_download(error, grid.since),
             },
         }
     }
 
-    /// A picture that did not come may come the next time, unless it is gone or none.
-    fn unless_over(&self, error: ProviderError, since: i64) -> Result<Step, ProviderError> {
-        if error.reason == Reason::BadResponse || self.is_over(since) { Err(error) } else { Ok(self.later()) }
+    /// A failed download is tried again before the task's timeout, unless the image is gone or invalid.
+    fn retry_download(&self, error: ProviderError, since: i64) -> Result<Step, ProviderError> {
+        let permanent = error.reason == Reason::BadResponse || self.is_over(since);
+        if permanent { Err(error) } else { Ok(self.poll_later()) }
     }
 
-    async fn quarters(&self, task: &ImageTask, url: &Url) -> Result<Vec<Bytes>, ProviderError> {
+    async fn cut_grid(&self, task: &ImageTask, url: &Url) -> Result<Vec<Bytes>, ProviderError> {
         let bytes = self.download(task, url).await?;
         quarters(bytes, task.missing.clone(), task.picture.size.pixels()).await.map_err(|problem| {
             let fault = match problem {
-                // Another one would be paid for, and be as large.
+                // Another grid would be paid for, and be as large.
                 ImageError::TooLarge => FaultOf::Caller,
                 ImageError::UnsupportedFormat | ImageError::Corrupt(_) => FaultOf::Provider,
             };
@@ -232,7 +249,7 @@ impl Midjourney {
         })
     }
 
-    async fn hand_over(
+    async fn deliver(
         &self,
         task: &ImageTask,
         images: Vec<Bytes>,
@@ -245,97 +262,71 @@ impl Midjourney {
         Ok(Step::Finished(Finished::default()))
     }
 
-    /// Links lapse within a day, so that a picture is fetched the moment it is known. The secret does
-    /// not go along: no proxy asks for it there, and most pictures lie elsewhere.
+    /// Downloads an image as soon as its link is known, because links expire within a day. The secret is not
+    /// sent: no proxy needs it there, and most images are on other hosts.
     async fn download(&self, task: &ImageTask, url: &Url) -> Result<Bytes, ProviderError> {
-        let timeout = DOWNLOAD.min(left(task));
+        let timeout = DOWNLOAD_TIMEOUT.min(call_timeout(task));
         let base = self.proxy.base().at("/");
         let base = TrustedOrigin { url: &base, headers: &HeaderMap::new() };
         let limits = DownloadLimits { max_bytes: MAX_IMAGE_BYTES, timeout };
-        self.downloader.get(url, limits, Some(base)).await.map_err(|problem| {
-            let reason = match problem {
-                EgressError::ResponseTimeout | EgressError::ConnectTimeout => Reason::Timeout,
-                EgressError::ConnectFailed | EgressError::ConnectionLost | EgressError::Status(500..) => {
-                    Reason::NoAnswer
-                }
-                EgressError::PolicyViolation(_)
-                | EgressError::BodyTooLarge(_)
-                | EgressError::InvalidJson
-                | EgressError::Status(_)
-                | EgressError::BadRedirect
-                | EgressError::RequestNotBuilt => Reason::BadResponse,
-            };
-            let fault = match problem {
-                // As of one with too many pixels.
-                EgressError::BodyTooLarge(_) => FaultOf::Caller,
-                EgressError::ResponseTimeout
-                | EgressError::ConnectTimeout
-                | EgressError::ConnectFailed
-                | EgressError::ConnectionLost
-                | EgressError::PolicyViolation(_)
-                | EgressError::InvalidJson
-                | EgressError::Status(_)
-                | EgressError::BadRedirect
-                | EgressError::RequestNotBuilt => FaultOf::Provider,
-            };
-            let message = format!("the picture could not be fetched: {problem}");
-            ProviderError::new(fault, reason, message).maybe_paid()
-        })
+        self.downloader.get(url, limits, Some(base)).await.map_err(download::error)
     }
 
-    /// Has those pictures enlarged that were not submitted yet, and hands over those that are there.
-    async fn enlarged(
+    /// Submits the images that are not submitted yet, or else delivers those that are finished.
+    async fn poll_upscales(
         &self,
         task: &ImageTask,
-        (grid, mut tasks, since): (String, BTreeMap<u8, String>, i64),
+        upscales: Upscales,
         sink: &dyn ImageSink,
     ) -> Result<Step, ProviderError> {
-        let open: Vec<u8> = task.missing.iter().copied().filter(|index| !tasks.contains_key(index)).collect();
-        for &index in &open {
-            match self.proxy.upscale((&grid, index), &task.job.to_string(), left(task)).await {
+        let Upscales { grid, mut tasks, since } = upscales;
+        let new: Vec<u8> = task.missing.iter().copied().filter(|index| !tasks.contains_key(index)).collect();
+        for &index in &new {
+            let image = GridImage { grid: &grid, index };
+            match self.proxy.upscale(image, &task.job.to_string(), call_timeout(task)).await {
                 Ok(id) => {
                     tasks.insert(index, id);
-                    let handle = Handle::Upscales { grid: grid.clone(), tasks: tasks.clone(), since };
-                    sink.note(&handle.note()).await?;
+                    let checkpoint = Checkpoint::Upscales { grid: grid.clone(), tasks: tasks.clone(), since };
+                    sink.note(&checkpoint.to_json()).await?;
                 }
-                // The proxy knows what it has taken, and says so when it is told again.
-                Err(error) => return self.unless_lost(error, since),
+                // A repeated submission returns the task that the proxy already has.
+                Err(error) => return self.retry_upscale(error, since),
             }
         }
-        if !open.is_empty() {
-            return Ok(self.later());
+        if !new.is_empty() {
+            return Ok(self.poll_later());
         }
-        let mut left = task.missing.len();
+        let mut remaining = task.missing.len();
         for &index in &task.missing {
             let Some(id) = tasks.get(&index) else { continue };
-            match self.standing(task, (id, since)).await? {
-                None | Some(Standing::UnderWay(_)) => {}
-                Some(Standing::Failed(error)) => return Err(error),
-                Some(Standing::Done(url)) => {
+            match self.task_state(task, Submitted { id, since }).await? {
+                None | Some(TaskState::Running(_)) => {}
+                Some(TaskState::Failed(error)) => return Err(error),
+                Some(TaskState::Done(url)) => {
                     let bytes = match self.download(task, &url).await {
                         Ok(bytes) => bytes,
-                        Err(error) => return self.unless_over(error, since),
+                        Err(error) => return self.retry_download(error, since),
                     };
                     let origin = self.origin(&task.picture, index == 0);
                     sink.image(index, GeneratedImage { bytes, origin }).await?;
-                    left -= 1;
+                    remaining -= 1;
                 }
             }
         }
-        Ok(if left == 0 { Step::Finished(Finished::default()) } else { self.later() })
+        Ok(if remaining == 0 { Step::Finished(Finished::default()) } else { self.poll_later() })
     }
 
-    /// The grid stays paid for while a proxy has no room or does not answer.
-    fn unless_lost(&self, error: ProviderError, since: i64) -> Result<Step, ProviderError> {
+    /// The grid is paid for: an upscale is submitted again while the proxy is full or does not answer.
+    fn retry_upscale(&self, error: ProviderError, since: i64) -> Result<Step, ProviderError> {
         let no_answer = matches!(error.reason, Reason::Timeout | Reason::NoAnswer);
-        let passing = error.maybe_paid || error.fault == FaultOf::Capacity || no_answer;
-        if passing && !self.is_over(since) { Ok(self.later()) } else { Err(error) }
+        let transient = error.maybe_paid || error.fault == FaultOf::Capacity || no_answer;
+        if transient && !self.is_over(since) { Ok(self.poll_later()) } else { Err(error) }
     }
 }
 
-/// How long a call may take, for the worker to have the time to write down what came of it.
-fn left(task: &ImageTask) -> Duration {
-    task.time_left().saturating_sub(TIME_TO_ANSWER)
+/// The longest time for a call that leaves the worker the time to save its result.
+fn call_timeout(task: &ImageTask) -> Duration {
+    task.time_left().saturating_sub(SAVE_RESERVE)
 }
 
 fn unable() -> Unable {
@@ -353,10 +344,10 @@ impl ImageProvider for Midjourney {
     }
 
     fn calls(&self, task: &ImageTask) -> u32 {
-        match Handle::of(task) {
-            Handle::Unknown | Handle::Asked | Handle::Grid { .. } => 0,
-            Handle::Clear => 1,
-            Handle::Upscales { tasks, .. } => {
+        match Checkpoint::of(task) {
+            Checkpoint::Unknown | Checkpoint::Asked | Checkpoint::Grid { .. } => 0,
+            Checkpoint::Clear => 1,
+            Checkpoint::Upscales { tasks, .. } => {
                 task.missing.iter().filter(|index| !tasks.contains_key(index)).count() as u32
             }
         }
@@ -368,11 +359,15 @@ impl ImageProvider for Midjourney {
     }
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
-        match Handle::of(task) {
-            Handle::Unknown | Handle::Asked => self.look(task, sink).await,
-            Handle::Clear => self.submit(task, sink).await,
-            Handle::Grid { task: id, since } => self.grid(task, (&id, since), sink).await,
-            Handle::Upscales { grid, tasks, since } => self.enlarged(task, (grid, tasks, since), sink).await,
+        match Checkpoint::of(task) {
+            Checkpoint::Unknown | Checkpoint::Asked => self.recover(task, sink).await,
+            Checkpoint::Clear => self.submit(task, sink).await,
+            Checkpoint::Grid { task: id, since } => {
+                self.poll_grid(task, Submitted { id: &id, since }, sink).await
+            }
+            Checkpoint::Upscales { grid, tasks, since } => {
+                self.poll_upscales(task, Upscales { grid, tasks, since }, sink).await
+            }
         }
     }
 }

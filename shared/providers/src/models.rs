@@ -1,4 +1,4 @@
-//! What models can make, how they are asked for it, and what it costs: the data of `models.json`.
+//! The models' sizes, fields and prices: the data of `models.json`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,86 +13,76 @@ static MODELS: LazyLock<Models> = LazyLock::new(|| {
     serde_json::from_str(include_str!("models.json")).expect("models.json is what Models describes")
 });
 
-/// All of the file.
+/// The whole file.
 pub(crate) fn models() -> &'static Models {
     &MODELS
 }
 
-/// The file.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Models {
-    /// What stands after the prompt for a style that the provider has no field for.
+    /// The text after the prompt for a style that the provider has no field for.
     style_words: HashMap<Style, String>,
-    /// OpenAI and everything that speaks its language.
     pub(crate) openai: OpenAi,
-    /// Stability.
     pub(crate) stability: Stability,
-    /// Stable Diffusion on a server of one's own.
     pub(crate) stable_diffusion: StableDiffusion,
-    /// Models that chat.
     pub(crate) chat: Chat,
 }
 
-/// What a model can make: the part that is the same for every provider.
+/// The capabilities and prices of a group of models.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Row {
-    /// How the ids of its models begin.
+    /// The beginnings of the models' ids.
     pub(crate) prefixes: Vec<String>,
     /// The most images that one call makes.
     pub(crate) per_call: u8,
-    /// What is asked of the provider for each of our sizes.
+    /// The provider's size for each of our sizes.
     sizes: HashMap<Size, String>,
-    /// The provider's word for each of our qualities, if it is told one.
+    /// The provider's quality for each of our qualities; `None` to send none.
     quality: HashMap<Quality, Option<String>>,
-    /// How it is told of a style.
     pub(crate) style: StyleBy,
-    /// The most characters of a prompt, words for the style included.
+    /// The most characters of a prompt, text for the style included.
     prompt_limit: usize,
-    /// What it costs; nothing, if left out.
+    /// Free if absent.
     #[serde(default)]
     pub(crate) prices: Prices,
 }
 
-/// How a provider is told of a style.
+/// How a style is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StyleBy {
-    /// By a field of its own, in our words.
+    /// In its own field, with our values.
     Field,
-    /// By words after the prompt.
+    /// As text after the prompt.
     Prompt,
 }
 
-/// What a model costs.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Prices {
-    /// By tokens, where the provider says how many it used.
+    /// For answers that report the used tokens.
     pub(crate) tokens: Option<TokenRates>,
-    /// US dollars an image, by our quality and what is asked for as its size.
+    /// US dollars per image, by our quality and the provider's size.
     #[serde(default)]
     image: HashMap<Quality, HashMap<String, f64>>,
 }
 
-/// US dollars a million tokens, which is as many micros a token.
+/// US dollars per million tokens, which is the same number of millionths of a dollar per token.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TokenRates {
-    /// Of the prompt.
     pub(crate) text_input: f64,
-    /// Of the prompt, where the provider remembers it; as without, if left out.
+    /// For cached parts of the prompt; the same as `text_input` if absent.
     pub(crate) cached_text_input: Option<f64>,
-    /// Of images that are sent along.
     pub(crate) image_input: f64,
-    /// Of the images that are made.
     pub(crate) output: f64,
 }
 
-/// OpenAI and everything that speaks its language.
+/// OpenAI and compatible services.
 #[derive(Debug, Deserialize)]
 pub(crate) struct OpenAi {
-    /// Which model stands for each name of the contract, unless the operator says otherwise.
+    /// The default model for each of the contract's names.
     pub(crate) models: OpenAiNames,
     rows: Vec<OpenAiRow>,
 }
@@ -105,78 +95,73 @@ pub(crate) struct OpenAiNames {
     pub(crate) gpt_image: String,
 }
 
-/// A row, and the dialect that its models speak.
+/// A row, and the dialect of its models.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OpenAiRow {
-    /// Which fields are sent.
     pub(crate) dialect: Dialect,
-    /// Whether it is for models of its dialect that no prefix fits.
+    /// Whether it is for models of its dialect that match no prefix.
     #[serde(default)]
     for_unknown: bool,
-    /// What its models can make.
     #[serde(flatten)]
     pub(crate) row: Row,
 }
 
-/// Which fields `/images/generations` takes.
+/// The set of fields that `/images/generations` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Dialect {
-    /// Of the GPT Image models.
     GptImage,
-    /// Of DALL·E, which compatible services still speak.
+    /// DALL·E's fields, which compatible services still take.
     Dalle,
-    /// The least that LocalAI and Ollama understand.
+    /// The few fields that LocalAI and Ollama take.
     Local,
 }
 
-/// Stability's models.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stability {
     credit_usd: f64,
     /// Stable Image Core.
-    pub(crate) core: Credited,
+    pub(crate) core: CreditModel,
     /// Stable Image Ultra.
-    pub(crate) ultra: Credited,
-    /// The ratio that is asked for instead of a size.
+    pub(crate) ultra: CreditModel,
+    /// The ratio for each size.
     pub(crate) ratios: HashMap<Size, String>,
-    /// The preset that a style is.
+    /// The preset for each style.
     pub(crate) presets: HashMap<Style, String>,
 }
 
 impl Stability {
-    /// What one image costs, in micros.
-    pub(crate) fn image_micros(&self, model: &Credited) -> u64 {
+    /// The price of one image, in millionths of a US dollar.
+    pub(crate) fn image_micros(&self, model: &CreditModel) -> u64 {
         (model.credits * self.credit_usd * 1e6).round() as u64
     }
 }
 
-/// A model that is paid for in credits.
+/// A model with a price in credits.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Credited {
-    /// What it is called.
+pub(crate) struct CreditModel {
     pub(crate) id: String,
     credits: f64,
 }
 
-/// Stable Diffusion on a server of one's own.
+/// The operator's own Stable Diffusion server.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StableDiffusion {
-    /// What stands after the prompt for a style: the tags that such models were trained on.
+    /// The text after the prompt for each style: tags that such models were trained on.
     pub(crate) style_words: HashMap<Style, String>,
 }
 
-/// Models that chat.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Chat {
+    /// The beginnings of the ids of reasoning models.
     reasoning: Vec<String>,
 }
 
 impl Row {
-    /// Whether its models can make this very picture.
+    /// Whether its models can make exactly this picture.
     pub(crate) fn fits(&self, picture: &Picture) -> Result<(), Unable> {
         if !self.sizes.contains_key(&picture.size) {
             return Err(Unable::because(format!("its model cannot make {}", picture.size.as_str())));
@@ -191,17 +176,17 @@ impl Row {
         Ok(())
     }
 
-    /// What is asked of the provider for this size; none if its models cannot make it.
+    /// The provider's size for this size; `None` if its models cannot make it.
     pub(crate) fn size(&self, size: Size) -> Option<&str> {
         self.sizes.get(&size).map(String::as_str)
     }
 
-    /// The provider's word for this quality, if it is told one.
+    /// The provider's quality for this quality, if one is sent.
     pub(crate) fn quality(&self, quality: Quality) -> Option<&str> {
         self.quality.get(&quality)?.as_deref()
     }
 
-    /// The prompt as the provider is told it.
+    /// The prompt that the provider gets.
     pub(crate) fn prompt(&self, picture: &Picture) -> String {
         let prompt = picture.prompt.as_str();
         match (self.style, picture.style) {
@@ -213,7 +198,7 @@ impl Row {
         }
     }
 
-    /// What one such image costs by the table, in micros; 0 where the table has no price.
+    /// The table's price of one such image, in millionths of a US dollar; 0 if the table has none.
     pub(crate) fn image_micros(&self, picture: &Picture) -> u64 {
         let by_size = self.prices.image.get(&picture.quality);
         let usd = by_size.zip(self.size(picture.size)).and_then(|(prices, size)| prices.get(size));
@@ -247,11 +232,11 @@ impl AsRef<Row> for OpenAiRow {
 }
 
 impl OpenAi {
-    /// The row for `model`. If the operator names the dialect, it is a row of that dialect, whatever
-    /// the model is called; a model that is not known is taken to be like the newest.
+    /// The row for `model`. If the operator configures the dialect, it is a row of that dialect, whatever the
+    /// model's id; an unknown model is treated like the newest one.
     pub(crate) fn row(&self, model: &str, dialect: Option<Dialect>) -> Option<&OpenAiRow> {
-        let speaks = |row: &&OpenAiRow| dialect.is_none_or(|dialect| row.dialect == dialect);
-        longest_prefix(self.rows.iter().filter(speaks), model).or_else(|| {
+        let has_dialect = |row: &&OpenAiRow| dialect.is_none_or(|dialect| row.dialect == dialect);
+        longest_prefix(self.rows.iter().filter(has_dialect), model).or_else(|| {
             let dialect = dialect.unwrap_or(Dialect::GptImage);
             self.rows.iter().find(|row| row.for_unknown && row.dialect == dialect)
         })
@@ -259,7 +244,7 @@ impl OpenAi {
 }
 
 impl Chat {
-    /// Whether `model` thinks before it speaks, and therefore takes no temperature.
+    /// Whether `model` is a reasoning model, which takes no temperature.
     pub(crate) fn is_reasoning(&self, model: &str) -> bool {
         self.reasoning.iter().any(|prefix| model.starts_with(prefix.as_str()))
     }

@@ -1,18 +1,18 @@
-//! OpenAI's images, and those of every service that speaks its language.
+//! OpenAI's images, and those of every service with a compatible API.
 //!
-//! Which fields a model takes, what sizes it makes and what they cost is data: [`crate::models`].
-//! One call makes as many images as the model's row allows; what is missing beyond that is asked
-//! for in further calls, as many at the same time as the operator allows.
+//! The fields, sizes and prices of models are data: [`crate::models`]. One call makes as many images as the
+//! model's row allows; further calls make the rest, as many at the same time as the operator allows.
 
 mod answer;
+pub(crate) mod api_client;
 pub(crate) mod chat;
-mod fault;
-mod gone;
-mod list;
-mod noted;
+mod checkpoint;
+mod error;
 mod request;
 mod settings;
-mod wire;
+mod unavailable_models;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,53 +22,81 @@ use domain::providers::{
     Bounds, FaultOf, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason, Step, Unable,
 };
 
-use crate::call::{self, in_turn, unless_failed};
+use crate::call::{self, fail_if_any, run_concurrently};
 use crate::models::{OpenAiRow, models};
-use answer::{Answer, Found};
-use gone::Gone;
-pub use list::ModelList;
-use noted::{Noted, Notes};
-use settings::Names;
+use answer::{Answer, Content};
+use api_client::{ApiClient, CallContext};
+use checkpoint::{Checkpoint, CheckpointWriter, PendingImage};
+use settings::ModelNames;
 pub(crate) use settings::Settings;
-use wire::{Call, Wire};
+use unavailable_models::UnavailableModels;
 
-/// Its name on the wire.
-const PROVIDER: &str = "openai";
-/// The longest answer: four large pictures as base64 are half of it.
-const LONGEST_ANSWER: usize = 80 << 20;
+/// Its name in jobs and in `order`.
+pub(crate) const PROVIDER: &str = "openai";
+/// Four large images as base64 are half of it.
+const MAX_ANSWER_BYTES: usize = 80 << 20;
 
-/// The provider.
 pub(crate) struct OpenAi {
-    wire: Wire,
-    names: Names,
+    client: ApiClient,
+    names: ModelNames,
     dialect: Option<crate::models::Dialect>,
     bounds: Bounds,
-    gone: Gone,
+    unavailable: UnavailableModels,
 }
 
-/// What is left of a task, and by how many calls it may be made: as many as were told before the first.
-struct Left {
+/// A model with its row in the table.
+#[derive(Clone, Copy)]
+struct Model<'a> {
+    id: &'a str,
+    row: &'static OpenAiRow,
+}
+
+/// What one run of a task passes to each of its calls.
+#[derive(Clone, Copy)]
+struct RunContext<'a> {
+    task: &'a ImageTask,
+    sink: &'a dyn ImageSink,
+    checkpoints: &'a CheckpointWriter<'a>,
+}
+
+/// What is left of a task.
+struct Remaining {
     missing: Vec<u8>,
+    /// How many more calls may be made: at first as many as the job's row recorded beforehand.
     calls: usize,
 }
 
 impl OpenAi {
-    /// The provider as the operator has set it up, or what is wrong with that.
+    /// # Errors
+    ///
+    /// What is wrong with the settings.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
-        let wire = settings.wire()?;
+        let client = settings.client()?;
         let bounds = settings.bounds();
-        Ok(Self { wire, bounds, dialect: settings.dialect, names: settings.names()?, gone: Gone::default() })
+        Ok(Self {
+            client,
+            bounds,
+            dialect: settings.dialect,
+            names: settings.names()?,
+            unavailable: UnavailableModels::default(),
+        })
     }
 
-    /// The models that stand for the name that was asked for, the first choice first.
+    /// The client, and every model that the operator has chosen.
+    pub(crate) fn into_client_and_models(self) -> (ApiClient, BTreeSet<String>) {
+        let ModelNames { dalle3, dalle2, gpt_image } = self.names;
+        (self.client, [dalle3, dalle2, gpt_image].into_iter().flatten().collect())
+    }
+
+    /// The models for the caller's choice, the preferred one first. GPT Image serves every choice but
+    /// DALL·E's, `automatic` included.
     fn models(&self, choice: ProviderChoice) -> &[String] {
-        match choice {
-            ProviderChoice::Dalle3 => &self.names.dalle3,
-            ProviderChoice::Dalle2 => &self.names.dalle2,
-            ProviderChoice::GptImage
-            | ProviderChoice::Automatic
-            | ProviderChoice::StableDiffusion
-            | ProviderChoice::Midjourney => &self.names.gpt_image,
+        if choice == ProviderChoice::Dalle3 {
+            &self.names.dalle3
+        } else if choice == ProviderChoice::Dalle2 {
+            &self.names.dalle2
+        } else {
+            &self.names.gpt_image
         }
     }
 
@@ -77,170 +105,170 @@ impl OpenAi {
         row.ok_or_else(|| Unable::because(format!("nothing is known of its model {model}")))
     }
 
-    /// The first model that can make `picture`, with its row; why the first choice cannot, if none can.
-    fn able(&self, picture: &Picture) -> Result<Vec<(&str, &'static OpenAiRow)>, Unable> {
-        let mut able = Vec::new();
+    /// The models that can make `picture`; if there is none, why the preferred one cannot.
+    fn capable(&self, picture: &Picture) -> Result<Vec<Model<'_>>, Unable> {
+        let mut capable = Vec::new();
         let mut unable = None;
-        for model in self.models(picture.provider) {
-            match self.row(model).and_then(|row| row.row.fits(picture).map(|()| row)) {
-                Ok(row) => able.push((model.as_str(), row)),
+        for id in self.models(picture.provider) {
+            match self.row(id).and_then(|row| row.row.fits(picture).map(|()| row)) {
+                Ok(row) => capable.push(Model { id, row }),
                 Err(reason) => {
                     unable.get_or_insert(reason);
                 }
             }
         }
         match unable {
-            Some(reason) if able.is_empty() => Err(reason),
-            Some(_) | None => Ok(able),
+            Some(reason) if capable.is_empty() => Err(reason),
+            Some(_) | None => Ok(capable),
         }
     }
 
-    /// The models to ask for `picture`: those of the able ones that are not gone, if there is any.
-    fn alive(&self, picture: &Picture) -> Result<Vec<(&str, &'static OpenAiRow)>, Unable> {
-        let able = self.able(picture)?;
+    /// The models to ask for `picture`: the capable ones that are available, or all capable ones if none is.
+    fn available(&self, picture: &Picture) -> Result<Vec<Model<'_>>, Unable> {
+        let capable = self.capable(picture)?;
         let now = Timestamp::now();
-        let alive: Vec<_> = able.iter().copied().filter(|(model, _)| !self.gone.holds(model, now)).collect();
-        Ok(if alive.is_empty() { able } else { alive })
+        let is_available = |model: &Model<'_>| !self.unavailable.contains(model.id, now);
+        let available: Vec<_> = capable.iter().copied().filter(is_available).collect();
+        Ok(if available.is_empty() { capable } else { available })
     }
 
-    /// Makes what is left on this model. That the model is gone is told only where nothing else went
-    /// wrong: nothing was made of that and nothing is owed, and another model may be asked.
+    /// Makes what remains with this model. Returns that the model is gone only if nothing else went wrong:
+    /// then nothing of the rest was made or paid for, and another model may be asked.
     async fn make(
         &self,
-        (model, row): (&str, &OpenAiRow),
-        task: &ImageTask,
-        left: &mut Left,
-        (sink, notes): (&dyn ImageSink, &Notes<'_>),
+        model: Model<'_>,
+        remaining: &mut Remaining,
+        context: RunContext<'_>,
     ) -> Result<(), ProviderError> {
-        let parts = left.missing.chunks(usize::from(row.row.per_call).max(1)).take(left.calls);
-        let calls = parts.map(|indexes| self.call(model, row, task, indexes, (sink, notes)));
-        let outcomes = in_turn(calls.collect(), self.bounds.at_once).await;
+        let per_call = usize::from(model.row.row.per_call).max(1);
+        let parts = remaining.missing.chunks(per_call).take(remaining.calls);
+        let calls = parts.map(|indexes| self.call(model, indexes, context));
+        let outcomes = run_concurrently(calls.collect(), self.bounds.at_once).await;
         let (mut gone, mut failures) = (Vec::new(), Vec::new());
         for outcome in outcomes {
             match outcome {
                 Ok(made) => {
-                    left.missing.retain(|index| !made.contains(index));
-                    left.calls -= 1;
+                    remaining.missing.retain(|index| !made.contains(index));
+                    remaining.calls -= 1;
                 }
                 Err(failure) if failure.reason == Reason::ModelGone => gone.push(failure),
                 Err(failure) => failures.push(failure),
             }
         }
         if !gone.is_empty() {
-            self.gone.note(model, Timestamp::now());
+            self.unavailable.record(model.id, Timestamp::now());
         }
-        unless_failed(if failures.is_empty() { gone } else { failures })?;
-        if left.missing.is_empty() { Ok(()) } else { Err(only_some()) }
+        fail_if_any(if failures.is_empty() { gone } else { failures })?;
+        if remaining.missing.is_empty() { Ok(()) } else { Err(incomplete()) }
     }
 
-    /// One call, for the images `indexes`, which it gives back.
+    /// Makes one call for the images `indexes`, and returns these.
     async fn call(
         &self,
-        model: &str,
-        row: &OpenAiRow,
-        task: &ImageTask,
+        model: Model<'_>,
         indexes: &[u8],
-        (sink, notes): (&dyn ImageSink, &Notes<'_>),
+        context: RunContext<'_>,
     ) -> Result<Vec<u8>, ProviderError> {
-        let body = request::body(model, row, task, indexes.len());
-        let asked = task.picture.prompt.as_str();
-        let private = [asked, &body.prompt];
-        let call = about(task, &private);
-        let sent = (body.prompt != asked).then_some(body.prompt.as_str());
-        let bytes = self.wire.post("/images/generations", &body, call).await?;
-        let answer = Answer::read(&bytes).map_err(|problem| self.wire.unusable(&bytes, problem, call))?;
-        let pictures = answer.pictures();
-        let each = answer.costs(&row.row, &task.picture, pictures.len().min(indexes.len()));
+        let RunContext { task, sink, checkpoints } = context;
+        let body = request::body(model.id, model.row, task, indexes.len());
+        let original = task.picture.prompt.as_str();
+        let private = [original, &body.prompt];
+        let call = call_context(task, &private);
+        let revised = (body.prompt != original).then_some(body.prompt.as_str());
+        let bytes = self.client.post("/images/generations", &body, call).await?;
+        let answer = Answer::read(&bytes).map_err(|problem| self.client.unusable(&bytes, problem, call))?;
+        let items = answer.items();
+        let costs = answer.costs(&model.row.row, &task.picture, items.len().min(indexes.len()));
         let made: Vec<_> = indexes
             .iter()
-            .zip(&pictures)
-            .zip(each)
-            .map(|((&index, picture), cost_micros)| {
+            .zip(&items)
+            .zip(costs)
+            .map(|((&index, item), cost_micros)| {
                 let origin = ImageOrigin {
                     provider: PROVIDER.to_owned(),
-                    model: model.to_owned(),
-                    revised_prompt: picture.revised_prompt.or(sent).map(ToOwned::to_owned),
+                    model: model.id.to_owned(),
+                    revised_prompt: item.revised_prompt.or(revised).map(ToOwned::to_owned),
                     seed: None,
                     cost_micros,
                 };
-                (index, picture.found, origin)
+                (index, item.content, origin)
             })
             .collect();
-        notes
-            .add(made.iter().filter_map(|(index, found, origin)| match found {
-                Found::At(url) => {
-                    Some(noted::Picture { index: *index, url: (*url).to_owned(), origin: origin.clone() })
+        checkpoints
+            .add(made.iter().filter_map(|(index, content, origin)| match content {
+                Content::Url(url) => {
+                    Some(PendingImage { index: *index, url: (*url).to_owned(), origin: origin.clone() })
                 }
-                Found::Inline(_) | Found::Nothing => None,
+                Content::Inline(_) | Content::Nothing => None,
             }))
             .await?;
-        let mut kept = Vec::new();
+        let mut outcomes = Vec::new();
         // One after the other: each is decoded and resampled on its way, which takes memory.
-        for (index, found, origin) in made {
-            let handed = self.hand_over(index, (found, origin), call, sink).await;
-            kept.push(notes.unless_it_remains((index, handed)).await);
+        for (index, content, origin) in made {
+            let outcome = self.deliver(index, content, origin, call, sink).await;
+            outcomes.push(checkpoints.unless_available(index, outcome).await);
         }
-        unless_failed(kept.into_iter().filter_map(Result::err))?;
-        let (made, wanted) = (pictures.len(), indexes.len());
+        fail_if_any(outcomes.into_iter().filter_map(Result::err))?;
+        let (made, wanted) = (items.len(), indexes.len());
         if made < wanted {
             return Err(call::Answer::unusable(&format!("the answer holds {made} of {wanted} pictures")));
         }
         Ok(indexes.to_vec())
     }
 
-    /// Fetches the pictures that an earlier call has made and paid for.
-    async fn fetch_noted(
+    /// Fetches the images that an earlier call has made and paid for.
+    async fn fetch_pending(
         &self,
-        noted: Noted,
+        checkpoint: Checkpoint,
         task: &ImageTask,
         sink: &dyn ImageSink,
     ) -> Result<Step, ProviderError> {
         let private = [task.picture.prompt.as_str()];
-        let mut kept = Vec::new();
-        for picture in noted.pictures.iter().filter(|picture| task.missing.contains(&picture.index)) {
-            let made = (Found::At(&picture.url), picture.origin.clone());
-            kept.push(self.hand_over(picture.index, made, about(task, &private), sink).await);
+        let call = call_context(task, &private);
+        let mut outcomes = Vec::new();
+        for image in checkpoint.pictures.iter().filter(|image| task.missing.contains(&image.index)) {
+            let (content, origin) = (Content::Url(&image.url), image.origin.clone());
+            outcomes.push(self.deliver(image.index, content, origin, call, sink).await);
         }
-        let all = task.missing.len() == kept.len();
-        let step = noted.outcome(kept)?;
+        let all = task.missing.len() == outcomes.len();
+        let step = checkpoint.outcome(outcomes)?;
         if all || matches!(step, Step::AskAgain { .. }) {
             return Ok(step);
         }
-        // Another call of the same try has failed.
-        Err(only_some())
+        // Another call of the same attempt has failed.
+        Err(incomplete())
     }
 
-    /// Hands over a picture, wherever it is.
-    async fn hand_over(
+    /// Gets an image's bytes and passes them to `sink`.
+    async fn deliver(
         &self,
         index: u8,
-        (found, origin): (Found<'_>, ImageOrigin),
-        call: Call<'_>,
+        content: Content<'_>,
+        origin: ImageOrigin,
+        call: CallContext<'_>,
         sink: &dyn ImageSink,
     ) -> Result<(), ProviderError> {
-        let bytes = answer::picture(self.fetch(found, call).await?)?;
+        let bytes = answer::check_format(self.fetch(content, call).await?)?;
         Ok(sink.image(index, GeneratedImage { bytes, origin }).await?)
     }
 
-    /// The bytes of a picture in the answer.
-    async fn fetch(&self, found: Found<'_>, call: Call<'_>) -> Result<Bytes, ProviderError> {
-        match found {
-            Found::Inline(text) => call::decoded(text)
+    async fn fetch(&self, content: Content<'_>, call: CallContext<'_>) -> Result<Bytes, ProviderError> {
+        match content {
+            Content::Inline(text) => call::decode_base64(text)
                 .ok_or_else(|| call::Answer::unusable("a picture in the answer is not base64")),
-            Found::At(url) => self.wire.download(url, call).await,
-            Found::Nothing => Err(call::Answer::unusable("an item of the answer holds no picture")),
+            Content::Url(url) => self.client.download(url, call).await,
+            Content::Nothing => Err(call::Answer::unusable("an item of the answer holds no picture")),
         }
     }
 }
 
-/// What is left is to be made in a try that is counted.
-fn only_some() -> ProviderError {
+/// The rest is to be made in another attempt, which is counted.
+fn incomplete() -> ProviderError {
     ProviderError::new(FaultOf::Ours, Reason::Failed, "only some of the pictures were made")
 }
 
-/// What holds for every exchange about this task.
-fn about<'a>(task: &ImageTask, private: &'a [&'a str]) -> Call<'a> {
-    Call { deadline: task.deadline, private, longest: LONGEST_ANSWER }
+fn call_context<'a>(task: &ImageTask, private: &'a [&'a str]) -> CallContext<'a> {
+    CallContext { deadline: task.deadline, private, max_bytes: MAX_ANSWER_BYTES }
 }
 
 #[async_trait]
@@ -250,15 +278,15 @@ impl ImageProvider for OpenAi {
     }
 
     fn fits(&self, picture: &Picture) -> Result<(), Unable> {
-        self.able(picture).map(|_| ())
+        self.capable(picture).map(|_| ())
     }
 
     fn calls(&self, task: &ImageTask) -> u32 {
-        if Noted::of(task).is_some() {
+        if Checkpoint::of(task).is_some() {
             return 0;
         }
-        let per_call = match self.alive(&task.picture).as_deref() {
-            Ok([(_, row), ..]) => row.row.per_call,
+        let per_call = match self.available(&task.picture).as_deref() {
+            Ok([model, ..]) => model.row.row.per_call,
             Ok([]) | Err(_) => 1,
         };
         task.missing.len().div_ceil(usize::from(per_call).max(1)) as u32
@@ -269,27 +297,28 @@ impl ImageProvider for OpenAi {
     }
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
-        if let Some(noted) = Noted::of(task) {
-            return self.fetch_noted(noted, task, sink).await;
+        if let Some(checkpoint) = Checkpoint::of(task) {
+            return self.fetch_pending(checkpoint, task, sink).await;
         }
-        let alive = self
-            .alive(&task.picture)
+        let available = self
+            .available(&task.picture)
             .map_err(|unable| ProviderError::new(FaultOf::Caller, Reason::Unsupported, unable.reason))?;
-        let notes = Notes::new(sink);
-        let mut left = Left { missing: task.missing.clone(), calls: self.calls(task) as usize };
+        let checkpoints = CheckpointWriter::new(sink);
+        let context = RunContext { task, sink, checkpoints: &checkpoints };
+        let mut remaining = Remaining { missing: task.missing.clone(), calls: self.calls(task) as usize };
         let mut made = Err(ProviderError::new(
             FaultOf::Operator,
             Reason::ModelGone,
             "no model stands for what was asked for",
         ));
-        for model in alive {
-            made = self.make(model, task, &mut left, (sink, &notes)).await;
-            // The operator's next model is asked in the place of one that is gone.
+        for model in available {
+            made = self.make(model, &mut remaining, context).await;
+            // The operator's next model is asked only in place of one that is gone.
             if !matches!(&made, Err(failure) if failure.reason == Reason::ModelGone) {
                 break;
             }
         }
-        notes.outcome(made)
+        checkpoints.outcome(made)
     }
 }
 

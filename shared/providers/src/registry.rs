@@ -1,4 +1,4 @@
-//! The providers that are enabled, and which of them may make a picture.
+//! The enabled providers, and which of them may make an image.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,21 +8,12 @@ use domain::images::{Picture, ProviderChoice};
 use domain::primitives::{Secret, Word as _};
 use domain::providers::{ChatProvider, FaultOf, ImageProvider, ProviderError, Reason};
 
-use crate::automatic1111::Automatic1111;
-use crate::document::{BadDocument, Fault, Reading, unknown};
-use crate::midjourney::{self, Midjourney};
-use crate::openai::OpenAi;
+use crate::catalog::{self, Automatic, PROVIDERS};
+use crate::document::{BadDocument, Document, FieldError, Reading, unknown};
 use crate::openai::chat::Chat;
-use crate::sandbox::{self, Sandbox};
-use crate::stability::Stability;
+use crate::sandbox::Sandbox;
 
-/// In which order `automatic` asks unless the operator says otherwise. Midjourney is never part of it:
-/// nobody shall meet its terms without having asked for it.
-const ORDER: [&str; 3] = ["openai", "stability", "stable_diffusion"];
-/// What an operator may write there: Midjourney changes nothing.
-const KNOWN: [&str; 5] = ["openai", "stability", "stable_diffusion", "sandbox", midjourney::PROVIDER];
-
-/// The providers that are enabled.
+/// The enabled providers.
 pub struct Registry {
     images: Vec<Box<dyn ImageProvider>>,
     chat: Option<Box<dyn ChatProvider>>,
@@ -30,80 +21,77 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The providers that `document` enables. What this version knows nothing of is left to later ones:
-    /// a function may be older than who has written the document.
+    /// The providers that `document` enables. Unknown names are ignored: this function may be older than
+    /// the writer of the document.
     ///
     /// # Errors
     ///
     /// [`BadDocument`].
     pub fn from_document(document: &Secret) -> Result<Self, BadDocument> {
-        Self::from_reading(Reading::of(document))
+        Self::from_reading(Document::read(document))
     }
 
-    /// The same for who writes the document: to him an unknown name is a fault, for it enables nothing.
+    /// Like [`Self::from_document`], for a writer of the document: an unknown name is an error, because it
+    /// enables nothing.
     ///
     /// # Errors
     ///
     /// [`BadDocument`].
     pub fn from_new_document(document: &Secret) -> Result<Self, BadDocument> {
-        let mut reading = Reading::of(document);
-        reading.faults.append(&mut reading.unknown);
+        let mut reading = Document::read(document);
+        reading.errors.append(&mut reading.unknown);
         Self::from_reading(reading)
     }
 
-    fn from_reading(Reading { document, mut faults, .. }: Reading) -> Result<Self, BadDocument> {
-        let mut images: Vec<Box<dyn ImageProvider>> = Vec::new();
-        let mut chat: Option<Box<dyn ChatProvider>> = None;
-        let mut fault = |section: &str, problem| faults.push(Fault::at(section, problem));
+    fn from_reading(
+        Reading { mut document, mut errors, .. }: Reading<Document>,
+    ) -> Result<Self, BadDocument> {
         for (at, name) in document.order.iter().flatten().enumerate() {
-            if !KNOWN.contains(&name.as_str()) {
-                fault(&format!("order[{at}]"), unknown(name, &KNOWN));
+            if catalog::find(name).is_none() {
+                errors.push(FieldError::at(format!("order[{at}]"), unknown(name, &catalog::names())));
             }
         }
-        match document.openai.map(OpenAi::new).transpose() {
-            Ok(openai) => images.extend(openai.map(boxed)),
-            Err(problem) => fault("openai", problem),
+        let sandbox = document.sandbox.is_some();
+        let mut images = Vec::new();
+        for entry in &PROVIDERS {
+            match (entry.build)(&mut document) {
+                None => {}
+                Some(Ok(provider)) => images.push(provider),
+                Some(Err(problem)) => errors.push(FieldError::at(entry.section, problem)),
+            }
         }
-        match document.chat.map(Chat::new).transpose() {
-            Ok(made) => chat = made.map(|made| Box::new(made) as _),
-            Err(problem) => fault("chat", problem),
+        let mut chat: Option<Box<dyn ChatProvider>> = None;
+        match document.chat.map(Chat::new) {
+            Some(Ok(provider)) => chat = Some(Box::new(provider)),
+            Some(Err(problem)) => errors.push(FieldError::at("chat", problem)),
+            None if sandbox => chat = Some(Box::new(Sandbox)),
+            None => {}
         }
-        match document.stability.map(Stability::new).transpose() {
-            Ok(stability) => images.extend(stability.map(boxed)),
-            Err(problem) => fault("stability", problem),
-        }
-        match document.stable_diffusion.map(Automatic1111::new).transpose() {
-            Ok(own) => images.extend(own.map(boxed)),
-            Err(problem) => fault("stableDiffusion", problem),
-        }
-        match document.midjourney.map(Midjourney::new).transpose() {
-            Ok(midjourney) => images.extend(midjourney.map(boxed)),
-            Err(problem) => fault("midjourney", problem),
-        }
-        if document.sandbox.is_some() {
-            images.push(Box::new(Sandbox));
-            chat.get_or_insert_with(|| Box::new(Sandbox));
-        }
-        BadDocument::unless_none(faults)?;
+        BadDocument::unless_empty(errors)?;
         Ok(Self::new(images, chat, document.order))
     }
 
-    /// These providers. `automatic` asks them in `order`.
+    /// A registry of these providers. `automatic` asks them in `order`.
     #[must_use]
     pub fn new(
         images: Vec<Box<dyn ImageProvider>>,
         chat: Option<Box<dyn ChatProvider>>,
         order: Option<Vec<String>>,
     ) -> Self {
+        let alone = images.len() == 1;
+        let by_default = |automatic| match automatic {
+            Automatic::ByDefault => true,
+            Automatic::IfAlone => alone,
+            Automatic::Never => false,
+        };
         let order = order.unwrap_or_else(|| {
-            // Who has enabled a real provider does not want a drawing in its place.
-            let alone = images.len() == 1;
-            ORDER.into_iter().chain(alone.then_some(sandbox::PROVIDER)).map(str::to_owned).collect()
+            let entries = PROVIDERS.iter().filter(|entry| by_default(entry.automatic));
+            entries.map(|entry| entry.name.to_owned()).collect()
         });
         Self { images, chat, order }
     }
 
-    /// The names of the providers that are enabled, by which jobs and `order` call them.
+    /// The names of the enabled providers, as jobs and `order` use them.
     #[must_use]
     pub fn enabled(&self) -> BTreeSet<&'static str> {
         let chat = self.chat.iter().map(|provider| provider.name());
@@ -116,7 +104,7 @@ impl Registry {
         self.images.iter().find(|provider| provider.name() == name).map(AsRef::as_ref)
     }
 
-    /// The provider of chats.
+    /// The chat provider.
     ///
     /// # Errors
     ///
@@ -127,7 +115,7 @@ impl Registry {
         })
     }
 
-    /// The providers that may make `picture` and can make exactly that, the one to be asked first in front.
+    /// The providers that may make `picture` and can make exactly that, in the order in which to ask them.
     ///
     /// # Errors
     ///
@@ -150,23 +138,10 @@ impl Registry {
     }
 
     fn allowed(&self, choice: ProviderChoice) -> Result<Vec<&dyn ImageProvider>, ProviderError> {
-        let names: &[&str] = match choice {
-            ProviderChoice::Automatic => {
-                let part_of_it = |name: &&String| name.as_str() != midjourney::PROVIDER;
-                let names = self.order.iter().filter(part_of_it);
-                let enabled: Vec<_> = names.filter_map(|name| self.image_provider(name)).collect();
-                if enabled.is_empty() {
-                    let problem = "no provider is enabled for automatic";
-                    return Err(ProviderError::new(FaultOf::Operator, Reason::Unsupported, problem));
-                }
-                return Ok(enabled);
-            }
-            ProviderChoice::Dalle3 | ProviderChoice::Dalle2 | ProviderChoice::GptImage => &["openai"],
-            // Whoever runs a server of his own wants it used.
-            ProviderChoice::StableDiffusion => &["stable_diffusion", "stability"],
-            ProviderChoice::Midjourney => &["midjourney"],
-        };
-        let enabled = names.iter().find_map(|name| self.image_provider(name));
+        if choice == ProviderChoice::Automatic {
+            return self.automatic();
+        }
+        let enabled = catalog::serving(choice).find_map(|entry| self.image_provider(entry.name));
         enabled.map(|provider| vec![provider]).ok_or_else(|| {
             ProviderError::new(
                 FaultOf::Caller,
@@ -175,36 +150,43 @@ impl Registry {
             )
         })
     }
+
+    fn automatic(&self) -> Result<Vec<&dyn ImageProvider>, ProviderError> {
+        let never = |name: &str| catalog::find(name).is_some_and(|entry| entry.automatic == Automatic::Never);
+        let names = self.order.iter().filter(|name| !never(name));
+        let enabled: Vec<_> = names.filter_map(|name| self.image_provider(name)).collect();
+        if enabled.is_empty() {
+            let problem = "no provider is enabled for automatic";
+            return Err(ProviderError::new(FaultOf::Operator, Reason::Unsupported, problem));
+        }
+        Ok(enabled)
+    }
 }
 
-fn boxed<P: ImageProvider + 'static>(provider: P) -> Box<dyn ImageProvider> {
-    Box::new(provider)
-}
-
-/// The registry of the present providers document, made anew when the document changes.
+/// The registry of the current providers document, rebuilt when the document changes.
 pub struct CurrentRegistry<'a> {
     document: Option<&'a dyn SecretSource>,
-    known: Mutex<Option<(Secret, Arc<Registry>)>>,
+    cached: Mutex<Option<(Secret, Arc<Registry>)>>,
 }
 
 impl<'a> CurrentRegistry<'a> {
     /// The registry of the document in `source`.
     #[must_use]
     pub fn new(source: &'a dyn SecretSource) -> Self {
-        Self { document: Some(source), known: Mutex::new(None) }
+        Self { document: Some(source), cached: Mutex::new(None) }
     }
 
-    /// One that never changes.
+    /// A registry that never changes.
     #[must_use]
     pub fn fixed(registry: Registry) -> Self {
-        Self { document: None, known: Mutex::new(Some((Secret::new(""), Arc::new(registry)))) }
+        Self { document: None, cached: Mutex::new(Some((Secret::new(""), Arc::new(registry)))) }
     }
 
     /// The registry as it is now.
     ///
     /// # Errors
     ///
-    /// Ours, if the document could not be read; the operator's, if it is not valid.
+    /// An internal one, if the document could not be read; the operator's, if it is invalid.
     pub async fn get(&self) -> Result<Arc<Registry>, ProviderError> {
         let document = match self.document {
             None => Secret::new(""),
@@ -212,8 +194,8 @@ impl<'a> CurrentRegistry<'a> {
                 ProviderError::new(FaultOf::Ours, Reason::NoAnswer, problem.to_string())
             })?,
         };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, registry)) = known.as_ref()
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, registry)) = cached.as_ref()
             && *of == document
         {
             return Ok(Arc::clone(registry));
@@ -222,7 +204,7 @@ impl<'a> CurrentRegistry<'a> {
             ProviderError::new(FaultOf::Operator, Reason::InvalidRequest, problem.to_string())
         })?;
         let registry = Arc::new(registry);
-        *known = Some((document, Arc::clone(&registry)));
+        *cached = Some((document, Arc::clone(&registry)));
         Ok(registry)
     }
 }
@@ -247,36 +229,36 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_serves_automatic_and_nobody_stands_in_for_another() {
+    fn sandbox_serves_automatic_and_no_named_provider() {
         assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
         assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Dalle3), Err(FaultOf::Caller));
         assert_eq!(choose("{}", ProviderChoice::Automatic), Err(FaultOf::Operator));
     }
 
     #[test]
-    fn the_operator_says_whom_automatic_asks() {
-        let nobody = r#"{"sandbox":{},"order":["openai"]}"#;
-        assert_eq!(choose(nobody, ProviderChoice::Automatic), Err(FaultOf::Operator));
+    fn automatic_asks_the_providers_in_order() {
+        let none = r#"{"sandbox":{},"order":["openai"]}"#;
+        assert_eq!(choose(none, ProviderChoice::Automatic), Err(FaultOf::Operator));
         let sandbox = r#"{"sandbox":{},"order":["openai","sandbox"]}"#;
         assert_eq!(choose(sandbox, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
     }
 
     #[test]
-    fn an_order_that_names_what_is_no_provider_is_refused() {
+    fn order_with_unknown_provider_is_refused() {
         let known = "known are openai, stability, stable_diffusion, sandbox, midjourney";
-        for (order, said) in [
+        for (order, expected) in [
             (r#"["stableDiffusion"]"#, "order[0]: is unknown; did you mean stable_diffusion?"),
             (r#"["openai", "dalle3"]"#, &format!("order[1]: is unknown; {known}")),
             (r#"[""]"#, &format!("order[0]: is unknown; {known}")),
         ] {
             let document = format!(r#"{{"sandbox":{{}},"order":{order}}}"#);
             let Err(problem) = Registry::from_document(&Secret::new(document)) else { panic!("{order}") };
-            assert!(problem.to_string().ends_with(said), "{problem}");
+            assert!(problem.to_string().ends_with(expected), "{problem}");
         }
     }
 
     #[test]
-    fn stable_diffusion_is_ones_own_server_where_there_is_one() {
+    fn stable_diffusion_prefers_the_operators_own_server() {
         let own = r#""stableDiffusion":{"baseUrl":"http://127.0.0.1:7860"}"#;
         let hosted = r#""stability":{"apiKey":"sk-none"}"#;
         let both = format!("{{{hosted},{own}}}");
@@ -287,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn midjourney_is_asked_by_those_alone_who_name_it() {
+    fn midjourney_is_asked_only_by_name() {
         let document = r#"{"midjourney":{"baseUrl":"http://127.0.0.1:8080"},"order":["midjourney"]}"#;
         assert_eq!(choose(document, ProviderChoice::Midjourney), Ok(vec!["midjourney"]));
         assert_eq!(choose(document, ProviderChoice::Automatic), Err(FaultOf::Operator));
@@ -295,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_chats_too() {
+    fn sandbox_is_a_chat_provider() {
         let chat = |document| {
             let registry = Registry::from_document(&Secret::new(document)).unwrap();
             registry.chat().map(|provider| provider.name()).map_err(|error| error.fault)
@@ -305,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_document_shows_nothing_of_itself() {
+    fn bad_document_error_shows_no_value() {
         let Err(error) = Registry::from_document(&Secret::new(r#"{"sandbox": "sk-secret"}"#)) else {
             panic!("a string is no settings");
         };

@@ -1,29 +1,30 @@
 //! `sandbox`: a provider that draws by itself, without a network, an account or a cost.
 //!
-//! It computes a picture from the prompt: the same prompt and seed give the same bytes on every
-//! machine. The seed comes from the job and the image's index, so that a job's images differ from
-//! one another and a retry draws the same ones again.
+//! It computes an image from the prompt: the same prompt and seed give the same bytes on every machine. The
+//! seed comes from the job and the image's index, so a job's images differ from one another, and another
+//! attempt draws the same ones.
 //!
 //! # Switches
 //!
-//! A prompt may hold switches, so that every path of the platform can be tried by hand. They are
-//! taken out before drawing, several may stand in one prompt, and unknown ones are ignored.
+//! A prompt may hold switches, to test every path of the platform by hand. They are removed before drawing;
+//! a prompt may hold several, and unknown ones are ignored.
 //!
 //! | Switch | What the sandbox does |
 //! |---|---|
 //! | `[[slow:10]]` | waits 10 s before the first image, and reports progress meanwhile |
 //! | `[[linger:10]]` | waits 10 s between the last image and its answer |
-//! | `[[fail:2]]` | the first 2 attempts fail in passing, later ones work |
-//! | `[[fail:forever]]` | every attempt fails in passing |
+//! | `[[fail:2]]` | the first 2 attempts fail with a transient error, later ones work |
+//! | `[[fail:forever]]` | every attempt fails with a transient error |
 //! | `[[fail:operator]]` | fails as if the operator's account had no money |
-//! | `[[limit:5]]` | tells the first attempt to come back in 5 s, for want of room |
+//! | `[[limit:5]]` | asks the first attempt to retry in 5 s, as if at its rate limit |
 //! | `[[refuse]]` | refuses because of the prompt's content, with a content warning |
 //!
-//! In a chat they say the same of its reply. A chat asks once: `fail:1` is as good as `fail:forever`.
+//! In a chat they have the same effect on the reply. A chat makes one attempt: `fail:1` equals
+//! `fail:forever`.
 //!
-//! Seconds may have decimals and end at 600. Like a real provider it turns callers away (`limit`,
-//! `fail:operator`) at once, and refuses or fails only after the time that it takes (`slow`). It
-//! gives up at the task's deadline.
+//! Seconds may have decimals; the maximum is 600. Like a real provider it rejects calls (`limit`,
+//! `fail:operator`) at once, and refuses or fails only after its working time (`slow`). It gives up at the
+//! task's deadline.
 
 mod chat;
 mod switches;
@@ -43,16 +44,15 @@ use sha2::{Digest as _, Sha256};
 use drawing::{Brief, Mood, draw};
 pub use switches::{Failure, Switches, parse};
 
-/// Its name on the wire.
+/// Its name in jobs and in `order`.
 pub const PROVIDER: &str = "sandbox";
-/// The model that it says it is.
+/// The model in the origin of its images.
 pub const MODEL: &str = "sandbox-1";
-/// How often it tells how far it has come while it waits.
-const TICK: Duration = Duration::from_secs(1);
-/// How much of all progress waiting is, in percent; the rest is drawing.
+/// How often it reports progress while it waits.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// The progress after waiting, in percent; the rest is drawing.
 const WAITING_SHARE: f64 = 60.0;
 
-/// The provider.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sandbox;
 
@@ -76,13 +76,13 @@ impl ImageProvider for Sandbox {
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let (switches, prompt) = parse(task.picture.prompt.as_str());
-        turn_away(&switches, task.attempt)?;
+        reject(&switches, task.attempt)?;
         wait(switches.slow, task.deadline, Some(sink)).await?;
         fail(&switches, task.attempt)?;
         let waited = if switches.slow.is_zero() { 0.0 } else { WAITING_SHARE };
         for (done, &index) in task.missing.iter().enumerate() {
             let seed = seed(task.job, index);
-            let bytes = drawn(prompt.clone(), &task.picture, seed).await?;
+            let bytes = paint(prompt.clone(), &task.picture, seed).await?;
             let origin = ImageOrigin {
                 provider: PROVIDER.to_owned(),
                 model: MODEL.to_owned(),
@@ -99,8 +99,8 @@ impl ImageProvider for Sandbox {
     }
 }
 
-/// What is said before any work is done.
-fn turn_away(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
+/// Fails before any work is done.
+fn reject(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
     if switches.failure == Some(Failure::Operator) {
         return Err(ProviderError::new(
             FaultOf::Operator,
@@ -119,7 +119,7 @@ fn turn_away(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
     }
 }
 
-/// What is said instead of drawing.
+/// Fails instead of drawing.
 fn fail(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
     if switches.refuse {
         let warning =
@@ -142,7 +142,7 @@ fn fail(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
     Ok(())
 }
 
-/// Waits, but not beyond the deadline; tells `sink` how far it has come, if there is one.
+/// Waits, but not beyond the deadline; reports progress to `sink`, if there is one.
 async fn wait(
     time: Duration,
     deadline: Timestamp,
@@ -165,12 +165,12 @@ async fn wait(
         }
         let rest = time.min(left).saturating_sub(start.elapsed());
         // A millisecond more than the rest, since a timer may fire a little early.
-        tokio::time::sleep(TICK.min(rest + Duration::from_millis(1))).await;
+        tokio::time::sleep(PROGRESS_INTERVAL.min(rest + Duration::from_millis(1))).await;
     }
     Ok(())
 }
 
-async fn drawn(prompt: String, picture: &Picture, seed: u64) -> Result<Bytes, ProviderError> {
+async fn paint(prompt: String, picture: &Picture, seed: u64) -> Result<Bytes, ProviderError> {
     let (width, height) = picture.size.pixels();
     let mood = match picture.style {
         Some(Style::Vivid) => Mood::Vivid,
@@ -178,7 +178,7 @@ async fn drawn(prompt: String, picture: &Picture, seed: u64) -> Result<Bytes, Pr
         None => Mood::Plain,
     };
     let detailed = picture.quality == Quality::Hd;
-    // Drawing is arithmetic for up to some seconds, which would keep everything else waiting.
+    // Drawing computes for up to some seconds, which would block every other task.
     let drawing = tokio::task::spawn_blocking(move || {
         draw(&Brief { prompt: &prompt, width, height, seed, mood, detailed })
     });
@@ -197,7 +197,8 @@ async fn drawn(prompt: String, picture: &Picture, seed: u64) -> Result<Bytes, Pr
     Ok(Bytes::from(bytes))
 }
 
-/// The seed of one of a job's images. 32 bits, so that it survives clients that read numbers as floats.
+/// The seed of one of a job's images. It has 32 bits, so that clients that read numbers as floats keep it
+/// exact.
 fn seed(job: JobId, index: u8) -> u64 {
     let digest = Sha256::new().chain_update(job.uuid().as_bytes()).chain_update([index]).finalize();
     digest[..4].iter().fold(0, |seed, &byte| (seed << 8) | u64::from(byte))

@@ -1,12 +1,12 @@
 //! Stability's v2beta: Stable Image Core and Ultra.
 //!
-//! It makes one image a call, so a job's images are as many calls, side by side. It promises a
-//! ratio, not a size; the worker crops and resamples. A call that it has not answered in time cannot
-//! be asked after: it may have been paid for.
+//! A call makes one image, so a job's images are as many calls, some at the same time. Stability promises a
+//! ratio, not a size; the worker crops and resamples. The result of a call that timed out cannot be queried:
+//! it may have been paid for.
 
 mod answer;
+mod error;
 mod form;
-mod refusal;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -26,42 +26,36 @@ pub use form::Model;
 use crate::call::{self, BaseUrl};
 use crate::seed;
 
-/// Its name on the wire.
+/// Its name in jobs and in `order`.
 pub const PROVIDER: &str = "stability";
-const BASE_URL: &str = "https://api.stability.ai";
-const CONNECT: Duration = Duration::from_secs(5);
-/// Some 1.5 million pixels, as PNG and then as base64, several times over.
-const LARGEST_ANSWER: usize = 24 * 1024 * 1024;
+const DEFAULT_BASE_URL: &str = "https://api.stability.ai";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Several times 1.5 million pixels as PNG in base64.
+const MAX_ANSWER_BYTES: usize = 24 * 1024 * 1024;
 
-/// What the providers document says of it.
+/// The section `stability` of the providers document.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// The key.
     pub api_key: Secret,
-    /// Where the API is, if not at Stability's own address.
     pub base_url: Option<BaseUrl>,
-    /// Which model makes which quality.
     #[serde(default)]
     pub models: Models,
-    /// How long a call may take.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU32,
-    /// Jobs at the same time, and of each of them as many calls at the same time; it makes one for each
-    /// of its images.
+    /// Jobs at the same time, and calls of each job at the same time.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroU32,
-    /// Images a minute. Stability counts 150 requests in 10 s, and locks out for a minute who asks more.
+    /// Images per minute. Stability allows 150 requests in 10 s, and locks out an account that sends more for
+    /// a minute.
     pub per_minute: Option<NonZeroU32>,
 }
 
-/// Which model makes which quality.
+/// The model for each quality.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct Models {
-    /// For `standard`.
     pub standard: Model,
-    /// For `hd`.
     pub hd: Model,
 }
 
@@ -85,7 +79,6 @@ const fn concurrency() -> NonZeroU32 {
     }
 }
 
-/// The provider.
 #[derive(Debug)]
 pub struct Stability {
     settings: Settings,
@@ -94,21 +87,19 @@ pub struct Stability {
 }
 
 impl Stability {
-    /// The provider that these settings describe.
-    ///
     /// # Errors
     ///
-    /// If they describe none: what is wrong with them.
+    /// What is wrong with the settings.
     pub fn new(settings: Settings) -> Result<Self, String> {
         if settings.api_key.expose().is_empty() {
             return Err("apiKey is empty".to_owned());
         }
         let base = match &settings.base_url {
             Some(base) => base.clone(),
-            None => BaseUrl::try_from(BASE_URL.to_owned())?,
+            None => BaseUrl::try_from(DEFAULT_BASE_URL.to_owned())?,
         };
         let total = Duration::from_secs(settings.timeout_seconds.get().into());
-        let http = Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT, total })
+        let http = Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT_TIMEOUT, total })
             .map_err(|problem| problem.to_string())?;
         Ok(Self { settings, base, http })
     }
@@ -132,12 +123,12 @@ impl Stability {
                 .header("stability-client-user-id", &task.user)
                 .multipart(form::form(&task.picture, seed))
         });
-        let patience = Duration::from_secs(self.settings.timeout_seconds.get().into()).min(task.time_left());
-        let answer = call::ask(request, patience, LARGEST_ANSWER).await?;
+        let timeout = Duration::from_secs(self.settings.timeout_seconds.get().into()).min(task.time_left());
+        let answer = call::send(request, timeout, MAX_ANSWER_BYTES).await?;
         if !answer.status.is_success() {
-            return Err(refusal::refusal(&answer));
+            return Err(error::classify(&answer));
         }
-        let made = answer::made(&answer)?;
+        let made = answer::read(&answer)?;
         // The answer holds the image a second time.
         drop(answer);
         let origin = ImageOrigin {
@@ -176,8 +167,8 @@ impl ImageProvider for Stability {
         for &index in &task.missing {
             calls.push(self.image(task, index, sink));
         }
-        let outcomes = call::in_turn(calls, self.settings.concurrency.get()).await;
-        call::unless_failed(outcomes.into_iter().filter_map(Result::err))?;
+        let outcomes = call::run_concurrently(calls, self.settings.concurrency.get()).await;
+        call::fail_if_any(outcomes.into_iter().filter_map(Result::err))?;
         Ok(Step::Finished(Finished::default()))
     }
 }

@@ -1,5 +1,5 @@
-//! Servers that stand in for providers, as strict as the real ones: they check the credential and
-//! every field, count what is paid for, and can be told to fail in each way that a provider can.
+//! Stand-ins for providers, as strict as the real ones: they check the credential and every field, count paid
+//! calls, and can fail in each way that a provider can.
 
 pub mod automatic1111;
 mod form;

@@ -1,4 +1,4 @@
-//! WebP files that no encoder makes.
+//! WebP files that no encoder writes.
 
 /// A file of these chunks.
 #[must_use]
@@ -12,14 +12,14 @@ fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&name[..], &(content.len() as u32).to_le_bytes(), content, &padding].concat()
 }
 
-/// A file with a header of its own, which says its width, its height, and what is to be found in it.
+/// A file in the extended format (`VP8X`): width and height in pixels, and the flags of its features.
 #[must_use]
 pub fn with_head((width, height, flags): (u32, u32, u8), chunks: &[Chunk<'_>]) -> Vec<u8> {
     let head = [&[flags, 0, 0, 0], &three(width - 1)[..], &three(height - 1)].concat();
     riff(&[&[(b"VP8X", &head[..])][..], chunks].concat())
 }
 
-/// An animation of one frame, which is made of these chunks.
+/// An animation of one frame, which has these chunks.
 #[must_use]
 pub fn animation((width, height): (u32, u32), frame: &[Chunk<'_>]) -> Vec<u8> {
     let head = [&[0; 6][..], &three(width - 1), &three(height - 1), &[0; 4]].concat();
@@ -35,11 +35,11 @@ fn three(number: u32) -> [u8; 3] {
 /// A chunk's name and content.
 pub type Chunk<'a> = (&'a [u8; 4], &'a [u8]);
 
-/// A frame with loss of one colour: nothing but zeros, which say "as usual" of everything.
+/// A lossy frame (`VP8 `) of one color: its data is all zeros, which select every default.
 #[must_use]
 pub fn lossy(width: u16, height: u16) -> Vec<u8> {
     let blocks = usize::from(width.div_ceil(16)) * usize::from(height.div_ceil(16));
-    // 19 bits tell its length.
+    // The field for the length has 19 bits.
     let modes = (64 + blocks).min((1 << 19) - 1);
     let head = [
         &three(1 << 4 | (modes as u32) << 5)[..],
@@ -50,31 +50,31 @@ pub fn lossy(width: u16, height: u16) -> Vec<u8> {
     [&head.concat()[..], &vec![0; modes + 64 + blocks * 16]].concat()
 }
 
-/// The alpha channel of a frame of any size: of one value, without loss.
+/// A lossless alpha channel of one value, for a frame of any size.
 #[must_use]
 pub fn alpha() -> Vec<u8> {
     let mut bits = Bits::default();
-    // No transformations, no cache, no tables of tables; then five tables of one symbol each.
+    // No transforms, no color cache, no meta prefix codes; then five prefix codes of one symbol each.
     bits.push(0, 3);
     [255, 255, 255, 255, 0].into_iter().for_each(|symbol| bits.one_symbol(symbol));
     [&[1][..], &bits.bytes()].concat()
 }
 
-/// A picture without loss whose every block of 4 by 4 has tables of its own, 65,536 in all.
+/// A lossless image in which each block of 4 by 4 pixels has its own prefix codes, 65,536 groups in all.
 #[must_use]
 pub fn bomb(width: u16, height: u16) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.push(0x2f, 8);
     bits.push(u64::from(width) - 1, 14);
     bits.push(u64::from(height) - 1, 14);
-    // No alpha, version 0, no transformations, no cache; tables of tables, of the smallest blocks, which
-    // all name the last table by their red and green.
+    // No alpha, version 0, no transforms, no color cache; meta prefix codes, of the smallest blocks, which
+    // all select the last group by their red and green.
     bits.push(0, 4 + 1 + 1);
     bits.push(1, 1);
     bits.push(0, 3 + 1);
     [255, 255, 0, 255, 0].into_iter().for_each(|symbol| bits.one_symbol(symbol));
     let mut table = Bits::default();
-    // Not simple. Of the lengths of codes 1 to 10 are used, by codes of three bits and of four.
+    // A normal code. It uses the code lengths 1 to 10, with codes of three and four bits.
     table.push(0, 1);
     table.push(14 - 4, 4);
     for length in [0, 0, 0, 3, 3, 3, 3, 3, 0, 3, 4, 4, 4, 4] {
@@ -96,17 +96,17 @@ pub fn bomb(width: u16, height: u16) -> Vec<u8> {
 struct Bits(Vec<bool>);
 
 impl Bits {
-    /// A number, its last bit first.
+    /// Appends a number, least significant bit first.
     fn push(&mut self, number: u64, bits: u32) {
         self.0.extend((0..bits).map(|bit| number >> bit & 1 == 1));
     }
 
-    /// A code, its first bit first.
+    /// Appends a prefix code, most significant bit first.
     fn code(&mut self, code: u64, bits: u32) {
         self.0.extend((0..bits).rev().map(|bit| code >> bit & 1 == 1));
     }
 
-    /// A table that always gives the same symbol.
+    /// Appends a prefix code that always decodes to the same symbol.
     fn one_symbol(&mut self, symbol: u64) {
         self.push(0b101, 3);
         self.push(symbol, 8);

@@ -1,4 +1,4 @@
-//! What the server sends when it has made pictures.
+//! The server's answer with images.
 
 use bytes::Bytes;
 use domain::providers::{FaultOf, ProviderError, Reason};
@@ -6,55 +6,56 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::call::{Answer, decoded};
+use crate::call::{Answer, decode_base64};
 
 #[derive(Deserialize)]
 struct Body<'a> {
-    // Texts of some megabytes each, taken out of the answer one by one.
+    // Texts of some megabytes each, decoded one by one.
     #[serde(borrow)]
     images: Vec<&'a RawValue>,
     #[serde(default)]
     info: Value,
 }
 
-/// Pictures, still encoded, and what is said of them.
-pub(super) struct Made<'a> {
+/// Images, still encoded, and their metadata.
+pub(super) struct MadeImages<'a> {
     images: Vec<&'a RawValue>,
     pub(super) info: Info,
 }
 
-/// What the server says of its pictures. Versions and forks differ in all of it.
+/// The server's metadata of its images. Versions and forks differ in all of it.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Info {
     seeds: Vec<Option<u64>>,
     first_seed: Option<u64>,
-    before: usize,
+    /// How many other images precede the job's.
+    skip: usize,
     pub(super) model: Option<String>,
     hash: Option<String>,
 }
 
-/// The last `count` pictures in an answer: a grid of all of them may stand before them.
-pub(super) fn made(body: &Bytes, count: usize) -> Result<Made<'_>, ProviderError> {
+/// The last `count` images in an answer: a grid of all of them may precede them.
+pub(super) fn read(body: &Bytes, count: usize) -> Result<MadeImages<'_>, ProviderError> {
     let body: Body<'_> = serde_json::from_slice(body)
         .map_err(|_| Answer::unusable("the server answered something else than JSON with images"))?;
     let info = Info::read(&body.info);
-    // What is to be skipped is believed only where there is that much to spare.
-    let skipped = info.before.min(body.images.len().saturating_sub(count));
-    Ok(Made { images: body.images.into_iter().skip(skipped).collect(), info })
+    // Never skips so many that fewer than `count` remain.
+    let skip = info.skip.min(body.images.len().saturating_sub(count));
+    Ok(MadeImages { images: body.images.into_iter().skip(skip).collect(), info })
 }
 
-impl Made<'_> {
-    /// The picture number `n`.
+impl MadeImages<'_> {
+    /// The image number `n`, from 0.
     pub(super) fn image(&self, n: usize) -> Result<Bytes, ProviderError> {
         let image = self.images.get(n).ok_or_else(|| Answer::unusable("the server sent too few images"))?;
         let text: Option<String> = serde_json::from_str(image.get()).ok();
-        text.and_then(|text| decoded(&text))
+        text.and_then(|text| decode_base64(&text))
             .ok_or_else(|| Answer::unusable("the server sent an image that is not base64"))
     }
 }
 
 impl Info {
-    /// Reads JSON in a string, as the server writes it, or JSON itself; of anything else, nothing.
+    /// Reads JSON in a string, as the server writes it, or JSON itself; anything else as empty.
     fn read(info: &Value) -> Self {
         let parsed;
         let info = match info.as_str() {
@@ -69,30 +70,30 @@ impl Info {
         Self {
             seeds: seeds.map(|seeds| seeds.iter().map(Value::as_u64).collect()).unwrap_or_default(),
             first_seed: info["seed"].as_u64(),
-            before: info["index_of_first_image"].as_u64().map_or(0, |before| before as usize),
+            skip: info["index_of_first_image"].as_u64().map_or(0, |skip| skip as usize),
             model: text("sd_model_name"),
             hash: text("sd_model_hash"),
         }
     }
 
-    /// The seed of picture number `n`. That of the first is told in two places.
+    /// The seed of image number `n`. That of the first is in two places.
     pub(super) fn seed(&self, n: usize) -> Option<u64> {
         let listed = self.seeds.get(n).copied().flatten();
         if n == 0 { listed.or(self.first_seed) } else { listed }
     }
 
-    /// Whether it was the model that the operator wants: some versions silently keep the one that is
-    /// loaded. Some do not say which it was; those are believed.
+    /// Fails if the server used another model than the operator wants: some versions silently keep the loaded
+    /// one. Some do not report the model; these pass.
     pub(super) fn check_model(&self, wanted: Option<&str>) -> Result<(), ProviderError> {
         let (Some(wanted), Some(used)) = (wanted, &self.model) else { return Ok(()) };
-        // A title is such as `sdxl/base.safetensors [31e35c80fc]`.
+        // For example `sdxl/base.safetensors [31e35c80fc]`.
         let (wanted_name, wanted_hash) = match wanted.split_once('[') {
             Some((name, hash)) => (name, Some(hash.trim_end_matches(']').trim())),
             None => (wanted, None),
         };
         let same_hash =
             wanted_hash.is_some_and(|hash| !hash.is_empty() && self.hash.as_deref() == Some(hash));
-        if same_hash || bare(wanted_name) == bare(used) {
+        if same_hash || stem(wanted_name) == stem(used) {
             return Ok(());
         }
         let message = "the server made the image with another checkpoint than the one that is configured";
@@ -100,8 +101,8 @@ impl Info {
     }
 }
 
-/// A checkpoint's name without its folder and its file type.
-fn bare(name: &str) -> String {
+/// A checkpoint's name without its folder and file type.
+fn stem(name: &str) -> String {
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name).trim().to_ascii_lowercase();
     let types = [".safetensors", ".ckpt", ".gguf", ".pt"];
     types.iter().find_map(|kind| file.strip_suffix(kind)).unwrap_or(&file).to_owned()
@@ -114,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn names_of_checkpoints_are_told_apart_without_folder_type_and_hash() {
+    fn check_model_ignores_folder_type_and_hash() {
         let info = |name: &str, hash: &str| Info {
             model: Some(name.into()),
             hash: Some(hash.into()),
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn info_is_read_from_text_and_from_json_and_never_needed() {
+    fn info_is_read_from_text_or_json_and_is_optional() {
         let info = json!({"seed": 41, "all_seeds": [41, "x", 43], "index_of_first_image": 1});
         let text = Info::read(&Value::String(info.to_string()));
         assert_eq!(text, Info::read(&info));
@@ -161,7 +162,7 @@ mod tests {
                 json!({"images": [text.clone(), n, null], "info": text}).to_string().into_bytes(),
                 json!({"images": [text], "info": {"index_of_first_image": n, "all_seeds": n}}).to_string().into(),
             ] {
-                if let Ok(made) = made(&body.into(), 2) {
+                if let Ok(made) = read(&body.into(), 2) {
                     let _ = (made.image(0).is_ok(), made.image(7).is_ok(), made.info.seed(1));
                     let _ = made.info.check_model(Some("x"));
                 }

@@ -1,38 +1,18 @@
-//! What the server is asked for.
+//! The body of `POST /sdapi/v1/txt2img`.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 
 use domain::images::{Picture, Quality, Size};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::Settings;
+use super::settings::Settings;
 use crate::models::models;
 
-/// What a checkpoint may have been trained on.
-pub(super) const SIDES: RangeInclusive<u32> = 64..=2048;
-/// Sides are multiples of this; the server would round others down.
+/// Sides are multiples of this many pixels; the server would round others down.
 const GRID: u32 = 8;
 
-/// How many steps make which quality.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Steps {
-    /// For `standard`.
-    pub standard: u32,
-    /// For `hd`.
-    pub hd: u32,
-}
-
-impl Default for Steps {
-    fn default() -> Self {
-        Self { standard: 25, hd: 40 }
-    }
-}
-
-/// The body of the request.
 #[derive(Debug, Serialize)]
-pub(super) struct Wanted<'a> {
+pub(super) struct Txt2ImgRequest<'a> {
     prompt: Cow<'a, str>,
     negative_prompt: &'a str,
     width: u32,
@@ -52,13 +32,13 @@ pub(super) struct Wanted<'a> {
     save_images: bool,
 }
 
-/// For this one call. The server goes back to its own model afterwards: others use it too.
+/// For this one call. The server returns to its own model afterwards, because others use it too.
 #[derive(Debug, Serialize)]
 struct Override<'a> {
     sd_model_checkpoint: &'a str,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> Txt2ImgRequest<'a> {
     /// `count` images of `picture`, the first of them from `seed`.
     pub(super) fn new(settings: &'a Settings, picture: &'a Picture, count: usize, seed: u64) -> Self {
         let (width, height) = made_size(picture.size, settings.trained_side.get());
@@ -91,7 +71,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// How often the server goes through all steps.
+    /// How many times the server runs all steps.
     pub(super) const fn rounds(&self) -> usize {
         self.n_iter
     }
@@ -100,14 +80,14 @@ impl<'a> Wanted<'a> {
         self.steps
     }
 
-    /// The prompt as the server was told it, if that is not what the caller said.
+    /// The prompt that the server gets, if it differs from the caller's.
     pub(super) fn revised_prompt(&self, picture: &Picture) -> Option<String> {
         (self.prompt != picture.prompt.as_str()).then(|| self.prompt.clone().into_owned())
     }
 }
 
-/// The smallest size of the same ratio that has no fewer pixels than asked for, nor than the squares
-/// that the checkpoint was trained on: with fewer, it makes poor pictures.
+/// The smallest size of the same ratio with at least as many pixels as `size`, and as the squares that the
+/// checkpoint was trained on: with fewer, it makes poor images.
 fn made_size(size: Size, trained_side: u32) -> (u32, u32) {
     let (width, height) = size.pixels();
     let shape = greatest_common_divisor(width, height);
@@ -124,11 +104,12 @@ const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::SIDES;
     use super::*;
     use domain::primitives::Word as _;
 
     #[test]
-    fn what_is_smaller_than_the_training_is_made_larger_in_the_same_ratio() {
+    fn small_size_is_enlarged_to_the_trained_pixels() {
         for (side, size, made) in [
             (512, Size::S256, (512, 512)),
             (512, Size::S512, (512, 512)),
@@ -146,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_size_and_training_keeps_the_ratio_and_the_grid() {
+    fn made_size_keeps_the_ratio_and_the_grid() {
         for (&size, side) in Size::ALL.iter().flat_map(|size| SIDES.map(move |side| (size, side))) {
             let ((width, height), (made_wide, made_high)) = (size.pixels(), made_size(size, side));
             assert_eq!(width * made_high, height * made_wide, "{size:?} {side}");

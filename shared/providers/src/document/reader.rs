@@ -1,5 +1,8 @@
-//! Reads a document by the settings' own definitions, to its end. Serde stops at the first fault and shows
-//! the value that is wrong; here every fault is told, by its place, and no value is ever shown.
+//! Reads a document through the `Deserialize` of the settings, to its end, and reports every error with its
+//! path and without any value. Serde alone stops at the first error and shows the wrong value.
+//!
+//! `serde_path_to_error` and `serde_ignored` cannot replace this: they add paths, but leave `serde_json`'s
+//! messages, which quote values, stop at the first error, and know neither duplicates nor the right names.
 
 use std::cell::RefCell;
 use std::collections::btree_map::Entry;
@@ -8,31 +11,51 @@ use std::iter::Enumerate;
 use std::{fmt, slice};
 
 use serde::de::{
-    self, Deserialize as _, DeserializeSeed, Deserializer, Expected, IntoDeserializer as _, MapAccess,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer as _, MapAccess,
     SeqAccess, Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
-use super::tree::{Step, Tree, path};
-use super::{Document, Fault, Reading, nearest};
+use super::field_error::FieldError;
+use super::suggestion;
+use super::tree::{Segment, Tree, path};
 
-/// Where the unknown names stand, and what is said of each.
-type Unknown = RefCell<BTreeMap<Vec<Step>, String>>;
+/// The result of reading a document: its valid sections, and what is wrong.
+#[derive(Default)]
+pub(crate) struct Reading<T> {
+    /// The document without the sections that have errors.
+    pub(crate) document: T,
+    pub(crate) errors: Vec<FieldError>,
+    /// Names that this version does not know. A mistake of the document's writer, but not always an error
+    /// for a reader, which may be older than the writer.
+    pub(crate) unknown: Vec<FieldError>,
+}
 
-/// Text that can stand for whatever is missing or wrong, so that what comes after it is read too.
-const STAND_IN: &str = "https://stand-in.invalid";
+impl<T: DeserializeOwned + Default> Reading<T> {
+    pub(super) fn of(text: &str) -> Self {
+        match serde_json::from_str(text) {
+            Ok(tree) => read(tree),
+            Err(error) => Self { errors: vec![FieldError::of_all(format!("{error}"))], ..Self::default() },
+        }
+    }
+}
 
-/// Reads the document to its end.
-pub(super) fn read(mut tree: Tree) -> Reading {
+/// The paths of unknown names, and the message about each.
+type Unknown = RefCell<BTreeMap<Vec<Segment>, String>>;
+
+/// Text that replaces a missing or wrong value, so that what follows it is read too.
+const PLACEHOLDER: &str = "https://stand-in.invalid";
+
+fn read<T: DeserializeOwned + Default>(mut tree: Tree) -> Reading<T> {
     let unknown = Unknown::default();
-    let mut wrong: BTreeMap<Vec<Step>, String> = BTreeMap::new();
+    let mut wrong: BTreeMap<Vec<Segment>, String> = BTreeMap::new();
     let mut removed = BTreeSet::new();
-    // Each round finds one fault more, or takes away what no text can stand in for.
-    while let Err(found) = document(&tree, &unknown) {
-        let (at, problem) = found.told();
+    // Each round finds one more error, or removes a value that the placeholder cannot replace.
+    while let Err(error) = deserialize::<T>(&tree, &unknown) {
+        let (at, problem) = error.into_parts();
         if let Entry::Vacant(place) = wrong.entry(at.clone()) {
             place.insert(problem);
-            tree.put(&at, Some(Tree::Text(STAND_IN.to_owned())));
+            tree.put(&at, Some(Tree::Text(PLACEHOLDER.to_owned())));
         } else if removed.insert(at.clone()) {
             tree.put(&at, None);
         } else {
@@ -40,59 +63,59 @@ pub(super) fn read(mut tree: Tree) -> Reading {
         }
     }
     for at in wrong.keys() {
-        // What is left of a section with faults is not what was written.
+        // The rest of a section with errors is not what was written.
         tree.put(&at[..at.len().min(1)], None);
     }
-    let document = document(&tree, &unknown).unwrap_or_default();
-    let faults = |found: BTreeMap<Vec<Step>, String>| {
-        found.into_iter().map(|(at, problem)| Fault::at(path(&at), problem)).collect()
+    let document = deserialize(&tree, &unknown).unwrap_or_default();
+    let errors = |found: BTreeMap<Vec<Segment>, String>| {
+        found.into_iter().map(|(at, problem)| FieldError::at(path(&at), problem)).collect()
     };
-    Reading { document, faults: faults(wrong), unknown: faults(unknown.into_inner()) }
+    Reading { document, errors: errors(wrong), unknown: errors(unknown.into_inner()) }
 }
 
-fn document(tree: &Tree, unknown: &Unknown) -> Result<Document, Wrong> {
-    Document::deserialize(Reader { tree, here: Vec::new(), unknown })
+fn deserialize<T: DeserializeOwned>(tree: &Tree, unknown: &Unknown) -> Result<T, ReadError> {
+    T::deserialize(Reader { tree, here: Vec::new(), unknown })
 }
 
 /// What is wrong, and where.
 #[derive(Debug)]
-struct Wrong {
-    /// The way to the value, once it is known.
-    at: Option<Vec<Step>>,
-    /// The field of it that is meant, if not the value itself.
+struct ReadError {
+    /// The path of the value, once it is known.
+    at: Option<Vec<Segment>>,
+    /// The field of the value that the error is about, if not the value itself.
     field: Option<&'static str>,
     problem: String,
 }
 
-impl Wrong {
+impl ReadError {
     fn new(problem: impl Into<String>) -> Self {
         Self { at: None, field: None, problem: problem.into() }
     }
 
-    /// It is about the value `here`, unless it is known to be about one within.
-    fn here(self, here: Vec<Step>) -> Self {
-        let field = self.field.map(|name| Step::Field(name.to_owned()));
+    /// Sets the path to `here`, unless a deeper one is set.
+    fn located(self, here: Vec<Segment>) -> Self {
+        let field = self.field.map(|name| Segment::Field(name.to_owned()));
         let at = self.at.unwrap_or_else(|| here.into_iter().chain(field).collect());
         Self { at: Some(at), field: None, ..self }
     }
 
-    fn told(self) -> (Vec<Step>, String) {
-        let Self { at, problem, .. } = self.here(Vec::new());
+    fn into_parts(self) -> (Vec<Segment>, String) {
+        let Self { at, problem, .. } = self.located(Vec::new());
         (at.unwrap_or_default(), problem)
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problem)
     }
 }
 
-impl std::error::Error for Wrong {}
+impl std::error::Error for ReadError {}
 
-/// Serde's own words for these show the value.
-impl de::Error for Wrong {
-    /// What our own types say; they show nothing.
+/// Serde's default messages show the value.
+impl de::Error for ReadError {
+    /// The messages of our own types show no value.
     fn custom<T: fmt::Display>(problem: T) -> Self {
         Self::new(problem.to_string())
     }
@@ -118,7 +141,7 @@ impl de::Error for Wrong {
     }
 }
 
-/// What serde calls a type, in words for people.
+/// Serde's name of a type, in words for operators.
 fn must_be(expected: &dyn Expected) -> String {
     let expected = expected.to_string();
     let words = match expected.as_str() {
@@ -141,23 +164,23 @@ fn must_be_one_of(words: &[&str]) -> String {
 /// Reads one value of the document.
 struct Reader<'t> {
     tree: &'t Tree,
-    /// The way to it.
-    here: Vec<Step>,
+    /// The path of the value.
+    here: Vec<Segment>,
     unknown: &'t Unknown,
 }
 
 impl<'t> Reader<'t> {
-    /// Reads a value within this one, and says where it stands if it is wrong: whoever finds that out
-    /// does not know it.
+    /// Reads a value within this one, and adds its path to an error: the code that finds the error does not
+    /// know the path.
     fn inner<'de, T: DeserializeSeed<'de>>(
         &self,
-        step: Step,
+        segment: Segment,
         tree: &'t Tree,
         seed: T,
-    ) -> Result<T::Value, Wrong> {
-        let here: Vec<_> = self.here.iter().cloned().chain([step]).collect();
+    ) -> Result<T::Value, ReadError> {
+        let here: Vec<_> = self.here.iter().cloned().chain([segment]).collect();
         let reader = Reader { tree, here: here.clone(), unknown: self.unknown };
-        seed.deserialize(reader).map_err(|wrong| wrong.here(here))
+        seed.deserialize(reader).map_err(|error| error.located(here))
     }
 }
 
@@ -168,19 +191,19 @@ struct Fields<'r, 't> {
 }
 
 impl<'de> MapAccess<'de> for Fields<'_, '_> {
-    type Error = Wrong;
+    type Error = ReadError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
         let next = self.left.first();
         next.map(|(name, _)| seed.deserialize(name.as_str().into_deserializer())).transpose()
     }
 
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Wrong> {
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ReadError> {
         let Some(((name, tree), left)) = self.left.split_first() else {
-            return Err(Wrong::new("no value is left"));
+            return Err(ReadError::new("no value is left"));
         };
         self.left = left;
-        self.of.inner(Step::Field(name.clone()), tree, seed)
+        self.of.inner(Segment::Field(name.clone()), tree, seed)
     }
 }
 
@@ -191,18 +214,18 @@ struct Items<'r, 't> {
 }
 
 impl<'de> SeqAccess<'de> for Items<'_, '_> {
-    type Error = Wrong;
+    type Error = ReadError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Wrong> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
         let next = self.left.next();
-        next.map(|(index, tree)| self.of.inner(Step::Item(index), tree, seed)).transpose()
+        next.map(|(index, tree)| self.of.inner(Segment::Item(index), tree, seed)).transpose()
     }
 }
 
 impl<'de> Deserializer<'de> for Reader<'_> {
-    type Error = Wrong;
+    type Error = ReadError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.tree {
             Tree::Null => visitor.visit_unit(),
             Tree::Bool(value) => visitor.visit_bool(*value),
@@ -217,7 +240,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         if matches!(self.tree, Tree::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
@@ -225,7 +248,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Wrong> {
+    ) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -234,11 +257,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: &'static str,
         known: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Wrong> {
-        let Tree::Fields(fields) = self.tree else { return Err(Wrong::new("must be an object")) };
+    ) -> Result<V::Value, ReadError> {
+        let Tree::Fields(fields) = self.tree else { return Err(ReadError::new("must be an object")) };
         for (name, _) in fields.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
-            let at = self.here.iter().cloned().chain([Step::Field(name.clone())]).collect();
-            self.unknown.borrow_mut().insert(at, nearest::unknown(name, known));
+            let at = self.here.iter().cloned().chain([Segment::Field(name.clone())]).collect();
+            self.unknown.borrow_mut().insert(at, suggestion::unknown(name, known));
         }
         self.deserialize_any(visitor)
     }
@@ -248,11 +271,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: &'static str,
         known: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Wrong> {
+    ) -> Result<V::Value, ReadError> {
         match self.tree {
             Tree::Text(text) => visitor.visit_enum(text.as_str().into_deserializer()),
             Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::List(_) | Tree::Fields(_) => {
-                Err(Wrong::new(must_be_one_of(known)))
+                Err(ReadError::new(must_be_one_of(known)))
             }
         }
     }

@@ -3,34 +3,34 @@ use domain::primitives::Secret;
 use super::*;
 use crate::Registry;
 
-/// Everything that is wrong with a document that somebody writes, line by line.
-fn faults(document: &str) -> Vec<String> {
+/// Every error of a new document.
+fn errors(document: &str) -> Vec<String> {
     match Registry::from_new_document(&Secret::new(document)) {
         Ok(_) => Vec::new(),
-        Err(bad) => bad.faults().iter().map(Fault::to_string).collect(),
+        Err(bad) => bad.faults().iter().map(FieldError::to_string).collect(),
     }
 }
 
 #[test]
-fn a_misspelt_name_is_told_with_the_right_one() {
-    for (document, said) in [
+fn misspelt_name_is_reported_with_the_right_one() {
+    for (document, expected) in [
         (r#"{"openAI":{}}"#, "openAI: is unknown; did you mean openai?"),
         (r#"{"stable_diffusion":{}}"#, "stable_diffusion: is unknown; did you mean stableDiffusion?"),
         (r#"{"openai":{"apikey":"sk-canary"}}"#, "openai.apikey: is unknown; did you mean apiKey?"),
         (r#"{"openai":{"models":{"dale3":"m"}}}"#, "openai.models.dale3: is unknown; did you mean dalle3?"),
         (r#"{"sandbox":{"slow":1}}"#, "sandbox.slow: is unknown; there is nothing to say here"),
     ] {
-        assert_eq!(faults(document), [said]);
+        assert_eq!(errors(document), [expected]);
     }
-    let far = faults(r#"{"google":{}}"#);
+    let far = errors(r#"{"google":{}}"#);
     assert!(far[0].starts_with("google: is unknown; known are openai, chat, stability"), "{far:?}");
-    // A control character in a name does not reach the terminal, nor does a name without end.
-    let odd = faults(&format!(r#"{{"\u001b[2J{}":{{}}}}"#, "x".repeat(500)));
+    // A control character in a name does not reach the terminal, nor does an endless name.
+    let odd = errors(&format!(r#"{{"\u001b[2J{}":{{}}}}"#, "x".repeat(500)));
     assert!(odd[0].len() < 200 && odd[0].starts_with(r"\u{1b}[2J"), "{odd:?}");
 }
 
 #[test]
-fn every_fault_is_told_at_once_by_its_place() {
+fn every_error_is_reported_at_once_with_its_path() {
     let document = r#"{
         "openai": {"apiKey": 7, "baseUrl": "canary", "dialect": "canary", "models": {"dalle2": ["m", 1]},
             "timeout": 3},
@@ -67,42 +67,42 @@ fn every_fault_is_told_at_once_by_its_place() {
         "sandbox: must be an object".to_owned(),
     ];
     expected.sort();
-    let mut told = faults(document);
-    told.sort();
-    assert_eq!(told, expected);
+    let mut found = errors(document);
+    found.sort();
+    assert_eq!(found, expected);
 }
 
 #[test]
-fn what_is_wrong_beyond_the_shape_is_told_beside_it() {
+fn invalid_settings_are_reported_beside_shape_errors() {
     let document = r#"{"midjourney": {"baseUrl": "http://h", "version": "", "pricePerJob": -1}, "chat": {},
         "stableDiffusion": {"baseUrl": "http://h", "trainedSide": 1}}"#;
-    let told = faults(document).join("\n");
+    let found = errors(document).join("\n");
     for part in ["midjourney: version", "pricePerJob", "chat.model", "stableDiffusion: trainedSide"] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(found.contains(part), "{part} in {found}");
     }
 }
 
 #[test]
-fn a_name_that_stands_there_twice_is_a_fault() {
-    assert_eq!(faults(r#"{"sandbox":{},"sandbox":{}}"#), ["sandbox: stands there twice"]);
+fn duplicate_name_is_an_error() {
+    assert_eq!(errors(r#"{"sandbox":{},"sandbox":{}}"#), ["sandbox: stands there twice"]);
     let twice = r#"{"openai":{"apiKey":"sk-canary-1","apiKey":"sk-canary-2"}}"#;
-    assert_eq!(faults(twice), ["openai.apiKey: stands there twice"]);
+    assert_eq!(errors(twice), ["openai.apiKey: stands there twice"]);
 }
 
 #[test]
-fn what_is_no_json_is_told_by_its_line() {
+fn invalid_json_is_reported_with_its_line() {
     for bad in ["", "sk-canary", r#"{"sandbox": {}"#, "{\n\"sandbox\": sk-canary}"] {
-        let told = faults(bad);
-        assert!(told.len() == 1 && told[0].contains("line "), "{told:?}");
-        assert!(!told[0].contains("canary"), "{told:?}");
+        let found = errors(bad);
+        assert!(found.len() == 1 && found[0].contains("line "), "{found:?}");
+        assert!(!found[0].contains("canary"), "{found:?}");
     }
     for bad in ["[]", "7", "null", "\"sk-canary\""] {
-        assert_eq!(faults(bad), ["must be an object"]);
+        assert_eq!(errors(bad), ["must be an object"]);
     }
 }
 
 #[test]
-fn no_value_is_ever_shown() {
+fn errors_show_no_value() {
     let values =
         [r#""sk-canary""#, r#"["sk-canary"]"#, r#"{"k": "sk-canary"}"#, "1795380911", "-1795380911.5"];
     let sections = ["openai", "chat", "stability", "stableDiffusion", "midjourney", "sandbox", "order"];
@@ -137,17 +137,17 @@ fn no_value_is_ever_shown() {
             let mut documents = vec![format!(r#"{{"{section}": {value}}}"#)];
             documents.extend(fields.map(|field| format!(r#"{{"{section}": {{"{field}": {value}}}}}"#)));
             for document in documents {
-                let told = faults(&document).join("\n");
-                assert!(!told.contains("canary") && !told.contains("1795380911"), "{document}: {told}");
+                let found = errors(&document).join("\n");
+                assert!(!found.contains("canary") && !found.contains("1795380911"), "{document}: {found}");
             }
         }
     }
 }
 
 #[test]
-fn a_reader_leaves_what_it_does_not_know_to_later_versions() {
+fn reader_ignores_unknown_names_and_writer_reports_them() {
     let document = Secret::new(r#"{"sandbox": {"later": 1}, "of a later version": {}, "midjourney": null}"#);
     let registry = Registry::from_document(&document).unwrap();
     assert_eq!(registry.enabled().into_iter().collect::<Vec<_>>(), ["sandbox"]);
-    assert_eq!(faults(document.expose()).len(), 2, "but a writer is told");
+    assert_eq!(errors(document.expose()).len(), 2, "the writer gets the errors");
 }

@@ -1,13 +1,13 @@
-//! A JSON document as it was written, with what stands there twice.
+//! A JSON document as it was written, duplicate names included.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use super::nearest;
+use super::suggestion;
 
-/// A value. It has no `Debug`: there are keys in it.
+/// A value. It has no `Debug`, because it holds keys.
 pub(super) enum Tree {
     Null,
     Bool(bool),
@@ -17,47 +17,47 @@ pub(super) enum Tree {
     Fields(Vec<(String, Self)>),
 }
 
-/// One step of the way to a value.
+/// One part of the path to a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum Segment {
     Field(String),
     Item(usize),
 }
 
-/// A way, as it is shown: `openai.models.dalle3`, `order[1]`.
-pub(super) fn path(steps: &[Step]) -> String {
+/// A path as it is shown: `openai.models.dalle3`, `order[1]`.
+pub(super) fn path(segments: &[Segment]) -> String {
     let mut text = String::new();
-    for step in steps {
-        match step {
-            Step::Field(name) => {
+    for segment in segments {
+        match segment {
+            Segment::Field(name) => {
                 let dot = if text.is_empty() { "" } else { "." };
-                text += &format!("{dot}{}", nearest::shown(name));
+                text += &format!("{dot}{}", suggestion::shown(name));
             }
-            Step::Item(index) => text += &format!("[{index}]"),
+            Segment::Item(index) => text += &format!("[{index}]"),
         }
     }
     text
 }
 
 impl Tree {
-    /// Puts a value in the place of all that stands at `path`, or takes that away.
-    pub(super) fn put(&mut self, path: &[Step], value: Option<Self>) {
+    /// Replaces every value at `path`, or removes it if `value` is `None`.
+    pub(super) fn put(&mut self, path: &[Segment], value: Option<Self>) {
         match (path, self) {
-            ([Step::Field(name)], Self::Fields(fields)) => {
+            ([Segment::Field(name)], Self::Fields(fields)) => {
                 fields.retain(|(other, _)| other != name);
                 fields.extend(value.map(|value| (name.clone(), value)));
             }
-            ([Step::Item(index)], Self::List(items)) => {
+            ([Segment::Item(index)], Self::List(items)) => {
                 if let (Some(item), Some(value)) = (items.get_mut(*index), value) {
                     *item = value;
                 }
             }
-            ([Step::Field(name), rest @ ..], Self::Fields(fields)) => {
+            ([Segment::Field(name), rest @ ..], Self::Fields(fields)) => {
                 if let Some((_, inner)) = fields.iter_mut().find(|(other, _)| other == name) {
                     inner.put(rest, value);
                 }
             }
-            ([Step::Item(index), rest @ ..], Self::List(items)) => {
+            ([Segment::Item(index), rest @ ..], Self::List(items)) => {
                 if let Some(inner) = items.get_mut(*index) {
                     inner.put(rest, value);
                 }
@@ -77,13 +77,13 @@ impl Tree {
 
 impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Grow)
+        deserializer.deserialize_any(TreeVisitor)
     }
 }
 
-struct Grow;
+struct TreeVisitor;
 
-impl<'de> Visitor<'de> for Grow {
+impl<'de> Visitor<'de> for TreeVisitor {
     type Value = Tree;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +107,7 @@ impl<'de> Visitor<'de> for Grow {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        // JSON has no other numbers than finite ones.
+        // JSON has finite numbers only.
         Ok(Number::from_f64(value).map_or(Tree::Null, Tree::Number))
     }
 

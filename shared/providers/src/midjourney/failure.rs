@@ -1,16 +1,15 @@
-//! What the reasons mean that a proxy gives for a task's failure, in words that are meant for people.
+//! Classifies the reason that a proxy gives for a task's failure: text for people.
 //!
-//! They may quote the prompt. What a user has written must neither be passed on nor decide whose fault
-//! the failure is: an account that is out of credits stands still for everybody, a prompt about credits
-//! does not.
+//! It may quote the prompt. A user's words must not be passed on, and must not decide the error class: an
+//! account without credits fails every job, a prompt about credits does not.
 
 use domain::providers::{FaultOf, ProviderError, Reason};
 
-/// What to make of the reason. `quoted` is every prompt that it may quote.
-pub(super) fn failure(text: &str, quoted: &[&str]) -> ProviderError {
-    let quoted: Vec<String> = quoted.iter().map(|prompt| squashed(prompt)).collect();
-    let in_prompt = |words: &str| quoted.iter().any(|prompt| prompt.contains(&squashed(words)));
-    // The one part that is Midjourney's own, where it is not the beginning of a prompt.
+/// The error for the reason `text`. `quoted` is every prompt that it may quote.
+pub(super) fn classify(text: &str, quoted: &[&str]) -> ProviderError {
+    let quoted: Vec<String> = quoted.iter().map(|prompt| letters_and_digits(prompt)).collect();
+    let in_prompt = |words: &str| quoted.iter().any(|prompt| prompt.contains(&letters_and_digits(words)));
+    // The title is Midjourney's own text, unless it is the beginning of a prompt.
     let title = title(text).filter(|title| !in_prompt(title));
     let shown = title.map(|title| format!(": {title}")).unwrap_or_default();
     let title = title.unwrap_or_default().to_lowercase();
@@ -33,15 +32,15 @@ pub(super) fn failure(text: &str, quoted: &[&str]) -> ProviderError {
     }
 }
 
-/// The title that Midjourney puts in brackets in front.
+/// The title in brackets that Midjourney puts at the beginning.
 fn title(text: &str) -> Option<&str> {
     let (title, _) = text.strip_prefix('[')?.split_once(']')?;
     let plain = title.chars().all(|character| character.is_ascii_alphabetic() || character == ' ');
     (plain && (1..=40).contains(&title.trim().len())).then_some(title)
 }
 
-/// Letters and digits alone: a quotation may have other marks and spaces in it than what it quotes.
-fn squashed(text: &str) -> String {
+/// Only the letters and digits, in lower case: a quotation may differ from the prompt in the rest.
+fn letters_and_digits(text: &str) -> String {
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -52,13 +51,13 @@ mod tests {
     use Reason as R;
     use proptest::prelude::*;
 
-    fn told(text: &str, prompt: &str) -> (FaultOf, Reason) {
-        let error = failure(text, &[prompt]);
+    fn class(text: &str, prompt: &str) -> (FaultOf, Reason) {
+        let error = classify(text, &[prompt]);
         (error.fault, error.reason)
     }
 
     #[test]
-    fn a_reason_is_told_apart_and_never_quoted() {
+    fn failure_reason_is_classified_and_never_quoted() {
         for (text, fault, reason) in [
             ("[Banned prompt detected] canary", F::Caller, R::Moderated),
             ("[Sorry] our AI moderators say canary", F::Caller, R::Moderated),
@@ -71,14 +70,14 @@ mod tests {
             ("[] x", F::Provider, R::Failed),
             ("", F::Provider, R::Failed),
         ] {
-            assert_eq!(told(text, "a red kite"), (fault, reason), "{text}");
-            assert!(!failure(text, &["a red kite"]).message.contains("canary"), "{text}");
+            assert_eq!(class(text, "a red kite"), (fault, reason), "{text}");
+            assert!(!classify(text, &["a red kite"]).message.contains("canary"), "{text}");
         }
-        assert!(failure("[Internal Server Error] x", &[]).message.contains("Internal Server Error"));
+        assert!(classify("[Internal Server Error] x", &[]).message.contains("Internal Server Error"));
     }
 
     #[test]
-    fn a_prompt_that_is_quoted_decides_nothing() {
+    fn quoted_prompt_does_not_decide_the_class() {
         for prompt in [
             "a courtroom trial, film credits, a subscription",
             "a sensitive boy and his moderator",
@@ -91,28 +90,28 @@ mod tests {
                 prompt.to_owned(),
                 prompt.replace("**", "").replace(['*', '-'], ""),
             ] {
-                assert_eq!(told(&text, prompt), (F::Provider, R::Failed), "{text}");
+                assert_eq!(class(&text, prompt), (F::Provider, R::Failed), "{text}");
             }
         }
-        assert!(!failure("[Canary] on a sign", &["[canary] on a sign"]).message.contains("anary"));
-        // What Midjourney says by itself counts, also of such prompts.
+        assert!(!classify("[Canary] on a sign", &["[canary] on a sign"]).message.contains("anary"));
+        // Midjourney's own text decides, also about such prompts.
         for (text, prompt, expected) in [
             ("[Banned prompt detected] a banned book", "a banned book", (F::Caller, R::Moderated)),
             ("[Subscription required] a trial", "a trial", (F::Operator, R::QuotaExhausted)),
             ("a trial: you have no fast hours left", "a trial", (F::Operator, R::QuotaExhausted)),
         ] {
-            assert_eq!(told(text, prompt), expected, "{text}");
+            assert_eq!(class(text, prompt), expected, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn whatever_is_quoted_the_failure_is_a_passing_one(
+        fn any_quoted_prompt_is_a_transient_failure(
             before in "(\\[Internal Server Error\\] |Failed: |)",
             words in prop::collection::vec("trial|credits|banned|sensitive|fast|hours|[a-z*,\\[\\]]{0,8}", 0..8),
         ) {
             let prompt = words.join(" ");
-            prop_assert_eq!(told(&format!("{before}{prompt}"), &prompt), (F::Provider, R::Failed));
+            prop_assert_eq!(class(&format!("{before}{prompt}"), &prompt), (F::Provider, R::Failed));
         }
     }
 }

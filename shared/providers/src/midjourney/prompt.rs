@@ -1,16 +1,15 @@
-//! What Midjourney is told to draw: the user's words without what would command it, and our own flags.
+//! The prompt for Midjourney: the user's words without commands, and our own flags.
 //!
-//! Midjourney reads commands out of the prompt: `--repeat 40` is forty jobs to be paid for, braces are
-//! one job for each choice in them, and an address in front is a picture to start from. None of that is
-//! the user's to say.
+//! Midjourney reads commands from the prompt: `--repeat 40` is forty paid jobs, braces are one job for each
+//! choice in them, and an address at the beginning is an image to start from. A user must not use these.
 
 use domain::images::{Picture, Quality, Size, Style};
 
 use super::settings::Settings;
 
-/// The prompt as it is submitted; nothing, if the user's consists of nothing but commands.
+/// The prompt to submit; `None` if the user's consists of commands only.
 pub(super) fn prompt(picture: &Picture, settings: &Settings) -> Option<String> {
-    let words = words(picture.prompt.as_str());
+    let words = without_commands(picture.prompt.as_str());
     if words.is_empty() {
         return None;
     }
@@ -40,14 +39,14 @@ const fn ratio(size: Size) -> &'static str {
     }
 }
 
-/// The user's words. Like Midjourney, it takes everything from the first flag on for flags and their
-/// values: what `--no dogs` leaves behind must not become a wish for dogs.
-pub(super) fn words(prompt: &str) -> String {
+/// The user's words. Like Midjourney, it reads everything after the first flag as flags and their values:
+/// the rest of `--no dogs` must not become a request for dogs.
+fn without_commands(prompt: &str) -> String {
     let words = prompt
         .split_whitespace()
         .skip_while(|word| is_address(word))
         .take_while(|word| !is_flag(word))
-        .map(harmless);
+        .map(neutralized);
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -58,14 +57,14 @@ fn is_address(word: &str) -> bool {
     })
 }
 
-/// Proxies and telephones make two hyphens of a long dash.
+/// A long dash counts too: proxies and phones turn two hyphens into one, and back.
 fn is_flag(word: &str) -> bool {
     let rest = word.strip_prefix("--").or_else(|| word.strip_prefix('—'));
     rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
 }
 
-/// The word without what is a command inside of one.
-fn harmless(word: &str) -> String {
+/// The word without the commands that work inside one.
+fn neutralized(word: &str) -> String {
     let mut result = String::with_capacity(word.len());
     for character in word.chars() {
         match character {
@@ -88,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn commands_are_taken_out_and_words_stay() {
+    fn commands_are_removed_and_words_kept() {
         for (prompt, expected) in [
             ("a red kite over dunes", "a red kite over dunes"),
             ("a kite --repeat 40", "a kite"),
@@ -108,13 +107,13 @@ mod tests {
             ("https://evil.example/a.png", ""),
             ("https://evil.example/a.png --chaos 3", ""),
         ] {
-            assert_eq!(words(prompt), expected, "{prompt}");
+            assert_eq!(without_commands(prompt), expected, "{prompt}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_flag_address_or_choice_is_left(
+        fn no_flag_address_or_choice_remains(
             parts in prop::collection::vec(
                 prop_oneof![
                     "[ \\t\\n]{0,2}(-{1,4}|—|–){0,3}[a-z0-9:{}]{0,6}",
@@ -125,12 +124,12 @@ mod tests {
                 0..12,
             ),
         ) {
-            let left = words(&parts.concat());
+            let left = without_commands(&parts.concat());
             prop_assert!(!left.contains("--") && !left.contains(['—', '–', '{', '}', '\n']), "{left}");
             prop_assert!(!left.split(' ').next().is_some_and(is_address), "{left}");
             prop_assert!(left.split(' ').all(|word| !is_flag(word)), "{left}");
-            // What was taken out is not brought back by taking out more.
-            prop_assert_eq!(words(&left), left);
+            // A second pass changes nothing.
+            prop_assert_eq!(without_commands(&left), left);
         }
     }
 }

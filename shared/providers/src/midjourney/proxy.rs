@@ -1,7 +1,7 @@
 //! The protocol of midjourney-proxy, which several servers speak.
 //!
-//! Nearly every failure comes as HTTP 200 with a `code`. Descriptions are for people, often Chinese ones,
-//! and may quote the prompt: nothing is decided by them, and nothing of them is passed on.
+//! Nearly every failure is an HTTP 200 with a `code`. Descriptions are for people, often in Chinese, and may
+//! quote the prompt: they are ignored and not passed on.
 
 use std::time::Duration;
 
@@ -14,25 +14,31 @@ use egress::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::list::{List, NoList};
+use super::json_array::{ArraySplitter, InvalidArray};
 use super::task::Task;
 use crate::call::{self, Answer, BaseUrl};
 
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long the proxy may take to take a task.
-const SUBMIT: Duration = Duration::from_secs(30);
-/// How long it may take to say how a task stands.
-const READ: Duration = Duration::from_secs(10);
-/// How long it may take to list all tasks that it remembers. It bounds how long the list may be, too.
-const LIST: Duration = Duration::from_secs(60);
-const LARGEST_ANSWER: usize = 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(30);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the list of all tasks that the proxy remembers. It also limits the length of the list.
+const LIST_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// A proxy.
 #[derive(Debug)]
 pub(super) struct Proxy {
     base: BaseUrl,
     secret: Option<Secret>,
     http: Client,
+}
+
+/// One of the four images of a grid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GridImage<'a> {
+    /// The grid's task.
+    pub(super) grid: &'a str,
+    /// From 0.
+    pub(super) index: u8,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,7 +49,7 @@ struct Submitted {
 }
 
 impl Submitted {
-    /// The task's id, which some give as a number.
+    /// The task's id, which some proxies send as a number.
     fn task(&self) -> Option<String> {
         match &self.result {
             Value::String(id) if is_id(id) => Some(id.clone()),
@@ -53,7 +59,7 @@ impl Submitted {
     }
 }
 
-/// What may stand in a path as it is.
+/// Whether it can be part of a path unescaped.
 fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
@@ -61,7 +67,8 @@ fn is_id(id: &str) -> bool {
 impl Proxy {
     pub(super) fn new(base: BaseUrl, secret: Option<Secret>) -> Result<Self, egress::EgressError> {
         let secret = secret.filter(|secret| !secret.expose().is_empty());
-        let http = Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT, total: LIST })?;
+        let http =
+            Client::new(EgressPolicy::Trusted, Timeouts { connect: CONNECT_TIMEOUT, total: LIST_TIMEOUT })?;
         Ok(Self { base, secret, http })
     }
 
@@ -69,27 +76,27 @@ impl Proxy {
         &self.base
     }
 
-    /// Has a grid drawn, and gives the task's id. `state` comes back with the task.
+    /// Submits a grid, and returns the task's id. The task also has `state`.
     pub(super) async fn imagine(
         &self,
         prompt: &str,
         state: &str,
-        left: Duration,
+        timeout: Duration,
     ) -> Result<String, ProviderError> {
         let body = json!({"prompt": prompt, "base64Array": [], "botType": "MID_JOURNEY", "state": state});
-        self.submit("/mj/submit/imagine", &body, FaultOf::Caller, left).await
+        self.submit("/mj/submit/imagine", &body, FaultOf::Caller, timeout).await
     }
 
-    /// Has one picture of a grid enlarged, from 0, and gives the task's id.
+    /// Submits an upscale of one image of a grid, and returns the task's id.
     pub(super) async fn upscale(
         &self,
-        (grid, picture): (&str, u8),
+        GridImage { grid, index }: GridImage<'_>,
         state: &str,
-        left: Duration,
+        timeout: Duration,
     ) -> Result<String, ProviderError> {
-        let body = json!({"taskId": grid, "action": "UPSCALE", "index": picture + 1, "state": state});
-        // We, not the caller, say what is enlarged: a grid that is gone is the proxy's loss.
-        self.submit("/mj/submit/change", &body, FaultOf::Provider, left).await
+        let body = json!({"taskId": grid, "action": "UPSCALE", "index": index + 1, "state": state});
+        // The image to upscale is not the caller's choice: a missing grid is the provider's error.
+        self.submit("/mj/submit/change", &body, FaultOf::Provider, timeout).await
     }
 
     async fn submit(
@@ -97,45 +104,45 @@ impl Proxy {
         path: &str,
         body: &Value,
         invalid: FaultOf,
-        left: Duration,
+        timeout: Duration,
     ) -> Result<String, ProviderError> {
         let with = |request: RequestBuilder| request.json(body);
-        let answer = self.ask(Method::POST, path, with, SUBMIT.min(left), LARGEST_ANSWER).await?;
+        let answer = self.send(Method::POST, path, with, SUBMIT_TIMEOUT.min(timeout)).await?;
         let submitted = serde_json::from_slice::<Submitted>(&answer.body).ok();
-        // One of them says 404 and the code beside it.
+        // One proxy answers 404 with a code.
         let by_code = answer.status.is_success() || answer.status == StatusCode::NOT_FOUND;
         match submitted.filter(|_| by_code) {
             Some(submitted) => outcome(&submitted, invalid),
             None if answer.status.is_success() => Err(Answer::unusable("the proxy took a task, or did not")),
             None => {
-                let error = refused(&answer);
-                // It may have passed the task on before it fell.
-                let lost = error.fault == FaultOf::Provider;
-                Err(if lost { error.maybe_paid() } else { error })
+                let error = status_error(&answer);
+                // The proxy may have passed the task on before it failed.
+                let maybe_paid = error.fault == FaultOf::Provider;
+                Err(if maybe_paid { error.maybe_paid() } else { error })
             }
         }
     }
 
-    /// How a task stands; nothing, if the proxy does not know it.
-    pub(super) async fn task(&self, id: &str, left: Duration) -> Result<Option<Task>, ProviderError> {
+    /// The task; `None` if the proxy does not know it.
+    pub(super) async fn task(&self, id: &str, timeout: Duration) -> Result<Option<Task>, ProviderError> {
         let path = format!("/mj/task/{id}/fetch");
-        let answer = self.ask(Method::GET, &path, |request| request, READ.min(left), LARGEST_ANSWER).await?;
-        let nothing = answer.body.trim_ascii().is_empty() || answer.body.trim_ascii() == b"null";
+        let answer = self.send(Method::GET, &path, |request| request, FETCH_TIMEOUT.min(timeout)).await?;
+        let empty = answer.body.trim_ascii().is_empty() || answer.body.trim_ascii() == b"null";
         match answer.status {
             StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() && nothing => Ok(None),
+            status if status.is_success() && empty => Ok(None),
             status if status.is_success() => serde_json::from_slice(&answer.body)
                 .map(Some)
                 .map_err(|_| Answer::unusable("the proxy said what is no task")),
-            _ => Err(refused(&answer)),
+            _ => Err(status_error(&answer)),
         }
     }
 
-    /// The grids of the job that the proxy remembers; none, where it does not tell. Only these are kept of a
-    /// list that may be long. One that cannot be read to its end is an error: what stands behind it may
-    /// have been paid for.
-    pub(super) async fn grids(&self, job: &str, left: Duration) -> Result<Vec<Task>, ProviderError> {
-        let no_list = |NoList| ProviderError::new(FaultOf::Provider, Reason::BadResponse, "no list of tasks");
+    /// The grids of the job that the proxy remembers; none if it publishes no list. A list that cannot be
+    /// read to its end is an error: its rest may hold a task that was paid for.
+    pub(super) async fn grids(&self, job: &str, timeout: Duration) -> Result<Vec<Task>, ProviderError> {
+        let invalid =
+            |InvalidArray| ProviderError::new(FaultOf::Provider, Reason::BadResponse, "no list of tasks");
         let reading = async {
             let mut response = self.request(Method::GET, "/mj/task/list")?.send().await?;
             match response.status() {
@@ -145,38 +152,39 @@ impl Proxy {
                 status if status.is_success() => {}
                 status => {
                     let (headers, body) = (response.headers().clone(), Bytes::new());
-                    return Ok(Err(refused(&Answer { status, headers, body })));
+                    return Ok(Err(status_error(&Answer { status, headers, body })));
                 }
             }
-            let (mut list, mut grids) = (List::default(), Vec::new());
+            let (mut list, mut grids) = (ArraySplitter::default(), Vec::new());
             while let Some(bytes) = response.chunk().await? {
-                let taken = list.take(&bytes, |element| {
-                    let task: Task = serde_json::from_slice(element).map_err(|_| NoList)?;
+                let outcome = list.push(&bytes, |element| {
+                    let task: Task = serde_json::from_slice(element).map_err(|_| InvalidArray)?;
                     grids.extend(Some(task).filter(|task| task.is_grid_of(job)));
                     Ok(())
                 });
-                if let Err(problem) = taken {
-                    return Ok(Err(no_list(problem)));
+                if let Err(problem) = outcome {
+                    return Ok(Err(invalid(problem)));
                 }
             }
-            Ok::<_, EgressError>(if list.is_whole() { Ok(grids) } else { Err(no_list(NoList)) })
+            Ok::<_, EgressError>(if list.is_complete() { Ok(grids) } else { Err(invalid(InvalidArray)) })
         };
-        let within = LIST.min(left);
-        match tokio::time::timeout(within, reading).await.unwrap_or(Err(EgressError::ResponseTimeout)) {
+        match tokio::time::timeout(LIST_TIMEOUT.min(timeout), reading)
+            .await
+            .unwrap_or(Err(EgressError::ResponseTimeout))
+        {
             Ok(grids) => grids,
-            Err(problem) => Err(call::unanswered(problem)),
+            Err(problem) => Err(call::no_answer(problem)),
         }
     }
 
-    async fn ask(
+    async fn send(
         &self,
         method: Method,
         path: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
-        within: Duration,
-        max_bytes: usize,
+        timeout: Duration,
     ) -> Result<Answer, ProviderError> {
-        call::ask(self.request(method, path).map(with), within, max_bytes).await
+        call::send(self.request(method, path).map(with), timeout, MAX_ANSWER_BYTES).await
     }
 
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, PolicyViolation> {
@@ -188,11 +196,11 @@ impl Proxy {
     }
 }
 
-/// What became of a submission, by its code.
+/// The id of a submitted task, or the error that the code means.
 fn outcome(submitted: &Submitted, invalid: FaultOf) -> Result<String, ProviderError> {
     let failed = |fault, reason, message: &str| Err(ProviderError::new(fault, reason, message));
     match submitted.code {
-        // Taken; there already; waits in the proxy's queue.
+        // Accepted; exists already; is in the proxy's queue.
         1 | 21 | 22 => submitted.task().ok_or_else(|| Answer::unusable("the proxy gave its task no id")),
         3 => match invalid {
             FaultOf::Caller => {
@@ -206,13 +214,13 @@ fn outcome(submitted: &Submitted, invalid: FaultOf) -> Result<String, ProviderEr
         9 => failed(FaultOf::Provider, Reason::Failed, "the proxy failed"),
         23 => failed(FaultOf::Capacity, Reason::Overloaded, "the proxy's queue is full"),
         24 => failed(FaultOf::Caller, Reason::Moderated, "the prompt has a word that Midjourney bans"),
-        // 5 is a relay's word for "unknown", and what else there may be is unknown to us.
+        // A relay uses 5 for "unknown"; other codes are undocumented.
         _ => Err(Answer::unusable("the proxy gave a code that says nothing")),
     }
 }
 
-/// What an answer means that is no success.
-fn refused(answer: &Answer) -> ProviderError {
+/// The error that the status means.
+fn status_error(answer: &Answer) -> ProviderError {
     let status = answer.status.as_u16();
     let (fault, reason) = match status {
         401 | 403 => (FaultOf::Operator, Reason::Auth),
@@ -221,7 +229,7 @@ fn refused(answer: &Answer) -> ProviderError {
         408 | 425 => (FaultOf::Provider, Reason::Failed),
         502..=504 => (FaultOf::Provider, Reason::Overloaded),
         500.. => (FaultOf::Provider, Reason::Failed),
-        // The address is wrong, or what is there is no proxy.
+        // The address is wrong, or the server there is not a proxy.
         _ => (FaultOf::Operator, Reason::InvalidRequest),
     };
     let error = ProviderError::new(fault, reason, format!("the proxy answered {status}"));

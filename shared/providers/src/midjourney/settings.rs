@@ -1,4 +1,4 @@
-//! What the providers document says of Midjourney.
+//! The section `midjourney` of the providers document.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,35 +8,33 @@ use serde::Deserialize;
 
 use crate::call::BaseUrl;
 
-/// What the providers document says of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// Where the proxy is, without the `/mj` that every path of it begins with.
+    /// The proxy's base URL, without the `/mj` that begins each of its paths.
     pub base_url: BaseUrl,
-    /// What the proxy wants in `mj-api-secret`, if anything.
+    /// The value of `mj-api-secret`, if the proxy needs one.
     pub api_secret: Option<Secret>,
-    /// Which Midjourney is to draw, as its `--v` takes it.
+    /// The value of Midjourney's `--v`.
     #[serde(default = "version")]
     pub version: String,
-    /// What to say for qualities and styles, in place of what is known of the version.
+    /// The flags for qualities and styles, instead of the known ones of the version.
     pub flags: Option<Flags>,
-    /// How Midjourney is to work.
     #[serde(default)]
     pub speed: Speed,
-    /// Has each picture of a job of one to three enlarged by Midjourney, by a paid job for each, in place
-    /// of cutting it out of the grid that is there already.
+    /// Whether Midjourney upscales each image of a job of one to three, by a paid task for each, instead of
+    /// cutting it out of the grid.
     #[serde(default)]
     pub upscale: bool,
-    /// What one of Midjourney's jobs costs, in US dollars: it depends on the operator's plan.
+    /// The price of one of Midjourney's jobs, in US dollars: it depends on the operator's plan.
     #[serde(default)]
     pub price_per_job: f64,
-    /// How long a job may take in all; 15 minutes, or an hour where it works when it has the time.
+    /// The longest time for a whole job; 15 minutes, or an hour at the speed `relax`.
     pub timeout_seconds: Option<NonZeroU32>,
-    /// How many jobs may be under way at the same time: what the proxy's accounts bear.
+    /// Jobs at the same time: as many as the proxy's accounts can run.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroU32,
-    /// Images a minute, if that shall be bounded.
+    /// Images per minute, if limited.
     pub per_minute: Option<NonZeroU32>,
 }
 
@@ -48,30 +46,25 @@ const fn concurrency() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(2)
 }
 
-/// What stands at the prompt's end for qualities and styles.
+/// The flags at the prompt's end for qualities and styles.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Flags {
-    /// For `standard`.
     pub standard: String,
-    /// For `hd`.
     pub hd: String,
-    /// For `vivid`.
     pub vivid: String,
-    /// For `natural`.
     pub natural: String,
 }
 
-/// How Midjourney works.
+/// Midjourney's speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Speed {
-    /// As the account is set.
+    /// The setting of the account.
     #[default]
     Account,
-    /// When it has the time, which may be half an hour later.
+    /// When there is capacity, which may be half an hour later.
     Relax,
-    /// At once.
     Fast,
     /// At twice the price.
     Turbo,
@@ -87,15 +80,14 @@ impl Speed {
         }
     }
 
-    /// How often to look.
-    pub(super) const fn pause(self) -> Duration {
+    pub(super) const fn poll_interval(self) -> Duration {
         match self {
             Self::Account | Self::Fast | Self::Turbo => Duration::from_secs(4),
             Self::Relax => Duration::from_secs(15),
         }
     }
 
-    const fn limit(self) -> Duration {
+    const fn timeout(self) -> Duration {
         match self {
             Self::Account | Self::Fast | Self::Turbo => Duration::from_secs(15 * 60),
             Self::Relax => Duration::from_secs(60 * 60),
@@ -103,9 +95,9 @@ impl Speed {
     }
 }
 
-/// What is known of versions, the newest first: which numbers it is about, and `hd` and `natural` in its
-/// words. None needs a word for `standard` and `vivid`.
-const KNOWN: [(&[&str], &str, &str); 4] = [
+/// Beginnings of version numbers, the newest first, with the flags of these versions for `hd` and `natural`.
+/// None needs flags for `standard` and `vivid`.
+const VERSION_FLAGS: [(&[&str], &str, &str); 4] = [
     (&["8"], "--hd", "--raw --s 50"),
     (&["7"], "--q 2", "--raw --s 50"),
     (&["5.1", "5.2", "6"], "", "--style raw --s 50"),
@@ -113,32 +105,35 @@ const KNOWN: [(&[&str], &str, &str); 4] = [
 ];
 
 impl Settings {
-    /// How long a job may take in all.
-    pub(super) fn limit(&self) -> Duration {
+    /// The longest time for a whole job.
+    pub(super) fn timeout(&self) -> Duration {
         let configured = self.timeout_seconds.map(|seconds| Duration::from_secs(seconds.get().into()));
-        configured.unwrap_or(self.speed.limit())
+        configured.unwrap_or(self.speed.timeout())
     }
 
     /// The flags of the version.
     pub(super) fn flags(&self) -> Flags {
-        let about = |known: &str| self.version.starts_with(known);
+        let matches = |prefix: &str| self.version.starts_with(prefix);
         self.flags.clone().unwrap_or_else(|| {
-            let known = KNOWN.iter().find(|(versions, ..)| versions.iter().any(|version| about(version)));
-            let (_, hd, natural) = known.unwrap_or(&KNOWN[0]);
+            let known =
+                VERSION_FLAGS.iter().find(|(prefixes, ..)| prefixes.iter().any(|prefix| matches(prefix)));
+            let (_, hd, natural) = known.unwrap_or(&VERSION_FLAGS[0]);
             Flags { hd: (*hd).to_owned(), natural: (*natural).to_owned(), ..Flags::default() }
         })
     }
 
-    /// The name of what draws.
     pub(super) fn model(&self) -> String {
         format!("midjourney-{}", self.version)
     }
 
+    /// In millionths of a US dollar.
     pub(super) fn price_micros(&self) -> u64 {
         (self.price_per_job * 1e6).round() as u64
     }
 
-    /// What is wrong with them.
+    /// # Errors
+    ///
+    /// What is wrong with the settings.
     pub(super) fn check(&self) -> Result<(), String> {
         let mut wrong = Vec::new();
         if self.version.is_empty() || !self.version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') {

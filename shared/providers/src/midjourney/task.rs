@@ -1,14 +1,13 @@
-//! A task as the proxy tells of it, in the several dialects of proxies.
+//! A task as the proxy describes it, in the dialects of several proxies.
 
 use domain::providers::{FaultOf, ProviderError, Reason};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
-use super::failure::failure;
+use super::failure;
 
-/// What the proxy says of a task. Nothing of it can be relied upon to be there. It holds prompts, and does
-/// not show itself.
+/// A proxy's description of a task: any field may be missing. It has no `Debug`, because it holds prompts.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Task {
@@ -32,12 +31,12 @@ pub(super) struct Task {
     #[serde(deserialize_with = "text")]
     prompt_en: String,
     properties: Value,
-    /// In milliseconds of the epoch.
+    /// In Unix ms.
     #[serde(deserialize_with = "number")]
     pub(super) submit_time: Option<i64>,
 }
 
-/// Text, also where a number stands for it; else nothing.
+/// Reads text or a number as text; anything else as empty.
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => text,
@@ -46,7 +45,7 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     })
 }
 
-/// A number, also where it stands in text; else nothing.
+/// Reads a number, also from text; anything else as `None`.
 fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => text.trim().parse().ok(),
@@ -55,24 +54,22 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     })
 }
 
-/// How a task stands.
 #[derive(Debug)]
-pub(super) enum Standing {
-    /// It is not done yet, and has come so far, if that can be told.
-    UnderWay(Option<u8>),
-    /// Its picture lies there.
+pub(super) enum TaskState {
+    /// With the progress in percent, if known.
+    Running(Option<u8>),
+    /// With the URL of its image.
     Done(Url),
-    /// It will not be done.
     Failed(ProviderError),
 }
 
 impl Task {
-    /// `sent` is the prompt that we have sent, which the task's failure may quote.
-    pub(super) fn standing(&self, sent: &str) -> Standing {
+    /// `sent` is the prompt that was sent, which the task's failure may quote.
+    pub(super) fn task_state(&self, sent: &str) -> TaskState {
         match self.status.as_str() {
             "SUCCESS" => match Url::parse(&self.image_url) {
-                Ok(url) => Standing::Done(url),
-                Err(_) => Standing::Failed(
+                Ok(url) => TaskState::Done(url),
+                Err(_) => TaskState::Failed(
                     ProviderError::new(
                         FaultOf::Provider,
                         Reason::BadResponse,
@@ -84,21 +81,21 @@ impl Task {
             "FAILURE" | "FAILED" | "CANCEL" => {
                 let last = self.properties["finalPrompt"].as_str().unwrap_or_default();
                 let quoted = [sent, &self.prompt, &self.prompt_en, last];
-                Standing::Failed(failure(&self.fail_reason, &quoted))
+                TaskState::Failed(failure::classify(&self.fail_reason, &quoted))
             }
-            // A picture that comes along before the end is a blurred one, and is not looked at. What
-            // waits for somebody at the proxy (MODAL) may still go on.
-            _ => Standing::UnderWay(self.percent()),
+            // An image before the end is a blurred preview, and is ignored. A task that waits for input at
+            // the proxy (MODAL) may still continue.
+            _ => TaskState::Running(self.percent()),
         }
     }
 
-    /// What is done of it, out of a text that Discord's messages are made of.
+    /// The progress, from a text such as `31%` that comes from Discord's messages.
     fn percent(&self) -> Option<u8> {
         let percent = self.progress.trim().strip_suffix('%')?.trim().parse::<f64>().ok()?;
         (percent >= 0.0).then_some(percent.min(99.0) as u8)
     }
 
-    /// Whether it is the drawing of a grid for this job.
+    /// Whether it is a grid for this job.
     pub(super) fn is_grid_of(&self, job: &str) -> bool {
         self.state == job && self.action == "IMAGINE" && !self.id.is_empty()
     }
@@ -115,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_read_where_it_can_be() {
+    fn progress_is_read_if_it_is_a_percentage() {
         for (progress, expected) in [
             (json!("31%"), Some(31)),
             (json!("0%"), Some(0)),
@@ -132,14 +129,14 @@ mod tests {
         ] {
             let task = task(json!({"status": "IN_PROGRESS", "progress": progress}));
             assert!(
-                matches!(task.standing(""), Standing::UnderWay(found) if found == expected),
+                matches!(task.task_state(""), TaskState::Running(found) if found == expected),
                 "{progress}"
             );
         }
     }
 
     #[test]
-    fn times_are_read_in_all_their_forms() {
+    fn submit_time_is_read_in_all_forms() {
         for (time, expected) in [
             (json!(1_795_380_911_000_i64), Some(1_795_380_911_000)),
             (json!(1_795_380_911_000.0), Some(1_795_380_911_000)),
@@ -154,22 +151,22 @@ mod tests {
     }
 
     #[test]
-    fn no_prompt_that_a_task_tells_of_decides_about_its_failure() {
-        for told in [
+    fn prompt_in_a_task_does_not_decide_its_failure() {
+        for prompts in [
             json!({"prompt": "a trial"}),
             json!({"promptEn": "a trial"}),
             json!({"properties": {"finalPrompt": "a trial"}}),
             json!({}),
         ] {
             let mut value = json!({"status": "FAILURE", "failReason": "Failed: a trial"});
-            value.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
-            let sent = if told == json!({}) { "a trial" } else { "试用" };
-            let Standing::Failed(error) = task(value).standing(sent) else { panic!("{told}") };
-            assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::Failed), "{told}");
+            value.as_object_mut().unwrap().extend(prompts.as_object().unwrap().clone());
+            let sent = if prompts == json!({}) { "a trial" } else { "试用" };
+            let TaskState::Failed(error) = task(value).task_state(sent) else { panic!("{prompts}") };
+            assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::Failed), "{prompts}");
         }
         for status in ["FAILURE", "FAILED", "CANCEL"] {
             let task = task(json!({"status": status, "failReason": "No trial"}));
-            let Standing::Failed(error) = task.standing("a kite") else { panic!("{status} is a failure") };
+            let TaskState::Failed(error) = task.task_state("a kite") else { panic!("{status} is a failure") };
             assert_eq!(error.reason, Reason::QuotaExhausted);
         }
     }
@@ -188,7 +185,7 @@ mod tests {
                 "status": status, "id": id, "progress": progress, "imageUrl": url, "failReason": reason,
                 "state": state, "submitTime": time, "unknown": {}, "properties": properties,
             }));
-            let _ = task.standing("");
+            let _ = task.task_state("");
         }
     }
 }

@@ -17,28 +17,28 @@ fn row(model: &str, dialect: Option<Dialect>) -> &'static OpenAiRow {
     models().openai.row(model, dialect).unwrap()
 }
 
-/// Width and height in a word such as `1280x720`.
-fn pixels(word: &str) -> (u32, u32) {
-    let (width, height) = word.split_once('x').unwrap();
+/// Width and height in text such as `1280x720`.
+fn pixels(size: &str) -> (u32, u32) {
+    let (width, height) = size.split_once('x').unwrap();
     (width.parse().unwrap(), height.parse().unwrap())
 }
 
 #[test]
-fn the_file_has_a_date_that_is_one() {
+fn file_has_a_valid_date() {
     let file: serde_json::Value = serde_json::from_str(include_str!("../models.json")).unwrap();
     let date = file["date"].as_str().unwrap();
     assert!(format!("{date}T00:00:00Z").parse::<domain::Timestamp>().is_ok(), "{date}");
 }
 
 #[test]
-fn every_style_has_words() {
+fn every_style_has_prompt_text() {
     for style in Style::ALL {
         assert!(models().style_words.get(style).is_some_and(|words| !words.is_empty()), "{style:?}");
     }
 }
 
 #[test]
-fn stability_and_stable_diffusion_have_a_word_for_everything() {
+fn stability_and_stable_diffusion_cover_all_options() {
     let Models { stability, stable_diffusion, .. } = models();
     for size in Size::ALL {
         let (width, height) = size.pixels();
@@ -54,13 +54,13 @@ fn stability_and_stable_diffusion_have_a_word_for_everything() {
 }
 
 #[test]
-fn whatever_a_row_can_make_it_has_a_word_and_a_price_for() {
+fn every_row_has_a_size_and_price_for_all_it_makes() {
     for OpenAiRow { dialect, row, .. } in &models().openai.rows {
         assert!(row.per_call >= 1 && row.prompt_limit >= 1000, "{:?}", row.prefixes);
         for (&size, word) in &row.sizes {
             let (width, height) = pixels(word);
             let (wide, high) = size.pixels();
-            assert_eq!(width.cmp(&height), wide.cmp(&high), "{word} for {size:?} lies the wrong way");
+            assert_eq!(width.cmp(&height), wide.cmp(&high), "{word} for {size:?} has the wrong orientation");
             for &quality in row.quality.keys() {
                 let micros = row.image_micros(&picture(size, quality, None, "p"));
                 assert_eq!(micros > 0, *dialect != Dialect::Local, "{:?} {size:?} {quality:?}", row.prefixes);
@@ -79,7 +79,7 @@ fn whatever_a_row_can_make_it_has_a_word_and_a_price_for() {
 }
 
 #[test]
-fn sizes_are_those_that_the_models_accept() {
+fn sizes_are_accepted_by_the_models() {
     for model in ["gpt-image-2", "gpt-image-2.5-flare", "gpt-image-2.6-sunburst"] {
         for &size in Size::ALL {
             let (width, height) = pixels(row(model, None).row.size(size).unwrap());
@@ -103,7 +103,7 @@ fn sizes_are_those_that_the_models_accept() {
 }
 
 #[test]
-fn the_longest_prefix_wins_and_the_unknown_is_like_the_newest() {
+fn longest_prefix_wins_and_unknown_is_like_the_newest() {
     let first_prefix = |model, dialect| row(model, dialect).row.prefixes.first().map(String::as_str);
     for (model, prefix) in [
         ("gpt-image-2-2026-04-21", "gpt-image-2"),
@@ -131,14 +131,14 @@ fn each_dialect_has_one_row_for_unknown_models() {
 }
 
 #[test]
-fn a_style_is_words_after_the_prompt_where_there_is_no_field_for_it() {
+fn style_is_prompt_text_where_there_is_no_field() {
     let vivid = picture(Size::S1024, Quality::Standard, Some(Style::Vivid), "a kite");
     assert!(row("gpt-image-2", None).row.prompt(&vivid).starts_with("a kite\n\nStyle: vivid"));
     assert_eq!(row("dall-e-3", None).row.prompt(&vivid), "a kite");
 }
 
 #[test]
-fn a_prompt_with_its_style_words_keeps_to_the_bound() {
+fn prompt_limit_includes_the_style_text() {
     let dalle2 = &row("dall-e-2", None).row;
     let long = "å".repeat(1000);
     assert!(dalle2.fits(&picture(Size::S256, Quality::Standard, None, &long)).is_ok());
@@ -149,9 +149,10 @@ fn a_prompt_with_its_style_words_keeps_to_the_bound() {
 }
 
 #[test]
-fn models_that_think_are_known() {
-    for (model, thinks) in [("gpt-5.6-luna", true), ("o4-mini", true), ("gpt-4.1", false), ("llama3", false)]
+fn reasoning_models_are_known() {
+    for (model, reasoning) in
+        [("gpt-5.6-luna", true), ("o4-mini", true), ("gpt-4.1", false), ("llama3", false)]
     {
-        assert_eq!(models().chat.is_reasoning(model), thinks, "{model}");
+        assert_eq!(models().chat.is_reasoning(model), reasoning, "{model}");
     }
 }

@@ -1,4 +1,4 @@
-//! What `POST /images/generations` answers.
+//! The answer of `POST /images/generations`.
 
 use std::borrow::Cow;
 
@@ -11,19 +11,19 @@ use serde_json::Value;
 use crate::call;
 use crate::models::{Row, TokenRates};
 
-/// An answer. Only what is used is read; whatever else stands in it is nobody's business.
+/// Has only the fields that are used; others are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer<'a> {
     #[serde(borrow, default)]
-    data: Option<Vec<Item<'a>>>,
-    // Read apart: a bill that cannot be read must not lose the pictures.
+    data: Option<Vec<RawItem<'a>>>,
+    // Read separately: an unreadable usage must not lose the images.
     #[serde(default)]
     usage: Option<Value>,
 }
 
-/// The pictures are borrowed from the answer: it is long, and there is to be no second copy of it.
+/// Borrows the images from the answer, which is too long to copy.
 #[derive(Debug, Deserialize)]
-struct Item<'a> {
+struct RawItem<'a> {
     #[serde(borrow, default)]
     b64_json: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -32,21 +32,19 @@ struct Item<'a> {
     revised_prompt: Option<Cow<'a, str>>,
 }
 
-/// Where a picture is.
+/// Where an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found<'a> {
+pub(super) enum Content<'a> {
     /// In the answer, as base64.
     Inline(&'a str),
-    /// Behind this URL.
-    At(&'a str),
-    /// Nowhere.
+    Url(&'a str),
     Nothing,
 }
 
-/// A picture, and what is said of it.
+/// An image of the answer.
 #[derive(Debug)]
-pub(super) struct Made<'a> {
-    pub(super) found: Found<'a>,
+pub(super) struct Item<'a> {
+    pub(super) content: Content<'a>,
     pub(super) revised_prompt: Option<&'a str>,
 }
 
@@ -67,7 +65,7 @@ struct Details {
 }
 
 impl<'a> Answer<'a> {
-    /// The answer in `bytes`, or what is wrong with them.
+    /// Reads an answer; if `bytes` are none, returns what is wrong with them.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, &'static str> {
         if bytes.is_empty() {
             return Err("the answer is empty");
@@ -80,25 +78,25 @@ impl<'a> Answer<'a> {
         Ok(answer)
     }
 
-    /// Its pictures.
-    pub(super) fn pictures(&self) -> Vec<Made<'_>> {
+    pub(super) fn items(&self) -> Vec<Item<'_>> {
         fn text<'b>(text: &'b Option<Cow<'_, str>>) -> Option<&'b str> {
             text.as_deref().filter(|text| !text.is_empty())
         }
         let items = self.data.iter().flatten();
         items
-            .map(|item| Made {
-                found: match (text(&item.b64_json), text(&item.url)) {
-                    (Some(inline), _) => Found::Inline(inline),
-                    (None, Some(url)) => Found::At(url),
-                    (None, None) => Found::Nothing,
+            .map(|item| Item {
+                content: match (text(&item.b64_json), text(&item.url)) {
+                    (Some(inline), _) => Content::Inline(inline),
+                    (None, Some(url)) => Content::Url(url),
+                    (None, None) => Content::Nothing,
                 },
                 revised_prompt: text(&item.revised_prompt),
             })
             .collect()
     }
 
-    /// What each of its `count` pictures costs, in micros: what the call used, or the table's price.
+    /// The cost of each of `count` images in millionths of a US dollar: by the tokens that the call used, or
+    /// else the table's price.
     pub(super) fn costs(&self, row: &Row, picture: &Picture, count: usize) -> Vec<u64> {
         let used = self.usage.as_ref().and_then(|usage| Usage::deserialize(usage).ok());
         let used = used.filter(|usage| usage.output_tokens > 0).zip(row.prices.tokens);
@@ -110,10 +108,11 @@ impl<'a> Answer<'a> {
 }
 
 impl Usage {
-    /// A million tokens at a rate in dollars are a token at as many micros.
+    /// The cost in millionths of a US dollar. A rate in dollars per million tokens is the same number of
+    /// millionths per token.
     fn micros(&self, rates: TokenRates) -> u64 {
         let Details { text_tokens, image_tokens, cached_tokens } = self.input_tokens_details;
-        // Whatever is not said to be an image is text. We send no images, so what is cached is text too.
+        // Input that is not an image is text. No images are sent, so cached input is text too.
         let text = self.input_tokens.saturating_sub(image_tokens).max(text_tokens);
         let cached = cached_tokens.min(text);
         let micros = (text - cached) as f64 * rates.text_input
@@ -124,7 +123,7 @@ impl Usage {
     }
 }
 
-/// `total` in `count` parts, what is left over on the first.
+/// `total` in `count` equal parts; the first also has the remainder.
 fn split(total: u64, count: usize) -> Vec<u64> {
     let Some(each) = total.checked_div(count as u64) else { return Vec::new() };
     let mut parts = vec![each; count];
@@ -134,8 +133,8 @@ fn split(total: u64, count: usize) -> Vec<u64> {
     parts
 }
 
-/// The same bytes, if they look like a picture in a format that we pass on.
-pub(super) fn picture(bytes: Bytes) -> Result<Bytes, ProviderError> {
+/// Returns the bytes if they begin like an image in a supported format.
+pub(super) fn check_format(bytes: Bytes) -> Result<Bytes, ProviderError> {
     match image::guess_format(&bytes) {
         Ok(image::ImageFormat::Png | image::ImageFormat::Jpeg | image::ImageFormat::WebP) => Ok(bytes),
         Ok(_) | Err(_) => Err(call::Answer::unusable("what came is not a picture")),

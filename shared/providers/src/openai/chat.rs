@@ -1,4 +1,4 @@
-//! Chats by `POST /chat/completions`, as OpenAI, Ollama, vLLM and LocalAI answer it.
+//! Chats over `POST /chat/completions`, with OpenAI, Ollama, vLLM and LocalAI.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,34 +10,34 @@ use domain::providers::{ChatProvider, FaultOf, ProviderError, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::wire::{Call, Wire};
+use super::api_client::{ApiClient, CallContext};
 use crate::call::{self, BaseUrl};
 use crate::models::models;
 
 /// Its name in logs.
-const PROVIDER: &str = "chat";
-/// Who wants `max_completion_tokens`, which includes what a model thinks.
-const OPENAI: &str = "https://api.openai.com/";
-/// How long a reply may take; whoever asks has a deadline of their own, which is sooner.
-const TIMEOUT: Duration = Duration::from_secs(120);
-/// The longest answer: a reply of 4000 tokens is far shorter.
-const LONGEST_ANSWER: usize = 1 << 20;
+pub(crate) const PROVIDER: &str = "chat";
+/// This service wants `max_completion_tokens`, which includes reasoning tokens.
+const OPENAI_URL: &str = "https://api.openai.com/";
+/// The caller's deadline is sooner.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+/// A reply of 4000 tokens is far shorter.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// The section `chat` of the providers document.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Settings {
     base_url: BaseUrl,
-    /// Left out for servers that ask for none.
+    /// Absent for servers that need none.
     api_key: Option<Secret>,
     model: String,
     token_field: Option<TokenField>,
-    /// Whether the model takes a temperature, if that does not follow from its name.
+    /// Whether the model takes a temperature, if it does not follow from its name.
     temperature: Option<bool>,
     timeout_seconds: Option<NonZeroU32>,
 }
 
-/// In which field the bound on the reply is sent.
+/// The field for the maximum length of the reply.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum TokenField {
@@ -45,9 +45,8 @@ enum TokenField {
     MaxTokens,
 }
 
-/// The provider.
 pub(crate) struct Chat {
-    wire: Wire,
+    client: ApiClient,
     model: String,
     token_field: TokenField,
     temperature: bool,
@@ -85,7 +84,7 @@ struct Choice {
 
 #[derive(Deserialize)]
 struct Reply {
-    /// A text, or parts of which some are texts.
+    /// Text, or parts of which some are text.
     #[serde(default)]
     content: Value,
     #[serde(default)]
@@ -93,29 +92,31 @@ struct Reply {
 }
 
 impl Chat {
-    /// The provider as the operator has set it up, or what is wrong with that.
+    /// # Errors
+    ///
+    /// What is wrong with the settings.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
-        let timeout =
-            settings.timeout_seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get().into()));
-        let openai = settings.base_url.at("/").as_str().starts_with(OPENAI);
+        let timeout = settings
+            .timeout_seconds
+            .map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.get().into()));
+        let openai = settings.base_url.at("/").as_str().starts_with(OPENAI_URL);
         let usual = if openai { TokenField::MaxCompletionTokens } else { TokenField::MaxTokens };
         let token_field = settings.token_field.unwrap_or(usual);
-        let wire = Wire::new(settings.base_url, settings.api_key, timeout)?;
-        let thinks = models().chat.is_reasoning(&settings.model);
-        let temperature = settings.temperature.unwrap_or(!thinks);
-        Ok(Self { wire, model: settings.model, token_field, temperature })
+        let client = ApiClient::new(settings.base_url, settings.api_key, timeout)?;
+        let reasoning = models().chat.is_reasoning(&settings.model);
+        let temperature = settings.temperature.unwrap_or(!reasoning);
+        Ok(Self { client, model: settings.model, token_field, temperature })
     }
 
-    /// The way to the service, and the model that it uses there.
-    pub(super) fn wire_and_model(self) -> (Wire, String) {
-        (self.wire, self.model)
+    pub(crate) fn into_client_and_model(self) -> (ApiClient, String) {
+        (self.client, self.model)
     }
 
     fn body<'a>(&'a self, task: &'a ChatTask) -> Body<'a> {
-        let most = task.max_tokens.get();
+        let max = task.max_tokens.get();
         let (max_completion_tokens, max_tokens) = match self.token_field {
-            TokenField::MaxCompletionTokens => (Some(most), None),
-            TokenField::MaxTokens => (None, Some(most)),
+            TokenField::MaxCompletionTokens => (Some(max), None),
+            TokenField::MaxTokens => (None, Some(max)),
         };
         let message = |said: &'a Said| Message { role: said.role.as_str(), content: said.content.as_str() };
         Body {
@@ -136,21 +137,21 @@ impl ChatProvider for Chat {
 
     async fn reply(&self, task: &ChatTask) -> Result<String, ProviderError> {
         let private: Vec<_> = task.messages.iter().map(|said| said.content.as_str()).collect();
-        let call = Call { deadline: task.deadline, private: &private, longest: LONGEST_ANSWER };
-        let bytes = self.wire.post("/chat/completions", &self.body(task), call).await?;
+        let call = CallContext { deadline: task.deadline, private: &private, max_bytes: MAX_ANSWER_BYTES };
+        let bytes = self.client.post("/chat/completions", &self.body(task), call).await?;
         match serde_json::from_slice(&bytes) {
-            Ok(answer) => said(answer),
-            Err(_) => Err(self.wire.unusable(&bytes, "the answer is not the JSON it should be", call)),
+            Ok(answer) => reply_text(answer),
+            Err(_) => Err(self.client.unusable(&bytes, "the answer is not the JSON it should be", call)),
         }
     }
 }
 
-/// What was said; a reply that was cut for its length is a reply all the same.
-fn said(answer: Answer) -> Result<String, ProviderError> {
+/// The text of the reply. A reply that was cut at its maximum length counts.
+fn reply_text(answer: Answer) -> Result<String, ProviderError> {
     let Some(Choice { message, finish_reason }) = answer.choices.into_iter().next() else {
         return Err(call::Answer::unusable("the answer holds no reply"));
     };
-    // The refusal itself may quote the prompt: it is no message for a log.
+    // The text of the refusal may quote the prompt, so it is not logged.
     let refused = message.refusal.is_some_and(|refusal| !refusal.trim().is_empty());
     let finish = finish_reason.as_deref();
     if refused || finish == Some("content_filter") {

@@ -1,5 +1,5 @@
-//! What `POST /images/generations` is sent: the fields that the model's dialect knows, and no other,
-//! for OpenAI refuses a request with a field that its model does not have.
+//! The body of `POST /images/generations`: only the fields that the model's dialect knows, because OpenAI
+//! refuses a request with a field that its model does not have.
 
 use domain::images::Style;
 use domain::primitives::Word as _;
@@ -27,7 +27,7 @@ pub(super) struct Body<'a> {
     user: Option<&'a str>,
 }
 
-/// The request for `count` of the images of `task`. `row` fits its picture.
+/// The request for `count` of the images of `task`. `row` supports its picture.
 pub(super) fn body<'a>(model: &'a str, row: &'a OpenAiRow, task: &'a ImageTask, count: usize) -> Body<'a> {
     let OpenAiRow { dialect, row, .. } = row;
     let picture = &task.picture;
@@ -45,13 +45,13 @@ pub(super) fn body<'a>(model: &'a str, row: &'a OpenAiRow, task: &'a ImageTask, 
     };
     match dialect {
         Dialect::GptImage => Body { output_format: Some("png"), ..common },
-        // Inline, since a URL has to be fetched and may lapse before that.
+        // Inline, because a URL has to be fetched and may expire before that.
         Dialect::Dalle => {
             let style = picture.style.filter(|_| row.style == StyleBy::Field).map(Style::as_str);
             Body { style, response_format: Some("b64_json"), ..common }
         }
         Dialect::Local => Body {
-            // LocalAI takes what follows a bar for what is not to be drawn.
+            // LocalAI reads the text after a bar as the negative prompt.
             prompt: common.prompt.replace('|', "/"),
             n: None,
             response_format: Some("b64_json"),

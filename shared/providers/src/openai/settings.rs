@@ -1,4 +1,4 @@
-//! What the providers document says of OpenAI.
+//! The section `openai` of the providers document.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,35 +7,32 @@ use domain::primitives::Secret;
 use domain::providers::Bounds;
 use serde::Deserialize;
 
-use super::wire::Wire;
+use super::api_client::ApiClient;
 use crate::call::BaseUrl;
 use crate::models::{Dialect, OpenAiNames, models};
 
-/// Where OpenAI is, unless the document says otherwise.
-const OPENAI: &str = "https://api.openai.com/v1";
-/// How long a call may take at the most: a complex picture takes up to two minutes.
-const TIMEOUT: Duration = Duration::from_secs(300);
-/// How many jobs at a time, and calls of each, unless the document says otherwise: a new account may
-/// make five images a minute.
-const AT_ONCE: u32 = 2;
+const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+/// The longest time for a call: a complex image takes up to two minutes.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+/// Jobs at the same time, and calls of each at the same time: a new account may make five images a minute.
+const DEFAULT_CONCURRENCY: u32 = 2;
 
-/// The section `openai` of the providers document.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Settings {
-    /// Left out for servers that ask for none.
+    /// Absent for servers that need none.
     api_key: Option<Secret>,
     base_url: Option<BaseUrl>,
     #[serde(default)]
     models: Models,
-    /// What the service speaks, if that does not follow from the model.
+    /// The service's dialect, if it does not follow from the model.
     pub(super) dialect: Option<Dialect>,
     timeout_seconds: Option<NonZeroU32>,
     concurrency: Option<u32>,
     per_minute: Option<u32>,
 }
 
-/// Which model stands for each name; what is left out is as the table of models has it.
+/// The models for each of the contract's names; the table of models has the defaults.
 #[derive(Debug, Default, Deserialize)]
 struct Models {
     dalle3: Option<Choice>,
@@ -43,7 +40,7 @@ struct Models {
     gpt_image: Option<Choice>,
 }
 
-/// A model, or several of which the next is asked when the one before it is gone.
+/// A model, or several of which the next one is asked if the one before it is gone.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "must be the name of a model, or a list of names")]
 enum Choice {
@@ -51,40 +48,43 @@ enum Choice {
     Several(Vec<String>),
 }
 
-/// The models that stand for each name, the first choice first.
-pub(super) struct Names {
+/// The models for each of the contract's names, the preferred one first.
+pub(super) struct ModelNames {
     pub(super) dalle3: Vec<String>,
     pub(super) dalle2: Vec<String>,
     pub(super) gpt_image: Vec<String>,
 }
 
 impl Settings {
-    pub(super) fn wire(&self) -> Result<Wire, String> {
+    pub(super) fn client(&self) -> Result<ApiClient, String> {
         let timeout =
-            self.timeout_seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get().into()));
+            self.timeout_seconds.map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.get().into()));
         let base = match &self.base_url {
             Some(base) => base.clone(),
-            None => BaseUrl::try_from(OPENAI.to_owned())?,
+            None => BaseUrl::try_from(DEFAULT_BASE_URL.to_owned())?,
         };
-        Wire::new(base, self.api_key.clone(), timeout)
+        ApiClient::new(base, self.api_key.clone(), timeout)
     }
 
     pub(super) fn bounds(&self) -> Bounds {
-        Bounds { at_once: self.concurrency.unwrap_or(AT_ONCE).max(1), per_minute: self.per_minute }
+        Bounds {
+            at_once: self.concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1),
+            per_minute: self.per_minute,
+        }
     }
 
-    pub(super) fn names(self) -> Result<Names, String> {
+    pub(super) fn names(self) -> Result<ModelNames, String> {
         let OpenAiNames { dalle3, dalle2, gpt_image } = models().openai.models.clone();
-        let chosen = |choice: Option<Choice>, otherwise: String| {
+        let chosen = |choice: Option<Choice>, default: String| {
             let models = match choice {
-                None => vec![otherwise],
+                None => vec![default],
                 Some(Choice::One(model)) => vec![model],
                 Some(Choice::Several(models)) => models,
             };
             let named = !models.is_empty() && models.iter().all(|model| !model.trim().is_empty());
             if named { Ok(models) } else { Err("models: a name stands for no model".to_owned()) }
         };
-        Ok(Names {
+        Ok(ModelNames {
             dalle3: chosen(self.models.dalle3, dalle3)?,
             dalle2: chosen(self.models.dalle2, dalle2)?,
             gpt_image: chosen(self.models.gpt_image, gpt_image)?,

@@ -3,6 +3,7 @@
 mod answers;
 mod errors;
 mod requests;
+mod unavailable_models;
 
 use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
 use domain::providers::{ImageTask, ProviderError, Step};
@@ -13,7 +14,7 @@ use testkit::{Kept, image_task};
 use super::{OpenAi, Settings};
 use domain::providers::ImageProvider as _;
 
-/// What the tests ask for.
+/// The prompt of the tests' images.
 const PROMPT: &str = "a red kite over dunes";
 
 fn picture(provider: ProviderChoice, size: Size, count: u8) -> Picture {
@@ -31,7 +32,7 @@ fn square(count: u8) -> Picture {
     picture(ProviderChoice::GptImage, Size::S1024, count)
 }
 
-/// The provider with these settings, pointing at `base_url`.
+/// The provider with these settings, at `base_url`.
 fn provider(base_url: &str, settings: &Value) -> OpenAi {
     let mut all = json!({"apiKey": KEY, "baseUrl": base_url});
     for (name, value) in settings.as_object().unwrap() {
@@ -59,7 +60,7 @@ async fn make_task(
     (kept, made)
 }
 
-/// The failure of one attempt at one square picture.
+/// The error of one attempt at one square image.
 async fn failure(stand_in: &StandIn) -> ProviderError {
     make(stand_in, &json!({}), square(1)).await.1.unwrap_err()
 }

@@ -1,14 +1,14 @@
-//! The sandbox's side of a chat: a plain reply that shows what it was told.
+//! The sandbox as a chat provider: a plain reply that shows its input.
 
 use async_trait::async_trait;
 use domain::chat::{ChatTask, Said};
 use domain::primitives::Word as _;
 use domain::providers::{ChatProvider, FaultOf, ProviderError, Reason};
 
-use super::{PROVIDER, Sandbox, fail, parse, turn_away, wait};
+use super::{PROVIDER, Sandbox, fail, parse, reject, wait};
 
-/// How much of an earlier message it repeats, in characters.
-const QUOTED: usize = 80;
+/// The most characters of an earlier message that it quotes.
+const MAX_QUOTE: usize = 80;
 
 #[async_trait]
 impl ChatProvider for Sandbox {
@@ -25,7 +25,7 @@ impl ChatProvider for Sandbox {
             ));
         };
         let (switches, prompt) = parse(last.content.as_str());
-        turn_away(&switches, 1)?;
+        reject(&switches, 1)?;
         wait(switches.slow, task.deadline, None).await?;
         fail(&switches, 1)?;
         let reply = compose(&prompt, earlier, task);
@@ -34,12 +34,12 @@ impl ChatProvider for Sandbox {
     }
 }
 
-/// The same words for the same conversation. A token is taken to be a word.
+/// The same text for the same conversation. Counts a word as a token.
 fn compose(prompt: &str, earlier: &[Said], task: &ChatTask) -> String {
     let before = match earlier.last() {
         None => "Nothing was said before.".to_owned(),
         Some(said) => {
-            let start: String = said.content.as_str().chars().take(QUOTED).collect();
+            let start: String = said.content.as_str().chars().take(MAX_QUOTE).collect();
             let (count, role) = (earlier.len(), said.role.as_str());
             format!("Messages before it: {count}; the last, of the {role}, begins: {start}")
         }
@@ -49,11 +49,11 @@ fn compose(prompt: &str, earlier: &[Said], task: &ChatTask) -> String {
         "You said: {prompt}\n\n{before}\n\nThis is the sandbox: it replies without a model or a network, \
          at temperature {temperature} like at any other."
     );
-    let most = usize::from(task.max_tokens.get());
-    // Where the word after the last allowed one begins.
+    let max = usize::from(task.max_tokens.get());
+    // The beginning of the first word that is too much.
     let starts = all.char_indices().zip(std::iter::once(' ').chain(all.chars()));
     let mut words = starts.filter(|((_, c), before)| !c.is_whitespace() && before.is_whitespace());
-    match words.nth(most) {
+    match words.nth(max) {
         Some(((end, _), _)) => all[..end].trim_end().to_owned(),
         None => all,
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reply_shows_what_the_provider_was_told() {
+    async fn reply_shows_the_conversation() {
         let said = [(Role::User, "hello"), (Role::Assistant, "good day"), (Role::User, "a [[slow:0]] kite")];
         let reply = Sandbox.reply(&task(&said, 4000)).await.unwrap();
         assert!(reply.starts_with("You said: a kite\n"), "{reply}");
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reply_has_no_more_words_than_tokens() {
+    async fn reply_has_at_most_max_tokens_words() {
         for (most, expected) in [(1, "You"), (3, "You said: a"), (4, "You said: a kite")] {
             let reply = Sandbox.reply(&task(&[(Role::User, "a kite")], most)).await.unwrap();
             assert_eq!(reply, expected);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn switches_say_how_it_fails_and_the_deadline_ends_it() {
+    async fn switches_and_deadline_make_the_reply_fail() {
         for (prompt, fault) in [
             ("[[fail:1]]", FaultOf::Provider),
             ("[[fail:forever]] x", FaultOf::Provider),

@@ -1,16 +1,17 @@
+//! The switches in a prompt for the sandbox.
+
 use std::time::Duration;
 
-/// The longest that a switch makes the sandbox wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// The longest time that a switch makes the sandbox wait.
+const MAX_WAIT: Duration = Duration::from_secs(600);
 
-/// What the sandbox was told to do besides drawing.
+/// What the sandbox is to do besides drawing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Switches {
     /// How long to wait before the first image.
     pub slow: Duration,
     /// How long to wait after the last image, before the answer.
     pub linger: Duration,
-    /// How to fail.
     pub failure: Option<Failure>,
     /// How long to ask the first attempt to wait.
     pub limit: Option<Duration>,
@@ -18,20 +19,20 @@ pub struct Switches {
     pub refuse: bool,
 }
 
-/// How the sandbox was told to fail.
+/// How the sandbox is to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// So many attempts fail in passing, and later ones do not.
+    /// So many attempts fail with a transient error, and later ones do not.
     First(u32),
-    /// Every attempt fails in passing.
+    /// Every attempt fails with a transient error.
     Forever,
     /// As if the operator's account had no money.
     Operator,
 }
 
-/// Takes the switches out of a prompt: what they say, and the prompt without them.
+/// Separates a prompt into its switches and the rest.
 ///
-/// A switch that is unknown or says nonsense does nothing, and is not drawn either.
+/// A switch that is unknown or invalid has no effect, and is not drawn either.
 #[must_use]
 pub fn parse(prompt: &str) -> (Switches, String) {
     let mut switches = Switches::default();
@@ -70,9 +71,9 @@ impl Switches {
 
 fn seconds(value: &str) -> Option<Duration> {
     let seconds: f64 = value.parse().ok()?;
-    // NaN, the infinite and the negative are no times; the rest is cut to what is sane.
+    // NaN, infinite and negative values are invalid; others are limited.
     (seconds.is_finite() && seconds >= 0.0)
-        .then(|| Duration::from_secs_f64(seconds.min(LONGEST_WAIT.as_secs_f64())))
+        .then(|| Duration::from_secs_f64(seconds.min(MAX_WAIT.as_secs_f64())))
 }
 
 #[cfg(test)]
@@ -80,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_switch_is_read_and_removed() {
+    fn parse_reads_and_removes_each_switch() {
         let none = Switches::default;
         let waits = |seconds| Duration::from_secs_f64(seconds);
         let cases = [
             ("a lighthouse at dusk", none(), "a lighthouse at dusk"),
             ("[[slow:10]] a boat", Switches { slow: waits(10.0), ..none() }, "a boat"),
             ("a [[slow:0.25]] boat", Switches { slow: waits(0.25), ..none() }, "a boat"),
-            ("a boat[[slow:9999]]", Switches { slow: LONGEST_WAIT, ..none() }, "a boat"),
+            ("a boat[[slow:9999]]", Switches { slow: MAX_WAIT, ..none() }, "a boat"),
             ("[[linger:2]]x", Switches { linger: waits(2.0), ..none() }, "x"),
             ("[[fail:2]] x", Switches { failure: Some(Failure::First(2)), ..none() }, "x"),
             ("[[fail:forever]] x", Switches { failure: Some(Failure::Forever), ..none() }, "x"),
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_does_nothing() {
+    fn parse_ignores_invalid_switches() {
         for prompt in [
             "[[explode]] x",
             "[[slow:soon]] x",
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_that_do_not_close_belong_to_the_prompt() {
+    fn parse_keeps_unclosed_brackets() {
         for prompt in ["a [[ b", "a ]] b", "[slow:1] b", "[["] {
             assert_eq!(parse(prompt), (Switches::default(), prompt.to_owned()), "{prompt}");
         }

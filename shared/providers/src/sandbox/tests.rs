@@ -13,13 +13,13 @@ async fn run(task: &ImageTask) -> (Kept, Result<Finished, ProviderError>) {
     let sink = Kept::default();
     let answer = Sandbox.generate(task, &sink).await.map(|step| match step {
         Step::Finished(finished) => finished,
-        Step::AskAgain { .. } => panic!("the sandbox finishes what it begins"),
+        Step::AskAgain { .. } => panic!("the sandbox finishes in one step"),
     });
     (sink, answer)
 }
 
 #[tokio::test]
-async fn missing_images_are_drawn_and_a_retry_draws_the_same() {
+async fn missing_images_are_drawn_the_same_in_each_attempt() {
     let (first, answer) = run(&task("a red kite", &[0, 1, 2], 1)).await;
     assert!(answer.unwrap().warnings.is_empty());
     let (retry, _) = run(&task("a red kite", &[2], 2)).await;
@@ -46,7 +46,7 @@ async fn switches_are_not_drawn() {
 }
 
 #[tokio::test]
-async fn failures_are_the_ones_asked_for() {
+async fn switches_make_generate_fail_as_documented() {
     let cases = [
         ("[[fail:2]]", 1, Some(FaultOf::Provider)),
         ("[[fail:2]]", 2, Some(FaultOf::Provider)),
@@ -70,7 +70,7 @@ async fn failures_are_the_ones_asked_for() {
 }
 
 #[tokio::test]
-async fn waiting_reports_progress_and_drawing_the_rest() {
+async fn waiting_and_drawing_report_progress() {
     let start = Instant::now();
     let (sink, answer) = run(&task("[[slow:1.2]] a boat", &[0, 1], 1)).await;
     answer.unwrap();
@@ -81,7 +81,7 @@ async fn waiting_reports_progress_and_drawing_the_rest() {
 }
 
 #[tokio::test]
-async fn lingering_delivers_first_and_gives_up_at_the_deadline() {
+async fn linger_delivers_images_and_fails_at_the_deadline() {
     let start = Instant::now();
     let mut task = task("[[linger:30]] a boat", &[0], 1);
     task.deadline = Timestamp::from_millis(Timestamp::now().millis() + 700);
@@ -92,7 +92,7 @@ async fn lingering_delivers_first_and_gives_up_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_worker_that_wants_no_more_is_obeyed() {
+async fn stop_of_the_sink_ends_the_attempt() {
     let sink = Kept::full();
     let answer = Sandbox.generate(&task("a boat", &[0, 1], 1), &sink).await;
     assert_eq!(answer.unwrap_err().fault, FaultOf::Ours);

@@ -1,13 +1,13 @@
-//! What Stability sends when it has made an image.
+//! Stability's answer with an image.
 
 use bytes::Bytes;
 use domain::providers::{FaultOf, ProviderError, Reason};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::call::{Answer, decoded};
+use crate::call::{Answer, decode_base64};
 
-pub(super) struct Made {
+pub(super) struct MadeImage {
     pub(super) bytes: Bytes,
     pub(super) seed: Option<u64>,
 }
@@ -21,33 +21,33 @@ struct Body<'a> {
     seed: Value,
 }
 
-/// The image in an answer that is a success. JSON is asked for; a server that sends the picture itself
-/// says the rest in headers.
-pub(super) fn made(answer: &Answer) -> Result<Made, ProviderError> {
-    let told = answer.header("finish-reason");
+/// The image in a successful answer. The request accepts JSON; a server that sends the image itself puts the
+/// other values in headers.
+pub(super) fn read(answer: &Answer) -> Result<MadeImage, ProviderError> {
+    let in_header = answer.header("finish-reason");
     if answer.header("content-type").is_some_and(|kind| kind.starts_with("image/")) {
-        look_why([told, None])?;
+        check_finish_reasons([in_header, None])?;
         let seed = answer.header("seed").and_then(|seed| seed.parse().ok());
-        return Ok(Made { bytes: answer.body.clone(), seed });
+        return Ok(MadeImage { bytes: answer.body.clone(), seed });
     }
     let body: Body<'_> = serde_json::from_slice(&answer.body)
         .map_err(|_| Answer::unusable("Stability answered something else than JSON with an image"))?;
-    look_why([told, body.finish_reason.as_deref()])?;
-    let bytes = body.image.and_then(|image| decoded(&image));
+    check_finish_reasons([in_header, body.finish_reason.as_deref()])?;
+    let bytes = body.image.and_then(|image| decode_base64(&image));
     let seed = match body.seed {
         Value::Number(seed) => seed.as_u64(),
         Value::String(seed) => seed.parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     match bytes {
-        Some(bytes) => Ok(Made { bytes, seed }),
+        Some(bytes) => Ok(MadeImage { bytes, seed }),
         None => Err(Answer::unusable("Stability's answer holds no image")),
     }
 }
 
-/// Lets through only what was finished well. A picture that was found objectionable comes too, but
-/// blurred; what is not said to be whole may be such a one.
-fn look_why(reasons: [Option<&str>; 2]) -> Result<(), ProviderError> {
+/// Accepts an image only if it is complete. A moderated image is sent too, but blurred; one without a finish
+/// reason may be such a one.
+fn check_finish_reasons(reasons: [Option<&str>; 2]) -> Result<(), ProviderError> {
     let mut reasons = reasons.into_iter().flatten().peekable();
     if reasons.peek().is_none() {
         return Err(Answer::unusable("Stability does not say how the image was finished"));
@@ -57,7 +57,7 @@ fn look_why(reasons: [Option<&str>; 2]) -> Result<(), ProviderError> {
             Ok(())
         } else if reason.eq_ignore_ascii_case("CONTENT_FILTERED") {
             let message = "Stability objects to the content of the image that came of the prompt";
-            // Whether it was charged, it does not say.
+            // The documentation does not say whether this is charged.
             Err(ProviderError::new(FaultOf::Caller, Reason::Moderated, message).maybe_paid())
         } else {
             Err(Answer::unusable("Stability did not finish the image"))

@@ -1,4 +1,4 @@
-//! What Stability is asked, in its own words.
+//! Stability's request form and models.
 
 use domain::images::Picture;
 use domain::primitives::Word as _;
@@ -6,9 +6,8 @@ use domain::providers::Unable;
 use egress::multipart::Form;
 use serde::Deserialize;
 
-use crate::models::{Credited, models};
+use crate::models::{CreditModel, models};
 
-/// A model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
@@ -26,7 +25,7 @@ impl Model {
         }
     }
 
-    fn row(self) -> &'static Credited {
+    fn row(self) -> &'static CreditModel {
         match self {
             Self::Core => &models().stability.core,
             Self::Ultra => &models().stability.ultra,
@@ -42,7 +41,7 @@ impl Model {
     }
 }
 
-/// Why it cannot make this picture, if it cannot.
+/// Whether it can make exactly this picture.
 pub(super) fn fits(picture: &Picture) -> Result<(), Unable> {
     if !models().stability.ratios.contains_key(&picture.size) {
         return Err(Unable::because(format!("Stability cannot make {}", picture.size.as_str())));
@@ -53,7 +52,7 @@ pub(super) fn fits(picture: &Picture) -> Result<(), Unable> {
     Ok(())
 }
 
-/// The form that asks for one image of `picture`.
+/// The form for one image of `picture`.
 pub(super) fn form(picture: &Picture, seed: u64) -> Form {
     let form = Form::new()
         .text("prompt", picture.prompt.as_str().to_owned())
@@ -70,8 +69,8 @@ pub(super) fn form(picture: &Picture, seed: u64) -> Form {
     })
 }
 
-/// Whether the prompt is not plainly in another language: at least half of its letters are Latin ones.
-/// A prompt in another language that is written so is refused by Stability itself.
+/// Whether the prompt may be English: at least half of its letters are Latin. Stability itself refuses a
+/// prompt in another language with Latin letters.
 fn looks_english(prompt: &str) -> bool {
     let letters = prompt.chars().filter(|c| c.is_alphabetic());
     let (latin, other) = letters.fold((0usize, 0usize), |(latin, other), letter| {

@@ -1,4 +1,4 @@
-//! Stands in for a server of one's own that speaks the AUTOMATIC1111 API.
+//! A stand-in for the operator's own server with the AUTOMATIC1111 API.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -12,13 +12,12 @@ use super::server::{Asked, Reply, Script, Server};
 
 /// The model that is loaded unless a request overrides it.
 pub const LOADED: &str = "sd_xl_base_1.0";
-/// The models that it has.
 const MODELS: [&str; 2] = [LOADED, "dreamshaper_8"];
 const SAMPLERS: [&str; 3] = ["Euler", "Euler a", "DPM++ 2M"];
-/// Whether a field has a value that it may have.
+/// Whether a field's value is valid.
 type Check = fn(&Value) -> bool;
 
-/// The fields that we may send, and how each is to be. It would take more.
+/// The fields that a client of ours may send. The real one takes more.
 const FIELDS: [(&str, Check); 15] = [
     ("prompt", Value::is_string),
     ("negative_prompt", Value::is_string),
@@ -37,24 +36,24 @@ const FIELDS: [(&str, Check); 15] = [
     ("save_images", Value::is_boolean),
 ];
 
-/// Oddities of the many versions and forks, each of which changes what a picture's answer looks like.
+/// Differences of versions and forks in answers with images.
 #[derive(Debug, Clone, Default)]
 pub struct Manner {
-    /// How its pictures are encoded, for `samples_format`.
+    /// The setting `samples_format`.
     pub encoding: Option<Encoding>,
-    /// Puts `data:image/png;base64,` before each picture.
+    /// Puts `data:image/png;base64,` before each image.
     pub prefixed: bool,
-    /// Puts a grid before the pictures.
+    /// Puts a grid before the images.
     pub grid: bool,
-    /// Says this instead of `info`.
+    /// Replaces `info`.
     pub info: Option<Value>,
-    /// Keeps the model that is loaded, whatever is asked for.
+    /// Uses the loaded model, whatever was requested.
     pub stubborn: bool,
-    /// Gives one picture less than it should.
+    /// Sends one image less than requested.
     pub stingy: bool,
 }
 
-/// Pictures that it makes, has made or will make: one job after the other.
+/// The images of one request, past, current or future: the server does one after the other.
 #[derive(Debug, Clone)]
 struct Work {
     starts: Instant,
@@ -77,13 +76,13 @@ struct State {
 }
 
 impl State {
-    /// Which work has begun last, and how it stands.
-    fn last_begun(&self) -> Option<(usize, &Work)> {
+    /// The work that started last, and its number.
+    fn last_started(&self) -> Option<(usize, &Work)> {
         let now = Instant::now();
         self.works.iter().enumerate().rfind(|(_, work)| work.starts <= now)
     }
 
-    /// Queues work, and says how long it is until that is done.
+    /// Queues work, and returns the time until it is finished.
     fn queue(&mut self, steps: u64, rounds: u64, takes: Duration) -> Duration {
         let now = Instant::now();
         let starts = self.works.last().map_or(now, |last| last.ends.max(now));
@@ -94,7 +93,6 @@ impl State {
     }
 }
 
-/// The stand-in.
 #[derive(Debug)]
 pub struct Automatic1111 {
     server: Server,
@@ -104,7 +102,7 @@ pub struct Automatic1111 {
 }
 
 impl Automatic1111 {
-    /// One that was started with `--api --api-auth user:password`.
+    /// Starts it as with `--api --api-auth user:password`.
     pub async fn start(user: &str, password: &str) -> Self {
         let state = Arc::<Mutex<State>>::default();
         let known = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
@@ -117,43 +115,43 @@ impl Automatic1111 {
         self.state.lock().unwrap()
     }
 
-    /// What the providers document says of it.
+    /// Its section of the providers document.
     #[must_use]
     pub fn settings(&self) -> Value {
         json!({"baseUrl": self.server.url(), "username": self.user, "password": self.password})
     }
 
-    /// Has the next valid request for pictures answered so.
+    /// Answers this to the next valid request for images.
     pub fn next(&self, reply: Reply) {
         self.state().script.next(reply);
     }
 
-    /// Has every valid request for pictures answered so; with none, it makes pictures again.
+    /// Answers this to every valid request for images; with `None` it makes images again.
     pub fn always(&self, reply: Option<Reply>) {
         self.state().script.always(reply);
     }
 
-    /// Has it take that long for its pictures.
+    /// Takes this long for each request for images.
     pub fn take(&self, time: Duration) {
         self.state().takes = time;
     }
 
-    /// Has it behave like another version or fork.
+    /// Behaves like another version or fork.
     pub fn behave(&self, manner: Manner) {
         self.state().manner = manner;
     }
 
-    /// Has questions for its progress answered so.
+    /// Answers this to requests for its progress.
     pub fn tell_progress(&self, reply: Reply) {
         self.state().progress = Some(reply);
     }
 
-    /// Somebody else has it make pictures: in `rounds` of so many steps, for that time.
+    /// Works for another client for this time, in `rounds` of so many steps.
     pub fn work_for_another(&self, steps: u64, rounds: u64, time: Duration) {
         self.state().queue(steps, rounds, time);
     }
 
-    /// Somebody presses "Interrupt".
+    /// Interrupts the work, as the button "Interrupt" of the web UI does.
     pub fn interrupt_by_hand(&self) {
         self.state().interrupted = true;
     }
@@ -164,32 +162,32 @@ impl Automatic1111 {
         self.state().asked.clone()
     }
 
-    /// The bodies of the requests that it made pictures for.
+    /// The bodies of the requests that it made images for.
     #[must_use]
     pub fn made(&self) -> Vec<Value> {
         self.state().made.clone()
     }
 
-    /// How often it was interrupted.
+    /// How many times clients interrupted it over the API.
     #[must_use]
     pub fn interrupts(&self) -> usize {
         self.state().interrupts
     }
 }
 
-/// An error as the server tells it.
+/// An error in the server's form.
 #[must_use]
 pub fn problem(status: u16, error: &str, detail: &str, errors: &str) -> Reply {
     Reply::json(status, &json!({"error": error, "detail": detail, "body": "", "errors": errors}))
 }
 
-/// What the server's framework says of a request that does not fit its model.
+/// The framework's error for a request that does not match the schema.
 #[must_use]
 pub fn invalid(field: &str, message: &str) -> Reply {
     Reply::json(422, &json!({"detail": [{"loc": ["body", field], "msg": message, "type": "value_error"}]}))
 }
 
-/// What a server says that was started without `--api`.
+/// The answer of a server without `--api`.
 #[must_use]
 pub fn without_api() -> Reply {
     Reply::json(404, &json!({"detail": "Not Found"}))
@@ -215,8 +213,8 @@ fn answer(known: &str, state: &Mutex<State>, asked: Asked) -> Reply {
 }
 
 fn progress(state: &State) -> Reply {
-    let begun = state.last_begun();
-    let (progress, count, no, step, steps) = match begun.filter(|(_, work)| Instant::now() < work.ends) {
+    let started = state.last_started();
+    let (progress, count, no, step, steps) = match started.filter(|(_, work)| Instant::now() < work.ends) {
         None => (0.0, 0, 0, 0, 0),
         Some((_, work)) => {
             let done = work.starts.elapsed().as_secs_f64() / (work.ends - work.starts).as_secs_f64();
@@ -225,8 +223,8 @@ fn progress(state: &State) -> Reply {
             ((0.01 + done).min(1.0), work.rounds, rounds as u64, step, work.steps)
         }
     };
-    // When the work began. It stays when the work is done.
-    let timestamp = begun.map_or("0".to_owned(), |(number, _)| format!("202611230542{number:02}"));
+    // Stays when the work is finished.
+    let timestamp = started.map_or("0".to_owned(), |(number, _)| format!("202611230542{number:02}"));
     let state = json!({
         "skipped": false, "interrupted": state.interrupted, "job": "scripts_txt2img", "job_count": count,
         "job_timestamp": timestamp, "job_no": no, "sampling_step": step, "sampling_steps": steps,
@@ -244,20 +242,20 @@ fn pictures(state: &mut State, asked: &Asked) -> Reply {
     };
     for (name, value) in body.as_object().into_iter().flatten() {
         match FIELDS.iter().find(|(known, _)| known == name) {
-            Some((_, right)) if right(value) => {}
+            Some((_, is_valid)) if is_valid(value) => {}
             Some(_) => return invalid(name, "value has the wrong type"),
-            // The real one would ignore it; a test shall not.
+            // The real one would ignore it; a test must notice.
             None => return invalid(name, "extra fields not permitted"),
         }
     }
     if body["sampler_name"].as_str().is_some_and(|name| !SAMPLERS.contains(&name)) {
         return problem(404, "HTTPException", "Sampler not found", "");
     }
-    let wished = body["override_settings"]["sd_model_checkpoint"].as_str();
-    if !state.manner.stubborn && wished.is_some_and(|name| !MODELS.contains(&name)) {
+    let wanted = body["override_settings"]["sd_model_checkpoint"].as_str();
+    if !state.manner.stubborn && wanted.is_some_and(|name| !MODELS.contains(&name)) {
         return problem(404, "HTTPException", "Model not found", "");
     }
-    let model = if state.manner.stubborn { LOADED } else { wished.unwrap_or(LOADED) };
+    let model = if state.manner.stubborn { LOADED } else { wanted.unwrap_or(LOADED) };
     if let Some(reply) = state.script.take() {
         return reply;
     }

@@ -1,17 +1,14 @@
-//! Takes apart what `multipart/form-data` holds.
+//! Parses `multipart/form-data`.
 
-/// One field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// Its name.
     pub name: String,
     /// The name of the file, if it is one.
     pub file: Option<String>,
-    /// What it holds.
     pub value: Vec<u8>,
 }
 
-/// The fields of a form, in the order in which they were sent; none, if it is not one.
+/// The fields of a form, in the order in which they were sent; `None` if it is invalid or incomplete.
 #[must_use]
 pub fn fields(content_type: &str, body: &[u8]) -> Option<Vec<Field>> {
     let (kind, parameters) = content_type.split_once(';')?;
@@ -19,7 +16,7 @@ pub fn fields(content_type: &str, body: &[u8]) -> Option<Vec<Field>> {
         return None;
     }
     let boundary = parameter(parameters, "boundary")?;
-    // What stands before the first boundary belongs to the form's frame, which ends like all lines do.
+    // The first boundary has no line break before it; with one, all boundaries look the same.
     let framed = [b"\r\n", body].concat();
     let mut parts = split(&framed, format!("\r\n--{boundary}").as_bytes()).into_iter();
     parts.next()?;
@@ -30,15 +27,16 @@ pub fn fields(content_type: &str, body: &[u8]) -> Option<Vec<Field>> {
         }
         fields.push(field(part.strip_prefix(b"\r\n")?)?);
     }
-    // Without its end it was cut off.
+    // The end is missing.
     None
 }
 
 fn field(part: &[u8]) -> Option<Field> {
     let end = part.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&part[..end]).ok()?;
-    let says = |line: &&str| line.to_ascii_lowercase().starts_with("content-disposition: form-data");
-    let disposition = head.split("\r\n").find(says)?;
+    let is_disposition =
+        |line: &&str| line.to_ascii_lowercase().starts_with("content-disposition: form-data");
+    let disposition = head.split("\r\n").find(is_disposition)?;
     Some(Field {
         name: parameter(disposition, "name")?,
         file: parameter(disposition, "filename"),
@@ -47,11 +45,11 @@ fn field(part: &[u8]) -> Option<Field> {
 }
 
 fn parameter(text: &str, name: &str) -> Option<String> {
-    let of = |one: &str| {
-        let (known, value) = one.trim().split_once('=')?;
+    let value_of = |part: &str| {
+        let (known, value) = part.trim().split_once('=')?;
         known.eq_ignore_ascii_case(name).then(|| value.trim_matches('"').to_owned())
     };
-    text.split(';').find_map(of)
+    text.split(';').find_map(value_of)
 }
 
 fn split<'a>(mut bytes: &'a [u8], at: &[u8]) -> Vec<&'a [u8]> {
@@ -73,7 +71,7 @@ mod tests {
                         application/octet-stream\r\n\r\n\r\n--x-1--\r\n";
 
     #[test]
-    fn a_form_is_taken_apart() {
+    fn fields_reads_a_form() {
         let fields = fields("multipart/form-data; boundary=x-1", FORM.as_bytes()).unwrap();
         let prompt = Field { name: "prompt".into(), file: None, value: b"a kite\r\n--of".to_vec() };
         let none = Field { name: "none".into(), file: Some(String::new()), value: Vec::new() };
@@ -81,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_form_is_none() {
+    fn fields_refuses_an_incomplete_form() {
         let half = &FORM.as_bytes()[..FORM.len() / 2];
         assert_eq!(fields("multipart/form-data; boundary=x-1", half), None);
         assert_eq!(fields("multipart/form-data; boundary=other", FORM.as_bytes()), None);

@@ -1,93 +1,24 @@
-//! OpenAI, and services that speak its language: pictures, chats and the list of models.
+//! OpenAI and compatible services: images, chats and the list of models.
 //!
-//! It refuses what the real one refuses: a wrong key, a field that the model does not have, a size or
-//! quality that it does not know. Only then does it do what a test has told it to do.
+//! It refuses what the real one refuses: a wrong key, a field that the model does not have, an unknown size
+//! or quality. Only then does it follow a test's instructions.
 
 mod chat;
 mod images;
 mod models;
+mod state;
 
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::server::{Asked, Reply, Server};
+pub use state::Act;
+use state::{Refusal, State, invalid, refusal};
 
-/// The key that it takes.
+/// The valid key.
 pub const KEY: &str = "sk-canary-4f1d8a06c3b94e7f";
 
-/// What it does instead of what it is asked.
-#[derive(Debug, Clone)]
-pub enum Act {
-    /// It answers this, and does nothing else.
-    Answer(Reply),
-    /// It does as asked, which is paid for, but answers this.
-    Spoil(Reply),
-    /// It does as asked, but its answer never comes.
-    Silence,
-    /// It does as asked, but stops in the middle of its answer.
-    Stall,
-    /// It does as asked, but breaks off in the middle of its answer.
-    BreakOff,
-    /// Pictures: gives URLs, whatever was asked for.
-    ByUrl,
-    /// Pictures: gives URLs that are forbidden by now.
-    ByLapsedUrl,
-    /// Pictures: gives this URL.
-    ByForeignUrl(String),
-    /// Pictures: one less than asked for.
-    OneLess,
-    /// Pictures: none at all.
-    None,
-    /// Pictures: items without any.
-    EmptyItems,
-    /// Pictures: what is not base64.
-    BadBase64,
-    /// Pictures: base64 of what is no picture.
-    NoPicture,
-    /// Pictures: of another size than asked for.
-    Sized(u32, u32),
-    /// Pictures: JPEG, whatever was asked for.
-    Jpeg,
-    /// Pictures: does not say what they cost.
-    NoUsage,
-    /// Chats: refuses in the field for that.
-    Refusal,
-    /// Chats: has thought until its tokens were used up.
-    Thought,
-    /// Chats: says half, and why.
-    Cut(&'static str),
-    /// Chats: says nothing of how it ended, as Ollama may.
-    NoFinish,
-}
-
-impl Act {
-    /// It fails with this status and this `error`.
-    #[must_use]
-    pub fn error(status: u16, error: &Value) -> Self {
-        Self::Answer(Reply::json(status, &json!({ "error": error })))
-    }
-}
-
-/// What it remembers.
-#[derive(Default)]
-struct State {
-    next: VecDeque<Act>,
-    always: Option<Act>,
-    upon: Vec<(String, usize, Act)>,
-    withdrawn: BTreeSet<String>,
-    list: Option<Reply>,
-    requests: Vec<Value>,
-    refusals: Vec<String>,
-    fetches: Vec<Asked>,
-    pictures: Vec<Vec<u8>>,
-    unavailable: usize,
-    paid_calls: usize,
-    paid_pictures: usize,
-}
-
-/// The server.
 pub struct OpenAi {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -98,7 +29,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl OpenAi {
-    /// Starts it, on a port of its own.
+    /// Starts it on a free port.
     pub async fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
@@ -106,31 +37,31 @@ impl OpenAi {
         Self { server, state }
     }
 
-    /// Its base URL, as it stands in a providers document.
+    /// Its base URL for the providers document.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("{}/v1", self.server.url())
     }
 
-    /// Lets it do this instead, once; the next time the next of these.
+    /// Does this once; several calls make a queue.
     pub fn next(&self, act: Act) -> &Self {
         lock(&self.state).next.push_back(act);
         self
     }
 
-    /// Lets it do this instead, from now on, where nothing is said for once.
+    /// Does this from now on for every request without its own instruction.
     pub fn always(&self, act: Option<Act>) -> &Self {
         lock(&self.state).always = act;
         self
     }
 
-    /// Lets it do this instead, the next `times` that it reads `words` in a prompt: for tests that share it.
+    /// Does this for the next `times` prompts that contain `words`, for tests that share the stand-in.
     pub fn upon(&self, words: &str, times: usize, act: Act) -> &Self {
         lock(&self.state).upon.push((words.to_owned(), times, act));
         self
     }
 
-    /// Lets it answer this, from now on, where it is asked for its list of models.
+    /// Answers this from now on to requests for the list of models.
     pub fn lists(&self, reply: Reply) -> &Self {
         lock(&self.state).list = Some(reply);
         self
@@ -142,66 +73,40 @@ impl OpenAi {
         self
     }
 
-    /// The bodies of all requests that it has not refused by its own rules.
+    /// The bodies of all valid requests.
     #[must_use]
     pub fn requests(&self) -> Vec<Value> {
         lock(&self.state).requests.clone()
     }
 
-    /// Why it has refused requests by its own rules.
+    /// The errors of all invalid requests.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         lock(&self.state).refusals.clone()
     }
 
-    /// The requests for pictures behind its URLs.
+    /// The downloads of images behind its URLs.
     #[must_use]
     pub fn fetches(&self) -> Vec<Asked> {
         lock(&self.state).fetches.clone()
     }
 
-    /// Lets it answer 503 to the next `times` that somebody fetches a picture.
+    /// Answers 503 to the next `times` downloads of images.
     pub fn cannot_be_fetched(&self, times: usize) -> &Self {
         lock(&self.state).unavailable = times;
         self
     }
 
-    /// How many calls for pictures it has carried out, whatever became of the answer.
+    /// How many image calls it has carried out, whatever its answer was.
     #[must_use]
     pub fn paid_calls(&self) -> usize {
         lock(&self.state).paid_calls
     }
 
-    /// How many pictures it has made.
+    /// How many images it has made.
     #[must_use]
     pub fn paid_pictures(&self) -> usize {
         lock(&self.state).paid_pictures
-    }
-}
-
-/// A refusal by its own rules.
-struct Refusal {
-    status: u16,
-    error: Value,
-}
-
-/// A refusal, as OpenAI words it.
-fn refusal(status: u16, kind: &str, code: Option<&str>, param: Option<&str>, message: &str) -> Refusal {
-    Refusal { status, error: json!({"message": message, "type": kind, "param": param, "code": code}) }
-}
-
-fn invalid(code: Option<&str>, param: Option<&str>, message: &str) -> Refusal {
-    refusal(400, "invalid_request_error", code, param, message)
-}
-
-/// The answer, as a test wants it to end.
-fn ended(reply: Reply, act: Option<Act>) -> Reply {
-    match act {
-        Some(Act::Spoil(reply)) => reply,
-        Some(Act::Silence) => Reply::never(),
-        Some(Act::Stall) => reply.stalling(),
-        Some(Act::BreakOff) => reply.cut(),
-        _ => reply,
     }
 }
 
@@ -236,7 +141,7 @@ fn authorized(request: &Asked) -> Result<(), Refusal> {
     let key = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     match key {
         Some(KEY) => Ok(()),
-        // Like the real one it quotes from the key.
+        // Quotes from the key, like the real one.
         Some(key) => {
             let shown: String = key.chars().take(8).collect();
             let message =
@@ -255,14 +160,4 @@ fn body(request: &Asked) -> Result<Value, Refusal> {
         Ok(body @ Value::Object(_)) => Ok(body),
         Ok(_) | Err(_) => Err(invalid(None, None, "We could not parse the JSON body of your request.")),
     }
-}
-
-/// What it does about this prompt: nothing but what it is asked, unless a test says otherwise.
-fn act(state: &mut State, prompt: &str) -> Option<Act> {
-    let upon = state.upon.iter_mut().find(|(words, times, _)| *times > 0 && prompt.contains(words.as_str()));
-    if let Some((_, times, act)) = upon {
-        *times -= 1;
-        return Some(act.clone());
-    }
-    state.next.pop_front().or_else(|| state.always.clone())
 }

@@ -1,21 +1,17 @@
-//! The pictures that stand-ins give: real ones, of an exact size, that tell their seed by their colours.
+//! The images of stand-ins: valid, of an exact size, with their seed in their colors.
 
 use std::io::Cursor;
 
 use image::{ImageFormat, Rgb, RgbImage};
 
-/// How a picture is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// PNG.
     Png,
-    /// JPEG.
     Jpeg,
-    /// WebP.
     Webp,
 }
 
-/// An encoded picture of that size.
+/// An encoded image of that size in pixels; the lowest byte of `seed` is its blue.
 #[must_use]
 pub fn painted(width: u32, height: u32, seed: u64, encoding: Encoding) -> Vec<u8> {
     let blue = seed.to_le_bytes()[0];
@@ -28,6 +24,6 @@ pub fn painted(width: u32, height: u32, seed: u64, encoding: Encoding) -> Vec<u8
         Encoding::Webp => ImageFormat::WebP,
     };
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).expect("a picture can be encoded");
+    picture.write_to(&mut bytes, format).expect("an image can be encoded");
     bytes.into_inner()
 }

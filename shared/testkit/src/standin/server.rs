@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 server on loopback that can do what a well-behaved one cannot: say nothing, break
-//! off in the middle, send half and stall.
+//! A small HTTP/1.1 server on loopback that can misbehave: never answer, close the connection in the middle
+//! of an answer, or stall there.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -10,27 +10,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// Far longer than any test waits.
-const FOR_EVER: Duration = Duration::from_secs(3600);
-/// The longest head of a request.
-const HEAD: usize = 64 * 1024;
+const FOREVER: Duration = Duration::from_secs(3600);
+/// The most bytes of a request's head.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// Such as `POST`.
     pub method: String,
     /// Without the query.
     pub path: String,
-    /// What follows the `?`.
+    /// Without the `?`.
     pub query: String,
-    /// Names in lower case.
+    /// With names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Asked {
-    /// The header's value, if it was sent.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -40,15 +37,13 @@ impl Asked {
 /// How an answer ends.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    /// As announced.
-    Whole,
+    Complete,
     /// The connection closes after that many bytes of the body.
     Cut(usize),
     /// Nothing more comes after that many bytes of the body, and the connection stays open.
     Stall(usize),
 }
 
-/// What is sent back.
 #[derive(Debug, Clone)]
 pub struct Reply {
     status: u16,
@@ -59,60 +54,59 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A body of that type.
+    /// An answer with `body` of the content type `kind`.
     #[must_use]
     pub fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), kind.to_owned())];
-        Self { status, headers, body: body.into(), pause: Duration::ZERO, end: End::Whole }
+        Self { status, headers, body: body.into(), pause: Duration::ZERO, end: End::Complete }
     }
 
-    /// JSON.
     #[must_use]
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
         Self::new(status, "application/json", body.to_string())
     }
 
-    /// The page that a proxy puts in place of an answer.
+    /// The page that a proxy sends instead of an answer.
     #[must_use]
     pub fn html(status: u16) -> Self {
         Self::new(status, "text/html", "<html><body><h1>Something went wrong</h1></body></html>")
     }
 
-    /// Never.
+    /// An answer that never arrives.
     #[must_use]
     pub fn never() -> Self {
-        Self::html(200).after(FOR_EVER)
+        Self::html(200).after(FOREVER)
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same, sent only after a pause.
+    /// Sends the answer only after a pause.
     #[must_use]
     pub const fn after(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// The same, but the connection closes in the middle of the body.
+    /// Closes the connection in the middle of the body.
     #[must_use]
     pub const fn cut(mut self) -> Self {
         self.end = End::Cut(self.body.len() / 2);
         self
     }
 
-    /// The same, but after half of the body nothing more comes.
+    /// Sends nothing more after half of the body.
     #[must_use]
     pub const fn stalling(mut self) -> Self {
         self.end = End::Stall(self.body.len() / 2);
         self
     }
 
-    /// How long it is held back.
+    /// The pause before it is sent.
     #[must_use]
     pub const fn pause(&self) -> Duration {
         self.pause
@@ -127,20 +121,20 @@ impl Reply {
         head += &format!("content-length: {}\r\nconnection: close\r\n\r\n", self.body.len());
         stream.write_all(head.as_bytes()).await?;
         let (bytes, stall) = match self.end {
-            End::Whole => (self.body.len(), false),
+            End::Complete => (self.body.len(), false),
             End::Cut(bytes) => (bytes, false),
             End::Stall(bytes) => (bytes, true),
         };
         stream.write_all(&self.body[..bytes]).await?;
         stream.flush().await?;
         if stall {
-            tokio::time::sleep(FOR_EVER).await;
+            tokio::time::sleep(FOREVER).await;
         }
         stream.shutdown().await
     }
 }
 
-/// Answers that were prepared.
+/// Prepared answers.
 #[derive(Debug, Default)]
 pub struct Script {
     next: VecDeque<Reply>,
@@ -148,23 +142,23 @@ pub struct Script {
 }
 
 impl Script {
-    /// To the next request that has no answer yet.
+    /// Answers the next request that has no answer yet.
     pub fn next(&mut self, reply: Reply) {
         self.next.push_back(reply);
     }
 
-    /// To every request that has none of its own; none, to behave well again.
+    /// Answers every request that has no answer of its own; `None` ends this.
     pub fn always(&mut self, reply: Option<Reply>) {
         self.always = reply;
     }
 
-    /// The answer to this request, if one was prepared.
+    /// Takes the answer for this request, if one was prepared.
     pub fn take(&mut self) -> Option<Reply> {
         self.next.pop_front().or_else(|| self.always.clone())
     }
 }
 
-/// The server. It ends with this value.
+/// Stops when it is dropped.
 #[derive(Debug)]
 pub struct Server {
     url: String,
@@ -172,19 +166,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// One on a free port of loopback that answers by `answer`.
+    /// Starts one on a free port of loopback.
     pub async fn start(answer: impl Fn(Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let answer: Arc<dyn Fn(Asked) -> Reply + Send + Sync> = Arc::new(answer);
-        // Connections end with the server, so that a client sees it die.
+        // Connections close with the server, so that a client notices.
         let open: Arc<Mutex<tokio::task::JoinSet<()>>> = Arc::default();
         let accepting = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let answer = Arc::clone(&answer);
                 open.lock().unwrap().spawn(async move {
                     if let Some(asked) = read(&mut stream).await {
-                        // Who has asked may have gone.
+                        // The client may have gone.
                         let _ = answer(asked).send(&mut stream).await;
                     }
                 });
@@ -193,7 +187,7 @@ impl Server {
         Self { url, accepting }
     }
 
-    /// Where it is, without a slash at the end.
+    /// Its URL, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -206,14 +200,14 @@ impl Drop for Server {
     }
 }
 
-/// The request, if a whole one comes.
+/// The request, if a complete one arrives.
 async fn read(stream: &mut TcpStream) -> Option<Asked> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             break at;
         }
-        if bytes.len() > HEAD || stream.read_buf(&mut bytes).await.ok()? == 0 {
+        if bytes.len() > MAX_HEAD_BYTES || stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
         }
     };

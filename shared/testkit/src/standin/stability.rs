@@ -1,4 +1,4 @@
-//! Stands in for Stability's v2beta: `core` and `ultra`.
+//! A stand-in for Stability's v2beta: `core` and `ultra`.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,7 +12,7 @@ use super::server::{Asked, Reply, Script, Server};
 
 type Pixels = (u32, u32);
 
-/// Width and height of what core and ultra make, by ratio. The real ones promise no exact size.
+/// The sizes of core's and ultra's images in pixels, by ratio. The real ones promise no exact size.
 const SIZES: [(&str, Pixels, Pixels); 3] = [
     ("1:1", (1216, 1216), (1024, 1024)),
     ("16:9", (1632, 912), (1344, 768)),
@@ -38,22 +38,20 @@ const PRESETS: [&str; 17] = [
     "pixel-art",
     "tile-texture",
 ];
-const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
-const LARGEST_SEED: u64 = 4_294_967_294;
+const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
+const MAX_SEED: u64 = 4_294_967_294;
 
-/// A request that it carried out.
+/// A request that was carried out.
 #[derive(Debug, Clone)]
 pub struct Made {
     /// `core` or `ultra`.
     pub model: String,
-    /// Every field of the form, in the order in which they were sent.
+    /// In the order in which they were sent.
     pub fields: Vec<(String, String)>,
-    /// Every header.
     pub headers: Vec<(String, String)>,
 }
 
 impl Made {
-    /// What was sent as `name`.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -68,7 +66,6 @@ struct State {
     raw: bool,
 }
 
-/// The stand-in.
 #[derive(Debug)]
 pub struct Stability {
     server: Server,
@@ -77,7 +74,7 @@ pub struct Stability {
 }
 
 impl Stability {
-    /// One that knows this key.
+    /// Starts it with this valid key.
     pub async fn start(key: &str) -> Self {
         let state = Arc::<Mutex<State>>::default();
         let (known, shared) = (format!("Bearer {key}"), Arc::clone(&state));
@@ -89,24 +86,24 @@ impl Stability {
         self.state.lock().unwrap()
     }
 
-    /// What the providers document says of it.
+    /// Its section of the providers document.
     #[must_use]
     pub fn settings(&self) -> Value {
         json!({"apiKey": self.key, "baseUrl": self.server.url()})
     }
 
-    /// Has the next request that is valid answered so.
+    /// Answers this to the next valid request.
     pub fn next(&self, reply: Reply) {
         self.state().script.next(reply);
     }
 
-    /// Has every valid request answered so; with none, it makes pictures again.
+    /// Answers this to every valid request; with `None` it makes images again.
     pub fn always(&self, reply: Option<Reply>) {
         self.state().script.always(reply);
     }
 
-    /// Has it answer with the picture itself, and with headers, whatever the request accepts: some
-    /// servers that speak its language do.
+    /// Answers with the image itself, and with headers, whatever the request accepts: some compatible servers
+    /// do.
     pub fn answer_raw(&self) {
         self.state().raw = true;
     }
@@ -117,27 +114,27 @@ impl Stability {
         self.state().asked.clone()
     }
 
-    /// The requests that it made a picture for, and took money for.
+    /// The paid requests.
     #[must_use]
     pub fn made(&self) -> Vec<Made> {
         self.state().made.clone()
     }
 }
 
-/// An error as v2beta tells it.
+/// An error in v2beta's form.
 #[must_use]
 pub fn problem(status: u16, name: &str, text: &str) -> Reply {
     let body = json!({"id": "ed14db44362126aab3cbd25cca51ffe3", "name": name, "errors": [text]});
     Reply::json(status, &body)
 }
 
-/// An error as v1 tells it, with one text instead of a list.
+/// An error in v1's form, with one text instead of a list.
 #[must_use]
 pub fn problem_of_v1(status: u16, name: &str, text: &str) -> Reply {
     Reply::json(status, &json!({"id": "ed14db44362126aab3cbd25cca51ffe3", "name": name, "message": text}))
 }
 
-/// A picture made unrecognisable, because of what is on it.
+/// A moderated, blurred image.
 #[must_use]
 pub fn blurred() -> Reply {
     let picture = STANDARD.encode(painted(64, 64, 1, Encoding::Png));
@@ -145,7 +142,7 @@ pub fn blurred() -> Reply {
     Reply::json(200, &body).header("finish-reason", "CONTENT_FILTERED")
 }
 
-/// The same where only the header tells it.
+/// A blurred image of which only the header says so.
 #[must_use]
 pub fn blurred_by_header() -> Reply {
     Reply::new(200, "image/png", painted(64, 64, 1, Encoding::Png))
@@ -156,7 +153,7 @@ pub fn blurred_by_header() -> Reply {
 fn answer(known: &str, state: &Mutex<State>, asked: Asked) -> Reply {
     let mut state = state.lock().unwrap();
     state.asked.push(asked.clone());
-    // It looks at the key first: with a wrong one, a wrong path is not told from a right one.
+    // The key comes first: with a wrong one, every path gets the same answer.
     if asked.header("authorization") != Some(known) {
         return problem(401, "unauthorized", "authorization: authorization: invalid or missing header value");
     }
@@ -166,10 +163,10 @@ fn answer(known: &str, state: &Mutex<State>, asked: Asked) -> Reply {
     if asked.method != "POST" {
         return problem(405, "method_not_allowed", "POST only");
     }
-    if asked.body.len() > LARGEST_REQUEST {
+    if asked.body.len() > MAX_REQUEST_BYTES {
         return problem(413, "payload_too_large", "body: may not be larger than 10MiB");
     }
-    let fields = match checked(&asked, model) {
+    let fields = match check(&asked, model) {
         Ok(fields) => fields,
         Err(refusal) => return *refusal,
     };
@@ -184,8 +181,8 @@ fn answer(known: &str, state: &Mutex<State>, asked: Asked) -> Reply {
     picture(&made, raw)
 }
 
-/// The form's fields, if the real one would take them.
-fn checked(asked: &Asked, model: &str) -> Result<Vec<(String, String)>, Box<Reply>> {
+/// The form's fields, if the real one would accept them.
+fn check(asked: &Asked, model: &str) -> Result<Vec<(String, String)>, Box<Reply>> {
     let bad = |text: String| Box::new(problem(400, "bad_request", &text));
     if !matches!(asked.header("accept"), Some("image/*" | "application/json")) {
         return Err(bad("accept: must be image/* or application/json".to_owned()));
@@ -204,11 +201,11 @@ fn checked(asked: &Asked, model: &str) -> Result<Vec<(String, String)>, Box<Repl
             return Err(bad(format!("{name}: may be given only once")));
         }
         let length = value.chars().count();
-        let right = match name.as_str() {
+        let valid = match name.as_str() {
             "prompt" => (1..=10_000).contains(&length),
             "negative_prompt" => length <= 10_000,
             "aspect_ratio" => RATIOS.contains(&value.as_str()),
-            "seed" => value.parse().is_ok_and(|seed: u64| seed <= LARGEST_SEED),
+            "seed" => value.parse().is_ok_and(|seed: u64| seed <= MAX_SEED),
             "output_format" => ["png", "jpeg", "webp"].contains(&value.as_str()),
             "style_preset" => PRESETS.contains(&value.as_str()),
             "strength" if model == "ultra" => {
@@ -216,7 +213,7 @@ fn checked(asked: &Asked, model: &str) -> Result<Vec<(String, String)>, Box<Repl
             }
             _ => return Err(bad(format!("{name}: is not allowed"))),
         };
-        if !right {
+        if !valid {
             return Err(bad(format!("{name}: has a value that is not allowed")));
         }
         known.push((name, value));
@@ -239,7 +236,7 @@ fn picture(made: &Made, raw: bool) -> Reply {
     let (_, core, ultra) = size.expect("a ratio that the contract's sizes need");
     let (width, height) = if made.model == "core" { *core } else { *ultra };
     let seed = match made.field("seed").and_then(|seed| seed.parse().ok()) {
-        // The real one draws lots; any will do here.
+        // The real one uses a random seed.
         None | Some(0) => 343_940_597,
         Some(seed) => seed,
     };

@@ -26,7 +26,7 @@ fn task(most: u16) -> ChatTask {
     }
 }
 
-/// The provider with these settings, pointing at the stand-in.
+/// The provider with these settings, at the stand-in.
 fn chat(stand_in: &StandIn, settings: &Value) -> Chat {
     let mut all = json!({"apiKey": KEY, "baseUrl": stand_in.base_url(), "model": "llama3.2"});
     for (name, value) in settings.as_object().unwrap() {
@@ -45,7 +45,7 @@ async fn ask(stand_in: &StandIn, settings: &Value, most: u16) -> Result<String, 
 }
 
 #[tokio::test]
-async fn a_local_model_is_asked_in_the_words_that_it_knows() {
+async fn local_model_gets_only_fields_that_it_knows() {
     let stand_in = StandIn::start().await;
     assert_eq!(ask(&stand_in, &json!({}), 300).await.unwrap(), format!("You said: {SECRET_WORDS}"));
     assert_eq!(
@@ -63,7 +63,7 @@ async fn a_local_model_is_asked_in_the_words_that_it_knows() {
 }
 
 #[tokio::test]
-async fn a_model_that_thinks_is_sent_no_temperature_and_the_field_that_is_configured() {
+async fn reasoning_model_gets_no_temperature_and_the_token_field() {
     let stand_in = StandIn::start().await;
     let settings = json!({"model": "gpt-5.6-luna", "tokenField": "max_completion_tokens"});
     ask(&stand_in, &settings, 50).await.unwrap();
@@ -73,14 +73,14 @@ async fn a_model_that_thinks_is_sent_no_temperature_and_the_field_that_is_config
 }
 
 #[tokio::test]
-async fn whether_a_temperature_is_sent_can_be_configured() {
+async fn temperature_can_be_disabled() {
     let stand_in = StandIn::start().await;
     ask(&stand_in, &json!({"temperature": false}), 50).await.unwrap();
     assert_eq!(stand_in.requests()[0].get("temperature"), None);
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_refused() {
+fn invalid_settings_are_refused() {
     let base = json!({"baseUrl": "http://127.0.0.1:11434/v1", "model": "llama3.2"});
     let new = |name: &str, value: Value| {
         let mut settings = base.clone();
@@ -94,7 +94,7 @@ fn settings_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn openai_itself_is_sent_the_newer_field() {
+fn openai_gets_max_completion_tokens() {
     let field = |base: &str| {
         let settings = json!({"apiKey": KEY, "baseUrl": base, "model": "gpt-4.1"});
         let chat = Chat::new(serde_json::from_value(settings).unwrap()).unwrap();
@@ -106,7 +106,7 @@ fn openai_itself_is_sent_the_newer_field() {
 }
 
 #[tokio::test]
-async fn a_wrong_choice_of_fields_is_the_operators_to_mend() {
+async fn wrongly_configured_fields_are_operator_errors() {
     let stand_in = StandIn::start().await;
     for settings in [
         json!({"model": "gpt-5.6-luna", "tokenField": "max_tokens"}),
@@ -119,7 +119,7 @@ async fn a_wrong_choice_of_fields_is_the_operators_to_mend() {
 }
 
 #[tokio::test]
-async fn refusals_are_refusals() {
+async fn refusals_are_caller_errors() {
     for act in [Act::Refusal, Act::Cut("content_filter")] {
         let stand_in = StandIn::start().await;
         let failure = ask(stand_in.next(act.clone()), &json!({}), 50).await.unwrap_err();
@@ -128,7 +128,7 @@ async fn refusals_are_refusals() {
 }
 
 #[tokio::test]
-async fn a_reply_that_was_cut_is_a_reply_and_an_empty_one_is_none() {
+async fn cut_reply_is_returned_and_an_empty_one_fails() {
     let stand_in = StandIn::start().await;
     assert_eq!(ask(&stand_in, &json!({}), 2).await.unwrap(), "You said: ");
     for act in [Act::Cut("length"), Act::Cut("abort"), Act::NoFinish] {
@@ -141,9 +141,9 @@ async fn a_reply_that_was_cut_is_a_reply_and_an_empty_one_is_none() {
 }
 
 #[tokio::test]
-async fn every_shape_of_error_is_understood() {
+async fn errors_of_all_shapes_are_classified() {
     let gone = (FaultOf::Operator, Reason::ModelGone);
-    for (status, body, verdict) in [
+    for (status, body, class) in [
         (401, json!({"error": "Unauthorized"}), (FaultOf::Operator, Reason::Auth)),
         (
             404,
@@ -171,12 +171,12 @@ async fn every_shape_of_error_is_understood() {
         let stand_in = StandIn::start().await;
         let reply = Http::json(status, &body);
         let failure = ask(stand_in.next(Act::Answer(reply)), &json!({}), 50).await.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), verdict, "{body}");
+        assert_eq!((failure.fault, failure.reason), class, "{body}");
     }
 }
 
 #[tokio::test]
-async fn nothing_that_was_said_in_the_chat_is_in_a_message() {
+async fn error_message_shows_nothing_of_the_chat() {
     let stand_in = StandIn::start().await;
     let message = format!("'be brief' / 'hello' / 'hi' / '{SECRET_WORDS}' are too long");
     let error = json!({"message": message, "type": "invalid_request_error"});
@@ -185,7 +185,7 @@ async fn nothing_that_was_said_in_the_chat_is_in_a_message() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_wrong_and_a_model_that_is_not_there_are_the_operators() {
+async fn wrong_key_and_missing_model_are_operator_errors() {
     let stand_in = StandIn::start().await;
     for (settings, reason) in [
         (json!({"apiKey": "sk-canary-wrong"}), Reason::Auth),
@@ -198,7 +198,7 @@ async fn a_key_that_is_wrong_and_a_model_that_is_not_there_are_the_operators() {
 }
 
 #[tokio::test]
-async fn what_does_not_come_in_time_or_whole_is_a_failure() {
+async fn late_or_incomplete_answers_fail() {
     for (act, reason) in [
         (Act::Silence, Reason::Timeout),
         (Act::Stall, Reason::Timeout),
@@ -206,7 +206,7 @@ async fn what_does_not_come_in_time_or_whole_is_a_failure() {
         (Act::Answer(Http::html(200)), Reason::BadResponse),
         (Act::Answer(Http::new(200, "application/json", "")), Reason::BadResponse),
         (
-            Act::Answer(Http::new(200, "application/json", vec![b' '; LONGEST_ANSWER + 1])),
+            Act::Answer(Http::new(200, "application/json", vec![b' '; MAX_ANSWER_BYTES + 1])),
             Reason::BadResponse,
         ),
         (Act::Answer(Http::html(502)), Reason::Failed),
@@ -220,10 +220,10 @@ async fn what_does_not_come_in_time_or_whole_is_a_failure() {
 }
 
 #[test]
-fn text_is_gathered_from_parts() {
+fn reply_joins_its_text_parts() {
     let reply = |content: Value| {
         let choice = json!({"message": {"role": "assistant", "content": content, "reasoning": "…"}});
-        said(serde_json::from_value(json!({"choices": [choice], "new": 1})).unwrap())
+        reply_text(serde_json::from_value(json!({"choices": [choice], "new": 1})).unwrap())
     };
     let parts = json!([{"type": "text", "text": "a "}, {"type": "image"}, {"type": "text", "text": "kite"}]);
     assert_eq!(reply(parts).unwrap(), "a kite");
@@ -234,11 +234,11 @@ fn text_is_gathered_from_parts() {
 
 proptest! {
     #[test]
-    fn no_answer_makes_it_panic(content in ".{0,20}", finish in ".{0,12}", n in 0usize..3) {
+    fn no_answer_panics(content in ".{0,20}", finish in ".{0,12}", n in 0usize..3) {
         let choice = json!({"message": {"content": content, "refusal": null}, "finish_reason": finish});
         let choices: Vec<_> = std::iter::repeat_n(choice, n).collect();
         if let Ok(answer) = serde_json::from_value(json!({"choices": choices})) {
-            let _ = said(answer);
+            let _ = reply_text(answer);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What comes back, whole or not.
+//! Answers, complete or not.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use testkit::standin::openai::Act;
 
 use super::*;
 use crate::openai::answer::Answer;
-use crate::openai::fault::{self, Complaint};
+use crate::openai::error::{self, ApiError};
 use pictures::decode::decode;
 
 const LOCAL: &str = "flux.1-schnell";
@@ -21,7 +21,7 @@ fn local() -> Value {
 }
 
 #[tokio::test]
-async fn pictures_come_with_where_they_are_from() {
+async fn images_have_their_origin() {
     let stand_in = StandIn::start().await;
     let (kept, made) = make(&stand_in, &json!({}), square(2)).await;
     made.unwrap();
@@ -39,7 +39,7 @@ async fn pictures_come_with_where_they_are_from() {
 }
 
 #[tokio::test]
-async fn a_prompt_that_is_sent_otherwise_than_it_came_is_told() {
+async fn changed_prompt_is_the_revised_prompt() {
     let stand_in = StandIn::start().await;
     let styled = Picture { style: Some(Style::Natural), ..square(1) };
     let barred = Picture { prompt: Prompt::try_from("a kite | a dune".to_owned()).unwrap(), ..square(1) };
@@ -53,7 +53,7 @@ async fn a_prompt_that_is_sent_otherwise_than_it_came_is_told() {
 }
 
 #[tokio::test]
-async fn the_cost_is_what_was_used_and_otherwise_what_the_table_says() {
+async fn cost_is_by_usage_or_else_by_the_table() {
     let stand_in = StandIn::start().await;
     let costs = async |settings: Value, picture: Picture| {
         let (kept, made) = make(&stand_in, &settings, picture).await;
@@ -70,7 +70,7 @@ async fn the_cost_is_what_was_used_and_otherwise_what_the_table_says() {
 }
 
 #[tokio::test]
-async fn a_url_is_fetched_from_the_service_itself() {
+async fn url_of_the_service_is_fetched() {
     let stand_in = StandIn::start().await;
     let (kept, made) = make(stand_in.always(Some(Act::ByUrl)), &local(), square(2)).await;
     made.unwrap();
@@ -80,7 +80,7 @@ async fn a_url_is_fetched_from_the_service_itself() {
 }
 
 #[tokio::test]
-async fn a_url_that_leads_elsewhere_is_fetched_by_the_guards_rules() {
+async fn url_on_another_host_is_fetched_by_the_guards_rules() {
     let stand_in = StandIn::start().await;
     let other = StandIn::start().await;
     for url in [
@@ -96,7 +96,7 @@ async fn a_url_that_leads_elsewhere_is_fetched_by_the_guards_rules() {
 }
 
 #[tokio::test]
-async fn a_url_that_has_lapsed_is_a_failure_and_generates_nothing_anew() {
+async fn expired_url_fails_without_another_paid_call() {
     let stand_in = StandIn::start().await;
     let failure = failure(stand_in.next(Act::ByLapsedUrl)).await;
     assert_eq!((failure.fault, failure.reason), (FaultOf::Caller, Reason::BadResponse));
@@ -105,7 +105,7 @@ async fn a_url_that_has_lapsed_is_a_failure_and_generates_nothing_anew() {
 }
 
 #[tokio::test]
-async fn a_picture_that_could_not_be_fetched_is_fetched_later_and_not_paid_for_again() {
+async fn failed_download_is_repeated_without_another_paid_call() {
     let stand_in = StandIn::start().await;
     stand_in.always(Some(Act::ByUrl)).cannot_be_fetched(3);
     let mut task = image_task(square(2));
@@ -119,7 +119,7 @@ async fn a_picture_that_could_not_be_fetched_is_fetched_later_and_not_paid_for_a
         task.missing.retain(|index| kept.images().iter().all(|(kept, _)| kept != index));
         assert_eq!(openai.calls(&task), 0);
     }
-    // The first picture came with the second attempt, and is not fetched again.
+    // The first image was fetched in the second step, and is not fetched again.
     assert_eq!(task.missing.len(), 1);
     let step = openai.generate(&task, &kept).await.unwrap();
     assert!(matches!(step, Step::Finished(_)), "{step:?}");
@@ -129,7 +129,7 @@ async fn a_picture_that_could_not_be_fetched_is_fetched_later_and_not_paid_for_a
 }
 
 #[tokio::test]
-async fn what_one_call_has_made_is_fetched_before_another_is_made_again() {
+async fn pending_image_is_fetched_before_a_failed_call_is_repeated() {
     let stand_in = StandIn::start().await;
     let busy = json!({"message": "busy", "type": "server_error", "param": null, "code": null});
     stand_in.next(Act::ByUrl).next(Act::error(503, &busy)).cannot_be_fetched(1);
@@ -145,7 +145,7 @@ async fn what_one_call_has_made_is_fetched_before_another_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_picture_within_its_url_is_not_noted() {
+async fn data_url_is_not_in_the_checkpoint() {
     let stand_in = StandIn::start().await;
     let url = format!("data:image/png;base64,{}", "A".repeat(500_000));
     let (kept, made) = make(stand_in.next(Act::ByForeignUrl(url)), &local(), square(1)).await;
@@ -153,7 +153,7 @@ async fn a_picture_within_its_url_is_not_noted() {
 }
 
 #[tokio::test]
-async fn what_can_be_used_of_an_answer_is_kept_and_the_rest_is_a_failure() {
+async fn partly_usable_answer_delivers_images_and_fails() {
     for (act, kept) in
         [(Act::None, 0), (Act::EmptyItems, 0), (Act::BadBase64, 0), (Act::NoPicture, 0), (Act::OneLess, 2)]
     {
@@ -167,7 +167,7 @@ async fn what_can_be_used_of_an_answer_is_kept_and_the_rest_is_a_failure() {
 }
 
 #[tokio::test]
-async fn other_sizes_and_formats_are_handed_over_as_they_are() {
+async fn other_sizes_and_formats_are_delivered_unchanged() {
     let stand_in = StandIn::start().await;
     for (act, size) in [(Act::Sized(1254, 1254), (1254, 1254)), (Act::Jpeg, (1024, 1024))] {
         let (kept, made) = make(stand_in.next(act), &json!({}), square(1)).await;
@@ -178,7 +178,7 @@ async fn other_sizes_and_formats_are_handed_over_as_they_are() {
 }
 
 #[tokio::test]
-async fn one_call_of_three_that_fails_loses_no_picture_of_the_others() {
+async fn failed_call_loses_no_image_of_the_others() {
     let stand_in = StandIn::start().await;
     let limited =
         json!({"message": "slow", "type": "requests", "param": null, "code": "rate_limit_exceeded"});
@@ -193,7 +193,7 @@ async fn one_call_of_three_that_fails_loses_no_picture_of_the_others() {
 }
 
 #[tokio::test]
-async fn no_more_calls_are_under_way_for_a_job_than_the_operator_allows() {
+async fn concurrency_limits_the_calls_of_a_job() {
     for concurrency in [1, 3] {
         let stand_in = StandIn::start().await;
         stand_in.always(Some(Act::Silence));
@@ -208,7 +208,7 @@ async fn no_more_calls_are_under_way_for_a_job_than_the_operator_allows() {
 }
 
 #[tokio::test]
-async fn a_worker_that_wants_no_more_is_obeyed() {
+async fn stop_of_the_sink_ends_the_attempt() {
     let stand_in = StandIn::start().await;
     let sink = Kept::full();
     let provider = provider(&stand_in.base_url(), &json!({}));
@@ -217,7 +217,7 @@ async fn a_worker_that_wants_no_more_is_obeyed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_was_perhaps_paid_for() {
+async fn missing_answer_is_maybe_paid() {
     for (act, reason) in
         [(Act::Silence, Reason::Timeout), (Act::Stall, Reason::Timeout), (Act::BreakOff, Reason::NoAnswer)]
     {
@@ -234,7 +234,7 @@ async fn an_answer_that_does_not_come_was_perhaps_paid_for() {
 }
 
 #[tokio::test]
-async fn a_call_ends_by_the_operators_timeout_too() {
+async fn configured_timeout_ends_a_call() {
     let stand_in = StandIn::start().await;
     let settings = json!({"timeoutSeconds": 1});
     let (_, made) = make(stand_in.next(Act::Silence), &settings, square(1)).await;
@@ -242,7 +242,7 @@ async fn a_call_ends_by_the_operators_timeout_too() {
 }
 
 #[tokio::test]
-async fn nothing_was_paid_where_nobody_was_reached() {
+async fn unreachable_service_is_not_paid() {
     for base in ["http://127.0.0.1:9/v1", "http://no-such-name.invalid/v1", "https://127.0.0.1:9/v1"] {
         let sink = Kept::default();
         let made = provider(base, &json!({})).generate(&image_task(square(1)), &sink).await;
@@ -253,7 +253,7 @@ async fn nothing_was_paid_where_nobody_was_reached() {
 }
 
 #[tokio::test]
-async fn garbage_with_a_good_status_is_a_bad_answer_that_was_perhaps_paid_for() {
+async fn unusable_success_is_maybe_paid() {
     for reply in [
         Reply::html(200),
         Reply::new(200, "application/json", ""),
@@ -272,7 +272,7 @@ async fn garbage_with_a_good_status_is_a_bad_answer_that_was_perhaps_paid_for() 
 }
 
 #[tokio::test]
-async fn a_good_status_that_tells_of_an_error_is_that_error() {
+async fn success_with_an_error_body_is_that_error() {
     let stand_in = StandIn::start().await;
     let error = json!({"message": "no", "type": "x", "code": "insufficient_quota"});
     let failure = failure(stand_in.next(Act::error(200, &error))).await;
@@ -281,30 +281,30 @@ async fn a_good_status_that_tells_of_an_error_is_that_error() {
 
 proptest! {
     #[test]
-    fn no_answer_makes_it_panic(
+    fn no_answer_panics(
         body in proptest::collection::vec(any::<u8>(), 0..200),
         status in 100u16..600,
         retry in proptest::option::of(any::<bool>()),
     ) {
-        let _ = Answer::read(&body).map(|answer| answer.pictures().len());
-        let complaint = Complaint::read(&body).unwrap_or_default();
-        let _ = fault::explain(status, &complaint, "", retry);
+        let _ = Answer::read(&body).map(|answer| answer.items().len());
+        let error = ApiError::read(&body).unwrap_or_default();
+        let _ = error::classify(status, &error, "", retry);
     }
 
     #[test]
-    fn no_json_makes_it_panic(body in any_json(), status in 100u16..600) {
+    fn no_json_panics(body in any_json(), status in 100u16..600) {
         let body = serde_json::to_vec(&body).unwrap();
         if let Ok(answer) = Answer::read(&body) {
             let row = &crate::models::models().openai.row("gpt-image-2", None).unwrap().row;
             prop_assert_eq!(answer.costs(row, &square(1), 3).len(), 3);
-            let _ = answer.pictures();
+            let _ = answer.items();
         }
-        let complaint = Complaint::read(&body).unwrap_or_default();
-        let _ = fault::explain(status, &complaint, "", None);
+        let error = ApiError::read(&body).unwrap_or_default();
+        let _ = error::classify(status, &error, "", None);
     }
 }
 
-/// JSON that has the names that are looked for, with values of all types.
+/// JSON with the names of known fields, and values of all types.
 fn any_json() -> impl Strategy<Value = Value> {
     let names = prop::sample::select(vec![
         "data",

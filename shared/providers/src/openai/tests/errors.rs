@@ -1,11 +1,10 @@
-//! Every failure that OpenAI and its like are known to answer with.
+//! Every error that OpenAI and compatible services are known to answer with.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::images::WarningKind;
 use domain::providers::{FaultOf, Reason};
+use testkit::Logs;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;
 
@@ -14,7 +13,7 @@ use super::*;
 const MODERATED: &str = "Your request was rejected by the safety system. If you believe this is an error, \
     contact us and include the request ID req_1. safety_violations=[sexual, violence].";
 
-/// Status, code, type, message, and what that is.
+/// Status, code, type, message; expected class and reason.
 type Row = (u16, Option<&'static str>, &'static str, &'static str, FaultOf, Reason);
 
 const ROWS: &[Row] = {
@@ -89,10 +88,10 @@ const ROWS: &[Row] = {
 };
 
 #[tokio::test]
-async fn every_row_of_errors_is_told_for_what_it_is() {
+async fn documented_errors_are_classified() {
     let stand_in = StandIn::start().await;
     for &(status, code, kind, message, fault, reason) in ROWS {
-        // `param` may be a text, empty or null.
+        // `param` may be text, empty or null.
         for param in [json!(null), json!(""), json!("size")] {
             let error = json!({"message": message, "type": kind, "param": param, "code": code});
             let failure = failure(stand_in.next(Act::error(status, &error))).await;
@@ -104,7 +103,7 @@ async fn every_row_of_errors_is_told_for_what_it_is() {
 }
 
 #[tokio::test]
-async fn errors_of_other_shapes_are_understood_by_what_they_have() {
+async fn errors_of_other_shapes_are_classified() {
     for (status, body, fault, reason) in [
         (401, json!({"error": "Unauthorized"}), FaultOf::Operator, Reason::Auth),
         (
@@ -140,7 +139,7 @@ async fn errors_of_other_shapes_are_understood_by_what_they_have() {
 }
 
 #[tokio::test]
-async fn a_gateways_page_is_understood_by_its_status() {
+async fn gateway_pages_are_classified_by_status() {
     for (status, fault, reason, maybe_paid) in [
         (301, FaultOf::Operator, Reason::InvalidRequest, false),
         (404, FaultOf::Operator, Reason::InvalidRequest, false),
@@ -165,7 +164,7 @@ async fn a_gateways_page_is_understood_by_its_status() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_was_objected_to() {
+async fn refusal_names_the_moderation_categories() {
     let details = json!({"moderation_stage": "output", "categories": ["sexual", "hate"]});
     let kind = "image_generation_user_error";
     for (error, kinds, words) in [
@@ -195,15 +194,15 @@ async fn a_refusal_says_what_was_objected_to() {
 }
 
 #[tokio::test]
-async fn a_pause_that_is_asked_for_is_passed_on() {
+async fn retry_after_headers_set_the_pause() {
     let limited = json!({"error": {"message": "x", "type": "requests", "code": "rate_limit_exceeded"}});
     for (name, value, pause) in [
         ("retry-after", "7", Some(Duration::from_secs(7))),
         ("retry-after", "0.5", Some(Duration::from_millis(500))),
         ("retry-after-ms", "1250.0", Some(Duration::from_millis(1250))),
-        ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(crate::call::LONGEST_RETRY_AFTER)),
-        ("retry-after", "1e99", Some(crate::call::LONGEST_RETRY_AFTER)),
-        ("retry-after-ms", "inf", Some(crate::call::LONGEST_RETRY_AFTER)),
+        ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", Some(crate::call::MAX_RETRY_AFTER)),
+        ("retry-after", "1e99", Some(crate::call::MAX_RETRY_AFTER)),
+        ("retry-after-ms", "inf", Some(crate::call::MAX_RETRY_AFTER)),
         ("retry-after-ms", "NaN", None),
         ("retry-after", "soon", None),
     ] {
@@ -215,7 +214,7 @@ async fn a_pause_that_is_asked_for_is_passed_on() {
 }
 
 #[tokio::test]
-async fn an_overloaded_service_is_left_alone_for_a_while() {
+async fn overload_has_a_default_pause() {
     let stand_in = StandIn::start().await;
     let error = json!({"message": "x", "code": "server_is_overloaded"});
     assert!(
@@ -224,7 +223,7 @@ async fn an_overloaded_service_is_left_alone_for_a_while() {
 }
 
 #[tokio::test]
-async fn whether_asking_again_is_of_use_is_for_the_service_to_say() {
+async fn x_should_retry_decides_between_caller_and_provider() {
     for (status, word, fault) in [
         (500, "true", FaultOf::Provider),
         (500, "perhaps", FaultOf::Provider),
@@ -240,24 +239,24 @@ async fn whether_asking_again_is_of_use_is_for_the_service_to_say() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_to_be_asked_again_has_failed_all_the_same_and_is_left_alone() {
+async fn x_should_retry_false_is_a_provider_error_with_a_pause() {
     let stand_in = StandIn::start().await;
     for status in [500, 503, 504, 409] {
-        for (pause, left_alone) in [(None, 60), (Some("7"), 7)] {
+        for (pause, expected) in [(None, 60), (Some("7"), 7)] {
             let reply = Reply::html(status).header("x-should-retry", "false");
             let reply = match pause {
                 Some(pause) => reply.header("retry-after", pause),
                 None => reply,
             };
             let failure = failure(stand_in.next(Act::Answer(reply))).await;
-            // Another provider may make it: it is no refusal.
+            // Not a refusal: another provider may make it.
             assert_eq!(failure.fault, FaultOf::Provider, "{status}");
-            assert_eq!(failure.retry_after, Some(Duration::from_secs(left_alone)), "{status}");
+            assert_eq!(failure.retry_after, Some(Duration::from_secs(expected)), "{status}");
         }
     }
 }
 
-/// Answers that tell of the operator's account or machine, and what a caller is told in their place.
+/// Answers about the operator's account or machine, and the messages for the caller instead.
 const INTERNAL: [(u16, Option<&str>, &str, &str); 5] = [
     (
         429,
@@ -292,19 +291,16 @@ const INTERNAL: [(u16, Option<&str>, &str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn what_a_service_says_of_the_account_or_of_itself_is_told_to_the_log_alone() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+async fn messages_about_account_or_service_are_only_logged() {
+    let logs = Logs::begin();
     let stand_in = StandIn::start().await;
-    for (status, code, message, told) in INTERNAL {
+    for (status, code, message, shown) in INTERNAL {
         let error = json!({"message": message, "type": "x", "param": null, "code": code});
-        assert_eq!(failure(stand_in.next(Act::error(status, &error))).await.message, told);
+        assert_eq!(failure(stand_in.next(Act::error(status, &error))).await.message, shown);
     }
     let error = json!({"message": "Incorrect API key provided", "type": "x", "code": "invalid_api_key"});
     failure(stand_in.next(Act::error(401, &error))).await;
-    let log = log.text();
+    let log = json!(logs.with("message", "a provider's own words")).to_string();
     for words in ["in organization … on images per min", "Limit 5", "verified", "$120", "drawing '…'"] {
         assert!(log.contains(words), "{words} in {log}");
     }
@@ -314,7 +310,7 @@ async fn what_a_service_says_of_the_account_or_of_itself_is_told_to_the_log_alon
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_told_in_the_services_words() {
+async fn message_about_the_request_is_passed_on_redacted() {
     let stand_in = StandIn::start().await;
     let message = format!("'{PROMPT}' asks for too much; see org-AbC");
     let error = json!({"message": message, "type": "invalid_request_error", "code": "invalid_value"});
@@ -322,29 +318,8 @@ async fn what_is_wrong_with_a_request_is_told_in_the_services_words() {
     assert!(failure.message.ends_with(": '…' asks for too much; see …"), "{failure}");
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
-async fn a_wrong_key_is_the_operators_and_is_not_shown() {
+async fn wrong_key_is_an_operator_error_and_not_shown() {
     let stand_in = StandIn::start().await;
     let wrong = json!({"apiKey": "sk-canary-wrong-0123456789"});
     let (_, made) = make(&stand_in, &wrong, square(1)).await;
@@ -356,85 +331,7 @@ async fn a_wrong_key_is_the_operators_and_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_gone_gives_way_to_the_operators_next() {
-    let stand_in = StandIn::start().await;
-    stand_in.withdraw("gpt-image-1.5");
-    let settings = json!({"models": {"gpt_image": ["gpt-image-1.5", "gpt-image-2.5-flare"]}});
-    let (kept, made) = make(&stand_in, &settings, square(1)).await;
-    made.unwrap();
-    assert_eq!(kept.images()[0].1.origin.model, "gpt-image-2.5-flare");
-    assert_eq!((stand_in.refusals().len(), stand_in.paid_calls()), (1, 1));
-    stand_in.withdraw("gpt-image-2.5-flare");
-    let (_, made) = make(&stand_in, &settings, square(1)).await;
-    let failure = made.unwrap_err();
-    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::ModelGone));
-}
-
-/// What OpenAI says of a model that it has withdrawn.
-fn gone() -> Act {
-    let message = "The model 'x' does not exist.";
-    Act::error(400, &json!({"message": message, "type": "image_generation_user_error", "code": null}))
-}
-
-/// Where `first` is gone, `second` is asked.
-fn two(stand_in: &StandIn, first: &str, second: &str, concurrency: u32) -> OpenAi {
-    let settings = json!({"models": {"gpt_image": [first, second]}, "concurrency": concurrency});
-    provider(&stand_in.base_url(), &settings)
-}
-
-#[tokio::test]
-async fn a_model_that_goes_meanwhile_gives_way_for_what_is_still_missing() {
-    for concurrency in [1, 3] {
-        let stand_in = StandIn::start().await;
-        stand_in.next(Act::NoUsage).next(gone());
-        let openai = two(&stand_in, "dall-e-3", "gpt-image-2", concurrency);
-        let (task, kept) = (image_task(square(3)), Kept::default());
-        let planned = openai.calls(&task) as usize;
-        openai.generate(&task, &kept).await.unwrap();
-        let mut indexes: Vec<_> = kept.images().iter().map(|(index, _)| *index).collect();
-        indexes.sort_unstable();
-        assert_eq!(indexes, [0, 1, 2], "each once");
-        assert_eq!(stand_in.paid_pictures(), 3);
-        assert!(stand_in.paid_calls() <= planned, "{} of {planned}", stand_in.paid_calls());
-        // From now on the other is asked at once.
-        assert_eq!(openai.calls(&task), 1);
-        let asked = stand_in.requests().len();
-        openai.generate(&task, &Kept::default()).await.unwrap();
-        let models: Vec<_> = stand_in.requests().drain(asked..).map(|body| body["model"].clone()).collect();
-        assert_eq!(models, ["gpt-image-2"]);
-    }
-}
-
-#[tokio::test]
-async fn no_more_calls_are_made_than_were_told_before_even_if_the_next_model_needs_more() {
-    let stand_in = StandIn::start().await;
-    stand_in.withdraw("gpt-image-2");
-    let openai = two(&stand_in, "gpt-image-2", "dall-e-3", 4);
-    let (mut task, kept) = (image_task(square(3)), Kept::default());
-    let mut planned = openai.calls(&task) as usize;
-    let failure = openai.generate(&task, &kept).await.unwrap_err();
-    assert_eq!((failure.fault, kept.images().len()), (FaultOf::Ours, 1), "the rest is another try");
-    assert_eq!((stand_in.paid_calls(), planned), (1, 1));
-    task.missing.retain(|index| kept.images().iter().all(|(kept, _)| kept != index));
-    planned += openai.calls(&task) as usize;
-    openai.generate(&task, &kept).await.unwrap();
-    assert_eq!((kept.images().len(), stand_in.paid_calls(), planned), (3, 3, 3));
-}
-
-#[tokio::test]
-async fn what_else_went_wrong_decides_before_a_model_that_is_gone() {
-    let stand_in = StandIn::start().await;
-    let limited = json!({"message": "slow", "type": "requests", "code": "rate_limit_exceeded"});
-    stand_in.next(gone()).next(Act::error(429, &limited));
-    let openai = two(&stand_in, "dall-e-3", "gpt-image-2", 2);
-    let task = image_task(square(2));
-    let failure = openai.generate(&task, &Kept::default()).await.unwrap_err();
-    assert_eq!((failure.reason, stand_in.requests().len()), (Reason::RateLimited, 2));
-    assert_eq!(openai.calls(&task), 1, "the next try asks the other model");
-}
-
-#[tokio::test]
-async fn a_wrong_base_is_the_operators() {
+async fn wrong_base_url_is_an_operator_error() {
     let stand_in = StandIn::start().await;
     let base = stand_in.base_url().replace("/v1", "/v2");
     let sink = Kept::default();

@@ -1,4 +1,4 @@
-//! What is sent.
+//! The requests for images.
 
 use domain::images::Style;
 use domain::primitives::Word as _;
@@ -19,7 +19,7 @@ async fn sent(settings: &Value, picture: Picture) -> Value {
 }
 
 #[tokio::test]
-async fn a_gpt_image_model_is_sent_its_own_fields_and_no_other() {
+async fn gpt_image_gets_only_its_own_fields() {
     let wanted = Picture { quality: Quality::Hd, style: Some(Style::Natural), ..square(2) };
     let body = sent(&only("gpt-image-2"), wanted).await;
     let prompt = body["prompt"].as_str().unwrap();
@@ -36,7 +36,7 @@ async fn a_gpt_image_model_is_sent_its_own_fields_and_no_other() {
 }
 
 #[tokio::test]
-async fn dalle_3_is_sent_its_own_fields_and_no_other() {
+async fn dalle_3_gets_only_its_own_fields() {
     let wanted = Picture { quality: Quality::Hd, style: Some(Style::Natural), ..square(1) };
     assert_eq!(
         sent(&only("dall-e-3"), wanted).await,
@@ -48,7 +48,7 @@ async fn dalle_3_is_sent_its_own_fields_and_no_other() {
 }
 
 #[tokio::test]
-async fn dalle_2_is_sent_its_own_fields_and_no_other() {
+async fn dalle_2_gets_only_its_own_fields() {
     assert_eq!(
         sent(&only("dall-e-2"), picture(ProviderChoice::Dalle2, Size::S256, 3)).await,
         json!({
@@ -59,7 +59,7 @@ async fn dalle_2_is_sent_its_own_fields_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_local_server_is_sent_the_least_and_no_bar_that_would_split_the_prompt() {
+async fn local_server_gets_few_fields_and_no_bar_in_the_prompt() {
     let settings = json!({"models": {"gpt_image": "flux.1-schnell"}, "dialect": "local"});
     let wanted = Picture {
         prompt: Prompt::try_from("a kite | a dune".to_owned()).unwrap(),
@@ -76,7 +76,7 @@ async fn a_local_server_is_sent_the_least_and_no_bar_that_would_split_the_prompt
 }
 
 #[tokio::test]
-async fn every_size_of_the_contract_can_be_had_of_every_model_or_is_not_asked_for() {
+async fn every_model_makes_or_refuses_every_size() {
     let stand_in = StandIn::start().await;
     let models = [
         "gpt-image-2",
@@ -114,11 +114,11 @@ async fn every_size_of_the_contract_can_be_had_of_every_model_or_is_not_asked_fo
         .requests()
         .iter()
         .any(|body| body["size"] == "1024x576" || (body["size"] == "256x256" && body["model"] != "dall-e-2"));
-    assert!(!never, "a size below the smallest was asked for");
+    assert!(!never, "a size below the minimum was requested");
 }
 
 #[tokio::test]
-async fn each_name_of_the_contract_stands_for_the_model_of_the_operators_table() {
+async fn each_choice_uses_the_configured_model() {
     let models =
         json!({"models": {"dalle3": "dall-e-3", "dalle2": "dall-e-2", "gpt_image": "gpt-image-1.5"}});
     for (choice, model) in [
@@ -135,7 +135,7 @@ async fn each_name_of_the_contract_stands_for_the_model_of_the_operators_table()
 }
 
 #[tokio::test]
-async fn several_images_are_one_call_where_the_model_makes_several_and_many_where_it_does_not() {
+async fn images_per_call_depend_on_the_model() {
     for (settings, calls) in [
         (only("gpt-image-2"), 1),
         (only("dall-e-3"), 3),
@@ -154,7 +154,7 @@ async fn several_images_are_one_call_where_the_model_makes_several_and_many_wher
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_refused_without_being_shown() {
+fn invalid_settings_are_refused_and_not_shown() {
     for settings in [
         json!({"apiKey": "sk-canary\nx"}),
         json!({"apiKey": ""}),
@@ -176,10 +176,10 @@ fn settings_that_cannot_be_used_are_refused_without_being_shown() {
 }
 
 #[test]
-fn a_provider_is_asked_twice_at_a_time_unless_the_operator_says_otherwise() {
+fn concurrency_is_two_by_default() {
     let bounds = |settings| provider("http://127.0.0.1:9", &settings).bounds().unwrap();
-    let usual = bounds(json!({}));
-    assert_eq!((usual.at_once, usual.per_minute), (2, None));
-    let own = bounds(json!({"concurrency": 7, "perMinute": 20}));
-    assert_eq!((own.at_once, own.per_minute), (7, Some(20)));
+    let default = bounds(json!({}));
+    assert_eq!((default.at_once, default.per_minute), (2, None));
+    let configured = bounds(json!({"concurrency": 7, "perMinute": 20}));
+    assert_eq!((configured.at_once, configured.per_minute), (7, Some(20)));
 }

@@ -1,12 +1,12 @@
-//! Takes tasks, or refuses them.
+//! Accepts or refuses submissions.
 
 use serde_json::{Value, json};
 
-use super::tasks::{self, Task};
-use super::{Act, Manner, Paid, State, code};
+use super::state::{Act, Manner, Paid, State, Task};
+use super::tasks;
 use crate::standin::server::{Asked, Reply};
 
-/// Flags and the values that they take in version 8.1; of other versions it knows `--q` beside.
+/// Flags and their values in version 8.1; other versions also have `--q`.
 const FLAGS: [(&str, &[&str]); 8] = [
     ("--ar", &["1:1", "7:4", "4:7", "16:9", "9:16"]),
     ("--v", &["8.1", "7", "6.1"]),
@@ -18,15 +18,22 @@ const FLAGS: [(&str, &[&str]); 8] = [
     ("--q", &["2"]),
 ];
 
+/// The answer of every proxy with a code.
+#[must_use]
+pub fn code(code: i64, result: &Value) -> Reply {
+    let body = json!({"code": code, "description": "描述", "result": result, "properties": {}});
+    Reply::json(200, &body)
+}
+
 fn refuse(state: &mut State, why: String) -> Reply {
     state.refusals.push(why);
     code(4, &Value::Null)
 }
 
-/// A field's name, and whether a value is right for it.
+/// A field's name, and whether a value is valid for it.
 type Field<'a> = (&'a str, fn(&Value) -> bool);
 
-/// The body, if it has these fields, all of them of the right kind, and no others.
+/// The body, if it has exactly these fields, all valid.
 fn body(asked: &Asked, fields: &[Field<'_>]) -> Result<Value, String> {
     if asked.header("content-type") != Some("application/json") {
         return Err("not JSON".to_owned());
@@ -34,9 +41,9 @@ fn body(asked: &Asked, fields: &[Field<'_>]) -> Result<Value, String> {
     let body: Value = serde_json::from_slice(&asked.body).map_err(|error| error.to_string())?;
     let object = body.as_object().ok_or("no object")?;
     for (name, value) in object {
-        let (_, is_right) =
+        let (_, is_valid) =
             fields.iter().find(|(known, _)| known == name).ok_or(format!("{name}: unknown"))?;
-        if !is_right(value) {
+        if !is_valid(value) {
             return Err(format!("{name}: {value}"));
         }
     }
@@ -70,7 +77,7 @@ pub(super) fn imagine(state: &mut State, asked: &Asked) -> Reply {
         return Reply::json(200, &refusal);
     }
     let task = Task::grid(state, &prompt, &body["state"]);
-    take(state, task, body)
+    accept(state, task, body)
 }
 
 /// Everything from the first flag on must be flags.
@@ -123,18 +130,18 @@ pub(super) fn change(state: &mut State, asked: &Asked) -> Reply {
     }
     let index = body["index"].as_u64().unwrap_or_default();
     if let Some(id) = tasks::upscale_of(state, &parent, index) {
-        let told = tasks::told(state, &id);
-        let properties = json!({"status": told["status"], "imageUrl": told["imageUrl"]});
+        let found = tasks::to_json(state, &id);
+        let properties = json!({"status": found["status"], "imageUrl": found["imageUrl"]});
         return Reply::json(
             200,
             &json!({"code": 21, "description": "已存在", "result": id, "properties": properties}),
         );
     }
     let task = Task::upscale(state, &parent, index, &body["state"]);
-    take(state, task, body)
+    accept(state, task, body)
 }
 
-fn take(state: &mut State, task: Task, body: Value) -> Reply {
+fn accept(state: &mut State, task: Task, body: Value) -> Reply {
     let act = state.acts.pop_front();
     if let Some(Act::Answer(reply)) = act {
         return reply;

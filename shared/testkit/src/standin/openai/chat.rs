@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::models::{Talker, talker};
-use super::{Act, Refusal, State, act, ended, invalid, refusal};
+use super::models::{ChatFamily, chat_family};
+use super::state::{Act, Refusal, State, act, invalid, refusal, with_end};
 use crate::standin::server::Reply;
 
 const FIELDS: [&str; 14] = [
@@ -30,13 +30,13 @@ pub(super) fn complete(state: &mut State, body: &Value) -> Result<Reply, Refusal
     if let Some(Act::Answer(reply)) = act {
         return Ok(reply);
     }
-    let said = format!("You said: {last}");
-    let words = said.split_whitespace().count();
-    // A token is taken to be a word.
-    let whole = words <= most;
-    let shown = said.split_inclusive(' ').take(most).collect::<String>();
+    let reply = format!("You said: {last}");
+    let words = reply.split_whitespace().count();
+    // Counts a word as a token.
+    let complete = words <= most;
+    let shown = reply.split_inclusive(' ').take(most).collect::<String>();
     let mut message = json!({"role": "assistant", "content": shown, "refusal": null, "reasoning": "…"});
-    let mut finish = json!(if whole { "stop" } else { "length" });
+    let mut finish = json!(if complete { "stop" } else { "length" });
     match act {
         Some(Act::Refusal) => {
             message["content"] = Value::Null;
@@ -64,25 +64,25 @@ pub(super) fn complete(state: &mut State, body: &Value) -> Result<Reply, Refusal
             "choices": choices, "system_fingerprint": "fp_standin",
         }),
     );
-    Ok(ended(reply, act))
+    Ok(with_end(reply, act))
 }
 
-/// The model, what was said last, and how many words the reply may have.
+/// The model, the last message, and the most words of the reply.
 fn check(state: &State, body: &Value) -> Result<(String, String, usize), Refusal> {
     let empty = Map::new();
     let fields = body.as_object().unwrap_or(&empty);
     let model = fields.get("model").and_then(Value::as_str).unwrap_or_default();
-    let talker = talker(model, &state.withdrawn).ok_or_else(|| {
+    let family = chat_family(model, &state.withdrawn).ok_or_else(|| {
         let message = format!("The model `{model}` does not exist or you do not have access to it.");
         refusal(404, "invalid_request_error", Some("model_not_found"), None, &message)
     })?;
-    let local = talker == Talker::Local;
+    let local = family == ChatFamily::Local;
     let unknown = fields.keys().find(|name| !FIELDS.contains(&name.as_str()));
     if let Some(unknown) = unknown.filter(|_| !local) {
         let message = format!("Unknown parameter: '{unknown}'.");
         return Err(invalid(Some("unknown_parameter"), Some(unknown), &message));
     }
-    if talker == Talker::Reasoning {
+    if family == ChatFamily::Reasoning {
         if fields.contains_key("max_tokens") {
             let message = "Unsupported parameter: 'max_tokens' is not supported with this model. \
                            Use 'max_completion_tokens' instead.";
@@ -114,7 +114,7 @@ fn check(state: &State, body: &Value) -> Result<(String, String, usize), Refusal
         }
     }
     let last = messages.last().and_then(|message| message["content"].as_str()).unwrap_or_default();
-    // Ollama does not know the newer name of the bound.
+    // Ollama does not know the newer name of the limit.
     let names: &[&str] = if local { &["max_tokens"] } else { &["max_completion_tokens", "max_tokens"] };
     let most = names.iter().find_map(|name| fields.get(*name)).and_then(Value::as_u64);
     Ok((model.to_owned(), last.to_owned(), most.map_or(usize::MAX, |most| most as usize)))
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_out_of_its_bounds_is_refused() {
+    fn check_refuses_numbers_out_of_range() {
         let body = |name: &str, value: Value| {
             let mut body = json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "kite"}]});
             body[name] = value;

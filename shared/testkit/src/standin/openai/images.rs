@@ -4,17 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::models::{Painter, painter};
-use super::{Act, Refusal, State, act, ended, invalid, refusal};
+use super::models::{ImageFamily, image_family};
+use super::state::{Act, Refusal, State, act, invalid, refusal, with_end};
 use crate::standin::picture::{Encoding, painted};
 use crate::standin::server::{Asked, Reply};
 
-/// The size that is made where none that can be read is asked for.
+/// The size in pixels if the request has no readable one.
 const LOCAL_SIZE: (u32, u32) = (512, 512);
 
-/// A request that keeps to the rules.
+/// A valid request.
 struct Wanted {
-    family: Painter,
+    family: ImageFamily,
     count: usize,
     size: (u32, u32),
     quality: String,
@@ -47,7 +47,7 @@ pub(super) fn generate(state: &mut State, request: &Asked, body: &Value) -> Resu
         }
     }
     let reply = Reply::json(200, &answer).header("x-request-id", "req_standin");
-    Ok(ended(reply, act))
+    Ok(with_end(reply, act))
 }
 
 fn check(state: &State, body: &Value) -> Result<Wanted, Refusal> {
@@ -55,19 +55,23 @@ fn check(state: &State, body: &Value) -> Result<Wanted, Refusal> {
     let fields = body.as_object().unwrap_or(&empty);
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let model = text("model").ok_or_else(|| invalid(None, Some("model"), "you must provide a model"))?;
-    let family = painter(model, &state.withdrawn).ok_or_else(|| {
+    let family = image_family(model, &state.withdrawn).ok_or_else(|| {
         user_error("invalid_value", "model", &format!("The model '{model}' does not exist."))
     })?;
-    if family != Painter::Local
+    if family != ImageFamily::Local
         && let Some(unknown) = fields.keys().find(|name| !takes(family, name))
     {
         let message = format!("Unknown parameter: '{unknown}'.");
         return Err(invalid(Some("unknown_parameter"), Some(unknown), &message));
     }
     let (longest, most) = match family {
-        Painter::Dalle2 => (1000, 10),
-        Painter::Dalle3 => (4000, 1),
-        Painter::Gpt1 | Painter::Gpt2 | Painter::Gpt25 | Painter::Gpt26 | Painter::Local => (32_000, 10),
+        ImageFamily::Dalle2 => (1000, 10),
+        ImageFamily::Dalle3 => (4000, 1),
+        ImageFamily::Gpt1
+        | ImageFamily::Gpt2
+        | ImageFamily::Gpt25
+        | ImageFamily::Gpt26
+        | ImageFamily::Local => (32_000, 10),
     };
     let prompt = text("prompt").unwrap_or_default();
     if prompt.trim().is_empty() || prompt.chars().count() > longest {
@@ -97,19 +101,19 @@ fn check(state: &State, body: &Value) -> Result<Wanted, Refusal> {
     })
 }
 
-const fn gpt(family: Painter) -> bool {
-    matches!(family, Painter::Gpt1 | Painter::Gpt2 | Painter::Gpt25 | Painter::Gpt26)
+const fn gpt(family: ImageFamily) -> bool {
+    matches!(family, ImageFamily::Gpt1 | ImageFamily::Gpt2 | ImageFamily::Gpt25 | ImageFamily::Gpt26)
 }
 
-/// Checks the fields that the GPT Image models alone have.
-fn values(family: Painter, fields: &Map<String, Value>) -> Result<(), Refusal> {
+/// Checks the fields that only the GPT Image models have.
+fn values(family: ImageFamily, fields: &Map<String, Value>) -> Result<(), Refusal> {
     let wrong = |name: &str| Err(user_error("invalid_value", name, &format!("Invalid value for '{name}'.")));
     let one_of = |name: &str, words: &[&str]| match fields.get(name) {
         Some(value) if !value.as_str().is_some_and(|word| words.contains(&word)) => wrong(name),
         Some(_) | None => Ok(()),
     };
     let formats = ["png", "jpeg", "webp", "gif", "svg"];
-    one_of("output_format", if family == Painter::Gpt26 { &formats } else { &formats[..3] })?;
+    one_of("output_format", if family == ImageFamily::Gpt26 { &formats } else { &formats[..3] })?;
     one_of("background", &["auto", "transparent", "opaque"])?;
     one_of("moderation", &["auto", "low"])?;
     let format = fields.get("output_format").and_then(Value::as_str).unwrap_or("png");
@@ -126,44 +130,44 @@ fn values(family: Painter, fields: &Map<String, Value>) -> Result<(), Refusal> {
     }
 }
 
-/// LocalAI draws what stands before the bar, and takes the rest for what is not to be drawn.
-fn drawn(family: Painter, prompt: &str) -> String {
+/// LocalAI draws the text before the bar; the rest is the negative prompt.
+fn drawn(family: ImageFamily, prompt: &str) -> String {
     match (family, prompt.split_once('|')) {
-        (Painter::Local, Some((drawn, _))) => drawn.to_owned(),
+        (ImageFamily::Local, Some((drawn, _))) => drawn.to_owned(),
         _ => prompt.to_owned(),
     }
 }
 
-fn takes(family: Painter, field: &str) -> bool {
+fn takes(family: ImageFamily, field: &str) -> bool {
     const GPT: [&str; 7] =
         ["background", "moderation", "output_compression", "output_format", "partial_images", "stream", "n"];
     let own = match family {
-        Painter::Gpt1 | Painter::Gpt2 | Painter::Gpt25 => GPT.contains(&field),
-        Painter::Gpt26 => GPT.contains(&field) || field == "complexity",
-        Painter::Dalle3 => ["response_format", "style", "n"].contains(&field),
-        Painter::Dalle2 | Painter::Local => ["response_format", "n"].contains(&field),
+        ImageFamily::Gpt1 | ImageFamily::Gpt2 | ImageFamily::Gpt25 => GPT.contains(&field),
+        ImageFamily::Gpt26 => GPT.contains(&field) || field == "complexity",
+        ImageFamily::Dalle3 => ["response_format", "style", "n"].contains(&field),
+        ImageFamily::Dalle2 | ImageFamily::Local => ["response_format", "n"].contains(&field),
     };
     own || ["model", "prompt", "size", "quality", "user"].contains(&field)
 }
 
-fn size(family: Painter, text: Option<&str>) -> Result<(u32, u32), Refusal> {
+fn size(family: ImageFamily, text: Option<&str>) -> Result<(u32, u32), Refusal> {
     let pair = text.and_then(|text| {
         let (width, height) = text.split_once('x')?;
         Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
     });
     let wrong = |message: &str| Err(user_error("invalid_value", "size", message));
     match (family, pair) {
-        (Painter::Local, pair) => Ok(pair.unwrap_or(LOCAL_SIZE)),
+        (ImageFamily::Local, pair) => Ok(pair.unwrap_or(LOCAL_SIZE)),
         (_, None) => wrong("Invalid size."),
-        (Painter::Gpt1, Some(pair)) => match pair {
+        (ImageFamily::Gpt1, Some(pair)) => match pair {
             (1024, 1024) | (1536, 1024) | (1024, 1536) => Ok(pair),
             _ => Err(invalid(Some("invalid_value"), Some("size"), "Invalid value for 'size'.")),
         },
-        (Painter::Dalle3, Some(pair)) => match pair {
+        (ImageFamily::Dalle3, Some(pair)) => match pair {
             (1024, 1024) | (1792, 1024) | (1024, 1792) => Ok(pair),
             _ => Err(invalid(Some("invalid_size"), None, "The size is not supported by this model.")),
         },
-        (Painter::Dalle2, Some(pair)) => match pair {
+        (ImageFamily::Dalle2, Some(pair)) => match pair {
             (256, 256) | (512, 512) | (1024, 1024) => Ok(pair),
             _ => Err(invalid(Some("invalid_size"), None, "The size is not supported by this model.")),
         },
@@ -186,13 +190,13 @@ fn size(family: Painter, text: Option<&str>) -> Result<(u32, u32), Refusal> {
     }
 }
 
-fn quality(family: Painter, word: Option<&str>) -> Result<String, Refusal> {
+fn quality(family: ImageFamily, word: Option<&str>) -> Result<String, Refusal> {
     let allowed: &[&str] = match family {
-        Painter::Gpt1 | Painter::Gpt2 => &["auto", "low", "medium", "high"],
-        Painter::Gpt25 | Painter::Gpt26 => &["auto", "low", "medium", "high", "xhigh", "max"],
-        Painter::Dalle3 => &["standard", "hd"],
-        Painter::Dalle2 => &["standard"],
-        Painter::Local => return Ok(String::new()),
+        ImageFamily::Gpt1 | ImageFamily::Gpt2 => &["auto", "low", "medium", "high"],
+        ImageFamily::Gpt25 | ImageFamily::Gpt26 => &["auto", "low", "medium", "high", "xhigh", "max"],
+        ImageFamily::Dalle3 => &["standard", "hd"],
+        ImageFamily::Dalle2 => &["standard"],
+        ImageFamily::Local => return Ok(String::new()),
     };
     match word {
         None => Ok(allowed[0].to_owned()),
@@ -201,12 +205,12 @@ fn quality(family: Painter, word: Option<&str>) -> Result<String, Refusal> {
     }
 }
 
-fn by_url(family: Painter, format: Option<&str>, style: Option<&str>) -> Result<bool, Refusal> {
+fn by_url(family: ImageFamily, format: Option<&str>, style: Option<&str>) -> Result<bool, Refusal> {
     if matches!(style, Some(style) if style != "vivid" && style != "natural") {
         return Err(invalid(Some("invalid_value"), Some("style"), "Invalid value for 'style'."));
     }
     match (family, format) {
-        (Painter::Dalle2 | Painter::Dalle3 | Painter::Local, None | Some("url")) => Ok(true),
+        (ImageFamily::Dalle2 | ImageFamily::Dalle3 | ImageFamily::Local, None | Some("url")) => Ok(true),
         (_, None | Some("b64_json")) => Ok(false),
         (_, Some(_)) => {
             Err(invalid(Some("invalid_value"), Some("response_format"), "Invalid 'response_format'."))
@@ -238,7 +242,7 @@ fn make(state: &mut State, wanted: &Wanted, act: Option<&Act>, base: &str) -> Ve
             _ if wanted.by_url => by_own_url(state, bytes, base),
             _ => json!({"b64_json": STANDARD.encode(bytes)}),
         };
-        if wanted.family == Painter::Dalle3 {
+        if wanted.family == ImageFamily::Dalle3 {
             item["revised_prompt"] = json!(format!("A finely detailed picture: {}", wanted.prompt));
         }
         item
@@ -251,7 +255,8 @@ fn by_own_url(state: &mut State, bytes: Vec<u8>, base: &str) -> Value {
     json!({"url": format!("{base}/pictures/{}?sig=canary-signature", state.pictures.len() - 1)})
 }
 
-/// Tokens as the real models use them: 7024 for a square of high quality, a quarter for the next lower.
+/// Tokens as the real models use them: 7024 for a square of high quality, a quarter of that for the next
+/// lower.
 fn usage(wanted: &Wanted) -> Value {
     let (width, height) = wanted.size;
     let square: u64 = match wanted.quality.as_str() {
@@ -274,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_the_model_does_not_know_is_refused() {
+    fn check_refuses_values_unknown_to_the_model() {
         let checked = |model: &str, fields: Value| {
             let mut body = json!({"model": model, "prompt": "a kite", "size": "1024x1024"});
             body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

@@ -1,4 +1,4 @@
-//! The models that it has, and what each accepts.
+//! Its models, and the fields of each.
 
 use std::collections::BTreeSet;
 
@@ -6,52 +6,52 @@ use serde_json::{Value, json};
 
 use crate::standin::server::Reply;
 
-/// A model that paints.
+/// A family of image models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Painter {
+pub(super) enum ImageFamily {
     /// Any size on a grid; three qualities.
     Gpt2,
-    /// The same, with five qualities.
+    /// Like `Gpt2`, with five qualities.
     Gpt25,
-    /// The same, with one more field.
+    /// Like `Gpt25`, with one more field.
     Gpt26,
     /// Three sizes.
     Gpt1,
     Dalle3,
     Dalle2,
-    /// What LocalAI runs: it takes any field, and heeds few.
+    /// LocalAI's: takes any field, and uses few.
     Local,
 }
 
-/// A model that chats.
+/// A family of chat models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Talker {
+pub(super) enum ChatFamily {
     /// Takes a temperature.
     Plain,
-    /// Thinks before, and takes none.
+    /// Takes no temperature.
     Reasoning,
-    /// What Ollama runs: it takes any field, and heeds few.
+    /// Ollama's: takes any field, and uses few.
     Local,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Paints(Painter),
-    Chats(Talker),
+    Image(ImageFamily),
+    Chat(ChatFamily),
 }
 
 const MODELS: &[(&str, Kind, Option<&str>)] = &[
-    ("gpt-image-2", Kind::Paints(Painter::Gpt2), None),
-    ("gpt-image-2.5-flare", Kind::Paints(Painter::Gpt25), None),
-    ("gpt-image-2.6-sunburst", Kind::Paints(Painter::Gpt26), None),
-    ("gpt-image-1.5", Kind::Paints(Painter::Gpt1), Some("2026-12-01")),
-    ("gpt-image-1-mini", Kind::Paints(Painter::Gpt1), Some("2026-12-01")),
-    ("dall-e-3", Kind::Paints(Painter::Dalle3), None),
-    ("dall-e-2", Kind::Paints(Painter::Dalle2), None),
-    ("flux.1-schnell", Kind::Paints(Painter::Local), None),
-    ("gpt-4.1", Kind::Chats(Talker::Plain), Some("2027-01-14")),
-    ("gpt-5.6-luna", Kind::Chats(Talker::Reasoning), None),
-    ("llama3.2", Kind::Chats(Talker::Local), None),
+    ("gpt-image-2", Kind::Image(ImageFamily::Gpt2), None),
+    ("gpt-image-2.5-flare", Kind::Image(ImageFamily::Gpt25), None),
+    ("gpt-image-2.6-sunburst", Kind::Image(ImageFamily::Gpt26), None),
+    ("gpt-image-1.5", Kind::Image(ImageFamily::Gpt1), Some("2026-12-01")),
+    ("gpt-image-1-mini", Kind::Image(ImageFamily::Gpt1), Some("2026-12-01")),
+    ("dall-e-3", Kind::Image(ImageFamily::Dalle3), None),
+    ("dall-e-2", Kind::Image(ImageFamily::Dalle2), None),
+    ("flux.1-schnell", Kind::Image(ImageFamily::Local), None),
+    ("gpt-4.1", Kind::Chat(ChatFamily::Plain), Some("2027-01-14")),
+    ("gpt-5.6-luna", Kind::Chat(ChatFamily::Reasoning), None),
+    ("llama3.2", Kind::Chat(ChatFamily::Local), None),
 ];
 
 fn kind(model: &str, withdrawn: &BTreeSet<String>) -> Option<Kind> {
@@ -59,17 +59,17 @@ fn kind(model: &str, withdrawn: &BTreeSet<String>) -> Option<Kind> {
     model.map(|(_, kind, _)| *kind)
 }
 
-pub(super) fn painter(model: &str, withdrawn: &BTreeSet<String>) -> Option<Painter> {
+pub(super) fn image_family(model: &str, withdrawn: &BTreeSet<String>) -> Option<ImageFamily> {
     match kind(model, withdrawn) {
-        Some(Kind::Paints(painter)) => Some(painter),
-        Some(Kind::Chats(_)) | None => None,
+        Some(Kind::Image(family)) => Some(family),
+        Some(Kind::Chat(_)) | None => None,
     }
 }
 
-pub(super) fn talker(model: &str, withdrawn: &BTreeSet<String>) -> Option<Talker> {
+pub(super) fn chat_family(model: &str, withdrawn: &BTreeSet<String>) -> Option<ChatFamily> {
     match kind(model, withdrawn) {
-        Some(Kind::Chats(talker)) => Some(talker),
-        Some(Kind::Paints(_)) | None => None,
+        Some(Kind::Chat(family)) => Some(family),
+        Some(Kind::Image(_)) | None => None,
     }
 }
 

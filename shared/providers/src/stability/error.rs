@@ -1,6 +1,6 @@
-//! What Stability's errors mean.
+//! Stability's errors and their classes.
 //!
-//! Its own words are looked at, but never passed on: they may quote the key or the prompt.
+//! Its messages are read, but never passed on: they may quote the key or the prompt.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::call::Answer;
 
-/// For so long it locks out who asks too often, also where it does not say so.
-const LOCKED_OUT: Duration = Duration::from_secs(60);
+/// How long Stability locks out an account that sends too many requests, if it does not say so.
+const LOCKOUT: Duration = Duration::from_secs(60);
 
-/// What it says. v2beta has a list of `errors`, v1 a `message`; nothing is taken to be there, or to have
-/// the type that it should have.
+/// v2beta has a list of `errors`, v1 a `message`; no field is assumed to be present or to have the right
+/// type.
 struct Body {
     name: String,
     errors: Vec<String>,
@@ -32,12 +32,12 @@ impl Body {
         Self { name: text("name"), errors, message: text("message") }
     }
 
-    fn speaks_of(&self, word: &str) -> bool {
+    fn mentions(&self, word: &str) -> bool {
         let texts = self.errors.iter().chain([&self.name, &self.message]);
         texts.into_iter().any(|text| text.to_ascii_lowercase().contains(word))
     }
 
-    /// The field that it objects to, if what stands before the first colon looks like one.
+    /// The invalid field, if the text before the first colon looks like a field's name.
     fn field(&self) -> Option<&str> {
         let text = self.errors.first().unwrap_or(&self.message);
         let (field, _) = text.split_once(':')?;
@@ -46,10 +46,10 @@ impl Body {
     }
 }
 
-/// What an answer that is no success means.
-pub(super) fn refusal(answer: &Answer) -> ProviderError {
+/// The error of an unsuccessful answer.
+pub(super) fn classify(answer: &Answer) -> ProviderError {
     let body = Body::read(&answer.body);
-    let waiting = |error: ProviderError| match answer.retry_after() {
+    let with_pause = |error: ProviderError| match answer.retry_after() {
         Some(after) => error.retry_after(after),
         None => error,
     };
@@ -63,31 +63,31 @@ pub(super) fn refusal(answer: &Answer) -> ProviderError {
         }
         401 => operator(Reason::Auth, "Stability does not accept the key"),
         402 => operator(Reason::QuotaExhausted, "the account at Stability has no credits left"),
-        // Of known persons it makes no pictures.
-        403 | 422 if body.speaks_of("moderation") || body.speaks_of("public figure") => {
+        // It makes no images of public figures.
+        403 | 422 if body.mentions("moderation") || body.mentions("public figure") => {
             caller(Reason::Moderated, "Stability objects to the content of the prompt".to_owned())
         }
         403 => operator(Reason::Permission, "the account at Stability may not do this"),
         404 => operator(Reason::ModelGone, "Stability has no such model, or is not at this address"),
-        422 if body.speaks_of("language") || body.speaks_of("english") => {
+        422 if body.mentions("language") || body.mentions("english") => {
             caller(Reason::Unsupported, "Stability understands English prompts only".to_owned())
         }
         422 => caller(Reason::InvalidRequest, "Stability cannot make anything of the prompt".to_owned()),
         429 => {
             let message = "Stability was asked too often";
-            let after = answer.retry_after().unwrap_or(LOCKED_OUT);
+            let after = answer.retry_after().unwrap_or(LOCKOUT);
             ProviderError::new(FaultOf::Capacity, Reason::RateLimited, message).retry_after(after)
         }
         502..=504 => {
             let message = format!("Stability or a proxy before it is overloaded ({status})");
-            let error = waiting(ProviderError::new(FaultOf::Provider, Reason::Overloaded, message));
-            // Only 503 says that the request was not passed on.
+            let error = with_pause(ProviderError::new(FaultOf::Provider, Reason::Overloaded, message));
+            // Only 503 means that the request was not passed on.
             if status == 503 { error } else { error.maybe_paid() }
         }
         408 | 409 | 425 | 500.. => {
-            // It charges for no failure.
+            // Stability does not charge for failures.
             let message = format!("Stability failed ({status})");
-            waiting(ProviderError::new(FaultOf::Provider, Reason::Failed, message))
+            with_pause(ProviderError::new(FaultOf::Provider, Reason::Failed, message))
         }
         _ => {
             let message = format!("Stability is not at this address: the answer was {status}");

@@ -1,4 +1,4 @@
-//! The way to OpenAI and its like: JSON there, JSON back, and every failure understood.
+//! The client of OpenAI and compatible services: sends and reads JSON, and classifies every failure.
 
 use std::time::Duration;
 
@@ -14,16 +14,15 @@ use egress::{
 use serde::Serialize;
 use tracing::info;
 
-use super::fault::{self, Complaint};
+use super::error::{self, ApiError};
 use crate::call::{self, Answer, BaseUrl};
 use crate::redact::redact;
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(5);
-/// The longest picture behind a URL.
-const LONGEST_PICTURE: usize = 32 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes of an image behind a URL.
+const MAX_IMAGE_BYTES: usize = 32 << 20;
 
-pub(crate) struct Wire {
+pub(crate) struct ApiClient {
     client: Client,
     downloader: Downloader,
     base: BaseUrl,
@@ -32,19 +31,21 @@ pub(crate) struct Wire {
     timeout: Duration,
 }
 
-/// What holds for one call.
+/// The limits and the private words of one call.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Call<'a> {
+pub(crate) struct CallContext<'a> {
     /// When an answer is of no more use.
-    pub(super) deadline: Timestamp,
-    /// The user's words that are sent, which stay out of messages and logs.
-    pub(super) private: &'a [&'a str],
-    /// The most bytes that its answer may have.
-    pub(super) longest: usize,
+    pub(crate) deadline: Timestamp,
+    /// The user's words that are sent: they stay out of messages and logs.
+    pub(crate) private: &'a [&'a str],
+    /// The most bytes of the answer.
+    pub(crate) max_bytes: usize,
 }
 
-impl Wire {
-    /// The way to the service at `base`, or what is wrong with the settings.
+impl ApiClient {
+    /// # Errors
+    ///
+    /// What is wrong with the settings.
     pub(super) fn new(base: BaseUrl, key: Option<Secret>, timeout: Duration) -> Result<Self, String> {
         let mut headers = HeaderMap::new();
         if let Some(key) = &key {
@@ -56,7 +57,7 @@ impl Wire {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let timeouts = Timeouts { connect: CONNECT, total: timeout };
+        let timeouts = Timeouts { connect: CONNECT_TIMEOUT, total: timeout };
         let problem = |problem: EgressError| problem.to_string();
         Ok(Self {
             client: Client::new(EgressPolicy::Trusted, timeouts).map_err(problem)?,
@@ -68,52 +69,51 @@ impl Wire {
         })
     }
 
-    /// Asks for what is at `path` below the base, and gives back what a success answers.
-    pub(super) async fn get(&self, path: &str, call: Call<'_>) -> Result<Bytes, ProviderError> {
+    /// Gets `path` below the base URL, and returns the body of a success.
+    pub(crate) async fn get(&self, path: &str, call: CallContext<'_>) -> Result<Bytes, ProviderError> {
         let request = self.client.get(&self.base.at(path));
-        self.exchange(request.map(|request| request.headers(self.headers.clone())), call).await
+        self.send(request.map(|request| request.headers(self.headers.clone())), call).await
     }
 
-    /// Sends `body` to `path` below the base, and gives back what a success answers.
+    /// Posts `body` to `path` below the base URL, and returns the body of a success.
     pub(super) async fn post(
         &self,
         path: &str,
         body: &(impl Serialize + Sync),
-        call: Call<'_>,
+        call: CallContext<'_>,
     ) -> Result<Bytes, ProviderError> {
         let request = self.client.post(&self.base.at(path));
-        self.exchange(request.map(|request| request.headers(self.headers.clone()).json(body)), call).await
+        self.send(request.map(|request| request.headers(self.headers.clone()).json(body)), call).await
     }
 
-    async fn exchange(
+    async fn send(
         &self,
         request: Result<RequestBuilder, PolicyViolation>,
-        call: Call<'_>,
+        call: CallContext<'_>,
     ) -> Result<Bytes, ProviderError> {
-        let answer = call::ask(request, self.patience(call), call.longest).await?;
+        let answer = call::send(request, self.timeout(call), call.max_bytes).await?;
         if answer.status.is_success() {
             return Ok(answer.body);
         }
-        let complaint = Complaint::read(&answer.body).unwrap_or_default();
-        Err(self.explain(&answer, &complaint, call))
+        Err(self.failure(&answer, call))
     }
 
-    /// The picture behind `url`, which the service has given.
-    pub(super) async fn download(&self, url: &str, call: Call<'_>) -> Result<Bytes, ProviderError> {
+    /// Downloads the image behind `url`, which the service has sent.
+    pub(super) async fn download(&self, url: &str, call: CallContext<'_>) -> Result<Bytes, ProviderError> {
         let base = self.base.at("");
         let Ok(url) = base.join(url) else {
             return Err(Answer::unusable("the address of a picture in the answer is no URL"));
         };
-        let limits = DownloadLimits { max_bytes: LONGEST_PICTURE, timeout: self.patience(call) };
+        let limits = DownloadLimits { max_bytes: MAX_IMAGE_BYTES, timeout: self.timeout(call) };
         let base = TrustedOrigin { url: &base, headers: &self.headers };
         self.downloader.get(&url, limits, Some(base)).await.map_err(|problem| {
-            let failure = call::unanswered(problem);
+            let failure = call::no_answer(problem);
             let message = format!("a picture could not be fetched: {}", failure.message);
             let (fault, reason) = match problem {
-                // It has lapsed or was never there, and the picture is paid for: another would be paid
-                // for too, and its URL be no better.
+                // The URL has expired or never worked, and the image is paid for. A new image would be paid
+                // for too, and its URL would be no better.
                 EgressError::Status(401 | 403 | 404 | 410) => (FaultOf::Caller, failure.reason),
-                // The next time it may be there.
+                // It may be available the next time.
                 EgressError::Status(408 | 425 | 429 | 500..) => (FaultOf::Provider, Reason::NoAnswer),
                 EgressError::Status(_)
                 | EgressError::PolicyViolation(_)
@@ -130,49 +130,50 @@ impl Wire {
         })
     }
 
-    /// A success whose answer is none: it may tell of a failure all the same.
-    pub(super) fn unusable(&self, body: &[u8], problem: &str, call: Call<'_>) -> ProviderError {
-        match Complaint::read(body) {
-            Some(complaint) => self.told(200, &complaint, None, call),
+    /// The error of a success with an unusable body: the body may hold an API error instead.
+    pub(crate) fn unusable(&self, body: &[u8], problem: &str, call: CallContext<'_>) -> ProviderError {
+        match ApiError::read(body) {
+            Some(error) => self.classify(200, &error, None, call),
             None => Answer::unusable(problem),
         }
     }
 
-    fn explain(&self, answer: &Answer, complaint: &Complaint, call: Call<'_>) -> ProviderError {
+    fn failure(&self, answer: &Answer, call: CallContext<'_>) -> ProviderError {
+        let error = ApiError::read(&answer.body).unwrap_or_default();
         let should_retry = answer.header("x-should-retry").and_then(|text| text.parse().ok());
-        let failure = self.told(answer.status.as_u16(), complaint, should_retry, call);
-        match pause_in_millis(answer).or_else(|| answer.retry_after()) {
+        let failure = self.classify(answer.status.as_u16(), &error, should_retry, call);
+        match retry_after_ms(answer).or_else(|| answer.retry_after()) {
             Some(pause) => failure.retry_after(pause),
             None => failure,
         }
     }
 
-    /// What the complaint means. What the service says of itself or the operator's account stands in
-    /// the log alone.
-    fn told(
+    /// Classifies the error. A message about the service itself or the operator's account goes to the log
+    /// only.
+    fn classify(
         &self,
         status: u16,
-        complaint: &Complaint,
+        error: &ApiError,
         should_retry: Option<bool>,
-        call: Call<'_>,
+        call: CallContext<'_>,
     ) -> ProviderError {
-        let said = redact(&complaint.message, self.key.as_ref(), call.private);
-        let failure = fault::explain(status, complaint, &said, should_retry);
-        // What is said of a key quotes from it.
+        let said = redact(&error.message, self.key.as_ref(), call.private);
+        let failure = error::classify(status, error, &said, should_retry);
+        // A message about a key quotes from it.
         if failure.fault != FaultOf::Caller && failure.reason != Reason::Auth && !said.is_empty() {
             info!(status, reason = ?failure.reason, said, "a provider's own words");
         }
         failure
     }
 
-    fn patience(&self, call: Call<'_>) -> Duration {
+    fn timeout(&self, call: CallContext<'_>) -> Duration {
         self.timeout.min(call.deadline.since(Timestamp::now()))
     }
 }
 
-/// The finer spelling of `Retry-After`, which OpenAI's own libraries obey first.
-fn pause_in_millis(answer: &Answer) -> Option<Duration> {
+/// Reads `retry-after-ms`, which OpenAI's own libraries obey before `Retry-After`.
+fn retry_after_ms(answer: &Answer) -> Option<Duration> {
     let millis: f64 = answer.header("retry-after-ms")?.trim().parse().ok()?;
     (millis > 0.0)
-        .then(|| Duration::from_secs_f64((millis / 1000.0).min(call::LONGEST_RETRY_AFTER.as_secs_f64())))
+        .then(|| Duration::from_secs_f64((millis / 1000.0).min(call::MAX_RETRY_AFTER.as_secs_f64())))
 }

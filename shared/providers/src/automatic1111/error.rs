@@ -1,16 +1,16 @@
-//! What the server's errors mean.
+//! The server's errors and their classes.
 //!
-//! Its own words are looked at, but never passed on: they may quote the prompt or its files.
+//! Its messages are read, but never passed on: they may quote the prompt or name its files.
 
 use domain::providers::{FaultOf, ProviderError, Reason};
 use serde_json::Value;
 
 use crate::call::Answer;
 
-/// What an answer that is no success means.
-pub(super) fn refusal(answer: &Answer) -> ProviderError {
-    // `{"error", "detail", "body", "errors"}`, or `{"detail": [{"loc", "msg", "type"}]}` where the
-    // request did not fit the server's model of it.
+/// The error of an unsuccessful answer.
+pub(super) fn classify(answer: &Answer) -> ProviderError {
+    // `{"error", "detail", "body", "errors"}`, or `{"detail": [{"loc", "msg", "type"}]}` for a request that
+    // does not match the server's schema.
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let says = |word: &str| {
         let texts = ["error", "detail", "errors"].map(|name| body[name].as_str().unwrap_or_default());

@@ -1,7 +1,7 @@
-//! What OpenAI and its like say when they do not do as asked, and whose fault that is.
+//! The errors of OpenAI and compatible services, and their classes.
 //!
-//! Words drift, so the most definite is looked at first: the code, then the type, then the status,
-//! then the text. Nothing is taken to be there, or to have the type that it should have.
+//! Wording changes over time, so the most definite field decides first: the code, then the type, then the
+//! status, then the text. No field is assumed to be present or to have the right type.
 
 use std::time::Duration;
 
@@ -9,38 +9,39 @@ use domain::images::{ContentWarning, Severity, WarningKind};
 use domain::providers::{FaultOf, ProviderError, Reason};
 use serde_json::Value;
 
-/// How long an overloaded service is left alone that does not say for how long.
-const BREATHER: Duration = Duration::from_secs(30);
-/// How long one is left alone that has failed and says that it is of no use to ask it again.
-const NO_USE: Duration = Duration::from_secs(60);
+/// The pause after an overload where the service asks for none.
+const OVERLOAD_PAUSE: Duration = Duration::from_secs(30);
+/// The pause after a failure of which the service says not to retry it.
+const NO_RETRY_PAUSE: Duration = Duration::from_secs(60);
 
-/// What a failed call was answered with.
+/// The error in an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Complaint {
+pub(super) struct ApiError {
     pub(super) message: String,
     code: String,
     kind: String,
-    /// What the service objects to in the prompt or the picture.
+    /// The moderation categories of the prompt or the image.
     categories: Vec<String>,
-    /// In which of the two.
+    /// The moderation stage: `output` for the image, else the prompt.
     stage: String,
 }
 
-type Verdict = (FaultOf, Reason);
+/// The class of an error, and its reason.
+type Class = (FaultOf, Reason);
 
-const INVALID: Verdict = (FaultOf::Caller, Reason::InvalidRequest);
-const MODERATED: Verdict = (FaultOf::Caller, Reason::Moderated);
-const AUTH: Verdict = (FaultOf::Operator, Reason::Auth);
-const PERMISSION: Verdict = (FaultOf::Operator, Reason::Permission);
-const GONE: Verdict = (FaultOf::Operator, Reason::ModelGone);
-const NO_MONEY: Verdict = (FaultOf::Operator, Reason::QuotaExhausted);
-const MISDIRECTED: Verdict = (FaultOf::Operator, Reason::InvalidRequest);
-const LIMITED: Verdict = (FaultOf::Capacity, Reason::RateLimited);
-const OVERLOADED: Verdict = (FaultOf::Capacity, Reason::Overloaded);
-const FAILED: Verdict = (FaultOf::Provider, Reason::Failed);
+const INVALID: Class = (FaultOf::Caller, Reason::InvalidRequest);
+const MODERATED: Class = (FaultOf::Caller, Reason::Moderated);
+const AUTH: Class = (FaultOf::Operator, Reason::Auth);
+const PERMISSION: Class = (FaultOf::Operator, Reason::Permission);
+const GONE: Class = (FaultOf::Operator, Reason::ModelGone);
+const NO_MONEY: Class = (FaultOf::Operator, Reason::QuotaExhausted);
+const MISDIRECTED: Class = (FaultOf::Operator, Reason::InvalidRequest);
+const LIMITED: Class = (FaultOf::Capacity, Reason::RateLimited);
+const OVERLOADED: Class = (FaultOf::Capacity, Reason::Overloaded);
+const FAILED: Class = (FaultOf::Provider, Reason::Failed);
 
-impl Complaint {
-    /// What `body` complains of, if it does: `error` as an object or a text, or as the body itself.
+impl ApiError {
+    /// Reads the error in `body`, if there is one: `error` as an object or a text, or the body itself.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let error = match body.get("error") {
@@ -56,7 +57,7 @@ impl Complaint {
         }
         let text = |name| match error.get(name) {
             Some(Value::String(text)) => text.clone(),
-            // vLLM's code is a number: the status once more.
+            // vLLM's code is a number, the same as the status.
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
         };
@@ -79,7 +80,7 @@ impl Complaint {
         words.iter().any(|word| message.contains(word))
     }
 
-    fn by_code(&self) -> Option<Verdict> {
+    fn by_code(&self) -> Option<Class> {
         Some(match self.code.as_str() {
             "content_policy_violation" | "moderation_blocked" | "content_filter" => MODERATED,
             "billing_hard_limit_reached"
@@ -93,16 +94,16 @@ impl Complaint {
             "rate_limit_exceeded" | "slow_down" => LIMITED,
             "server_is_overloaded" => OVERLOADED,
             "server_error" => FAILED,
-            // A model that is gone is told of by this code too.
+            // The code of a model that is gone, too.
             "invalid_value" => self.by_text().unwrap_or(INVALID),
             "invalid_size" | "unknown_parameter" => INVALID,
-            // Of a chat's fields, which the operator chooses.
+            // About fields of a chat, which the operator chooses.
             "unsupported_parameter" | "unsupported_value" => MISDIRECTED,
             _ => return None,
         })
     }
 
-    fn by_type(&self) -> Option<Verdict> {
+    fn by_type(&self) -> Option<Class> {
         Some(match self.kind.as_str() {
             "insufficient_quota" => NO_MONEY,
             "rate_limit_error" => LIMITED,
@@ -110,14 +111,14 @@ impl Complaint {
             "server_error" => FAILED,
             "authentication_error" => AUTH,
             "permission_error" => PERMISSION,
-            // Ollama's and vLLM's, of a model that is not there.
+            // Ollama's and vLLM's type for a missing model.
             "not_found_error" | "NotFoundError" => GONE,
             "image_generation_user_error" => self.by_text().unwrap_or(INVALID),
             _ => return None,
         })
     }
 
-    fn by_text(&self) -> Option<Verdict> {
+    fn by_text(&self) -> Option<Class> {
         if self.says(&["safety system", "content policy", "moderation"]) {
             Some(MODERATED)
         } else if self.says(&["does not exist", "model not found"]) {
@@ -131,13 +132,13 @@ impl Complaint {
         }
     }
 
-    fn by_status(&self, status: u16) -> Verdict {
+    fn by_status(&self, status: u16) -> Class {
         match status {
             401 => AUTH,
             402 => NO_MONEY,
             403 => PERMISSION,
             404 if self.says(&["model"]) => GONE,
-            // No such address, or another one: it is not the service that the operator took it for.
+            // A wrong or moved address: not the service that the operator meant.
             300..=399 | 404 | 405 => MISDIRECTED,
             408 | 504 => (FaultOf::Provider, Reason::Timeout),
             429 => LIMITED,
@@ -149,41 +150,41 @@ impl Complaint {
     }
 }
 
-/// What a call came to that was answered with `status` and `complaint`. Of what the service `said`
-/// a caller is shown what is about his request; of itself and the operator's account it speaks to
-/// the operator alone.
-pub(super) fn explain(
+/// The error of a call that was answered with `status` and `error`. The caller is shown the service's message
+/// (`said`, redacted) only if it is about the request; one about the service or the operator's account is for
+/// the operator only.
+pub(super) fn classify(
     status: u16,
-    complaint: &Complaint,
+    error: &ApiError,
     said: &str,
     should_retry: Option<bool>,
 ) -> ProviderError {
-    let verdict = complaint.by_code().or_else(|| complaint.by_type());
-    let (fault, reason) = match (verdict.unwrap_or_else(|| complaint.by_status(status)), should_retry) {
+    let class = error.by_code().or_else(|| error.by_type());
+    let (fault, reason) = match (class.unwrap_or_else(|| error.by_status(status)), should_retry) {
         (INVALID, Some(true)) => FAILED,
-        (verdict, _) => verdict,
+        (class, _) => class,
     };
     let mut message =
-        if reason == Reason::Moderated { complaint.objection() } else { meaning(reason).to_owned() };
+        if reason == Reason::Moderated { error.refusal() } else { default_message(reason).to_owned() };
     message.push_str(&format!(" ({status})"));
     if fault == FaultOf::Caller && !said.is_empty() {
         message.push_str(": ");
         message.push_str(said);
     }
-    let failure = ProviderError::new(fault, reason, message).warnings(complaint.warnings(reason));
+    let failure = ProviderError::new(fault, reason, message).warnings(error.warnings(reason));
     let failure = match (fault, reason, should_retry) {
-        (FaultOf::Capacity, Reason::Overloaded, _) => failure.retry_after(BREATHER),
-        (FaultOf::Provider, _, Some(false)) => failure.retry_after(NO_USE),
+        (FaultOf::Capacity, Reason::Overloaded, _) => failure.retry_after(OVERLOAD_PAUSE),
+        (FaultOf::Provider, _, Some(false)) => failure.retry_after(NO_RETRY_PAUSE),
         _ => failure,
     };
     match (fault, status) {
-        // A gateway gave up on a service that may still be at work, or may have done it.
+        // A gateway gave up on a service that may still be working, or may have finished.
         (FaultOf::Provider, 408 | 502 | 504 | 520 | 524) => failure.maybe_paid(),
         _ => failure,
     }
 }
 
-fn meaning(reason: Reason) -> &'static str {
+fn default_message(reason: Reason) -> &'static str {
     match reason {
         Reason::InvalidRequest => "the provider calls the request wrong",
         Reason::Auth => "the provider does not accept the operator's key",
@@ -200,9 +201,9 @@ fn meaning(reason: Reason) -> &'static str {
     }
 }
 
-impl Complaint {
-    /// The refusal in words.
-    fn objection(&self) -> String {
+impl ApiError {
+    /// The message of a refusal.
+    fn refusal(&self) -> String {
         let what = match self.stage.as_str() {
             "output" => "the picture that it made",
             _ => "the prompt",
@@ -225,26 +226,26 @@ impl Complaint {
     }
 }
 
-/// Our word for what a service objects to, where we have one; all of them stand in the message.
+/// The warning for a moderation category, if there is one. The message lists every category.
 fn kind(category: &str) -> Option<WarningKind> {
     let category = category.to_lowercase();
-    let holds = |words: &[&str]| words.iter().any(|word| category.contains(word));
-    if holds(&["sexual", "nudity", "adult", "porn"]) {
+    let contains_any = |words: &[&str]| words.iter().any(|word| category.contains(word));
+    if contains_any(&["sexual", "nudity", "adult", "porn"]) {
         Some(WarningKind::Adult)
-    } else if holds(&["violen", "gore", "self-harm", "self_harm", "weapon"]) {
+    } else if contains_any(&["violen", "gore", "self-harm", "self_harm", "weapon"]) {
         Some(WarningKind::Violence)
-    } else if holds(&["racy", "suggestive"]) {
+    } else if contains_any(&["racy", "suggestive"]) {
         Some(WarningKind::Racy)
-    } else if holds(&["medical"]) {
+    } else if contains_any(&["medical"]) {
         Some(WarningKind::Medical)
-    } else if holds(&["likeness", "impersonation", "deepfake", "public_figure", "public figure"]) {
+    } else if contains_any(&["likeness", "impersonation", "deepfake", "public_figure", "public figure"]) {
         Some(WarningKind::Spoof)
     } else {
         None
     }
 }
 
-/// The list that ends messages such as `… safety_violations=[sexual, violence].`
+/// Reads the list at the end of messages such as `… safety_violations=[sexual, violence].`
 fn violations(message: &str) -> Vec<String> {
     let list = message.split_once("safety_violations=[").and_then(|(_, rest)| rest.split_once(']'));
     let words = list.map_or("", |(list, _)| list).split(',');

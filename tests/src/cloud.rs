@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use aws::access::AccessTable;
 use aws::dynamodb::JobsTable;
-use domain::access::{Endpoint, HIGHEST, KeyRegistry as _, Limits};
+use domain::access::{Endpoint, KeyRegistry as _, Limits, MAX_LIMIT};
 use domain::jobs::{JobMessage, JobStore as _};
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use domain::{Job, JobId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -107,7 +107,7 @@ impl Cloud {
         Self::start_as(providers, None).await
     }
 
-    async fn start_as(providers: Option<&Value>, webhook_tempo: Option<u32>) -> Self {
+    async fn start_as(providers: Option<&Value>, webhook_time_scale: Option<u32>) -> Self {
         let data = workspace().join("target/e2e").join(Uuid::new_v4().simple().to_string());
         std::fs::create_dir_all(&data).expect("a folder");
         let mut command = semantest_command(&data);
@@ -117,7 +117,7 @@ impl Cloud {
             std::fs::write(&file, document.to_string()).expect("a document");
             command.arg("--providers").arg(file);
         }
-        if let Some(tempo) = webhook_tempo {
+        if let Some(tempo) = webhook_time_scale {
             command.env("SEMANTEST_WEBHOOK_TEMPO", tempo.to_string());
         }
         let mut child =
@@ -159,7 +159,7 @@ impl Cloud {
 
     /// Lets a client call as often as it likes: most tests are not about limits.
     async fn raise_limits(&self, client: &str) {
-        let limits = Limits(Endpoint::ALL.iter().map(|endpoint| (*endpoint, HIGHEST)).collect());
+        let limits = Limits(Endpoint::ALL.iter().map(|endpoint| (*endpoint, MAX_LIMIT)).collect());
         let table = AccessTable::new(self.dynamodb.clone(), self.output("AccessTable").to_owned());
         table.set_limits(&client.parse().unwrap(), &limits).await.unwrap();
     }

@@ -188,7 +188,7 @@ fn what_a_role_may_do_with_some_rows_alone_is_bound_to_them() {
     let only = |operator: &str, keys: &str| {
         format!(r#"Condition: {{ "ForAllValues:{operator}": {{ "dynamodb:LeadingKeys": [{keys}] }} }}"#)
     };
-    let (providers, sunsets) = (aws::keys::PROVIDERS, aws::keys::SUNSETS);
+    let (providers, deprecations) = (aws::keys::PROVIDERS, aws::keys::DEPRECATIONS);
     let clients = aws::keys::client_partition(&"acme".parse().unwrap()).replace("acme", "*");
     let update = "[dynamodb:UpdateItem]".to_owned();
     let query = "[dynamodb:Query]".to_owned();
@@ -205,7 +205,7 @@ fn what_a_role_may_do_with_some_rows_alone_is_bound_to_them() {
                 "HealthRole",
                 query,
                 "!GetAtt JobsTable.Arn".to_owned(),
-                only("StringEquals", &format!("{providers}, {sunsets}")),
+                only("StringEquals", &format!("{providers}, {deprecations}")),
             ),
         ]
     );

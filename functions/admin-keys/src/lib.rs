@@ -6,14 +6,14 @@
 use domain::access::{ApiKey, ClientId, KeyRecord, KeyRegistry, Principal, Scope, may_grant};
 use domain::error::Missing;
 use domain::store::StoreError;
-use domain::{Error, Fault, KeyId};
+use domain::{Error, FieldError, KeyId};
 use edge::api::access::keys::{KeyCreated, KeyList, parse_create, parse_rotate};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
 /// How often a rotation looks again when others change the same key.
-const RACES: usize = 3;
+const MAX_CONFLICT_RETRIES: usize = 3;
 
 /// What the endpoints need.
 pub struct Deps<'a> {
@@ -62,7 +62,7 @@ async fn list(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     let client = match request.query("clientId") {
         None => caller.client.clone(),
         Some(text) => text.parse().map_err(|error: domain::access::NotAClientId| {
-            Error::Invalid(vec![Fault::new("clientId", error.to_string())])
+            Error::Invalid(vec![FieldError::new("clientId", error.to_string())])
         })?,
     };
     for_client(caller, &client)?;
@@ -80,7 +80,7 @@ async fn revoke(deps: &Deps<'_>, request: &Request, id: &str) -> Result<Answer, 
 async fn rotate(deps: &Deps<'_>, request: &Request, id: &str) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let overlap = parse_rotate(&request.body)?;
-    for _ in 0..RACES {
+    for _ in 0..MAX_CONFLICT_RETRIES {
         let old = managed(deps, caller, id).await?;
         if !old.is_good(request.now) {
             return Err(Error::NotFound(Missing::Key));

@@ -6,7 +6,7 @@
 use admin_keys::{Deps, handle};
 use domain::access::{KeyRecord, Scope};
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 use testkit::Memory;
@@ -34,7 +34,7 @@ async fn every_sample_is_answered_as_it_should_be() {
         store.put_key(KeyRecord { scopes: vec![Scope::KeysAdmin], ..testkit::sample_key() });
         let managed = MANAGED.parse().unwrap();
         store.put_key(KeyRecord { id: managed, ..testkit::api_key("acme", &[Scope::Chat]).1 });
-        let gate = Gate::new(&store, &store, &store, Origins::default());
+        let gate = Middleware::new(&store, &store, &store, Origins::default());
         let deps = Deps { keys: &store };
         let event = lambda_http::request::from_str(&testkit::event("admin-keys", file)).unwrap();
         let event = event.with_lambda_context(Context::default());

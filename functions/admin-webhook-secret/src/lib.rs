@@ -5,19 +5,19 @@
 use domain::Error;
 use domain::access::SecretSource;
 use domain::store::StoreError;
-use domain::webhooks::{SecretGenerations, SigningSecret};
+use domain::webhooks::{SecretVersionStore, SigningSecret};
 use edge::api::webhooks::secret::{WebhookSecret, parse_rotate};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
 /// How often a rotation looks again when others rotate the same secret.
-const RACES: usize = 3;
+const MAX_CONFLICT_RETRIES: usize = 3;
 
 /// What the endpoints need.
 pub struct Deps<'a> {
     /// Which secrets of a client sign.
-    pub generations: &'a dyn SecretGenerations,
+    pub secret_versions: &'a dyn SecretVersionStore,
     /// What they are derived from.
     pub master: &'a dyn SecretSource,
 }
@@ -41,11 +41,11 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
 
 async fn show(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     let client = &request.caller()?.client;
-    let generations = deps.generations.generations(client).await?;
-    let secret = SigningSecret::derive(&deps.master.read().await?, client, generations.current);
+    let secret_versions = deps.secret_versions.secret_versions(client).await?;
+    let secret = SigningSecret::derive(&deps.master.read().await?, client, secret_versions.current);
     Answer::json(
         StatusCode::OK,
-        &WebhookSecret::new(client, &secret, generations.overlaps_until(request.now)),
+        &WebhookSecret::new(client, &secret, secret_versions.overlap_until(request.now)),
     )
 }
 
@@ -54,14 +54,14 @@ async fn rotate(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     let overlap = parse_rotate(&request.body)?;
     // Before anything changes: whoever has rotated must learn the new secret.
     let master = deps.master.read().await?;
-    for _ in 0..RACES {
-        let read = deps.generations.generations(&caller.client).await?;
+    for _ in 0..MAX_CONFLICT_RETRIES {
+        let read = deps.secret_versions.secret_versions(&caller.client).await?;
         let next = read.rotated(request.now, overlap);
-        match deps.generations.replace_generations(&caller.client, &read, &next).await {
+        match deps.secret_versions.replace_secret_versions(&caller.client, &read, &next).await {
             Ok(()) => {
                 info!(client = %caller.client, generation = next.current, by = %caller.caller, "webhook secret rotated");
                 let secret = SigningSecret::derive(&master, &caller.client, next.current);
-                let until = next.overlaps_until(request.now);
+                let until = next.overlap_until(request.now);
                 return Answer::json(
                     StatusCode::CREATED,
                     &WebhookSecret::new(&caller.client, &secret, until),

@@ -6,7 +6,7 @@
 use admin_webhook_secret::{Deps, handle};
 use domain::access::{KeyRecord, Scope};
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 use testkit::Memory;
@@ -24,8 +24,8 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, code) in expected {
         let store = Memory::new();
         store.put_key(KeyRecord { scopes: vec![Scope::KeysAdmin], ..testkit::sample_key() });
-        let gate = Gate::new(&store, &store, &store, Origins::default());
-        let deps = Deps { generations: &store, master: &store };
+        let gate = Middleware::new(&store, &store, &store, Origins::default());
+        let deps = Deps { secret_versions: &store, master: &store };
         let event = lambda_http::request::from_str(&testkit::event("admin-webhook-secret", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
         let response = respond(event, "admin-webhook-secret", &gate, |request| handle(&deps, request)).await;

@@ -6,7 +6,7 @@
 use admin_webhook_secret::{Deps, handle};
 use domain::access::{Principal, Scope};
 use domain::store::StoreError;
-use domain::webhooks::{SecretGenerations as _, SigningSecret};
+use domain::webhooks::{SecretVersionStore as _, SigningSecret};
 use domain::{Error, Timestamp, UserId};
 use edge::http::{Answer, Request};
 use serde_json::Value;
@@ -22,7 +22,7 @@ async fn ask(
     (method, path): (&str, &str),
     body: &str,
 ) -> Result<Answer, Error> {
-    let deps = Deps { generations: store, master };
+    let deps = Deps { secret_versions: store, master };
     handle(&deps, Request::by(caller, "admin-webhook-secret", method, body).on(path)).await
 }
 
@@ -60,18 +60,22 @@ async fn a_rotation_gives_another_secret_and_both_sign_until_the_overlap_ends() 
     assert_eq!(json(ask(&store, &master, admin("acme"), SHOW, "").await.unwrap()), rotated);
 
     let until: Timestamp = rotated["previousUntil"].as_str().unwrap().parse().unwrap();
-    let generations = store.generations(&"acme".parse().unwrap()).await.unwrap();
-    assert_eq!((generations.signing(Timestamp::now()), generations.signing(until)), (vec![2, 1], vec![2]));
-    assert_eq!(store.generations(&"apex".parse().unwrap()).await.unwrap().current, 1, "nobody else's");
+    let secret_versions = store.secret_versions(&"acme".parse().unwrap()).await.unwrap();
+    assert_eq!(
+        (secret_versions.signing(Timestamp::now()), secret_versions.signing(until)),
+        (vec![2, 1], vec![2])
+    );
+    assert_eq!(store.secret_versions(&"apex".parse().unwrap()).await.unwrap().current, 1, "nobody else's");
 
-    let at_once = json(ask(&store, &master, admin("acme"), ROTATE, r#"{"overlapSeconds":0}"#).await.unwrap());
-    assert_eq!(at_once["previousUntil"], rotated["previousUntil"], "none is cut off before its time");
+    let max_concurrent =
+        json(ask(&store, &master, admin("acme"), ROTATE, r#"{"overlapSeconds":0}"#).await.unwrap());
+    assert_eq!(max_concurrent["previousUntil"], rotated["previousUntil"], "none is cut off before its time");
 }
 
 #[tokio::test]
 async fn of_two_rotations_at_once_each_gets_a_secret_of_its_own() {
     let (store, master) = (Memory::new(), KeptSecret::new("a master"));
-    store.fail_next("replace_generations", StoreError::Conflict);
+    store.fail_next("replace_secret_versions", StoreError::Conflict);
     let rotated = json(ask(&store, &master, admin("acme"), ROTATE, "").await.unwrap());
     assert_eq!(json(ask(&store, &master, admin("acme"), SHOW, "").await.unwrap()), rotated);
 }
@@ -81,7 +85,7 @@ async fn without_the_master_nothing_is_rotated() {
     let (store, master) = (Memory::new(), KeptSecret::new("a master"));
     master.fail();
     assert!(ask(&store, &master, admin("acme"), ROTATE, "").await.is_err());
-    assert_eq!(store.generations(&"acme".parse().unwrap()).await.unwrap().current, 1);
+    assert_eq!(store.secret_versions(&"acme".parse().unwrap()).await.unwrap().current, 1);
 }
 
 #[tokio::test]

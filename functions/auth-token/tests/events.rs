@@ -7,7 +7,7 @@ use auth_token::{Deps, handle};
 use domain::access::{KeyRecord, Scope};
 use edge::auth::jwt::TokenKeys;
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 use testkit::{KeptSecret, Memory};
@@ -19,7 +19,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     store.put_key(KeyRecord { scopes, ..testkit::sample_key() });
     let secret = KeptSecret::new(r#"{"master":"a-master-secret-of-32-bytes-or-more"}"#);
     let deps = Deps { tokens: TokenKeys::new(&secret) };
-    let gate = Gate::new(&store, &secret, &store, Origins::default());
+    let gate = Middleware::new(&store, &secret, &store, Origins::default());
     let expected = [
         ("invalid.json", 400, Some("VALIDATION_ERROR")),
         ("lacking-scope.json", 403, Some("FORBIDDEN")),

@@ -1,17 +1,18 @@
 //! `GET /chat/{sessionId}`: what was said in a chat.
 
-use aws::access::Front;
+use aws::access::AuthStores;
 use aws::chat::SessionsTable;
 use chat_get::{Deps, handle};
-use edge::http::Gate;
+use edge::http::Middleware;
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("chat-get");
     let sdk = aws::config::load_for_api().await;
-    let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let front = AuthStores::from_env(&sdk)?;
+    let gate =
+        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let deps = Deps { sessions: &SessionsTable::new(dynamodb, config::required("SESSIONS_TABLE")?) };
     edge::http::serve("chat-get", &gate, |request| handle(&deps, request)).await

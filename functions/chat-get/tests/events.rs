@@ -5,7 +5,7 @@
 
 use chat_get::{Deps, handle};
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 use testkit::Memory;
@@ -25,7 +25,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     store.put_key(testkit::sample_key());
     store.put_session(testkit::sample_session());
     let deps = Deps { sessions: &store };
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     for (file, status, code) in expected {
         let event = lambda_http::request::from_str(&testkit::event("chat-get", file)).unwrap();
         let event = event.with_lambda_context(Context::default());

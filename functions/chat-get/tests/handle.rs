@@ -5,7 +5,7 @@
 
 use chat_get::{Deps, handle};
 use domain::access::{Principal, Scope};
-use domain::chat::Recent;
+use domain::chat::RecentMessages;
 use domain::error::Missing;
 use domain::{Error, JobId, MessageId};
 use edge::http::{Answer, Request};
@@ -23,7 +23,7 @@ fn acme() -> Principal {
 }
 
 /// A chat of this many messages.
-fn chat(count: usize) -> Recent {
+fn chat(count: usize) -> RecentMessages {
     let mut chat = testkit::sample_session();
     let one = chat.messages[1].clone();
     chat.messages =

@@ -10,10 +10,13 @@ use std::time::Duration;
 use app::jobs::enqueue::enqueue;
 use domain::access::{IdempotencyStore, Scope};
 use domain::chat::{
-    ChatRequest, HISTORY_LIMIT, Message, Recent, Role, Said, Session, SessionStore, Turn, TurnIds, TurnStore,
+    ChatMessage, ChatRequest, HISTORY_LIMIT, Message, RecentMessages, Role, Session, SessionStore, Turn,
+    TurnIds, TurnStore,
 };
 use domain::error::Missing;
-use domain::jobs::{GenerateRequest, JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent, WebhookReach};
+use domain::jobs::{
+    EstimateStore, GenerateRequest, JobPolicy, JobQueue, JobStore, WebhookEvent, WebhookUrlPolicy,
+};
 use domain::{Error, Job, JobId, SessionId, Timestamp};
 use edge::api::chat::{ChatResponse, session_url};
 use edge::http::idempotency::once;
@@ -32,7 +35,7 @@ pub struct Deps<'a> {
     /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
     /// How long jobs take.
-    pub paces: &'a dyn PaceStore,
+    pub estimates: &'a dyn EstimateStore,
     /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
     /// Who replies.
@@ -44,7 +47,7 @@ pub struct Deps<'a> {
     /// How long sessions and messages are kept.
     pub keep_sessions: Duration,
     /// Where webhooks may go.
-    pub webhook_reach: WebhookReach,
+    pub webhook_url_policy: WebhookUrlPolicy,
 }
 
 /// Answers one request.
@@ -54,7 +57,8 @@ pub struct Deps<'a> {
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let wanted = request.with_header_faults(edge::api::chat::parse(&request.body, deps.webhook_reach))?;
+    let wanted =
+        request.with_header_faults(edge::api::chat::parse(&request.body, deps.webhook_url_policy))?;
     if wanted.image.is_some() {
         // The gate has looked already; this is what holds.
         caller.require(Scope::ImagesWrite)?;
@@ -86,9 +90,9 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
     let mut job =
         image.map(|image| Job::accept(ids.job, image, client.clone(), request.trace_id, now, &deps.policy));
     if let Some(job) = &mut job {
-        job.expect(app::jobs::estimate::of(deps.paces, &job.picture).await);
+        job.set_estimate(app::jobs::estimate::estimated_duration(deps.estimates, &job.picture).await);
     }
-    let message = |id, said: Said, timestamp, job_id: Option<JobId>| Message {
+    let message = |id, said: ChatMessage, timestamp, job_id: Option<JobId>| Message {
         id,
         role: said.role,
         content: said.content,
@@ -96,12 +100,12 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
         job_id,
         expires_at,
     };
-    let prompt = Said { role: Role::User, content: (&wanted.prompt).into() };
-    let reply = Said { role: Role::Assistant, content };
+    let prompt = ChatMessage { role: Role::User, content: (&wanted.prompt).into() };
+    let reply = ChatMessage { role: Role::Assistant, content };
     let begins = recent.is_none();
     let turn = Turn {
         session: match recent {
-            Some(Recent { session, .. }) => Session { expires_at, ..session },
+            Some(RecentMessages { session, .. }) => Session { expires_at, ..session },
             None => Session {
                 id,
                 client_id: client.clone(),
@@ -135,7 +139,7 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
 async fn said_already(
     deps: &Deps<'_>,
     id: SessionId,
-    recent: Option<&Recent>,
+    recent: Option<&RecentMessages>,
     ids: TurnIds,
 ) -> Result<Option<Message>, Error> {
     let Some(recent) = recent else { return Ok(None) };

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use aws::access::Front;
+use aws::access::AuthStores;
 use aws::chat::{SessionsTable, Turns};
 use aws::dynamodb::JobsTable;
-use aws::jobs::PaceTable;
+use aws::jobs::EstimatesTable;
 use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use chat_new::{Deps, handle};
-use edge::http::Gate;
+use edge::http::Middleware;
 use providers::CurrentRegistry;
 use runtime::config;
 
@@ -17,12 +17,13 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("chat-new");
     let sdk = aws::config::load_for_api().await;
-    let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let front = AuthStores::from_env(&sdk)?;
+    let gate =
+        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let table: String = config::required("JOBS_TABLE")?;
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
-    let paces = PaceTable::new(dynamodb.clone(), table);
+    let estimates = EstimatesTable::new(dynamodb.clone(), table);
     let sessions = SessionsTable::new(dynamodb, config::required("SESSIONS_TABLE")?);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let document = ManagedSecret::new(secrets, config::required("PROVIDERS_SECRET")?);
@@ -30,13 +31,13 @@ async fn main() -> Result<(), lambda_http::Error> {
         sessions: &sessions,
         turns: &Turns { sessions: sessions.clone(), jobs: jobs.clone() },
         jobs: &jobs,
-        paces: &paces,
+        estimates: &estimates,
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
         providers: &CurrentRegistry::new(&document),
         idempotency: &jobs,
         policy: config::job_policy()?,
         keep_sessions: config::duration("SESSION_RETENTION_DAYS", Duration::from_secs(24 * 3600))?,
-        webhook_reach: config::webhook_reach(),
+        webhook_url_policy: config::webhook_url_policy(),
     };
     edge::http::serve("chat-new", &gate, |request| handle(&deps, request)).await
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::chat::{ChatRequest, ChatTask, Recent, Role, Said, Text};
-use domain::providers::FaultOf;
+use domain::chat::{ChatMessage, ChatRequest, ChatTask, RecentMessages, Role, Text};
+use domain::providers::ErrorClass;
 use domain::store::StoreError;
 use domain::{Error, Timestamp};
 use edge::http::Request;
@@ -11,7 +11,7 @@ use providers::CurrentRegistry;
 use tracing::{error, warn};
 
 /// How long a provider has. The caller is promised a reply within 25 s, and it is yet to be stored.
-const PATIENCE: Duration = Duration::from_secs(23);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(23);
 /// How long before Lambda ends us it must be there, so that we can still say that it is not.
 const MARGIN: Duration = Duration::from_secs(4);
 
@@ -25,16 +25,16 @@ pub(crate) async fn reply(
     providers: &CurrentRegistry<'_>,
     request: &Request,
     wanted: &ChatRequest,
-    recent: Option<&Recent>,
+    recent: Option<&RecentMessages>,
 ) -> Result<Text, Error> {
-    let mut messages = recent.map(Recent::history).unwrap_or_default();
+    let mut messages = recent.map(RecentMessages::history).unwrap_or_default();
     messages.extend_from_slice(&wanted.previous);
-    messages.push(Said { role: Role::User, content: (&wanted.prompt).into() });
+    messages.push(ChatMessage { role: Role::User, content: (&wanted.prompt).into() });
     let task = ChatTask {
         messages,
         temperature: wanted.temperature,
         max_tokens: wanted.max_tokens,
-        deadline: (request.now + PATIENCE).min(request.deadline - MARGIN),
+        deadline: (request.now + REPLY_TIMEOUT).min(request.deadline - MARGIN),
     };
     let asked = async {
         let registry = providers.get().await?;
@@ -57,13 +57,13 @@ pub(crate) async fn reply(
             return failed("the chat provider did not answer in time");
         }
     };
-    match problem.fault {
-        FaultOf::Operator => {
+    match problem.class {
+        ErrorClass::Operator => {
             error!(alarm = "provider_account", %problem, "the chat provider's account is in trouble");
             failed("the chat provider cannot be used at present")
         }
-        FaultOf::Ours => Err(StoreError::Unavailable(problem.message).into()),
-        FaultOf::Provider | FaultOf::Capacity | FaultOf::Caller => {
+        ErrorClass::Internal => Err(StoreError::Unavailable(problem.message).into()),
+        ErrorClass::Provider | ErrorClass::Capacity | ErrorClass::Caller => {
             warn!(%problem, "the chat provider failed");
             Err(Error::GenerationFailed(format!("the chat provider failed: {}", problem.message)))
         }

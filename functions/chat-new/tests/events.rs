@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use chat_new::{Deps, handle};
 use domain::Timestamp;
-use domain::jobs::{JobPolicy, WebhookReach};
+use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use lambda_http::{Context, RequestExt as _};
 use providers::CurrentRegistry;
 use serde_json::Value;
@@ -24,19 +24,19 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
         sessions: &store,
         turns: &store,
         jobs: &store,
-        paces: &store,
+        estimates: &store,
         queue: &store,
         providers: &CurrentRegistry::new(&store),
         idempotency: &store,
         policy: JobPolicy::default(),
         keep_sessions: Duration::from_secs(1000),
-        webhook_reach: WebhookReach::Public,
+        webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
     let event = lambda_http::request::from_str(&testkit::event("chat-new", file)).unwrap();
     let mut context = Context::default();
     context.deadline = (Timestamp::now() + Duration::from_secs(29)).millis().unsigned_abs();
     let event = event.with_lambda_context(context);
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let response = respond(event, "chat-new", &gate, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());
     (store, status, body)

@@ -10,7 +10,7 @@ use chat_new::{Deps, handle};
 use domain::access::{Scope, SecretSource};
 use domain::chat::Role;
 use domain::error::Missing;
-use domain::jobs::{JobPolicy, WebhookReach};
+use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use domain::primitives::Secret;
 use domain::store::StoreError;
 use domain::{Error, JobStatus, Timestamp};
@@ -36,13 +36,13 @@ async fn send_with(store: &Memory, document: &dyn SecretSource, request: Request
         sessions: store,
         turns: store,
         jobs: store,
-        paces: store,
+        estimates: store,
         queue: store,
         providers: &CurrentRegistry::new(document),
         idempotency: store,
         policy: JobPolicy::default(),
         keep_sessions: Duration::from_secs(1000),
-        webhook_reach: WebhookReach::Public,
+        webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
     handle(&deps, request).await
 }
@@ -116,7 +116,7 @@ async fn an_image_job_comes_with_the_reply_and_belongs_to_it() {
     assert_eq!(job.picture.prompt.as_str(), "a kite");
     assert_eq!((chat.messages[0].job_id, chat.messages[1].job_id), (None, Some(job.id)));
     assert_eq!(store.deliveries().len(), 1, "job.queued is owed from the same moment");
-    assert_eq!(store.calls(), ["recent", "read", "expected", "save_turn", "send"]);
+    assert_eq!(store.calls(), ["recent", "read", "estimate", "save_turn", "send"]);
     assert!(matches!(store.sent()[..], [Sent::Job(_, domain::primitives::Priority::Normal, Duration::ZERO)]));
 }
 
@@ -160,7 +160,7 @@ impl SecretSource for Silent {
         std::future::pending().await
     }
 
-    async fn read_anew(&self) -> Result<Secret, StoreError> {
+    async fn refresh(&self) -> Result<Secret, StoreError> {
         std::future::pending().await
     }
 }
@@ -273,7 +273,7 @@ async fn a_run_after_a_death_answers_with_what_the_dead_one_stored() {
 }
 
 /// An empty session of `acme`'s user.
-fn chat_of(id: &Value) -> domain::chat::Recent {
+fn chat_of(id: &Value) -> domain::chat::RecentMessages {
     let mut chat = testkit::sample_session();
     chat.session.id = id.as_str().unwrap().parse().unwrap();
     chat.messages.clear();
@@ -304,6 +304,6 @@ async fn a_turn_that_lost_a_race_is_not_stored_and_may_be_sent_again() {
     store.fail_next("save_turn", StoreError::Conflict);
     let refused = post(&store, json!({"imageGeneration": {}})).await;
     assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
-    assert_eq!(store.calls(), ["recent", "read", "expected", "save_turn", "message"]);
+    assert_eq!(store.calls(), ["recent", "read", "estimate", "save_turn", "message"]);
     assert!(store.sent().is_empty());
 }

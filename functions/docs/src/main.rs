@@ -1,9 +1,9 @@
 //! `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people.
 
-use edge::http::Gate;
+use edge::http::Middleware;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("docs");
-    edge::http::serve("docs", &Gate::public(), docs::handle).await
+    edge::http::serve("docs", &Middleware::public(), docs::handle).await
 }

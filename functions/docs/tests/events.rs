@@ -5,7 +5,7 @@
 
 use std::io::Read as _;
 
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use flate2::read::GzDecoder;
 use lambda_http::http::HeaderMap;
 use lambda_http::{Context, RequestExt as _};
@@ -15,7 +15,7 @@ use serde_json::Value;
 async fn replay(file: &str) -> (u16, HeaderMap, Vec<u8>) {
     let event = lambda_http::request::from_str(&testkit::event("docs", file)).unwrap();
     let event = event.with_lambda_context(Context::default());
-    let (parts, body) = respond(event, "docs", &Gate::public(), docs::handle).await.into_parts();
+    let (parts, body) = respond(event, "docs", &Middleware::public(), docs::handle).await.into_parts();
     (parts.status.as_u16(), parts.headers, body.to_vec())
 }
 

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use fallback::handle;
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use testkit::Memory;
 #[tokio::test]
 async fn every_sample_is_answered_as_it_should_be() {
     let store = Memory::new();
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let expected = ["root.json", "unknown-path.json"];
     assert_eq!(testkit::event_names("fallback"), expected);
     for file in expected {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use domain::health::{Overall, Probe, SLOW, State, overall};
-use domain::providers::{FRESH, SHOWN, SightingStore, Sunset, SunsetStore};
+use domain::providers::{
+    DeprecationStore, ModelDeprecations, ProviderStatusStore, STATUS_FRESH_FOR, STATUS_MAX_AGE,
+};
 use domain::store::StoreError;
 use domain::{Error, Timestamp};
 use edge::api::health::{Health, Service, Services};
@@ -15,16 +17,16 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 /// How long a part may take to answer.
-const PATIENCE: Duration = Duration::from_millis(800);
+const TIMEOUT: Duration = Duration::from_millis(800);
 /// How long an answer is given again: a busy monitor must cost next to nothing.
-const REMEMBERED: Duration = Duration::from_secs(10);
+const CACHE_TTL: Duration = Duration::from_secs(10);
 
 /// What the endpoint needs.
 pub struct Deps<'a> {
     /// The database, by what is known of the providers in it.
-    pub sightings: &'a dyn SightingStore,
+    pub provider_statuses: &'a dyn ProviderStatusStore,
     /// What their makers said about the end of their models.
-    pub sunsets: &'a dyn SunsetStore,
+    pub deprecations: &'a dyn DeprecationStore,
     /// The queues.
     pub queues: Vec<&'a dyn Probe>,
     /// Where images lie.
@@ -40,7 +42,7 @@ pub struct Deps<'a> {
 /// None in practice.
 pub async fn handle(deps: &Deps<'_>, _: Request) -> Result<Answer, Error> {
     let mut last = deps.last.lock().await;
-    let health = match last.take_if(|(at, _)| at.elapsed() < REMEMBERED) {
+    let health = match last.take_if(|(at, _)| at.elapsed() < CACHE_TTL) {
         Some((at, health)) => last.insert((at, health)),
         None => last.insert((Instant::now(), look(deps).await)),
     };
@@ -52,33 +54,36 @@ pub async fn handle(deps: &Deps<'_>, _: Request) -> Result<Answer, Error> {
 }
 
 async fn look(deps: &Deps<'_>) -> Health {
-    let known = async { Ok((deps.sightings.sightings().await?, deps.sunsets.sunsets().await?)) };
+    let known = async {
+        Ok((deps.provider_statuses.provider_statuses().await?, deps.deprecations.all_deprecations().await?))
+    };
     let (database, queues, storage) = tokio::join!(
         ask("database", known),
         join_all(deps.queues.iter().map(|queue| ask("queue", queue.probe()))),
         ask("storage", deps.storage.probe()),
     );
     let (database, known) = database;
-    let (mut providers, sunsets) = known.unwrap_or_default();
+    let (mut providers, deprecations) = known.unwrap_or_default();
     let queue = worst(queues.into_iter().map(|(service, _)| service));
     let storage = storage.0;
     let now = Timestamp::now();
-    providers.retain(|sighting| now.since(sighting.seen_at) < SHOWN);
+    providers.retain(|status| now.since(status.observed_at) < STATUS_MAX_AGE);
     let mut rest = vec![queue.status, storage.status];
-    let fresh = providers.iter().filter(|sighting| now.since(sighting.seen_at) < FRESH);
-    rest.extend(fresh.map(|sighting| sighting.state));
+    let fresh = providers.iter().filter(|status| now.since(status.observed_at) < STATUS_FRESH_FOR);
+    rest.extend(fresh.map(|status| status.state));
     Health {
         status: overall(database.status, &rest),
         version: env!("CARGO_PKG_VERSION"),
         timestamp: now,
-        services: Services::new(database, queue, storage, providers, warnings(&sunsets, now)),
+        services: Services::new(database, queue, storage, providers, warnings(&deprecations, now)),
     }
 }
 
 /// What the operator should know of each provider's models.
-fn warnings(sunsets: &[Sunset], now: Timestamp) -> BTreeMap<String, String> {
-    let warning = |sunset: &Sunset| Some((sunset.provider.clone(), sunset.warning(now)?));
-    sunsets.iter().filter_map(warning).collect()
+fn warnings(deprecations: &[ModelDeprecations], now: Timestamp) -> BTreeMap<String, String> {
+    let warning =
+        |deprecations: &ModelDeprecations| Some((deprecations.provider.clone(), deprecations.warning(now)?));
+    deprecations.iter().filter_map(warning).collect()
 }
 
 /// How a part is by how it answers. Why it does not is for the log: it may name what nobody outside should know.
@@ -87,7 +92,7 @@ async fn ask<T>(
     question: impl Future<Output = Result<T, StoreError>>,
 ) -> (Service, Option<T>) {
     let started = Instant::now();
-    let (state, error, value) = match tokio::time::timeout(PATIENCE, question).await {
+    let (state, error, value) = match tokio::time::timeout(TIMEOUT, question).await {
         Ok(Ok(value)) if started.elapsed() < SLOW => (State::Up, None, Some(value)),
         Ok(Ok(value)) => (State::Degraded, None, Some(value)),
         Ok(Err(error)) => {

@@ -3,7 +3,7 @@
 use aws::dynamodb::JobsTable;
 use aws::probes::{BucketProbe, QueueProbe};
 use domain::health::Probe;
-use edge::http::Gate;
+use edge::http::Middleware;
 use health::{Deps, handle};
 use runtime::config;
 
@@ -21,11 +21,11 @@ async fn main() -> Result<(), lambda_http::Error> {
     ];
     let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
     let deps = Deps {
-        sightings: &table,
-        sunsets: &table,
+        provider_statuses: &table,
+        deprecations: &table,
         queues: queues.iter().map(|queue| queue as &dyn Probe).collect(),
         storage: &BucketProbe::new(aws_sdk_s3::Client::new(&sdk), config::required("IMAGES_BUCKET")?),
         last: Default::default(),
     };
-    edge::http::serve("health", &Gate::public(), |request| handle(&deps, request)).await
+    edge::http::serve("health", &Middleware::public(), |request| handle(&deps, request)).await
 }

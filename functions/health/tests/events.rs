@@ -3,7 +3,7 @@
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
 
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use health::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -13,8 +13,8 @@ use testkit::Memory;
 async fn every_sample_is_answered_as_it_should_be() {
     let store = Memory::new();
     let deps = Deps {
-        sightings: &store,
-        sunsets: &store,
+        provider_statuses: &store,
+        deprecations: &store,
         queues: vec![&store],
         storage: &store,
         last: Default::default(),
@@ -24,7 +24,8 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, has_body) in expected {
         let event = lambda_http::request::from_str(&testkit::event("health", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "health", &Gate::public(), |request| handle(&deps, request)).await;
+        let response =
+            respond(event, "health", &Middleware::public(), |request| handle(&deps, request)).await;
         assert_eq!(response.status().as_u16(), status, "{file}");
         assert_eq!(!response.body().is_empty(), has_body, "{file}");
         if file == "get.json" {

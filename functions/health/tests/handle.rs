@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::health::State;
-use domain::providers::{Sighting, SightingStore as _, Sunset, SunsetStore as _};
+use domain::providers::{DeprecationStore as _, ModelDeprecations, ProviderStatus, ProviderStatusStore as _};
 use domain::store::StoreError;
 use edge::http::Request;
 use health::{Deps, handle};
@@ -16,8 +16,8 @@ use testkit::Memory;
 
 fn deps(store: &Memory) -> Deps<'_> {
     Deps {
-        sightings: store,
-        sunsets: store,
+        provider_statuses: store,
+        deprecations: store,
         queues: vec![store, store],
         storage: store,
         last: Default::default(),
@@ -31,8 +31,8 @@ async fn get(deps: &Deps<'_>) -> (u16, Value) {
 }
 
 async fn seen(store: &Memory, provider: &str, state: State) {
-    let sighting = Sighting { provider: provider.into(), state, seen_at: Timestamp::now() };
-    store.saw(&sighting).await.unwrap();
+    let status = ProviderStatus { provider: provider.into(), state, observed_at: Timestamp::now() };
+    store.record_status(&status).await.unwrap();
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn without_a_queue_jobs_wait_and_without_the_database_nothing_works() {
     assert_eq!(body["services"]["queue"]["status"], "down");
     assert!(!body.to_string().contains("arn:"), "{body}");
 
-    store.fail_next("sightings", StoreError::Unavailable("down".into()));
+    store.fail_next("provider_statuses", StoreError::Unavailable("down".into()));
     let (status, body) = get(&deps(&store)).await;
     assert_eq!((status, body["status"].as_str()), (503, Some("unhealthy")));
 }
@@ -81,8 +81,11 @@ async fn a_provider_that_workers_saw_fail_shows() {
 async fn what_was_seen_long_ago_tells_nothing_of_today() {
     let store = Memory::new();
     for (provider, age) in [("openai", 16 * 60), ("gone", 25 * 3600)] {
-        let seen_at = Timestamp::now() - Duration::from_secs(age);
-        store.saw(&Sighting { provider: provider.into(), state: State::Down, seen_at }).await.unwrap();
+        let observed_at = Timestamp::now() - Duration::from_secs(age);
+        store
+            .record_status(&ProviderStatus { provider: provider.into(), state: State::Down, observed_at })
+            .await
+            .unwrap();
     }
     let (_, body) = get(&deps(&store)).await;
     assert_eq!(body["status"], "healthy");
@@ -99,8 +102,9 @@ async fn a_model_whose_end_is_near_is_told_of_whoever_has_asked_for_it() {
         [("openai", end), ("idle", end), ("calm", end + Duration::from_secs(2 * 24 * 3600))]
     {
         let models = [("old-model".to_owned(), Some(end))].into();
-        let sunset = Sunset { provider: provider.into(), asked_at: Timestamp::now(), models };
-        store.save_sunset(&sunset).await.unwrap();
+        let deprecations =
+            ModelDeprecations { provider: provider.into(), asked_at: Timestamp::now(), models };
+        store.save_deprecations(&deprecations).await.unwrap();
     }
     let (status, body) = get(&deps(&store)).await;
     assert_eq!((status, body["status"].as_str()), (200, Some("healthy")), "it works until then");

@@ -3,21 +3,21 @@
 //! The row decides everything; a message only wakes. Between any two lines the function may die, and
 //! the sweeper will wake another worker once the lease has lapsed.
 
-mod ask;
-mod attempt;
-mod call;
-mod conclude;
-mod observe;
+mod failover;
+mod finish;
+mod metrics;
+mod permits;
+mod provider_call;
+mod recovery;
+mod run;
 mod sink;
-mod takeover;
-mod traffic;
 
 use std::time::Duration;
 
 use domain::images::ImageStore;
-use domain::jobs::{Admission, JobMessage, JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent};
+use domain::jobs::{Admission, EstimateStore, JobMessage, JobPolicy, JobQueue, JobStore, WebhookEvent};
 use domain::primitives::{Lease, LeaseId};
-use domain::providers::{SightingStore, TrafficStore};
+use domain::providers::{CapacityStore, ProviderStatusStore};
 use domain::store::StoreError;
 use domain::{Error, Job, JobId, Timestamp};
 use providers::CurrentRegistry;
@@ -34,11 +34,11 @@ pub struct Deps<'a> {
     /// The providers that are enabled.
     pub providers: &'a CurrentRegistry<'a>,
     /// What is under way at them.
-    pub traffic: &'a dyn TrafficStore,
+    pub capacity: &'a dyn CapacityStore,
     /// How long jobs take.
-    pub paces: &'a dyn PaceStore,
+    pub estimates: &'a dyn EstimateStore,
     /// What is seen of the providers.
-    pub sightings: &'a dyn SightingStore,
+    pub provider_statuses: &'a dyn ProviderStatusStore,
     /// How jobs live.
     pub policy: JobPolicy,
     /// How much longer than this function a lease lasts.
@@ -46,7 +46,7 @@ pub struct Deps<'a> {
 }
 
 /// How often a worker reads again when others keep changing the row before it does.
-const RACES: u32 = 10;
+const MAX_CONFLICT_RETRIES: u32 = 10;
 
 /// Handles one message. `deadline` is when Lambda ends this function.
 ///
@@ -55,9 +55,9 @@ const RACES: u32 = 10;
 /// If a store did not answer; the message then comes again, or the sweeper sends another.
 pub async fn handle(deps: &Deps<'_>, message: JobMessage, deadline: Timestamp) -> Result<(), Error> {
     let JobMessage::V1 { job_id, .. } = message;
-    let Some((job, purpose)) = take_up(deps, job_id, deadline).await? else { return Ok(()) };
+    let Some((job, purpose)) = start(deps, job_id, deadline).await? else { return Ok(()) };
     info!(attempt = job.attempts, failures = job.failures, ?purpose, "job taken up");
-    attempt::run(deps, job, purpose, deadline).await
+    run::run(deps, job, purpose, deadline).await
 }
 
 /// What a job was taken up for.
@@ -66,13 +66,13 @@ enum Purpose {
     /// To make its images.
     Generate,
     /// To end it by what a dead worker has stored, and by what is paid for and under way.
-    Salvage,
+    RecoverOnly,
 }
 
 /// Leases the job to this worker; `None` if there is nothing to do for it.
-async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option<(Job, Purpose)>, Error> {
+async fn start(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option<(Job, Purpose)>, Error> {
     let lease = Lease { id: LeaseId::new(), until: deadline + deps.lease_margin };
-    for _ in 0..RACES {
+    for _ in 0..MAX_CONFLICT_RETRIES {
         let Some(mut job) = deps.jobs.load(id).await? else {
             warn!("a message about a job that does not exist, or not any more");
             return Ok(None);
@@ -83,18 +83,18 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
         // What a dead worker has paid for, and nobody will ever see.
         let lost;
         let event = match admission {
-            Admission::Run | Admission::Salvage => {
+            Admission::Run | Admission::RecoverOnly => {
                 purpose =
-                    Some(if admission == Admission::Run { Purpose::Generate } else { Purpose::Salvage });
+                    Some(if admission == Admission::Run { Purpose::Generate } else { Purpose::RecoverOnly });
                 let first = job.started_at.is_none();
-                let asked = job.calls_under_way();
-                job.take_up(lease, now).map_err(Error::internal)?;
-                lost = asked.filter(|_| job.under_way().is_none());
+                let asked = job.paid_calls_in_flight();
+                job.start(lease, now).map_err(Error::internal)?;
+                lost = asked.filter(|_| job.open_attempt().is_none());
                 first.then_some(WebhookEvent::Started)
             }
             Admission::Expired | Admission::Exhausted => {
                 let error = job.ending_error(now);
-                lost = job.calls_under_way();
+                lost = job.paid_calls_in_flight();
                 job.fail(error, now).map_err(Error::internal)?;
                 Some(WebhookEvent::Failed)
             }
@@ -106,7 +106,7 @@ async fn take_up(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Opti
         let owed = event.and_then(|event| job.delivery(event, now));
         let saved = deps.jobs.save(&mut job, owed.as_ref()).await;
         if let (Ok(()), Some(calls)) = (&saved, lost) {
-            observe::paid_in_vain(calls);
+            metrics::record_possibly_paid(calls);
         }
         match (saved, purpose) {
             (Ok(()), Some(purpose)) => return Ok(Some((job, purpose))),

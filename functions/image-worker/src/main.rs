@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::dynamodb::JobsTable;
-use aws::jobs::{ImagesBucket, PaceTable};
+use aws::jobs::{EstimatesTable, ImagesBucket};
 use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
@@ -28,9 +28,9 @@ async fn main() -> Result<(), Error> {
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),
         images: &ImagesBucket::new(aws_sdk_s3::Client::new(&sdk), config::required("IMAGES_BUCKET")?),
         providers: &CurrentRegistry::new(&document),
-        traffic: &jobs,
-        paces: &PaceTable::new(dynamodb, table),
-        sightings: &jobs,
+        capacity: &jobs,
+        estimates: &EstimatesTable::new(dynamodb, table),
+        provider_statuses: &jobs,
         policy: config::job_policy()?,
         lease_margin: config::duration("LEASE_MARGIN_SECONDS", Duration::from_secs(1))?,
     };

@@ -30,7 +30,7 @@ pub(crate) enum Stopped {
 
 /// Why an image could not be kept.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum KeepError {
+pub(crate) enum StoreImageError {
     #[error("{0}")]
     BadImage(#[from] ImageError),
     #[error("the store did not take it")]
@@ -89,14 +89,14 @@ impl<'a> Sink<'a> {
     }
 
     /// Writes that a provider is about to be asked. A job that was cancelled meanwhile costs nothing.
-    pub(crate) async fn begin_try(&self, provider: &str, calls: u32) -> Result<(), Stop> {
+    pub(crate) async fn begin_attempt(&self, provider: &str, calls: u32) -> Result<(), Stop> {
         let now = Timestamp::now();
-        self.write(Insist::Yes, None, |job| job.begin_try(provider, calls, now)).await
+        self.write(Insist::Yes, None, |job| job.begin_attempt(provider, calls, now)).await
     }
 
     /// Notes how a try ended, to be written with whatever is written next.
-    pub(crate) async fn end_try(&self, failure: Option<&ProviderError>) {
-        self.row.lock().await.end_try(failure, Timestamp::now());
+    pub(crate) async fn end_attempt(&self, failure: Option<&ProviderError>) {
+        self.row.lock().await.end_attempt(failure, Timestamp::now());
     }
 
     /// Whether an image that came could not be stored, told once.
@@ -144,13 +144,13 @@ impl<'a> Sink<'a> {
     }
 
     /// Stores what is not stored yet of image `index`, in the size that was asked for, and notes it.
-    pub(crate) async fn keep(
+    pub(crate) async fn store_image(
         &self,
         index: u8,
         bytes: Bytes,
         origin: ImageOrigin,
         already_stored: bool,
-    ) -> Result<(), KeepError> {
+    ) -> Result<(), StoreImageError> {
         let prepared = prepare(bytes, self.size).await?;
         let image = prepared.image;
         let key = keys::image(&self.prefix, index, image.format);
@@ -188,12 +188,12 @@ impl<'a> Sink<'a> {
         bytes: Bytes,
         format: ImageFormat,
         origin: Option<&ImageOrigin>,
-    ) -> Result<(), KeepError> {
+    ) -> Result<(), StoreImageError> {
         let mut pause = Duration::from_millis(100);
         while let Err(error) = self.deps.images.put(key, bytes.clone(), format, origin).await {
             warn!(%error, "an image could not be stored; trying again");
             if Timestamp::now() + pause >= self.until {
-                return Err(KeepError::NotStored);
+                return Err(StoreImageError::NotStored);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
@@ -225,7 +225,7 @@ impl<'a> Sink<'a> {
                 }
                 Err(StoreError::Conflict) => match self.deps.jobs.load(row.id).await {
                     Ok(Some(current)) if !current.status.ended() && current.lease == self.lease => {
-                        *row = current.as_held(&row);
+                        *row = current.with_holder_state(&row);
                         continue;
                     }
                     Ok(_) => return Err(self.stop(Stopped::JobGone)),
@@ -253,14 +253,14 @@ impl<'a> Sink<'a> {
 impl ImageSink for Sink<'_> {
     async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop> {
         self.storing.fetch_add(1, Ordering::Relaxed);
-        let kept = self.keep(index, image.bytes, image.origin, false).await;
+        let kept = self.store_image(index, image.bytes, image.origin, false).await;
         self.storing.fetch_sub(1, Ordering::Relaxed);
         kept.map_err(|error| match error {
-            KeepError::NotStored => {
+            StoreImageError::NotStored => {
                 self.state().lost = true;
                 Stop
             }
-            KeepError::BadImage(_) => self.stop(Stopped::BadImage(error.to_string())),
+            StoreImageError::BadImage(_) => self.stop(Stopped::BadImage(error.to_string())),
         })?;
         let stored = self.state().stored.len();
         self.report((stored * 100 / usize::from(self.wanted.max(1))) as u8).await
@@ -270,7 +270,7 @@ impl ImageSink for Sink<'_> {
         self.report(percent).await
     }
 
-    async fn note(&self, handle: &str) -> Result<(), Stop> {
-        self.write(Insist::Yes, None, |job| job.note(handle)).await
+    async fn checkpoint(&self, handle: &str) -> Result<(), Stop> {
+        self.write(Insist::Yes, None, |job| job.checkpoint(handle)).await
     }
 }

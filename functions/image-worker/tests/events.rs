@@ -19,9 +19,9 @@ async fn replay(store: &Memory, file: &str) -> SqsBatchResponse {
         queue: store,
         images: store,
         providers: &CurrentRegistry::new(store),
-        traffic: store,
-        paces: store,
-        sightings: store,
+        capacity: store,
+        estimates: store,
+        provider_statuses: store,
         policy: JobPolicy::default(),
         lease_margin: Duration::from_secs(30),
     };

@@ -22,9 +22,9 @@ async fn work(store: &Memory, job: &Job) -> Result<(), Error> {
         queue: store,
         images: store,
         providers: &CurrentRegistry::new(store),
-        traffic: store,
-        paces: store,
-        sightings: store,
+        capacity: store,
+        estimates: store,
+        provider_statuses: store,
         policy: JobPolicy::default(),
         lease_margin: MARGIN,
     };
@@ -87,7 +87,7 @@ async fn a_job_under_a_live_lease_is_left_to_its_worker() {
     let store = Memory::new();
     let now = Timestamp::now();
     let job = accepted(&store, "a kite", |job| {
-        job.take_up(Lease { id: LeaseId::new(), until: now + MARGIN }, now).unwrap();
+        job.start(Lease { id: LeaseId::new(), until: now + MARGIN }, now).unwrap();
     });
     work(&store, &job).await.unwrap();
     assert_eq!(store.job(job.id), Some(job));
@@ -103,8 +103,8 @@ async fn leave_behind(store: &Memory, job: &Job, index: u8, bytes: Vec<u8>) {
 
 fn crashed(job: &mut Job) {
     let begun = Timestamp::now() - MARGIN;
-    job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
-    job.begin_try("dead", 1, begun);
+    job.start(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+    job.begin_attempt("dead", 1, begun);
 }
 
 #[tokio::test]
@@ -238,7 +238,7 @@ async fn an_end_that_cannot_be_written_or_read_is_written_later() {
 async fn an_outage_of_ours_is_no_failure_of_the_jobs() {
     let down = || StoreError::Unavailable("down".into());
     for (call, change) in
-        [("read", (|_| {}) as fn(&mut Job)), ("list", |job| job.begin_try("dead", 1, Timestamp::now()))]
+        [("read", (|_| {}) as fn(&mut Job)), ("list", |job| job.begin_attempt("dead", 1, Timestamp::now()))]
     {
         let store = Memory::new();
         let job = accepted(&store, "a kite", change);
@@ -263,9 +263,9 @@ async fn an_image_that_comes_at_the_last_moment_is_stored() {
         queue: &store,
         images: &store,
         providers: &CurrentRegistry::new(&store),
-        traffic: &store,
-        paces: &store,
-        sightings: &store,
+        capacity: &store,
+        estimates: &store,
+        provider_statuses: &store,
         policy: JobPolicy::default(),
         lease_margin: MARGIN,
     };
@@ -358,7 +358,7 @@ async fn whoever_loses_the_race_for_the_lease_reads_again_and_obeys() {
 
 #[tokio::test]
 async fn every_size_comes_out_as_asked_for() {
-    use domain::primitives::Word as _;
+    use domain::primitives::NamedValue as _;
     for size in Size::ALL {
         let store = Memory::new();
         let job = accepted(&store, "a kite", |job| job.picture.size = *size);

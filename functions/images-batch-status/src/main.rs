@@ -1,8 +1,8 @@
 //! `GET /images/batch/{batchId}/status`: how a batch stands.
 
-use aws::access::Front;
+use aws::access::AuthStores;
 use aws::dynamodb::JobsTable;
-use edge::http::Gate;
+use edge::http::Middleware;
 use images_batch_status::{Deps, handle};
 use runtime::config;
 
@@ -10,8 +10,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-batch-status");
     let sdk = aws::config::load_for_api().await;
-    let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let front = AuthStores::from_env(&sdk)?;
+    let gate =
+        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
     let deps = Deps { batches: &table, jobs: &table, images_url: config::required("IMAGES_BASE_URL")? };
     edge::http::serve("images-batch-status", &gate, |request| handle(&deps, request)).await

@@ -5,7 +5,7 @@
 
 use domain::Timestamp;
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use images_batch_status::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -19,7 +19,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     batch.id = SAMPLE_BATCH.parse().unwrap();
     store.put_batch(&batch);
     let deps = Deps { batches: &store, jobs: &store, images_url: "https://cdn.example".into() };
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),
         ("no-key.json", 401, Some("UNAUTHORIZED")),

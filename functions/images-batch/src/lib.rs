@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use app::jobs::fan_out::FanOut;
 use domain::access::IdempotencyStore;
-use domain::jobs::{BatchStore, JobPolicy, JobQueue, JobStore, PaceStore, WebhookReach};
+use domain::jobs::{BatchStore, EstimateStore, JobPolicy, JobQueue, JobStore, WebhookUrlPolicy};
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use edge::api::images::batch_response::{BatchResponse, batch_status_url};
 use edge::http::idempotency::once;
@@ -25,13 +25,13 @@ pub struct Deps<'a> {
     /// Which `Idempotency-Key`s were used.
     pub idempotency: &'a dyn IdempotencyStore,
     /// How long jobs take.
-    pub paces: &'a dyn PaceStore,
+    pub estimates: &'a dyn EstimateStore,
     /// What wakes workers.
     pub queue: &'a dyn JobQueue,
     /// How jobs live.
     pub policy: JobPolicy,
     /// Where webhooks may go.
-    pub webhook_reach: WebhookReach,
+    pub webhook_url_policy: WebhookUrlPolicy,
 }
 
 /// Answers one request. Once the batch's row is written the batch is accepted, whatever happens after:
@@ -42,7 +42,7 @@ pub struct Deps<'a> {
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let wanted = edge::api::images::batch::parse(&request.body, deps.webhook_reach);
+    let wanted = edge::api::images::batch::parse(&request.body, deps.webhook_url_policy);
     let mut wanted = request.with_header_faults(wanted)?;
     if !caller.acts_for(wanted.user) {
         return Err(Error::Forbidden("the credential does not act for this userId"));
@@ -51,7 +51,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
     once(deps.idempotency, &request, async |seed| {
         let (id, client) = (BatchId::made_from(seed), caller.client.clone());
         for job in &mut wanted.jobs {
-            job.expected = app::jobs::estimate::of(deps.paces, &job.picture).await;
+            job.estimate = app::jobs::estimate::estimated_duration(deps.estimates, &job.picture).await;
         }
         let mut batch = Batch::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
         let rows = match deps.batches.save_batch(&mut batch).await {

@@ -1,10 +1,10 @@
 //! `POST /images/batch`: accepts many image jobs at once.
 
-use aws::access::Front;
+use aws::access::AuthStores;
 use aws::dynamodb::JobsTable;
-use aws::jobs::PaceTable;
+use aws::jobs::EstimatesTable;
 use aws::queues::{JobQueueUrls, JobQueues};
-use edge::http::Gate;
+use edge::http::Middleware;
 use images_batch::{Deps, handle};
 use runtime::config;
 
@@ -12,8 +12,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-batch");
     let sdk = aws::config::load_for_api().await;
-    let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let front = AuthStores::from_env(&sdk)?;
+    let gate =
+        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let (dynamodb, name) = (aws_sdk_dynamodb::Client::new(&sdk), config::required::<String>("JOBS_TABLE")?);
     let table = JobsTable::new(dynamodb.clone(), name.clone());
     let urls = JobQueueUrls::from_env()?;
@@ -21,10 +22,10 @@ async fn main() -> Result<(), lambda_http::Error> {
         batches: &table,
         jobs: &table,
         idempotency: &table,
-        paces: &PaceTable::new(dynamodb, name),
+        estimates: &EstimatesTable::new(dynamodb, name),
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), urls),
         policy: config::job_policy()?,
-        webhook_reach: config::webhook_reach(),
+        webhook_url_policy: config::webhook_url_policy(),
     };
     edge::http::serve("images-batch", &gate, |request| handle(&deps, request)).await
 }

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use domain::Timestamp;
-use domain::jobs::{JobPolicy, WebhookReach};
+use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use images_batch::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -20,14 +20,14 @@ async fn every_sample_is_answered_as_it_should_be() {
         batches: &store,
         jobs: &store,
         idempotency: &store,
-        paces: &store,
+        estimates: &store,
         queue: &store,
         policy: JobPolicy::default(),
-        webhook_reach: WebhookReach::Public,
+        webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 15_000;
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("invalid.json", 400, Some("VALIDATION_ERROR")),
         ("no-key.json", 401, Some("UNAUTHORIZED")),

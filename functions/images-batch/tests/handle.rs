@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::access::{Principal, Scope};
 use domain::images::{Count, ProviderChoice};
-use domain::jobs::{JobPolicy, Kind, PaceStore as _, WebhookReach};
+use domain::jobs::{EstimateStore as _, JobClass, JobPolicy, WebhookUrlPolicy};
 use domain::primitives::Priority;
 use domain::store::StoreError;
 use domain::{Error, JobId, JobStatus, Timestamp, UserId};
@@ -36,10 +36,10 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
         batches: store,
         jobs: store,
         idempotency: store,
-        paces: store,
+        estimates: store,
         queue: store,
         policy: JobPolicy::default(),
-        webhook_reach: WebhookReach::Public,
+        webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
     handle(&deps, request).await
 }
@@ -175,12 +175,12 @@ async fn one_bad_job_and_none_is_made() {
 #[tokio::test]
 async fn every_job_of_a_batch_has_an_estimate_where_there_is_one() {
     let store = Memory::new();
-    let kind = Kind { provider: ProviderChoice::Automatic, count: Count::ONE };
-    store.took(kind, JobId::new(), Duration::from_secs(7)).await.unwrap();
+    let kind = JobClass { provider: ProviderChoice::Automatic, count: Count::ONE };
+    store.record_duration(kind, JobId::new(), Duration::from_secs(7)).await.unwrap();
     let said = read(&send(&store, post(caller(), &batch_of(2))).await.unwrap());
     for job in said["jobs"].as_array().unwrap() {
         assert!(job["estimatedCompletionTime"].is_string(), "{job}");
     }
     let job = store.jobs().pop().unwrap();
-    assert_eq!(job.expected_at, Some(job.created_at + Duration::from_secs(7)));
+    assert_eq!(job.estimated_completion_at, Some(job.created_at + Duration::from_secs(7)));
 }

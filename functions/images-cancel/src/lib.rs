@@ -13,7 +13,7 @@ use lambda_http::http::StatusCode;
 use tracing::{error, info};
 
 /// How often the row is read again when others keep changing it.
-const RACES: u32 = 10;
+const MAX_CONFLICT_RETRIES: u32 = 10;
 
 /// What the endpoint needs.
 pub struct Deps<'a> {
@@ -30,7 +30,7 @@ pub struct Deps<'a> {
 /// As the API's contract has them. A job of somebody else is as little there as one that never was.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    for _ in 0..RACES {
+    for _ in 0..MAX_CONFLICT_RETRIES {
         let id = request.path_parameter("jobId");
         let mut job = app::jobs::ownership::job(deps.jobs, deps.batches, caller, id).await?;
         let now = Timestamp::now();
@@ -41,7 +41,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         job.cancel(now).map_err(|_| Error::CannotCancel)?;
         if save(deps.jobs, &mut job, WebhookEvent::Cancelled, now).await? {
             info!(jobId = %job.id, jobTraceId = %job.trace_id, attempts = job.attempts, "job cancelled");
-            if let Some(calls) = job.calls_under_way() {
+            if let Some(calls) = job.paid_calls_in_flight() {
                 error!(metric = "possibly_paid", calls, "calls may have been paid for without a result");
             }
             return Ok(Answer::empty(StatusCode::NO_CONTENT));

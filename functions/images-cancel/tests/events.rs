@@ -5,7 +5,7 @@
 
 use domain::JobStatus;
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use images_cancel::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -17,7 +17,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     store.put_key(testkit::sample_key());
     store.put_job(&testkit::sample_job());
     let deps = Deps { batches: &store, jobs: &store };
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 204, None),
         ("no-key.json", 401, Some("UNAUTHORIZED")),

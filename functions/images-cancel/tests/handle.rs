@@ -41,10 +41,10 @@ fn open_jobs() -> Vec<Job> {
     let queued = testkit::job("p", now);
     let pending = Job { status: JobStatus::Pending, ..testkit::job("p", now) };
     let mut processing = testkit::job("p", now);
-    processing.take_up(lease(), now).unwrap();
+    processing.start(lease(), now).unwrap();
     let mut waiting = testkit::job("p", now);
-    waiting.take_up(lease(), now).unwrap();
-    waiting.put_back(now + Duration::from_secs(60), true, &JobPolicy::default()).unwrap();
+    waiting.start(lease(), now).unwrap();
+    waiting.release(now + Duration::from_secs(60), true, &JobPolicy::default()).unwrap();
     vec![queued, pending, processing, waiting]
 }
 
@@ -77,7 +77,7 @@ async fn a_job_that_has_ended_stays_as_it_is() {
         warnings: vec![],
     };
     let mut completed = testkit::job("p", now);
-    completed.take_up(lease(), now).unwrap();
+    completed.start(lease(), now).unwrap();
     completed.complete(result, now).unwrap();
     let mut failed = testkit::job("p", now);
     let error = failed.deadline_error();

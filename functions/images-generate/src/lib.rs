@@ -2,7 +2,7 @@
 
 use app::jobs::enqueue::enqueue;
 use domain::access::IdempotencyStore;
-use domain::jobs::{JobPolicy, JobQueue, JobStore, PaceStore, WebhookEvent, WebhookReach};
+use domain::jobs::{EstimateStore, JobPolicy, JobQueue, JobStore, WebhookEvent, WebhookUrlPolicy};
 use domain::{Error, Job, JobId};
 use edge::api::images::job_response::{JobResponse, status_url};
 use edge::http::idempotency::once;
@@ -17,13 +17,13 @@ pub struct Deps<'a> {
     /// Which `Idempotency-Key`s were used.
     pub idempotency: &'a dyn IdempotencyStore,
     /// How long jobs take.
-    pub paces: &'a dyn PaceStore,
+    pub estimates: &'a dyn EstimateStore,
     /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
     /// How jobs live.
     pub policy: JobPolicy,
     /// Where webhooks may go.
-    pub webhook_reach: WebhookReach,
+    pub webhook_url_policy: WebhookUrlPolicy,
 }
 
 /// Answers one request. Once the job's row is written the job is accepted, whatever happens after.
@@ -33,8 +33,8 @@ pub struct Deps<'a> {
 /// As the API's contract has them.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
-    let wanted =
-        request.with_header_faults(edge::api::images::generate::parse(&request.body, deps.webhook_reach))?;
+    let wanted = request
+        .with_header_faults(edge::api::images::generate::parse(&request.body, deps.webhook_url_policy))?;
     if !caller.acts_for(wanted.user) {
         return Err(Error::Forbidden("the credential does not act for this userId"));
     }
@@ -42,7 +42,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         let id = JobId::from_uuid(seed);
         let client = caller.client.clone();
         let mut job = Job::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
-        job.expect(app::jobs::estimate::of(deps.paces, &job.picture).await);
+        job.set_estimate(app::jobs::estimate::estimated_duration(deps.estimates, &job.picture).await);
         let owed = job.delivery(WebhookEvent::Queued, request.now);
         match deps.jobs.save(&mut job, owed.as_ref()).await {
             Ok(()) => enqueue(deps.queue, deps.jobs, &mut job, request.now).await,

@@ -1,10 +1,10 @@
 //! `POST /images/generate`: accepts an image job.
 
-use aws::access::Front;
+use aws::access::AuthStores;
 use aws::dynamodb::JobsTable;
-use aws::jobs::PaceTable;
+use aws::jobs::EstimatesTable;
 use aws::queues::{JobQueueUrls, JobQueues};
-use edge::http::Gate;
+use edge::http::Middleware;
 use images_generate::{Deps, handle};
 use runtime::config;
 
@@ -12,18 +12,19 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-generate");
     let sdk = aws::config::load_for_api().await;
-    let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let front = AuthStores::from_env(&sdk)?;
+    let gate =
+        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let (dynamodb, table) = (aws_sdk_dynamodb::Client::new(&sdk), config::required::<String>("JOBS_TABLE")?);
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
     let urls = JobQueueUrls::from_env()?;
     let deps = Deps {
         jobs: &jobs,
         idempotency: &jobs,
-        paces: &PaceTable::new(dynamodb, table),
+        estimates: &EstimatesTable::new(dynamodb, table),
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), urls),
         policy: config::job_policy()?,
-        webhook_reach: config::webhook_reach(),
+        webhook_url_policy: config::webhook_url_policy(),
     };
     edge::http::serve("images-generate", &gate, |request| handle(&deps, request)).await
 }

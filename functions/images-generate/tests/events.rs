@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use domain::images::Size;
-use domain::jobs::{JobPolicy, WebhookReach};
+use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use domain::primitives::Priority;
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use images_generate::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -22,14 +22,14 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
     let deps = Deps {
         jobs: &store,
         idempotency: &store,
-        paces: &store,
+        estimates: &store,
         queue: &store,
         policy: JobPolicy::default(),
-        webhook_reach: WebhookReach::Public,
+        webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
     let event = lambda_http::request::from_str(&testkit::event("images-generate", file)).unwrap();
     let event = event.with_lambda_context(Context::default());
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let response = respond(event, "images-generate", &gate, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());
     (store, status, body)

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::access::{Principal, Scope};
-use domain::jobs::{JobPolicy, WebhookReach};
+use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use domain::store::StoreError;
 use domain::{Error, JobStatus};
 use edge::http::{Answer, Request};
@@ -25,10 +25,10 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
     let deps = Deps {
         jobs: store,
         idempotency: store,
-        paces: store,
+        estimates: store,
         queue: store,
         policy: JobPolicy::default(),
-        webhook_reach: WebhookReach::Public,
+        webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
     handle(&deps, request).await
 }
@@ -48,7 +48,7 @@ async fn a_job_is_a_row_and_then_a_message() {
     assert_eq!(said["cancelUrl"], format!("/api/v1/images/cancel/{}", job.id));
     assert_eq!((said["status"].as_str(), said["priority"].as_str()), (Some("queued"), Some("high")));
     assert!(said["createdAt"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(store.calls(), ["expected", "save", "send"]);
+    assert_eq!(store.calls(), ["estimate", "save", "send"]);
     assert!(matches!(store.sent()[..], [Sent::Job(_, domain::primitives::Priority::High, Duration::ZERO)]));
 }
 

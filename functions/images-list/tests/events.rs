@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use images_list::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -18,7 +18,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     job.user_id = "0190b8a0-0000-7000-8000-000000000001".parse().unwrap();
     store.put_job(&job);
     let deps = Deps { list: &store, jobs: &store, images_url: "https://cdn.example".into() };
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("all.json", 200, None),
         ("filtered.json", 200, None),

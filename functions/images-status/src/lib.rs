@@ -3,7 +3,7 @@
 mod wait;
 
 use domain::Error;
-use domain::access::WaitStore;
+use domain::access::LongPollStore;
 use domain::jobs::{BatchStore, JobStore};
 use edge::api::images::job_response::JobStatusResponse;
 use edge::http::prefer::PREFERENCE_APPLIED;
@@ -17,7 +17,7 @@ pub struct Deps<'a> {
     /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
     /// Which waits callers hold open.
-    pub waits: &'a dyn WaitStore,
+    pub long_polls: &'a dyn LongPollStore,
     /// Where images are served, without a slash at the end.
     pub images_url: String,
 }

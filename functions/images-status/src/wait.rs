@@ -34,8 +34,8 @@ pub(crate) async fn for_end(
     let began = Timestamp::now();
     let until = (began + time).min(request.deadline - RESERVE);
     let caller = &request.caller()?.caller;
-    let place = match deps.waits.begin_wait(caller, began, until + RESERVE).await {
-        Ok(Some(place)) => place,
+    let permit = match deps.long_polls.acquire_long_poll(caller, began, until + RESERVE).await {
+        Ok(Some(permit)) => permit,
         Ok(None) => return Ok(None),
         Err(error) => {
             warn!(%error, "no place to wait could be had; answering at once");
@@ -56,7 +56,7 @@ pub(crate) async fn for_end(
             break;
         }
     }
-    if let Err(error) = deps.waits.end_wait(caller, place).await {
+    if let Err(error) = deps.long_polls.release_long_poll(caller, permit).await {
         warn!(%error, "the end of a wait could not be noted; it lapses by itself");
     }
     Ok(Some(job))

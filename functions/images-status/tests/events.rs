@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use images_status::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -16,8 +16,8 @@ async fn every_sample_is_answered_as_it_should_be() {
     store.put_key(testkit::sample_key());
     store.put_job(&testkit::sample_job());
     let deps =
-        Deps { batches: &store, jobs: &store, waits: &store, images_url: "https://cdn.example".into() };
-    let gate = Gate::new(&store, &store, &store, Origins::default());
+        Deps { batches: &store, jobs: &store, long_polls: &store, images_url: "https://cdn.example".into() };
+    let gate = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),
         ("no-key.json", 401, Some("UNAUTHORIZED")),

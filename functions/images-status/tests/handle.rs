@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::access::{Principal, Scope, WAITS};
+use domain::access::{MAX_LONG_POLLS, Principal, Scope};
 use domain::store::StoreError;
 use domain::{Error, JobId, Timestamp};
 use edge::http::{Answer, Request};
@@ -24,7 +24,8 @@ fn asking(caller: &Principal, id: &str) -> Request {
 }
 
 async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
-    let deps = Deps { batches: store, jobs: store, waits: store, images_url: "https://cdn.example".into() };
+    let deps =
+        Deps { batches: store, jobs: store, long_polls: store, images_url: "https://cdn.example".into() };
     handle(&deps, request).await
 }
 
@@ -116,10 +117,10 @@ async fn a_wait_reads_ten_times_at_most_whatever_the_store_says() {
     let reads = store.calls().iter().filter(|call| **call == "load").count();
     assert_eq!(reads, 10);
 
-    store.fail_next("begin_wait", StoreError::Unavailable("down".into()));
+    store.fail_next("acquire_long_poll", StoreError::Unavailable("down".into()));
     let request = asking(&caller, &job.id.to_string()).with("prefer", "wait=1");
-    let at_once = send(&store, request).await.unwrap();
-    assert!(!at_once.headers.contains_key("preference-applied"));
+    let max_concurrent = send(&store, request).await.unwrap();
+    assert!(!max_concurrent.headers.contains_key("preference-applied"));
 }
 
 #[tokio::test]
@@ -130,7 +131,7 @@ async fn the_fifth_wait_of_a_caller_is_answered_at_once() {
     let caller = testkit::principal("acme", &[Scope::ImagesRead]);
     let waiting = || send(&store, asking(&caller, &job.id.to_string()).with("prefer", "wait=2"));
     let began = Instant::now();
-    let mut held: Vec<_> = (0..WAITS).map(|_| Box::pin(waiting())).collect();
+    let mut held: Vec<_> = (0..MAX_LONG_POLLS).map(|_| Box::pin(waiting())).collect();
     for one in &mut held {
         assert!(tokio::time::timeout(Duration::from_millis(10), one).await.is_err());
     }

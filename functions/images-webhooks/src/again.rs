@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::{Deps, by_key};
 
 /// How often a row is read again when others keep changing it.
-const RACES: usize = 5;
+const MAX_CONFLICT_RETRIES: usize = 5;
 /// How many webhooks of a range are looked up in one go.
 const PAGE: u16 = 100;
 /// How many of them are seen to side by side.
@@ -28,13 +28,13 @@ pub(crate) async fn send(
     (job, id): DeliveryKey,
     wanted: impl Fn(&Delivery) -> bool,
 ) -> Result<bool, StoreError> {
-    for _ in 0..RACES {
+    for _ in 0..MAX_CONFLICT_RETRIES {
         let Some(mut delivery) = deps.deliveries.load_delivery(job, id).await?.filter(&wanted) else {
             return Ok(false);
         };
-        let at_once = delivery.redeliver(Timestamp::now());
+        let max_concurrent = delivery.redeliver(Timestamp::now());
         match deps.deliveries.save_delivery(&mut delivery).await {
-            Ok(()) if at_once => {
+            Ok(()) if max_concurrent => {
                 let message = WebhookMessage::about(&delivery);
                 let sent = deps.queue.send_webhook(&message, &delivery.client_id, Duration::ZERO).await;
                 if let Err(error) = sent {

@@ -4,8 +4,8 @@ mod again;
 mod urls;
 
 use domain::error::Missing;
-use domain::jobs::{BatchStore, JobStore, WebhookReach};
-use domain::webhooks::{Delivery, DeliveryList, DeliveryStore, ReceiverStore, WebhookQueue};
+use domain::jobs::{BatchStore, JobStore, WebhookUrlPolicy};
+use domain::webhooks::{Delivery, DeliveryList, DeliveryStore, WebhookEndpointStore, WebhookQueue};
 use domain::{Error, JobId, WebhookId};
 use edge::api::webhooks::attempts::{Attempts, Redelivered};
 use edge::http::{Answer, Request};
@@ -23,11 +23,11 @@ pub struct Deps<'a> {
     /// What finds them.
     pub list: &'a dyn DeliveryList,
     /// The URLs that are, or were, in trouble.
-    pub receivers: &'a dyn ReceiverStore,
+    pub endpoints: &'a dyn WebhookEndpointStore,
     /// What wakes senders.
     pub queue: &'a dyn WebhookQueue,
     /// Where webhooks may go.
-    pub reach: WebhookReach,
+    pub reach: WebhookUrlPolicy,
 }
 
 /// Answers one request.

@@ -1,9 +1,9 @@
 //! What became of webhooks, and sending them again.
 
-use aws::access::Front;
+use aws::access::AuthStores;
 use aws::dynamodb::JobsTable;
 use aws::queues::WebhooksQueue;
-use edge::http::Gate;
+use edge::http::Middleware;
 use images_webhooks::{Deps, handle};
 use runtime::config;
 
@@ -11,8 +11,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-webhooks");
     let sdk = aws::config::load_for_api().await;
-    let front = Front::from_env(&sdk)?;
-    let gate = Gate::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let front = AuthStores::from_env(&sdk)?;
+    let gate =
+        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
     let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
     let queue = WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), config::required("WEBHOOKS_QUEUE_URL")?);
     let deps = Deps {
@@ -20,9 +21,9 @@ async fn main() -> Result<(), lambda_http::Error> {
         batches: &table,
         deliveries: &table,
         list: &table,
-        receivers: &table,
+        endpoints: &table,
         queue: &queue,
-        reach: config::webhook_reach(),
+        reach: config::webhook_url_policy(),
     };
     edge::http::serve("images-webhooks", &gate, |request| handle(&deps, request)).await
 }

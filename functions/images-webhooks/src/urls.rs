@@ -2,7 +2,7 @@
 
 use domain::Error;
 use domain::store::StoreError;
-use domain::webhooks::ReceiverId;
+use domain::webhooks::WebhookEndpointId;
 use edge::api::webhooks::attempts::{Disabled, parse_enable};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
@@ -11,7 +11,7 @@ use tracing::info;
 use crate::{Deps, by_key};
 
 /// How often a row is read again when others keep changing it.
-const RACES: usize = 5;
+const MAX_CONFLICT_RETRIES: usize = 5;
 /// How many URLs are shown.
 const SHOWN: u16 = 100;
 
@@ -19,15 +19,15 @@ const SHOWN: u16 = 100;
 pub(crate) async fn enable(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     by_key(request)?;
     let url = parse_enable(&request.body, deps.reach)?;
-    let id = ReceiverId::of(&request.caller()?.client, &url);
-    for _ in 0..RACES {
-        let Some(mut receiver) = deps.receivers.load_receiver(&id).await? else {
+    let id = WebhookEndpointId::of(&request.caller()?.client, &url);
+    for _ in 0..MAX_CONFLICT_RETRIES {
+        let Some(mut endpoint) = deps.endpoints.load_endpoint(&id).await? else {
             return Ok(Answer::empty(StatusCode::NO_CONTENT));
         };
-        receiver.switch_on(request.now);
-        match deps.receivers.save_receiver(&mut receiver).await {
+        endpoint.enable(request.now);
+        match deps.endpoints.save_endpoint(&mut endpoint).await {
             Ok(()) => {
-                info!(client = %id.client, receiver = id.digest, "URL switched on by hand");
+                info!(client = %id.client, endpoint = id.digest, "URL switched on by hand");
                 return Ok(Answer::empty(StatusCode::NO_CONTENT));
             }
             Err(StoreError::Conflict) => {}
@@ -40,6 +40,6 @@ pub(crate) async fn enable(deps: &Deps<'_>, request: &Request) -> Result<Answer,
 /// `GET /webhooks/disabled`.
 pub(crate) async fn disabled(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     by_key(request)?;
-    let receivers = deps.receivers.switched_off(&request.caller()?.client, SHOWN).await?;
-    Answer::json(StatusCode::OK, &Disabled::from(receivers))
+    let endpoints = deps.endpoints.disabled_endpoints(&request.caller()?.client, SHOWN).await?;
+    Answer::json(StatusCode::OK, &Disabled::from(endpoints))
 }

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use domain::Timestamp;
-use domain::jobs::{WebhookEvent, WebhookReach};
+use domain::jobs::{WebhookEvent, WebhookUrlPolicy};
 use edge::http::cors::Origins;
-use edge::http::{Gate, respond};
+use edge::http::{Middleware, respond};
 use images_webhooks::{Deps, handle};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
@@ -38,15 +38,15 @@ async fn every_sample_is_answered_as_it_should_be() {
         owed.give_up(Timestamp::now());
         store.put_job(&job);
         store.put_delivery(&owed);
-        let gate = Gate::new(&store, &store, &store, Origins::default());
+        let gate = Middleware::new(&store, &store, &store, Origins::default());
         let deps = Deps {
             jobs: &store,
             batches: &store,
             deliveries: &store,
             list: &store,
-            receivers: &store,
+            endpoints: &store,
             queue: &store,
-            reach: WebhookReach::Public,
+            reach: WebhookUrlPolicy::HttpsOnly,
         };
         let event = lambda_http::request::from_str(&testkit::event("images-webhooks", file)).unwrap();
         let mut context = Context::default();

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use domain::access::{Principal, Scope};
 use domain::error::Missing;
-use domain::jobs::{WebhookEvent, WebhookReach};
+use domain::jobs::{WebhookEvent, WebhookUrlPolicy};
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, DeliveryState, Receiver, ReceiverStore as _, Tempo};
+use domain::webhooks::{Delivery, DeliveryState, TimeScale, WebhookEndpoint, WebhookEndpointStore as _};
 use domain::{Error, Job, Timestamp, UserId, WebhookId};
 use edge::http::{Answer, Request};
 use images_webhooks::{Deps, handle};
@@ -38,9 +38,9 @@ async fn ask(store: &Memory, request: Request) -> Result<Answer, Error> {
         batches: store,
         deliveries: store,
         list: store,
-        receivers: store,
+        endpoints: store,
         queue: store,
-        reach: WebhookReach::Public,
+        reach: WebhookUrlPolicy::HttpsOnly,
     };
     handle(&deps, request).await
 }
@@ -56,7 +56,7 @@ fn owed(store: &Memory, job: &Job, event: WebhookEvent, state: DeliveryState) ->
     let mut delivery = job.delivery(event, Timestamp::now()).unwrap();
     delivery.revision = 1;
     delivery.state = state;
-    if state != DeliveryState::Owed {
+    if state != DeliveryState::Pending {
         delivery.due_at = None;
     }
     store.put_delivery(&delivery);
@@ -82,11 +82,11 @@ async fn redeliver(store: &Memory, caller: Principal, job: &Job, webhook: &str) 
 async fn every_attempt_is_told_and_what_comes_next() {
     let store = Memory::new();
     let job = a_job(&store);
-    let mut failed = owed(&store, &job, WebhookEvent::Queued, DeliveryState::Owed);
-    let claim = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
-    failed.take_on(claim, Timestamp::now(), Tempo::REAL, 0.5);
+    let mut failed = owed(&store, &job, WebhookEvent::Queued, DeliveryState::Pending);
+    let lease = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
+    failed.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
     store.put_delivery(&failed);
-    let untried = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Owed);
+    let untried = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Pending);
 
     let list = request(by("acme"), LIST, &json!({})).at("jobId", &job.id.to_string());
     let listed = json_of(ask(&store, list).await, 200);
@@ -117,14 +117,14 @@ async fn nobody_else_sees_a_jobs_webhooks_or_sends_them_again() {
 
 #[tokio::test]
 async fn a_webhook_is_sent_again_however_it_stands() {
-    for state in [DeliveryState::Delivered, DeliveryState::GivenUp, DeliveryState::Owed] {
+    for state in [DeliveryState::Delivered, DeliveryState::GivenUp, DeliveryState::Pending] {
         let store = Memory::new();
         let job = a_job(&store);
         let delivery = owed(&store, &job, WebhookEvent::Completed, state);
         let answer = redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await;
         assert_eq!(json_of(answer, 202), json!({"webhookId": delivery.id}));
         let again = now(&store, delivery.id);
-        assert_eq!(again.state, DeliveryState::Owed, "{state:?}");
+        assert_eq!(again.state, DeliveryState::Pending, "{state:?}");
         assert!(again.due_at.is_some(), "should the message be lost");
         assert_eq!(store.sent().len(), 1);
     }
@@ -134,13 +134,13 @@ async fn a_webhook_is_sent_again_however_it_stands() {
 async fn of_a_webhook_that_is_under_way_the_wish_is_noted_and_counted() {
     let store = Memory::new();
     let job = a_job(&store);
-    let mut delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Owed);
-    let claim = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
-    delivery.take_on(claim, Timestamp::now(), Tempo::REAL, 0.5);
+    let mut delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Pending);
+    let lease = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
+    delivery.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
     store.put_delivery(&delivery);
     json_of(redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await, 202);
     let noted = now(&store, delivery.id);
-    assert_eq!((noted.again, noted.claim, store.sent().len()), (true, delivery.claim, 0));
+    assert_eq!((noted.redeliver_requested, noted.lease, store.sent().len()), (true, delivery.lease, 0));
     let (since, until) = (Timestamp::now() - DAY, Timestamp::now() + DAY);
     let all = json!({"since": since.to_string(), "until": until.to_string()});
     assert_eq!(json_of(ask(&store, request(by("acme"), RANGE, &all)).await, 202), json!({"count": 1}));
@@ -182,10 +182,10 @@ async fn a_range_sends_what_is_the_clients_and_stands_so() {
     };
     let range = |body: Value| ask(&store, request(by("acme"), RANGE, &body));
     assert_eq!(json_of(range(around(Some("failed"))).await, 202), json!({"count": 1}));
-    assert_eq!(now(&store, failed.id).state, DeliveryState::Owed);
+    assert_eq!(now(&store, failed.id).state, DeliveryState::Pending);
     assert_eq!(json_of(range(around(Some("failed"))).await, 202), json!({"count": 0}));
     assert_eq!(json_of(range(around(None)).await, 202), json!({"count": 2}));
-    assert_eq!(now(&store, delivered.id).state, DeliveryState::Owed);
+    assert_eq!(now(&store, delivered.id).state, DeliveryState::Pending);
     assert_eq!(now(&store, strangers.id), strangers);
     let before = json!({"since": "2020-01-01T00:00:00Z", "until": "2020-01-02T00:00:00Z"});
     assert_eq!(json_of(range(before).await, 202), json!({"count": 0}));
@@ -214,17 +214,17 @@ async fn a_range_that_takes_too_long_says_where_to_go_on() {
     }
     assert_eq!(count, 250, "each once");
     assert!((1..=3).contains(&asked), "{asked}");
-    assert!(store.deliveries().iter().all(|delivery| delivery.state == DeliveryState::Owed));
+    assert!(store.deliveries().iter().all(|delivery| delivery.state == DeliveryState::Pending));
 }
 
 /// A URL of `client` that is switched off.
-async fn off(store: &Memory, client: &str) -> Receiver {
+async fn off(store: &Memory, client: &str) -> WebhookEndpoint {
     let url = testkit::job("p", Timestamp::now()).webhook.unwrap().url;
-    let mut receiver = Receiver::new(client.parse().unwrap(), url, Timestamp::now());
-    receiver.failed(Timestamp::now() - 6 * DAY, Tempo::REAL);
-    receiver.failed(Timestamp::now(), Tempo::REAL);
-    store.save_receiver(&mut receiver).await.unwrap();
-    receiver
+    let mut endpoint = WebhookEndpoint::new(client.parse().unwrap(), url, Timestamp::now());
+    endpoint.record_failure(Timestamp::now() - 6 * DAY, TimeScale::REAL);
+    endpoint.record_failure(Timestamp::now(), TimeScale::REAL);
+    store.save_endpoint(&mut endpoint).await.unwrap();
+    endpoint
 }
 
 #[tokio::test]
@@ -237,12 +237,12 @@ async fn a_url_that_is_switched_off_is_seen_and_switched_on_by_its_client_alone(
     assert_eq!((one["url"].as_str(), one["offSince"].is_string()), (Some(url), true));
     assert!(one["nextAttemptAt"].is_string() && one["failingSince"].is_string());
 
-    store.fail_next("save_receiver", StoreError::Conflict);
+    store.fail_next("save_endpoint", StoreError::Conflict);
     for _ in 0..2 {
         json_of(ask(&store, request(by("acme"), ENABLE, &json!({"url": url}))).await, 204);
     }
-    assert!(!store.load_receiver(&own.id()).await.unwrap().unwrap().is_off());
-    assert!(store.load_receiver(&strangers.id()).await.unwrap().unwrap().is_off());
+    assert!(!store.load_endpoint(&own.id()).await.unwrap().unwrap().is_disabled());
+    assert!(store.load_endpoint(&strangers.id()).await.unwrap().unwrap().is_disabled());
     let listed = json_of(ask(&store, request(by("acme"), DISABLED, &json!({}))).await, 200);
     assert_eq!(listed, json!({"urls": []}));
     // A URL of which nothing is known is on.

@@ -4,7 +4,7 @@
 //! The index only says where to look; each condition is checked on the row. A sweep does a bounded
 //! amount of work, and what is left over is the first thing the next one finds.
 
-pub mod sunset;
+pub mod deprecations;
 mod webhooks;
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use domain::due::{Due, DueIndex};
 use domain::images::ImageStore;
 use domain::jobs::{Admission, BatchStore, JobMessage, JobPolicy, JobQueue, JobStore, WebhookEvent};
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, DeliveryStore, ReceiverStore, Tempo, WebhookQueue};
+use domain::webhooks::{Delivery, DeliveryStore, TimeScale, WebhookEndpointStore, WebhookQueue};
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use futures_util::{StreamExt as _, stream};
 use lambda_runtime::LambdaEvent;
@@ -50,9 +50,9 @@ pub struct Deps<'a> {
     /// How jobs live.
     pub policy: JobPolicy,
     /// What is known of receivers' URLs.
-    pub receivers: &'a dyn ReceiverStore,
+    pub endpoints: &'a dyn WebhookEndpointStore,
     /// How fast the clock of webhooks runs.
-    pub tempo: Tempo,
+    pub time_scale: TimeScale,
 }
 
 /// What a sweep did.
@@ -123,7 +123,7 @@ pub async fn sweep(deps: &Deps<'_>, deadline: Timestamp) -> Result<Swept, Error>
             if Timestamp::now() >= last_start {
                 return Done::Nothing;
             }
-            tokio::time::timeout(PER_ROW, see_to(deps, due)).await.unwrap_or(Done::Failed)
+            tokio::time::timeout(PER_ROW, process(deps, due)).await.unwrap_or(Done::Failed)
         })
         .buffer_unordered(SIDE_BY_SIDE);
     while let Some(done) = all.next().await {
@@ -140,7 +140,7 @@ pub async fn sweep(deps: &Deps<'_>, deadline: Timestamp) -> Result<Swept, Error>
     Ok(swept)
 }
 
-async fn see_to(deps: &Deps<'_>, due: Due) -> Done {
+async fn process(deps: &Deps<'_>, due: Due) -> Done {
     let (span, outcome) = match due {
         Due::Job(id) => {
             let span = info_span!("due", jobId = %id, traceId = tracing::field::Empty);
@@ -154,9 +154,9 @@ async fn see_to(deps: &Deps<'_>, due: Due) -> Done {
             let span = info_span!("due", jobId = %job, webhookId = %id, traceId = tracing::field::Empty);
             (span.clone(), webhooks::delivery(deps, job, id).instrument(span).await)
         }
-        Due::Receiver(id) => {
+        Due::WebhookEndpoint(id) => {
             let span = info_span!("due", client = %id.client);
-            (span.clone(), webhooks::receiver(deps, &id).instrument(span).await)
+            (span.clone(), webhooks::endpoint(deps, &id).instrument(span).await)
         }
     };
     match outcome {
@@ -212,14 +212,14 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
     match job.admission(now, &deps.policy) {
         Admission::Leased | Admission::TooEarly => Ok(Done::Nothing),
         Admission::Ended => clean_up(deps, job).await,
-        Admission::Run | Admission::Salvage => {
+        Admission::Run | Admission::RecoverOnly => {
             // The message first: dying between the two sends it once more, the other way round not at all.
             let message = JobMessage::about(&job);
             deps.job_queue.send(&message, job.priority, &job.client_id, Duration::ZERO).await?;
-            if job.message_sent(now, &deps.policy).is_ok() {
+            if job.message_resent(now, &deps.policy).is_ok() {
                 deps.jobs.save(&mut job, None).await?;
             }
-            info!(resends = job.resends, "job sent again");
+            info!(requeues = job.requeues, "job sent again");
             Ok(Done::JobSent)
         }
         admission @ (Admission::Expired | Admission::Exhausted) => {
@@ -229,7 +229,7 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
             }
             let owed: Option<Delivery> = job.delivery(WebhookEvent::Failed, now);
             deps.jobs.save(&mut job, owed.as_ref()).await?;
-            if let Some(calls) = job.calls_under_way() {
+            if let Some(calls) = job.paid_calls_in_flight() {
                 error!(metric = "possibly_paid", calls, "calls may have been paid for without a result");
             }
             info!(?admission, "job failed");
@@ -246,12 +246,12 @@ async fn clean_up(deps: &Deps<'_>, mut job: Job) -> Result<Done, StoreError> {
         .flat_map(|result| &result.images)
         .flat_map(|image| [image.key.clone(), image.thumbnail_key.clone()])
         .collect();
-    let deleted = match delete_stray(deps, &job, &named).await {
+    let deleted = match delete_orphans(deps, &job, &named).await {
         Ok(deleted) => deleted,
         Err(error) => {
             // To the back: at the head of the index, rows that cannot be cleaned up would in the end
             // keep all others from being seen.
-            job.clean_up_later(Timestamp::now());
+            job.defer_cleanup(Timestamp::now());
             deps.jobs.save(&mut job, None).await?;
             return Err(error);
         }
@@ -262,7 +262,7 @@ async fn clean_up(deps: &Deps<'_>, mut job: Job) -> Result<Done, StoreError> {
     Ok(Done::JobCleaned)
 }
 
-async fn delete_stray(deps: &Deps<'_>, job: &Job, named: &BTreeSet<String>) -> Result<usize, StoreError> {
+async fn delete_orphans(deps: &Deps<'_>, job: &Job, named: &BTreeSet<String>) -> Result<usize, StoreError> {
     let mut stray = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
     stray.retain(|key| !named.contains(key));
     deps.images.delete(&stray).await?;

@@ -8,7 +8,7 @@ use domain::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::config;
 use serde_json::Value;
-use sweeper::sunset::Sunsets;
+use sweeper::deprecations::DeprecationCheck;
 use sweeper::{Deps, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,20 +22,20 @@ async fn main() -> Result<(), Error> {
         jobs: &table,
         batches: &table,
         deliveries: &table,
-        receivers: &table,
+        endpoints: &table,
         job_queue: &JobQueues::new(sqs.clone(), JobQueueUrls::from_env()?),
         webhook_queue: &WebhooksQueue::new(sqs, config::required("WEBHOOKS_QUEUE_URL")?),
         images: &ImagesBucket::new(aws_sdk_s3::Client::new(&sdk), config::required("IMAGES_BUCKET")?),
         policy: config::job_policy()?,
-        tempo: config::webhook_tempo(),
+        time_scale: config::webhook_time_scale(),
     };
     let providers = aws_sdk_secretsmanager::Client::new(&sdk);
     let providers = ManagedSecret::new(providers, config::required("PROVIDERS_SECRET")?);
-    let sunsets = Sunsets::new(&providers, &table);
-    let (deps, sunsets) = (&deps, &sunsets);
+    let deprecations = DeprecationCheck::new(&providers, &table);
+    let (deps, deprecations) = (&deps, &deprecations);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         // Neither waits for the other: makers may be slow, and a sweep may fail.
-        tokio::join!(handle(deps, event), sunsets.look(Timestamp::now())).0
+        tokio::join!(handle(deps, event), deprecations.look(Timestamp::now())).0
     }))
     .await
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::jobs::JobPolicy;
-use domain::webhooks::Tempo;
+use domain::webhooks::TimeScale;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use sweeper::{Deps, Swept, handle};
@@ -26,12 +26,12 @@ async fn the_schedule_starts_a_sweep() {
         jobs: &store,
         batches: &store,
         deliveries: &store,
-        receivers: &store,
+        endpoints: &store,
         job_queue: &store,
         webhook_queue: &store,
         images: &store,
         policy: JobPolicy::default(),
-        tempo: Tempo::REAL,
+        time_scale: TimeScale::REAL,
     };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 50_000;

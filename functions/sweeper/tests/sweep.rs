@@ -10,7 +10,7 @@ use domain::images::{ImageFormat, ImageStore as _};
 use domain::jobs::{JobPolicy, WebhookEvent};
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, Receiver, Tempo};
+use domain::webhooks::{Delivery, TimeScale, WebhookEndpoint};
 use domain::{Batch, Job, JobStatus, Timestamp};
 use sweeper::{Deps, Swept, sweep};
 use testkit::{Memory, Sent};
@@ -23,12 +23,12 @@ async fn swept(store: &Memory) -> Swept {
         jobs: store,
         batches: store,
         deliveries: store,
-        receivers: store,
+        endpoints: store,
         job_queue: store,
         webhook_queue: store,
         images: store,
         policy: JobPolicy::default(),
-        tempo: Tempo::REAL,
+        time_scale: TimeScale::REAL,
     };
     sweep(&deps, Timestamp::now() + Duration::from_secs(50)).await.unwrap()
 }
@@ -54,7 +54,7 @@ async fn a_job_whose_worker_died_is_sent_again() {
     let store = Memory::new();
     let mut job = old_job(HOUR);
     let begun = Timestamp::now() - Duration::from_secs(600);
-    job.take_up(Lease { id: LeaseId::new(), until: begun + Duration::from_secs(60) }, begun).unwrap();
+    job.start(Lease { id: LeaseId::new(), until: begun + Duration::from_secs(60) }, begun).unwrap();
     store.put_job(&job);
     assert_eq!(swept(&store).await.jobs_sent, 1);
     let job = store.job(job.id).unwrap();
@@ -66,7 +66,7 @@ async fn a_job_that_somebody_works_at_is_left_alone() {
     let store = Memory::new();
     let mut job = old_job(HOUR);
     let now = Timestamp::now();
-    job.take_up(Lease { id: LeaseId::new(), until: now + HOUR }, now).unwrap();
+    job.start(Lease { id: LeaseId::new(), until: now + HOUR }, now).unwrap();
     job.due_at = Some(now);
     store.put_job(&job);
     assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() });
@@ -90,7 +90,7 @@ async fn after_the_end_only_what_the_row_names_stays() {
     let store = Memory::new();
     let mut job = old_job(25 * HOUR);
     let begun = Timestamp::now() - HOUR;
-    job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+    job.start(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
     store.put_job(&job);
     let stray = format!("images/{}/0.png", job.storage_prefix);
     store.put(&stray, Bytes::from_static(b"x"), ImageFormat::Png, None).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_clean_up_that_fails_is_done_later() {
     let store = Memory::new();
     let mut job = old_job(HOUR);
     let begun = Timestamp::now() - HOUR;
-    job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+    job.start(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
     let error = job.exhausted_error();
     job.fail(error, begun).unwrap();
     store.put_job(&job);
@@ -128,8 +128,8 @@ async fn an_overdue_webhook_is_sent_again_and_a_claimed_one_is_not() {
     overdue.revision = 1;
     let mut claimed = job.delivery(WebhookEvent::Started, Timestamp::now() - HOUR).unwrap();
     claimed.revision = 1;
-    let claim = Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR };
-    claimed.take_on(claim, Timestamp::now(), Tempo::REAL, 0.5);
+    let lease = Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR };
+    claimed.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
     store.put_delivery(&overdue);
     store.put_delivery(&claimed);
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
@@ -138,24 +138,24 @@ async fn an_overdue_webhook_is_sent_again_and_a_claimed_one_is_not() {
 }
 
 /// A URL that was switched off an hour ago, with three webhooks parked until it is on again.
-fn parked_at_a_url_that_is_off(store: &Memory, due: Timestamp) -> Receiver {
+fn parked_at_a_url_that_is_off(store: &Memory, due: Timestamp) -> WebhookEndpoint {
     let job = old_job(HOUR);
-    let mut receiver = None;
+    let mut endpoint = None;
     for event in [WebhookEvent::Queued, WebhookEvent::Started, WebhookEvent::Failed] {
         let mut delivery: Delivery = job.delivery(event, Timestamp::now() - HOUR).unwrap();
         delivery.revision = 1;
-        delivery.park(Timestamp::now() - HOUR);
+        delivery.hold(Timestamp::now() - HOUR);
         store.put_delivery(&delivery);
-        receiver = Some(Receiver::new(job.client_id.clone(), delivery.url, Timestamp::now()));
+        endpoint = Some(WebhookEndpoint::new(job.client_id.clone(), delivery.url, Timestamp::now()));
     }
-    let mut receiver = receiver.unwrap();
-    receiver.revision = 1;
-    receiver.failed(Timestamp::now() - 6 * 24 * HOUR, Tempo::REAL);
-    receiver.failed(Timestamp::now() - HOUR, Tempo::REAL);
-    assert!(receiver.is_off());
-    receiver.due_at = Some(due);
-    store.put_receiver(&receiver);
-    receiver
+    let mut endpoint = endpoint.unwrap();
+    endpoint.revision = 1;
+    endpoint.record_failure(Timestamp::now() - 6 * 24 * HOUR, TimeScale::REAL);
+    endpoint.record_failure(Timestamp::now() - HOUR, TimeScale::REAL);
+    assert!(endpoint.is_disabled());
+    endpoint.due_at = Some(due);
+    store.put_receiver(&endpoint);
+    endpoint
 }
 
 #[tokio::test]
@@ -164,22 +164,22 @@ async fn of_a_url_that_is_off_one_webhook_is_tried_when_its_day_has_come() {
     parked_at_a_url_that_is_off(&store, Timestamp::now());
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert_eq!(store.sent().len(), 1);
-    assert!(store.deliveries().iter().all(|delivery| delivery.parked), "the sender decides");
+    assert!(store.deliveries().iter().all(|delivery| delivery.held), "the sender decides");
     assert_eq!(swept(&store).await, Swept::default());
 }
 
 #[tokio::test]
 async fn when_a_url_is_on_again_all_that_is_parked_goes_out() {
     let store = Memory::new();
-    let mut receiver = parked_at_a_url_that_is_off(&store, Timestamp::now());
-    receiver.switch_on(Timestamp::now());
-    store.put_receiver(&receiver);
+    let mut endpoint = parked_at_a_url_that_is_off(&store, Timestamp::now());
+    endpoint.enable(Timestamp::now());
+    store.put_receiver(&endpoint);
     store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert_eq!(store.sent().len(), 2, "one message was not taken");
-    assert!(store.deliveries().iter().all(|delivery| !delivery.parked && delivery.due_at.is_some()));
+    assert!(store.deliveries().iter().all(|delivery| !delivery.held && delivery.due_at.is_some()));
     assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() }, "there may have been more of them");
-    assert!(store.receivers()[0].due_at > Some(Timestamp::now()), "for those that are parked at this moment");
+    assert!(store.endpoints()[0].due_at > Some(Timestamp::now()), "for those that are parked at this moment");
 }
 
 /// More than fits a page of webhooks that were parked before all others, and have expired.
@@ -187,7 +187,7 @@ fn expired_before_them(store: &Memory) {
     let job = old_job(HOUR);
     for _ in 0..150 {
         let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now() - HOUR).unwrap();
-        delivery.park(Timestamp::now() - 2 * HOUR);
+        delivery.hold(Timestamp::now() - 2 * HOUR);
         delivery.expires_at = Timestamp::now();
         store.put_delivery(&delivery);
     }
@@ -208,15 +208,15 @@ async fn what_has_expired_or_cannot_be_read_keeps_no_other_from_being_the_try_of
 #[tokio::test]
 async fn what_has_expired_or_cannot_be_read_keeps_no_other_from_going_out() {
     let store = Memory::new();
-    let mut receiver = parked_at_a_url_that_is_off(&store, Timestamp::now());
-    receiver.switch_on(Timestamp::now());
-    store.put_receiver(&receiver);
+    let mut endpoint = parked_at_a_url_that_is_off(&store, Timestamp::now());
+    endpoint.enable(Timestamp::now());
+    store.put_receiver(&endpoint);
     expired_before_them(&store);
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert_eq!(store.sent().len(), 3);
     // Not all could be read: it looks again, and finds nothing.
     assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() });
-    assert!(store.receivers()[0].due_at > Some(Timestamp::now()));
+    assert!(store.endpoints()[0].due_at > Some(Timestamp::now()));
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 //! The row of a delivery decides everything; stream and queue only wake.
 
 pub mod deliver;
+mod endpoints;
 pub mod forward;
 pub mod post;
-mod receivers;
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use domain::Timestamp;
 use domain::access::SecretSource;
 use domain::webhooks::{
-    DeliveryStore, HostPlaces, ReceiverStore, SecretGenerations, Tempo, WebhookMessage, WebhookQueue,
+    DeliveryStore, HostPermitStore, SecretVersionStore, TimeScale, WebhookEndpointStore, WebhookMessage,
+    WebhookQueue,
 };
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
@@ -25,11 +26,11 @@ pub struct Deps<'a> {
     /// Where deliveries are kept.
     pub deliveries: &'a dyn DeliveryStore,
     /// What is known of receivers' URLs.
-    pub receivers: &'a dyn ReceiverStore,
+    pub endpoints: &'a dyn WebhookEndpointStore,
     /// The requests under way to receivers' hosts.
-    pub hosts: &'a dyn HostPlaces,
+    pub hosts: &'a dyn HostPermitStore,
     /// Which secrets of clients sign.
-    pub generations: &'a dyn SecretGenerations,
+    pub secret_versions: &'a dyn SecretVersionStore,
     /// What wakes senders.
     pub queue: &'a dyn WebhookQueue,
     /// What clients' secrets are derived from.
@@ -39,9 +40,9 @@ pub struct Deps<'a> {
     /// Where images are served, without a slash at the end.
     pub images_url: String,
     /// How much longer than this function a claim lasts.
-    pub claim_margin: Duration,
+    pub lease_margin: Duration,
     /// How fast the clock of webhooks runs.
-    pub tempo: Tempo,
+    pub time_scale: TimeScale,
 }
 
 /// Handles one event of either trigger, and says which of its records failed.

@@ -6,7 +6,7 @@ use aws::access::AccessTable;
 use aws::dynamodb::JobsTable;
 use aws::queues::WebhooksQueue;
 use aws::secrets::ManagedSecret;
-use aws::webhooks::HostsTable;
+use aws::webhooks::HostPermitsTable;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::config;
 use serde_json::Value;
@@ -19,21 +19,22 @@ async fn main() -> Result<(), Error> {
     let sdk = aws::config::load().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let jobs = JobsTable::new(dynamodb.clone(), config::required("JOBS_TABLE")?);
-    let (limits, places) = (config::required("LIMITS_TABLE")?, config::required("WEBHOOK_HOST_CONCURRENCY")?);
+    let (limits, permits) =
+        (config::required("LIMITS_TABLE")?, config::required("WEBHOOK_HOST_CONCURRENCY")?);
     let deps = Deps {
         deliveries: &jobs,
-        receivers: &jobs,
-        hosts: &HostsTable::new(dynamodb.clone(), limits, places),
-        generations: &AccessTable::new(dynamodb, config::required("ACCESS_TABLE")?),
+        endpoints: &jobs,
+        hosts: &HostPermitsTable::new(dynamodb.clone(), limits, permits),
+        secret_versions: &AccessTable::new(dynamodb, config::required("ACCESS_TABLE")?),
         queue: &WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), config::required("WEBHOOKS_QUEUE_URL")?),
         master_secret: &ManagedSecret::new(
             aws_sdk_secretsmanager::Client::new(&sdk),
             config::required("WEBHOOK_SECRET")?,
         ),
-        post: &HttpPost::new(config::webhook_reach())?,
+        post: &HttpPost::new(config::webhook_url_policy())?,
         images_url: config::required("IMAGES_BASE_URL")?,
-        claim_margin: config::duration("LEASE_MARGIN_SECONDS", Duration::from_secs(1))?,
-        tempo: config::webhook_tempo(),
+        lease_margin: config::duration("LEASE_MARGIN_SECONDS", Duration::from_secs(1))?,
+        time_scale: config::webhook_time_scale(),
     };
     let deps = &deps;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| handle(deps, event))).await

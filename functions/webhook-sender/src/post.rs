@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::jobs::WebhookReach;
-use domain::webhooks::{ANSWER_KEPT, Answer};
+use domain::jobs::WebhookUrlPolicy;
+use domain::webhooks::{EndpointResponse, MAX_RESPONSE_KEPT};
 use egress::{Client, EgressError, EgressPolicy, Timeouts};
 use url::Url;
 
@@ -35,7 +35,7 @@ pub trait Post: Send + Sync {
     /// # Errors
     ///
     /// Why there was no answer, in words that hold nothing of the URL.
-    async fn post(&self, url: &Url, webhook: Signed) -> Result<Answer, String>;
+    async fn post(&self, url: &Url, webhook: Signed) -> Result<EndpointResponse, String>;
 }
 
 /// Posts over HTTP, and only to where webhooks may go.
@@ -50,15 +50,15 @@ impl HttpPost {
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new(reach: WebhookReach) -> Result<Self, EgressError> {
+    pub fn new(reach: WebhookUrlPolicy) -> Result<Self, EgressError> {
         let reach = match reach {
-            WebhookReach::Public => EgressPolicy::PublicOnly,
-            WebhookReach::Local => EgressPolicy::PublicOrLoopback,
+            WebhookUrlPolicy::HttpsOnly => EgressPolicy::PublicOnly,
+            WebhookUrlPolicy::AllowLoopbackHttp => EgressPolicy::PublicOrLoopback,
         };
         Ok(Self { client: Client::new(reach, Timeouts { connect: TIMEOUT, total: TIMEOUT })? })
     }
 
-    async fn send(&self, url: &Url, webhook: Signed) -> Result<Answer, EgressError> {
+    async fn send(&self, url: &Url, webhook: Signed) -> Result<EndpointResponse, EgressError> {
         let answer = self
             .client
             .post(url)?
@@ -71,14 +71,14 @@ impl HttpPost {
             .await?;
         let status = answer.status().as_u16();
         let retry_after = egress::retry_after(answer.headers(), Timestamp::now());
-        let body = egress::read_prefix(answer, ANSWER_KEPT, BODY).await;
-        Ok(Answer::new(status, retry_after, &body))
+        let body = egress::read_prefix(answer, MAX_RESPONSE_KEPT, BODY).await;
+        Ok(EndpointResponse::new(status, retry_after, &body))
     }
 }
 
 #[async_trait]
 impl Post for HttpPost {
-    async fn post(&self, url: &Url, webhook: Signed) -> Result<Answer, String> {
+    async fn post(&self, url: &Url, webhook: Signed) -> Result<EndpointResponse, String> {
         self.send(url, webhook).await.map_err(|problem| problem.to_string())
     }
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use domain::Timestamp;
 use domain::access::SecretSource as _;
-use domain::jobs::{WebhookEvent, WebhookReach, WebhookUrl};
+use domain::jobs::{WebhookEvent, WebhookUrl, WebhookUrlPolicy};
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Answer, Delivery, DeliveryState, DeliveryStore as _, Generations, HostPlaces as _,
-    SecretGenerations as _, SigningSecret, Tempo, WebhookMessage,
+    Delivery, DeliveryState, DeliveryStore as _, EndpointResponse, HostPermitStore as _,
+    SecretVersionStore as _, SecretVersions, SigningSecret, TimeScale, WebhookMessage,
 };
 use testkit::{Memory, Sent};
 use tokio::io::AsyncWriteExt as _;
@@ -26,24 +26,24 @@ use wiremock::matchers::{header, header_exists, headers, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[derive(Default)]
-struct Receiver {
-    answers: Mutex<Vec<Result<Answer, String>>>,
+struct WebhookEndpoint {
+    answers: Mutex<Vec<Result<EndpointResponse, String>>>,
     got: Mutex<Vec<Signed>>,
 }
 
 #[async_trait]
-impl Post for Receiver {
-    async fn post(&self, _: &Url, webhook: Signed) -> Result<Answer, String> {
+impl Post for WebhookEndpoint {
+    async fn post(&self, _: &Url, webhook: Signed) -> Result<EndpointResponse, String> {
         self.got.lock().unwrap().push(webhook);
         self.answers.lock().unwrap().pop().unwrap_or_else(|| Ok(plain(204)))
     }
 }
 
-fn plain(status: u16) -> Answer {
-    Answer::new(status, None, b"")
+fn plain(status: u16) -> EndpointResponse {
+    EndpointResponse::new(status, None, b"")
 }
 
-impl Receiver {
+impl WebhookEndpoint {
     fn answering(answer: Result<u16, String>) -> Self {
         Self { answers: Mutex::new(vec![answer.map(plain)]), ..Self::default() }
     }
@@ -60,15 +60,15 @@ fn owed(store: &Memory) -> Delivery {
 async fn handle(store: &Memory, post: &dyn Post, delivery: &Delivery) -> Result<(), domain::Error> {
     let deps = Deps {
         deliveries: store,
-        receivers: store,
+        endpoints: store,
         hosts: store,
-        generations: store,
+        secret_versions: store,
         queue: store,
         master_secret: store,
         post,
         images_url: "https://cdn.example".into(),
-        claim_margin: Duration::from_secs(30),
-        tempo: Tempo::REAL,
+        lease_margin: Duration::from_secs(30),
+        time_scale: TimeScale::REAL,
     };
     deliver::deliver(&deps, WebhookMessage::about(delivery), Timestamp::now() + Duration::from_secs(30)).await
 }
@@ -82,14 +82,14 @@ async fn two_hundreds_are_success_and_nothing_else() {
     for (answer, state) in [
         (Ok(200), DeliveryState::Delivered),
         (Ok(204), DeliveryState::Delivered),
-        (Ok(302), DeliveryState::Owed),
-        (Ok(404), DeliveryState::Owed),
-        (Ok(500), DeliveryState::Owed),
-        (Err("no connection".to_owned()), DeliveryState::Owed),
+        (Ok(302), DeliveryState::Pending),
+        (Ok(404), DeliveryState::Pending),
+        (Ok(500), DeliveryState::Pending),
+        (Err("no connection".to_owned()), DeliveryState::Pending),
     ] {
         let store = Memory::new();
         let delivery = owed(&store);
-        handle(&store, &Receiver::answering(answer.clone()), &delivery).await.unwrap();
+        handle(&store, &WebhookEndpoint::answering(answer.clone()), &delivery).await.unwrap();
         assert_eq!(row(&store).state, state, "{answer:?}");
     }
 }
@@ -98,12 +98,12 @@ async fn two_hundreds_are_success_and_nothing_else() {
 async fn a_failed_try_puts_the_next_one_on_the_row_and_on_the_queue() {
     let store = Memory::new();
     let delivery = owed(&store);
-    handle(&store, &Receiver::answering(Ok(500)), &delivery).await.unwrap();
+    handle(&store, &WebhookEndpoint::answering(Ok(500)), &delivery).await.unwrap();
     let row = row(&store);
     let wait = row.not_before.unwrap().since(Timestamp::now());
     assert!((3..=6).contains(&wait.as_secs()), "{wait:?}");
     assert_eq!(
-        (row.attempts, row.claim, row.due_at),
+        (row.attempts, row.lease, row.due_at),
         (1, None, row.not_before.map(|at| at + Duration::from_secs(30)))
     );
     assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(6)));
@@ -113,17 +113,17 @@ async fn a_failed_try_puts_the_next_one_on_the_row_and_on_the_queue() {
 async fn the_same_message_again_sends_nothing_again() {
     let store = Memory::new();
     let delivery = owed(&store);
-    let receiver = Receiver::default();
+    let endpoint = WebhookEndpoint::default();
     for _ in 0..3 {
-        handle(&store, &receiver, &delivery).await.unwrap();
+        handle(&store, &endpoint, &delivery).await.unwrap();
     }
-    assert_eq!(receiver.got.lock().unwrap().len(), 1);
+    assert_eq!(endpoint.got.lock().unwrap().len(), 1);
 }
 
 /// A sender took it on at `at`, for a minute.
 fn taken(delivery: &mut Delivery, at: Timestamp) {
-    let claim = Lease { id: LeaseId::new(), until: at + Duration::from_secs(60) };
-    delivery.take_on(claim, at, Tempo::REAL, 0.5);
+    let lease = Lease { id: LeaseId::new(), until: at + Duration::from_secs(60) };
+    delivery.begin_attempt(lease, at, TimeScale::REAL, 0.5);
 }
 
 #[tokio::test]
@@ -132,15 +132,15 @@ async fn a_claimed_webhook_is_left_to_its_sender_until_the_claim_lapses() {
     let mut delivery = owed(&store);
     taken(&mut delivery, Timestamp::now());
     store.put_delivery(&delivery);
-    let receiver = Receiver::default();
-    handle(&store, &receiver, &delivery).await.unwrap();
-    assert!(receiver.got.lock().unwrap().is_empty());
+    let endpoint = WebhookEndpoint::default();
+    handle(&store, &endpoint, &delivery).await.unwrap();
+    assert!(endpoint.got.lock().unwrap().is_empty());
 
     let mut delivery = owed(&store);
     taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
     store.put_delivery(&delivery);
-    handle(&store, &receiver, &delivery).await.unwrap();
-    let got = receiver.got.lock().unwrap();
+    handle(&store, &endpoint, &delivery).await.unwrap();
+    let got = endpoint.got.lock().unwrap();
     assert_eq!(got[0].id, delivery.id.to_string());
 }
 
@@ -150,7 +150,7 @@ async fn a_sender_that_died_at_the_last_try_is_followed_by_another_and_that_ones
         let store = Memory::new();
         let mut delivery = owed(&store);
         taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
-        delivery.rung = 10;
+        delivery.retry_index = 10;
         store.put_delivery(&delivery);
         let (calls, row) = tried(&store, &delivery, Ok(answer)).await;
         assert_eq!((calls, row.state, row.log.len()), (1, state, 2));
@@ -163,23 +163,23 @@ async fn only_when_senders_have_died_for_three_days_it_is_given_up_without_an_an
     let store = Memory::new();
     let mut delivery = owed(&store);
     taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
-    delivery.lost = 9;
+    delivery.crashes = 9;
     store.put_delivery(&delivery);
     let (calls, row) = tried(&store, &delivery, Ok(204)).await;
-    assert_eq!((calls, row.state, row.claim), (0, DeliveryState::GivenUp, None));
+    assert_eq!((calls, row.state, row.lease), (0, DeliveryState::GivenUp, None));
 }
 
 #[tokio::test]
 async fn every_try_carries_the_same_id_and_the_same_body() {
     let store = Memory::new();
     let delivery = owed(&store);
-    let receiver = Receiver::answering(Ok(500));
-    handle(&store, &receiver, &delivery).await.unwrap();
+    let endpoint = WebhookEndpoint::answering(Ok(500));
+    handle(&store, &endpoint, &delivery).await.unwrap();
     let mut again = row(&store);
     again.not_before = None;
     store.put_delivery(&again);
-    handle(&store, &receiver, &delivery).await.unwrap();
-    let got = receiver.got.lock().unwrap();
+    handle(&store, &endpoint, &delivery).await.unwrap();
+    let got = endpoint.got.lock().unwrap();
     assert_eq!(got.len(), 2);
     assert_eq!((&got[0].id, &got[0].body), (&got[1].id, &got[1].body));
 }
@@ -192,7 +192,7 @@ async fn a_result_that_cannot_be_written_at_once_is_written_later() {
     struct FailAfterPost<'a>(&'a Memory);
     #[async_trait]
     impl Post for FailAfterPost<'_> {
-        async fn post(&self, _: &Url, _: Signed) -> Result<Answer, String> {
+        async fn post(&self, _: &Url, _: Signed) -> Result<EndpointResponse, String> {
             self.0.fail_next("save_delivery", StoreError::Unavailable("down".into()));
             Ok(plain(200))
         }
@@ -206,7 +206,7 @@ struct WantedMeanwhile<'a>(&'a Memory, u16);
 
 #[async_trait]
 impl Post for WantedMeanwhile<'_> {
-    async fn post(&self, _: &Url, _: Signed) -> Result<Answer, String> {
+    async fn post(&self, _: &Url, _: Signed) -> Result<EndpointResponse, String> {
         let mut row = row(self.0);
         assert!(!row.redeliver(Timestamp::now()));
         self.0.save_delivery(&mut row).await.unwrap();
@@ -216,18 +216,22 @@ impl Post for WantedMeanwhile<'_> {
 
 #[tokio::test]
 async fn who_wants_a_webhook_again_while_it_is_under_way_gets_it_unless_the_try_succeeds() {
-    for (status, state) in [(500, DeliveryState::Owed), (204, DeliveryState::Delivered)] {
+    for (status, state) in [(500, DeliveryState::Pending), (204, DeliveryState::Delivered)] {
         let store = Memory::new();
         let mut delivery = owed(&store);
-        delivery.rung = 9;
+        delivery.retry_index = 9;
         store.put_delivery(&delivery);
         handle(&store, &WantedMeanwhile(&store, status), &delivery).await.unwrap();
         let row = row(&store);
-        assert_eq!((row.state, row.claim, row.again), (state, None, false));
+        assert_eq!((row.state, row.lease, row.redeliver_requested), (state, None, false));
         assert_eq!(row.log[0].status, Some(status), "what came of the try is not lost");
-        if state == DeliveryState::Owed {
+        if state == DeliveryState::Pending {
             assert!(matches!(store.sent()[..], [Sent::Webhook(_, Duration::ZERO)]), "{:?}", store.sent());
-            assert_eq!(tried(&store, &delivery, Ok(500)).await.1.rung, 1, "from the foot of the ladder");
+            assert_eq!(
+                tried(&store, &delivery, Ok(500)).await.1.retry_index,
+                1,
+                "from the foot of the ladder"
+            );
         }
     }
 }
@@ -237,7 +241,7 @@ async fn a_sender_whose_claim_is_another_ones_by_now_writes_nothing() {
     struct TakenMeanwhile<'a>(&'a Memory);
     #[async_trait]
     impl Post for TakenMeanwhile<'_> {
-        async fn post(&self, _: &Url, _: Signed) -> Result<Answer, String> {
+        async fn post(&self, _: &Url, _: Signed) -> Result<EndpointResponse, String> {
             let mut row = row(self.0);
             taken(&mut row, Timestamp::now());
             self.0.save_delivery(&mut row).await.unwrap();
@@ -248,7 +252,7 @@ async fn a_sender_whose_claim_is_another_ones_by_now_writes_nothing() {
     let delivery = owed(&store);
     handle(&store, &TakenMeanwhile(&store), &delivery).await.unwrap();
     let row = row(&store);
-    assert!(row.claim.is_some() && row.log[1].status.is_none(), "{row:?}");
+    assert!(row.lease.is_some() && row.log[1].status.is_none(), "{row:?}");
 }
 
 #[tokio::test]
@@ -256,15 +260,15 @@ async fn a_try_that_cannot_be_signed_is_no_try() {
     let store = Memory::new();
     let delivery = owed(&store);
     store.fail_next("read", StoreError::Unavailable("down".into()));
-    assert!(handle(&store, &Receiver::default(), &delivery).await.is_err());
+    assert!(handle(&store, &WebhookEndpoint::default(), &delivery).await.is_err());
     assert_eq!(row(&store).attempts, 0);
 }
 
 /// How often the receiver was called, and the row then.
 async fn tried(store: &Memory, delivery: &Delivery, answer: Result<u16, String>) -> (usize, Delivery) {
-    let receiver = Receiver::answering(answer);
-    handle(store, &receiver, delivery).await.unwrap();
-    let calls = receiver.got.lock().unwrap().len();
+    let endpoint = WebhookEndpoint::answering(answer);
+    handle(store, &endpoint, delivery).await.unwrap();
+    let calls = endpoint.got.lock().unwrap().len();
     (calls, store.deliveries().into_iter().find(|row| row.id == delivery.id).unwrap())
 }
 
@@ -274,10 +278,10 @@ async fn what_finds_no_place_at_its_host_waits_and_that_is_no_try() {
     let delivery = owed(&store);
     let until = Timestamp::now() + Duration::from_secs(60);
     for _ in 0..2 {
-        store.begin_request("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
+        store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
     }
     let (calls, row) = tried(&store, &delivery, Ok(200)).await;
-    assert_eq!((calls, row.attempts, row.waits, row.claim), (0, 0, 1, None));
+    assert_eq!((calls, row.attempts, row.deferrals, row.lease), (0, 0, 1, None));
     assert!(row.not_before.is_some());
     assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
     assert_eq!(tried(&store, &delivery, Ok(200)).await.0, 0, "too early");
@@ -288,11 +292,11 @@ async fn what_finds_no_place_at_its_host_waits_and_that_is_no_try() {
 async fn a_dot_at_the_end_of_a_hosts_name_gives_it_no_further_places() {
     let store = Memory::new();
     let mut delivery = owed(&store);
-    delivery.url = WebhookUrl::parse("https://example.com./hook", WebhookReach::Public).unwrap();
+    delivery.url = WebhookUrl::parse("https://example.com./hook", WebhookUrlPolicy::HttpsOnly).unwrap();
     store.put_delivery(&delivery);
     let until = Timestamp::now() + Duration::from_secs(60);
     for _ in 0..2 {
-        store.begin_request("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
+        store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
     }
     assert_eq!(tried(&store, &delivery, Ok(200)).await.0, 0);
 }
@@ -309,7 +313,7 @@ async fn the_place_is_given_back_however_the_try_ends() {
     let store = Memory::new();
     let delivery = owed(&store);
     store.fail_next("save_delivery", StoreError::Unavailable("down".into()));
-    assert!(handle(&store, &Receiver::default(), &delivery).await.is_err());
+    assert!(handle(&store, &WebhookEndpoint::default(), &delivery).await.is_err());
     assert_eq!(store.under_way("example.com:443").0, []);
 }
 
@@ -322,12 +326,13 @@ async fn no_further_try_comes_after_a_410() {
 }
 
 /// A URL all of whose tries have failed for five days, up to now.
-fn failing(delivery: &Delivery) -> domain::webhooks::Receiver {
+fn failing(delivery: &Delivery) -> domain::webhooks::WebhookEndpoint {
     let now = Timestamp::now();
-    let mut receiver = domain::webhooks::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
-    receiver.failed(now - Duration::from_secs(5 * 24 * 3600), Tempo::REAL);
-    receiver.revision = 1;
-    receiver
+    let mut endpoint =
+        domain::webhooks::WebhookEndpoint::new(delivery.client_id.clone(), delivery.url.clone(), now);
+    endpoint.record_failure(now - Duration::from_secs(5 * 24 * 3600), TimeScale::REAL);
+    endpoint.revision = 1;
+    endpoint
 }
 
 #[tokio::test]
@@ -336,33 +341,34 @@ async fn a_url_that_has_only_failed_for_five_days_is_switched_off_and_keeps_its_
     let first = owed(&store);
     store.put_receiver(&failing(&first));
     let (calls, row) = tried(&store, &first, Ok(500)).await;
-    assert_eq!((calls, row.parked, row.state), (1, true, DeliveryState::Owed));
-    assert!(store.receivers()[0].is_off());
+    assert_eq!((calls, row.held, row.state), (1, true, DeliveryState::Pending));
+    assert!(store.endpoints()[0].is_disabled());
 
     let second = owed(&store);
     let (calls, row) = tried(&store, &second, Ok(200)).await;
-    assert_eq!((calls, row.parked, row.attempts), (0, true, 0), "its day has not come");
+    assert_eq!((calls, row.held, row.attempts), (0, true, 0), "its day has not come");
 
     let mut wanted = row;
     assert!(wanted.redeliver(Timestamp::now()));
     store.put_delivery(&wanted);
     let (calls, row) = tried(&store, &second, Ok(200)).await;
     assert_eq!((calls, row.state), (1, DeliveryState::Delivered), "who sends by hand means it");
-    assert!(!store.receivers()[0].is_off(), "the first success switches it on");
-    assert!(store.receivers()[0].due_at.is_some(), "and the sweep lets the others go");
+    assert!(!store.endpoints()[0].is_disabled(), "the first success switches it on");
+    assert!(store.endpoints()[0].due_at.is_some(), "and the sweep lets the others go");
 }
 
 /// A webhook that is parked at a URL whose try of the day has come.
-fn parked(store: &Memory) -> Delivery {
+fn held(store: &Memory) -> Delivery {
     let mut delivery = owed(store);
     let (now, day) = (Timestamp::now(), Duration::from_secs(24 * 3600));
-    let mut receiver = domain::webhooks::Receiver::new(delivery.client_id.clone(), delivery.url.clone(), now);
-    receiver.failed(now - 6 * day, Tempo::REAL);
-    receiver.failed(now - day, Tempo::REAL);
-    receiver.revision = 1;
-    assert!(receiver.is_off());
-    store.put_receiver(&receiver);
-    delivery.park(Timestamp::now());
+    let mut endpoint =
+        domain::webhooks::WebhookEndpoint::new(delivery.client_id.clone(), delivery.url.clone(), now);
+    endpoint.record_failure(now - 6 * day, TimeScale::REAL);
+    endpoint.record_failure(now - day, TimeScale::REAL);
+    endpoint.revision = 1;
+    assert!(endpoint.is_disabled());
+    store.put_receiver(&endpoint);
+    delivery.hold(Timestamp::now());
     store.put_delivery(&delivery);
     delivery
 }
@@ -370,34 +376,34 @@ fn parked(store: &Memory) -> Delivery {
 #[tokio::test]
 async fn the_try_of_the_day_waits_for_a_place_and_is_made_then() {
     let store = Memory::new();
-    let delivery = parked(&store);
-    let receiver = store.receivers().remove(0);
+    let delivery = held(&store);
+    let endpoint = store.endpoints().remove(0);
     let until = Timestamp::now() + Duration::from_secs(60);
-    let mut places = vec![];
+    let mut permits = vec![];
     for _ in 0..2 {
-        places.extend(store.begin_request("example.com:443", Timestamp::now(), until).await.unwrap());
+        permits.extend(store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap());
     }
     let (calls, row) = tried(&store, &delivery, Ok(200)).await;
-    assert_eq!((calls, row.parked, row.waits), (0, true, 1));
-    assert_eq!(store.receivers(), [receiver], "its day is not over");
+    assert_eq!((calls, row.held, row.deferrals), (0, true, 1));
+    assert_eq!(store.endpoints(), [endpoint], "its day is not over");
     assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
 
-    store.end_request("example.com:443", places[0], None).await.unwrap();
+    store.release_host_permit("example.com:443", permits[0], None).await.unwrap();
     store.put_delivery(&Delivery { not_before: None, ..row });
     let (calls, row) = tried(&store, &delivery, Ok(200)).await;
     assert_eq!((calls, row.state), (1, DeliveryState::Delivered));
-    assert!(!store.receivers()[0].is_off());
+    assert!(!store.endpoints()[0].is_disabled());
 }
 
 #[tokio::test]
 async fn of_a_url_that_is_off_one_webhook_a_day_is_tried() {
     let store = Memory::new();
-    let delivery = parked(&store);
+    let delivery = held(&store);
     let (calls, row) = tried(&store, &delivery, Ok(500)).await;
-    assert_eq!((calls, row.parked, row.attempts), (1, true, 1));
+    assert_eq!((calls, row.held, row.attempts), (1, true, 1));
     let (calls, _) = tried(&store, &delivery, Ok(500)).await;
     assert_eq!((calls, store.under_way("example.com:443").0.len()), (0, 0), "and no place is kept");
-    let next = store.receivers()[0].probe_at().unwrap().since(Timestamp::now());
+    let next = store.endpoints()[0].probe_at().unwrap().since(Timestamp::now());
     assert!(next > Duration::from_secs(23 * 3600), "{next:?}");
 }
 
@@ -407,24 +413,24 @@ async fn one_success_ends_what_was_counted_against_a_url() {
     let delivery = owed(&store);
     store.put_receiver(&failing(&delivery));
     tried(&store, &delivery, Ok(200)).await;
-    assert_eq!(store.receivers()[0].failing_since, None);
+    assert_eq!(store.endpoints()[0].failing_since, None);
     let healthy = Memory::new();
     let delivery = owed(&healthy);
     tried(&healthy, &delivery, Ok(200)).await;
-    assert!(healthy.receivers().is_empty(), "a URL that does well has no row");
+    assert!(healthy.endpoints().is_empty(), "a URL that does well has no row");
 }
 
 #[tokio::test]
 async fn a_rotated_secret_and_the_one_before_it_both_sign() {
     let store = Memory::new();
     let delivery = owed(&store);
-    let first = Generations::default();
+    let first = SecretVersions::default();
     let second = first.rotated(Timestamp::now(), Duration::from_secs(60));
-    store.replace_generations(&delivery.client_id, &first, &second).await.unwrap();
-    let receiver = Receiver::default();
-    handle(&store, &receiver, &delivery).await.unwrap();
+    store.replace_secret_versions(&delivery.client_id, &first, &second).await.unwrap();
+    let endpoint = WebhookEndpoint::default();
+    handle(&store, &endpoint, &delivery).await.unwrap();
     let master = store.read().await.unwrap();
-    let got = receiver.got.lock().unwrap();
+    let got = endpoint.got.lock().unwrap();
     let at = Timestamp::from_millis(got[0].timestamp.parse::<i64>().unwrap() * 1000);
     let sign = |generation| {
         SigningSecret::derive(&master, &delivery.client_id, generation).sign(delivery.id, at, &got[0].body)
@@ -450,7 +456,10 @@ async fn over_http_it_sends_the_standard_headers_and_follows_no_redirect() {
         .mount(&server)
         .await;
     let url = server.uri().parse().unwrap();
-    assert_eq!(HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await, Ok(plain(307)));
+    assert_eq!(
+        HttpPost::new(WebhookUrlPolicy::AllowLoopbackHttp).unwrap().post(&url, signed()).await,
+        Ok(plain(307))
+    );
 }
 
 #[tokio::test]
@@ -461,9 +470,11 @@ async fn a_receiver_that_says_when_to_come_again_is_left_alone_until_then() {
         Mock::given(method("POST")).respond_with(answer).expect(1).mount(&server).await;
         let store = Memory::new();
         let mut delivery = owed(&store);
-        delivery.url = WebhookUrl::parse(&server.uri(), WebhookReach::Local).unwrap();
+        delivery.url = WebhookUrl::parse(&server.uri(), WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
         store.put_delivery(&delivery);
-        handle(&store, &HttpPost::new(WebhookReach::Local).unwrap(), &delivery).await.unwrap();
+        handle(&store, &HttpPost::new(WebhookUrlPolicy::AllowLoopbackHttp).unwrap(), &delivery)
+            .await
+            .unwrap();
         let row = row(&store);
         assert_eq!(row.log[0].status, Some(status));
         let wait = row.not_before.unwrap().since(Timestamp::now()).as_secs();
@@ -492,7 +503,7 @@ async fn slow(answer_after: Option<Duration>) -> Url {
 
 #[tokio::test]
 async fn a_receiver_has_fifteen_seconds_and_no_more() {
-    let post = HttpPost::new(WebhookReach::Local).unwrap();
+    let post = HttpPost::new(WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
     let (silent, late) = (slow(None).await, slow(Some(Duration::from_secs(14))).await);
     let began = Instant::now();
     let unanswered = async {
@@ -524,14 +535,15 @@ fn the_template_leaves_senders_time_for_a_slow_receiver_and_keeps_what_is_owed_f
 #[tokio::test]
 async fn a_receiver_that_is_not_there_is_told_of_without_its_url() {
     let url: Url = "http://127.0.0.1:1/secret-token".parse().unwrap();
-    let problem = HttpPost::new(WebhookReach::Local).unwrap().post(&url, signed()).await.unwrap_err();
+    let problem =
+        HttpPost::new(WebhookUrlPolicy::AllowLoopbackHttp).unwrap().post(&url, signed()).await.unwrap_err();
     assert!(!problem.contains("secret-token"), "{problem}");
 }
 
 #[tokio::test]
 async fn where_only_public_receivers_are_allowed_nothing_reaches_this_machine() {
     let server = MockServer::start().await;
-    let post = HttpPost::new(WebhookReach::Public).unwrap();
+    let post = HttpPost::new(WebhookUrlPolicy::HttpsOnly).unwrap();
     let port = server.address().port();
     for url in [server.uri(), format!("https://127.0.0.1:{port}/"), format!("https://localhost:{port}/")] {
         let problem = post.post(&url.parse().unwrap(), signed()).await.unwrap_err();

@@ -11,7 +11,7 @@ use aws_lambda_events::event::dynamodb;
 use domain::Timestamp;
 use domain::jobs::WebhookEvent;
 use domain::store::StoreError;
-use domain::webhooks::{Answer, Delivery, DeliveryState, Tempo, WebhookMessage};
+use domain::webhooks::{Delivery, DeliveryState, EndpointResponse, TimeScale, WebhookMessage};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use testkit::{Memory, SAMPLE_WEBHOOK, Sent};
@@ -20,28 +20,28 @@ use webhook_sender::post::{Post, Signed};
 use webhook_sender::{Deps, handle};
 
 #[derive(Default)]
-struct Receiver(Mutex<Vec<Signed>>);
+struct WebhookEndpoint(Mutex<Vec<Signed>>);
 
 #[async_trait]
-impl Post for Receiver {
-    async fn post(&self, _: &Url, webhook: Signed) -> Result<Answer, String> {
+impl Post for WebhookEndpoint {
+    async fn post(&self, _: &Url, webhook: Signed) -> Result<EndpointResponse, String> {
         self.0.lock().unwrap().push(webhook);
-        Ok(Answer::new(204, None, b""))
+        Ok(EndpointResponse::new(204, None, b""))
     }
 }
 
-async fn replay(store: &Memory, receiver: &Receiver, file: &str) -> Value {
+async fn replay(store: &Memory, endpoint: &WebhookEndpoint, file: &str) -> Value {
     let deps = Deps {
         deliveries: store,
-        receivers: store,
+        endpoints: store,
         hosts: store,
-        generations: store,
+        secret_versions: store,
         queue: store,
         master_secret: store,
-        post: receiver,
+        post: endpoint,
         images_url: "https://cdn.example".into(),
-        claim_margin: Duration::from_secs(30),
-        tempo: Tempo::REAL,
+        lease_margin: Duration::from_secs(30),
+        time_scale: TimeScale::REAL,
     };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 30_000;
@@ -59,8 +59,8 @@ fn no_sample_is_missed() {
 #[tokio::test]
 async fn a_new_row_in_the_stream_becomes_a_message() {
     for file in ["stream.json", "stream-other-row.json"] {
-        let (store, receiver) = (Memory::new(), Receiver::default());
-        assert_eq!(replay(&store, &receiver, file).await, json!({"batchItemFailures": []}), "{file}");
+        let (store, endpoint) = (Memory::new(), WebhookEndpoint::default());
+        assert_eq!(replay(&store, &endpoint, file).await, json!({"batchItemFailures": []}), "{file}");
         let [Sent::Webhook(WebhookMessage::V1 { webhook_id, .. }, Duration::ZERO)] = store.sent()[..] else {
             panic!("{file}: {:?}", store.sent());
         };
@@ -70,9 +70,9 @@ async fn a_new_row_in_the_stream_becomes_a_message() {
 
 #[tokio::test]
 async fn a_row_whose_message_is_refused_comes_again() {
-    let (store, receiver) = (Memory::new(), Receiver::default());
+    let (store, endpoint) = (Memory::new(), WebhookEndpoint::default());
     store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
-    let answer = replay(&store, &receiver, "stream.json").await;
+    let answer = replay(&store, &endpoint, "stream.json").await;
     assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "4400000000003676724501");
 }
 
@@ -81,12 +81,12 @@ fn the_row_in_the_stream_is_a_whole_one() {
     let event: dynamodb::Event =
         serde_json::from_str(&testkit::event("webhook-sender", "stream.json")).unwrap();
     let delivery: Delivery = serde_dynamo::from_item(event.records[0].change.new_image.clone()).unwrap();
-    assert_eq!((delivery.event, delivery.state), (WebhookEvent::Completed, DeliveryState::Owed));
+    assert_eq!((delivery.event, delivery.state), (WebhookEvent::Completed, DeliveryState::Pending));
 }
 
 #[tokio::test]
 async fn a_message_becomes_a_request_to_the_receiver() {
-    let (store, receiver) = (Memory::new(), Receiver::default());
+    let (store, endpoint) = (Memory::new(), WebhookEndpoint::default());
     let job = testkit::sample_job();
     let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now()).unwrap();
     delivery.id = SAMPLE_WEBHOOK.parse().unwrap();
@@ -94,10 +94,10 @@ async fn a_message_becomes_a_request_to_the_receiver() {
     store.put_delivery(&delivery);
 
     let nothing_failed = json!({"batchItemFailures": []});
-    assert_eq!(replay(&store, &receiver, "unreadable.json").await, nothing_failed);
-    assert!(receiver.0.lock().unwrap().is_empty(), "acknowledged, for it gets no better");
+    assert_eq!(replay(&store, &endpoint, "unreadable.json").await, nothing_failed);
+    assert!(endpoint.0.lock().unwrap().is_empty(), "acknowledged, for it gets no better");
 
-    assert_eq!(replay(&store, &receiver, "queue.json").await, nothing_failed);
-    assert_eq!(receiver.0.lock().unwrap()[0].id, SAMPLE_WEBHOOK);
+    assert_eq!(replay(&store, &endpoint, "queue.json").await, nothing_failed);
+    assert_eq!(endpoint.0.lock().unwrap()[0].id, SAMPLE_WEBHOOK);
     assert_eq!(store.deliveries()[0].state, DeliveryState::Delivered);
 }

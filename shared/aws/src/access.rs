@@ -9,4 +9,4 @@ pub(crate) mod stores;
 
 pub use api_keys::AccessTable;
 pub use rate_limits::LimitsTable;
-pub use stores::Front;
+pub use stores::AuthStores;

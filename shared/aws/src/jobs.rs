@@ -8,5 +8,5 @@ pub(crate) mod images;
 pub(crate) mod jobs;
 pub(crate) mod list;
 
-pub use estimates::PaceTable;
+pub use estimates::EstimatesTable;
 pub use images::ImagesBucket;

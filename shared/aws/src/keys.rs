@@ -3,9 +3,9 @@
 use domain::access::{Caller, ClientId, Endpoint, IdempotencyKey};
 use domain::due::Due;
 use domain::images::ImageFormat;
-use domain::jobs::Kind;
-use domain::primitives::Word as _;
-use domain::webhooks::{DeliveryKey, ReceiverId};
+use domain::jobs::JobClass;
+use domain::primitives::NamedValue as _;
+use domain::webhooks::{DeliveryKey, WebhookEndpointId};
 use domain::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, UserId, WebhookId};
 
 /// How many parts the index of due rows has: in one, a busy minute would be throttled.
@@ -26,8 +26,8 @@ const BATCH_ROW: &str = "BATCH";
 const JOB: &str = "JOB#";
 const JOB_ROW: &str = "JOB";
 const HOOK: &str = "HOOK#";
-const RECEIVER: &str = "RECEIVER#";
-const RECEIVER_ROW: &str = "RECEIVER";
+const ENDPOINT: &str = "ENDPOINT#";
+const ENDPOINT_ROW: &str = "ENDPOINT";
 const KEY: &str = "KEY#";
 const SESSION: &str = "SESSION#";
 const SESSION_ROW: &str = "SESSION";
@@ -93,24 +93,24 @@ pub fn webhook_of(partition: &str, sort: &str) -> Option<DeliveryKey> {
 
 /// The partition of what is known of a client's URL. No client's name has a `#`.
 #[must_use]
-pub fn receiver_partition(id: &ReceiverId) -> String {
-    format!("{RECEIVER}{}#{}", id.client, id.digest)
+pub fn endpoint_partition(id: &WebhookEndpointId) -> String {
+    format!("{ENDPOINT}{}#{}", id.client, id.digest)
 }
 
 /// The sort key of what is known of a client's URL.
 #[must_use]
-pub const fn receiver_sort() -> &'static str {
-    RECEIVER_ROW
+pub const fn endpoint_sort() -> &'static str {
+    ENDPOINT_ROW
 }
 
-fn receiver_of(partition: &str) -> Option<ReceiverId> {
-    let (client, digest) = partition.strip_prefix(RECEIVER)?.split_once('#')?;
-    Some(ReceiverId { client: client.parse().ok()?, digest: digest.to_owned() })
+fn endpoint_of(partition: &str) -> Option<WebhookEndpointId> {
+    let (client, digest) = partition.strip_prefix(ENDPOINT)?.split_once('#')?;
+    Some(WebhookEndpointId { client: client.parse().ok()?, digest: digest.to_owned() })
 }
 
 /// The part of the due index that a client's URL is in.
 #[must_use]
-pub fn receiver_due_shard(id: &ReceiverId) -> String {
+pub fn endpoint_due_shard(id: &WebhookEndpointId) -> String {
     // Two hex digits of a hash.
     let byte = id.digest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
     shard(byte.unwrap_or(0) % DUE_SHARDS)
@@ -119,8 +119,8 @@ pub fn receiver_due_shard(id: &ReceiverId) -> String {
 /// The part of the due index in which webhooks lie that are parked until their URL is on again. No
 /// sweep looks for what is due there.
 #[must_use]
-pub fn parked_shard(id: &ReceiverId) -> String {
-    format!("parked#{}#{}", id.client, id.digest)
+pub fn held_shard(id: &WebhookEndpointId) -> String {
+    format!("held#{}#{}", id.client, id.digest)
 }
 
 /// What a row of the jobs table is, by its keys.
@@ -129,8 +129,8 @@ pub fn parse(partition: &str, sort: &str) -> Option<Due> {
     if sort == BATCH_ROW {
         return Some(Due::Batch(partition.strip_prefix(BATCH)?.parse().ok()?));
     }
-    if sort == RECEIVER_ROW {
-        return Some(Due::Receiver(receiver_of(partition)?));
+    if sort == ENDPOINT_ROW {
+        return Some(Due::WebhookEndpoint(endpoint_of(partition)?));
     }
     let job = job_of(partition)?;
     if sort == JOB_ROW {
@@ -191,7 +191,7 @@ pub fn host_partition(host: &str) -> String {
 
 /// The row of a caller's places to wait.
 #[must_use]
-pub fn waits_partition(caller: &Caller) -> String {
+pub fn long_poll_partition(caller: &Caller) -> String {
     format!("WAITS#{caller}")
 }
 
@@ -209,25 +209,25 @@ pub const fn idempotency_sort() -> &'static str {
 
 /// The partition of what jobs of a kind took.
 #[must_use]
-pub fn pace_partition(kind: Kind) -> String {
-    format!("PACE#{}", kind.name())
+pub fn estimate_partition(kind: JobClass) -> String {
+    format!("ESTIMATE#{}", kind.name())
 }
 
 /// The sort key of what jobs of a kind took.
 #[must_use]
-pub const fn pace_sort() -> &'static str {
-    "PACE"
+pub const fn estimate_sort() -> &'static str {
+    "ESTIMATE"
 }
 
 /// The partition of what was last seen of the providers. The template names it to the function `health`.
 pub const PROVIDERS: &str = "PROVIDERS";
 
 /// The partition of what is under way at the providers.
-pub(crate) const TRAFFIC: &str = "TRAFFIC";
+pub(crate) const CAPACITY: &str = "CAPACITY";
 
 /// The partition of what makers said about the end of their models. The template names it to the function
 /// `health`.
-pub const SUNSETS: &str = "SUNSETS";
+pub const DEPRECATIONS: &str = "DEPRECATIONS";
 
 /// The partition of a chat session and of its messages.
 #[must_use]
@@ -291,10 +291,10 @@ mod tests {
         let batch = BatchId::new();
         assert_eq!(parse(&batch_partition(batch), batch_sort()), Some(Due::Batch(batch)));
         assert_eq!(parse(&job_partition(job), batch_sort()), None);
-        let receiver = ReceiverId { client: "acme".parse().unwrap(), digest: "ab".repeat(32) };
-        let partition = receiver_partition(&receiver);
-        assert_eq!(parse(&partition, receiver_sort()), Some(Due::Receiver(receiver)));
-        assert_eq!(parse("RECEIVER#acme", receiver_sort()), None);
+        let endpoint = WebhookEndpointId { client: "acme".parse().unwrap(), digest: "ab".repeat(32) };
+        let partition = endpoint_partition(&endpoint);
+        assert_eq!(parse(&partition, endpoint_sort()), Some(Due::WebhookEndpoint(endpoint)));
+        assert_eq!(parse("ENDPOINT#acme", endpoint_sort()), None);
         assert_eq!(parse("JOB#x", "JOB"), None);
         assert_eq!(parse(&job_partition(job), "OTHER"), None);
         assert_eq!(parse("KEY#1", "JOB"), None);

@@ -7,8 +7,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use domain::access::ClientId;
 use domain::jobs::{JobMessage, JobQueue};
-use domain::primitives::{Priority, Word as _};
-use domain::store::{LONGEST_DELAY, StoreError};
+use domain::primitives::{NamedValue as _, Priority};
+use domain::store::{MAX_QUEUE_DELAY, StoreError};
 use domain::webhooks::{WebhookMessage, WebhookQueue};
 use domain::{Job, JobId};
 use serde::Serialize;
@@ -122,7 +122,7 @@ async fn send(
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(message).map_err(|error| unusable("SendMessage", error))?;
     // Rounded up: a message that comes before its time is acknowledged and gone.
-    let seconds = delay.min(LONGEST_DELAY).as_millis().div_ceil(1000);
+    let seconds = delay.min(MAX_QUEUE_DELAY).as_millis().div_ceil(1000);
     client
         .send_message()
         .queue_url(url)

@@ -13,9 +13,9 @@ use tracing::warn;
 use crate::errors::unavailable;
 
 /// How long a function goes on with a value it has read.
-const REMEMBERED: Duration = Duration::from_secs(300);
+const CACHE_TTL: Duration = Duration::from_secs(300);
 /// How much longer, each time that it cannot be read again.
-const STRETCHED: Duration = Duration::from_secs(60);
+const STALE_GRACE: Duration = Duration::from_secs(60);
 
 /// One secret, with a memory of its value.
 #[derive(Debug)]
@@ -62,10 +62,10 @@ impl SecretSource for ManagedSecret {
         current(&mut *self.known.lock().await, self.fetch()).await
     }
 
-    async fn read_anew(&self) -> Result<Secret, StoreError> {
+    async fn refresh(&self) -> Result<Secret, StoreError> {
         let mut known = self.known.lock().await;
         let secret = self.fetch().await?;
-        *known = Some(Known { secret: secret.clone(), until: Instant::now() + REMEMBERED });
+        *known = Some(Known { secret: secret.clone(), until: Instant::now() + CACHE_TTL });
         Ok(secret)
     }
 }
@@ -82,13 +82,13 @@ async fn current(
     }
     match (fetch.await, known) {
         (Ok(secret), known) => {
-            *known = Some(Known { secret: secret.clone(), until: Instant::now() + REMEMBERED });
+            *known = Some(Known { secret: secret.clone(), until: Instant::now() + CACHE_TTL });
             Ok(secret)
         }
         // The old value is most probably still the right one, and without it nothing goes on.
         (Err(error), Some(Known { secret, until })) => {
             warn!(%error, "a secret could not be read again; its last value is used");
-            *until = Instant::now() + STRETCHED;
+            *until = Instant::now() + STALE_GRACE;
             Ok(secret.clone())
         }
         (Err(error), None) => Err(error),
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(current(&mut known, ready(down())).await.unwrap(), Secret::new("old"));
         let until = known.as_ref().unwrap().until;
         assert!(
-            until > Instant::now() && until <= Instant::now() + STRETCHED,
+            until > Instant::now() && until <= Instant::now() + STALE_GRACE,
             "asked again soon, not at once"
         );
         lapse(&mut known);

@@ -6,16 +6,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many things of a kind a function remembers.
-const ROOM: usize = 1000;
+const CAPACITY: usize = 1000;
 
 /// What was read lately.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V> {
+pub(crate) struct TtlCache<K, V> {
     keep: Duration,
     entries: Mutex<HashMap<K, (Instant, V)>>,
 }
 
-impl<K: Hash + Eq, V: Clone> Recent<K, V> {
+impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
     /// A memory that keeps what it is given so long.
     pub(crate) fn new(keep: Duration) -> Self {
         Self { keep, entries: Mutex::new(HashMap::new()) }
@@ -33,10 +33,10 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
     /// The age counts from before the read: what changes during it must not live longer for that.
     pub(crate) fn put(&self, key: K, value: V, read_at: Instant) {
         let mut entries = self.entries();
-        if entries.len() >= ROOM {
+        if entries.len() >= CAPACITY {
             entries.retain(|_, (read_at, _)| read_at.elapsed() < self.keep);
         }
-        if entries.len() < ROOM {
+        if entries.len() < CAPACITY {
             entries.insert(key, (read_at, value));
         }
     }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn what_was_read_is_known_for_its_time() {
-        let recent = Recent::new(KEEP);
+        let recent = TtlCache::new(KEEP);
         let Some(long_ago) = Instant::now().checked_sub(KEEP) else { return };
         recent.put(1, "old", long_ago);
         recent.put(2, "new", Instant::now());
@@ -59,17 +59,17 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_and_makes_room_for_what_is_new() {
-        let recent = Recent::new(KEEP);
+        let recent = TtlCache::new(KEEP);
         let now = Instant::now();
-        for key in 0..=ROOM {
+        for key in 0..=CAPACITY {
             recent.put(key, (), now);
         }
-        assert_eq!(recent.get(&ROOM), None);
-        assert_eq!(recent.entries().len(), ROOM);
+        assert_eq!(recent.get(&CAPACITY), None);
+        assert_eq!(recent.entries().len(), CAPACITY);
         let Some(long_ago) = now.checked_sub(KEEP) else { return };
         recent.entries().values_mut().for_each(|(read_at, ())| *read_at = long_ago);
-        recent.put(ROOM, (), now);
-        assert_eq!(recent.get(&ROOM), Some(()));
+        recent.put(CAPACITY, (), now);
+        assert_eq!(recent.get(&CAPACITY), Some(()));
         assert_eq!(recent.entries().len(), 1);
     }
 }

@@ -5,4 +5,4 @@ mod endpoints;
 mod host_permits;
 mod secret_versions;
 
-pub use host_permits::HostsTable;
+pub use host_permits::HostPermitsTable;

@@ -13,13 +13,16 @@ pub(crate) mod token_key;
 pub use api_key::{ApiKey, KeyHash, NotAKey};
 pub use client::{ClientId, NotAClientId};
 pub use idempotency::{
-    Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, KEY_LIMIT, REMEMBERED, fingerprint,
+    Claim, FirstAnswer, IDEMPOTENCY_RETENTION, IdempotencyKey, IdempotencyRecord, KEY_LIMIT, fingerprint,
 };
 pub use key_record::{
-    DEFAULT_SCOPES, KEPT, KeyName, KeyRecord, KeySummary, LONGEST_OVERLAP, NAME_LIMIT, NotAName, may_grant,
+    DEFAULT_SCOPES, KEY_RETENTION, KeyName, KeyRecord, KeySummary, MAX_OVERLAP, NAME_LIMIT, NotAName,
+    may_grant,
 };
-pub use ports::{IdempotencyStore, KeyRegistry, KeyStore, LimitStore, SecretSource, WaitPlace, WaitStore};
+pub use ports::{
+    IdempotencyStore, KeyRegistry, KeyStore, LimitStore, LongPollPermit, LongPollStore, SecretSource,
+};
 pub use principal::{Caller, Principal};
-pub use rate_limit::{Counted, Endpoint, HIGHEST, Limits, Standing, WAITS, WINDOW};
+pub use rate_limit::{Counted, Endpoint, Limits, MAX_LIMIT, MAX_LONG_POLLS, RateLimitStatus, WINDOW};
 pub use scope::{Scope, UnknownScope};
 pub use token_key::{KID_PREFIX, TokenKey, client_of_kid};

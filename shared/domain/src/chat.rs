@@ -6,6 +6,6 @@ pub(crate) mod session;
 
 pub use ports::{SessionStore, TurnStore};
 pub use request::{
-    ChatRequest, ChatTask, MaxTokens, PREVIOUS_LIMIT, Role, Said, TEXT_LIMIT, Temperature, Text,
+    ChatMessage, ChatRequest, ChatTask, MaxTokens, PREVIOUS_LIMIT, Role, TEXT_LIMIT, Temperature, Text,
 };
-pub use session::{HISTORY_CHARACTERS, HISTORY_LIMIT, Message, Page, Recent, Session, Turn, TurnIds};
+pub use session::{HISTORY_CHARACTERS, HISTORY_LIMIT, Message, Page, RecentMessages, Session, Turn, TurnIds};

@@ -2,7 +2,7 @@
 
 use crate::primitives::id::{BatchId, JobId, WebhookId};
 use crate::store::StoreError;
-use crate::webhooks::endpoint::ReceiverId;
+use crate::webhooks::endpoint::WebhookEndpointId;
 use async_trait::async_trait;
 
 /// Something that the sweeper must look at.
@@ -15,7 +15,7 @@ pub enum Due {
     /// A batch some of whose jobs may have no row yet.
     Batch(BatchId),
     /// A URL of webhooks that is switched off, or was.
-    Receiver(ReceiverId),
+    WebhookEndpoint(WebhookEndpointId),
 }
 
 /// Finds what is due without scanning anything.

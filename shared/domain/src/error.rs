@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// One thing wrong with a request: where, and what is expected there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct FieldError {
     /// Where in the body: `prompt`, `imageGeneration.count`, `jobs[3].prompt`; empty for the body itself.
     pub path: String,
     /// What is expected, for a person.
     pub message: String,
 }
 
-impl Fault {
+impl FieldError {
     /// A fault at `path`.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
@@ -40,7 +40,7 @@ pub enum Missing {
 pub enum Error {
     /// The request breaks these rules: all that were found, not only the first.
     #[error("the request is not valid")]
-    Invalid(Vec<Fault>),
+    Invalid(Vec<FieldError>),
     /// The body is longer than this many bytes.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {

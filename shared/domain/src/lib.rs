@@ -16,7 +16,7 @@ pub mod providers;
 pub mod store;
 pub mod webhooks;
 
-pub use error::{Error, Fault};
+pub use error::{Error, FieldError};
 pub use jobs::{Batch, Job, JobEvent, JobStatus};
 pub use primitives::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, TraceId, UserId, WebhookId};
 pub use store::StoreError;

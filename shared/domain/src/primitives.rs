@@ -9,14 +9,14 @@ pub(crate) mod priority;
 pub(crate) mod secret;
 pub(crate) mod timestamp;
 
-pub use address::{Standing, standing, unwrapped};
+pub use address::{AddressScope, address_scope, unwrapped};
 pub use hash::{hex, sha256_hex};
 pub use id::{
     BatchId, Id, ImageId, JobId, KeyId, LeaseId, MessageId, NotAnId, SessionId, TraceId, UserId, WebhookId,
     kind,
 };
 pub use lease::Lease;
-pub use named::{Broken, Word};
+pub use named::{InvalidValue, NamedValue};
 pub use priority::Priority;
 pub use secret::Secret;
 pub use timestamp::{NotATime, Timestamp};

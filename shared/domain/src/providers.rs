@@ -8,11 +8,15 @@ pub(crate) mod status;
 pub(crate) mod task;
 
 pub use capacity::{
-    ACCOUNT_PAUSE, CAPACITY_PAUSE, Closed, FIRST_OPEN, HANGING, LONGEST_OPEN, Promise, THRESHOLD, Traffic,
-    WINDOW, Wanted, Why,
+    ACCOUNT_PAUSE, BREAKER_THRESHOLD, CAPACITY_PAUSE, DenialReason, Denied, FAILURE_WINDOW, MAX_OPEN,
+    MIN_OPEN, PermitRequest, ProviderCapacity, Reservation, TIMEOUT_WEIGHT,
 };
-pub use deprecation::{ASKED_EVERY, Sunset, WARNED, WARNINGS_SHOWN};
-pub use error::{FaultOf, ProviderError, Reason};
-pub use ports::{ChatProvider, ImageProvider, ImageSink, SightingStore, Stop, SunsetStore, TrafficStore};
-pub use status::{FRESH, SHOWN, Sighting};
-pub use task::{Bounds, Finished, GeneratedImage, ImageTask, Step, Unable};
+pub use deprecation::{
+    DEPRECATION_CHECK_INTERVAL, DEPRECATION_MAX_AGE, DEPRECATION_WARNING_PERIOD, ModelDeprecations,
+};
+pub use error::{ErrorClass, ProviderError, Reason};
+pub use ports::{
+    CapacityStore, ChatProvider, DeprecationStore, ImageProvider, ImageSink, ProviderStatusStore, Stop,
+};
+pub use status::{ProviderStatus, STATUS_FRESH_FOR, STATUS_MAX_AGE};
+pub use task::{CapacityLimits, Finished, GeneratedImage, ImageTask, Step, Unsupported};

@@ -22,4 +22,4 @@ impl From<StoreError> for crate::Error {
 }
 
 /// The longest delay that a queue keeps (SQS: 15 minutes).
-pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
+pub const MAX_QUEUE_DELAY: Duration = Duration::from_secs(900);

@@ -8,12 +8,12 @@ pub(crate) mod ports;
 pub(crate) mod retry_schedule;
 pub(crate) mod signature;
 
-pub use attempt::{ANSWER_KEPT, Answer, Attempt, Outcome};
-pub use delivery::{Delivery, DeliveryState, Snapshot, Turn};
-pub use endpoint::{Chore, Receiver, ReceiverId};
+pub use attempt::{Attempt, EndpointResponse, MAX_RESPONSE_KEPT, Outcome};
+pub use delivery::{Delivery, DeliveryState, Readiness, Snapshot};
+pub use endpoint::{NextAction, WebhookEndpoint, WebhookEndpointId};
 pub use ports::{
-    DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, HostPlace, HostPlaces, ParkedPage, ReceiverStore,
-    SecretGenerations, WebhookMessage, WebhookQueue,
+    DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, HeldPage, HostPermit, HostPermitStore,
+    SecretVersionStore, WebhookEndpointStore, WebhookMessage, WebhookQueue,
 };
-pub use retry_schedule::{LADDER, Tempo, wait_for_place};
-pub use signature::{Generations, SigningSecret};
+pub use retry_schedule::{RETRY_SCHEDULE, TimeScale, permit_backoff};
+pub use signature::{SecretVersions, SigningSecret};

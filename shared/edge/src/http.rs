@@ -13,6 +13,6 @@ pub mod routes;
 pub(crate) mod serve;
 
 pub use answer::Answer;
-pub use middleware::Gate;
+pub use middleware::Middleware;
 pub use request::{BODY_LIMIT, IDEMPOTENCY_KEY, Request};
 pub use serve::{respond, serve};

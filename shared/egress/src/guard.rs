@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::primitives::{Standing, standing, unwrapped};
+use domain::primitives::{AddressScope, address_scope, unwrapped};
 use url::{Host, Url};
 
 /// What a client may connect to.
@@ -71,7 +71,7 @@ fn without_trailing_dot(name: &str) -> &str {
 /// Whether connecting to the address connects to this machine. The unspecified address does on Linux.
 fn is_this_machine(address: IpAddr) -> bool {
     let address = unwrapped(address);
-    standing(address) == Standing::Loopback || address.is_unspecified()
+    address_scope(address) == AddressScope::Loopback || address.is_unspecified()
 }
 
 /// Checks URLs and addresses against a policy.
@@ -159,8 +159,8 @@ impl Guard {
     /// Whether `address` may be connected to. `name` is the host name that resolved to it; none for an IP
     /// literal.
     pub(crate) fn allows(&self, name: Option<&str>, address: IpAddr) -> bool {
-        let standing = standing(address);
-        if standing == Standing::Never
+        let scope = address_scope(address);
+        if scope == AddressScope::Never
             || self.is_runtime_host(address)
             || self.at_runtime_port && is_this_machine(address)
         {
@@ -168,13 +168,13 @@ impl Guard {
         }
         match self.policy {
             EgressPolicy::Trusted => true,
-            EgressPolicy::PublicOnly => standing == Standing::Global,
+            EgressPolicy::PublicOnly => scope == AddressScope::Global,
             // Any other name that resolves to loopback stays forbidden, since an untrusted source may own
             // it. Only `localhost` and IP literals show that loopback is meant.
             EgressPolicy::PublicOrLoopback => match name {
-                Some(LOCALHOST) => standing == Standing::Loopback,
-                Some(_) => standing == Standing::Global,
-                None => standing == Standing::Global || standing == Standing::Loopback,
+                Some(LOCALHOST) => scope == AddressScope::Loopback,
+                Some(_) => scope == AddressScope::Global,
+                None => scope == AddressScope::Global || scope == AddressScope::Loopback,
             },
         }
     }

@@ -18,8 +18,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::images::{ImageOrigin, Picture};
 use domain::providers::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
-    Step, Unable,
+    CapacityLimits, ErrorClass, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError,
+    Reason, Step, Unsupported,
 };
 
 pub use settings::{Settings, Steps};
@@ -75,10 +75,10 @@ impl Automatic1111 {
         match &answer {
             Ok(_) if watch.was_interrupted() => {
                 let message = "somebody interrupted the work at the server";
-                Err(ProviderError::new(FaultOf::Provider, Reason::Failed, message))
+                Err(ProviderError::new(ErrorClass::Provider, Reason::Failed, message))
             }
             // No job waits for it any more, but the server would continue.
-            Err(error) if error.reason == Reason::Timeout || error.fault == FaultOf::Ours => {
+            Err(error) if error.reason == Reason::Timeout || error.class == ErrorClass::Internal => {
                 watch.interrupt().await;
                 answer
             }
@@ -93,17 +93,17 @@ impl ImageProvider for Automatic1111 {
         PROVIDER
     }
 
-    fn fits(&self, _picture: &Picture) -> Result<(), Unable> {
+    fn supports(&self, _picture: &Picture) -> Result<(), Unsupported> {
         Ok(())
     }
 
-    fn calls(&self, task: &ImageTask) -> u32 {
+    fn max_paid_calls(&self, task: &ImageTask) -> u32 {
         u32::from(!task.missing.is_empty())
     }
 
-    fn bounds(&self) -> Option<Bounds> {
-        let per_minute = self.settings.per_minute.map(NonZeroU32::get);
-        Some(Bounds { at_once: self.settings.concurrency.get(), per_minute })
+    fn capacity_limits(&self) -> Option<CapacityLimits> {
+        let images_per_minute = self.settings.images_per_minute.map(NonZeroU32::get);
+        Some(CapacityLimits { max_concurrent: self.settings.concurrency.get(), images_per_minute })
     }
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {

@@ -8,7 +8,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use egress::header::HeaderMap;
 use egress::{EgressError, PolicyViolation, RequestBuilder, StatusCode};
 use futures_util::StreamExt as _;
@@ -77,7 +77,7 @@ impl Answer {
 
     /// The error of a success whose answer cannot be used. It may have been paid for.
     pub(crate) fn unusable(what: &str) -> ProviderError {
-        ProviderError::new(FaultOf::Provider, Reason::BadResponse, what).maybe_paid()
+        ProviderError::new(ErrorClass::Provider, Reason::BadResponse, what).possibly_paid()
     }
 }
 
@@ -100,19 +100,19 @@ pub(crate) async fn send(
 pub(crate) fn no_answer(problem: EgressError) -> ProviderError {
     let (fault, reason) = match problem {
         EgressError::PolicyViolation(_) | EgressError::RequestNotBuilt => {
-            (FaultOf::Operator, Reason::InvalidRequest)
+            (ErrorClass::Operator, Reason::InvalidRequest)
         }
-        EgressError::ResponseTimeout => (FaultOf::Provider, Reason::Timeout),
+        EgressError::ResponseTimeout => (ErrorClass::Provider, Reason::Timeout),
         EgressError::ConnectFailed | EgressError::ConnectTimeout | EgressError::ConnectionLost => {
-            (FaultOf::Provider, Reason::NoAnswer)
+            (ErrorClass::Provider, Reason::NoAnswer)
         }
         EgressError::BodyTooLarge(_)
         | EgressError::InvalidJson
         | EgressError::Status(_)
-        | EgressError::BadRedirect => (FaultOf::Provider, Reason::BadResponse),
+        | EgressError::BadRedirect => (ErrorClass::Provider, Reason::BadResponse),
     };
     let error = ProviderError::new(fault, reason, problem.to_string());
-    if problem.nothing_sent() { error } else { error.maybe_paid() }
+    if problem.nothing_sent() { error } else { error.possibly_paid() }
 }
 
 /// The pause that `Retry-After` asks for, at most [`MAX_RETRY_AFTER`].
@@ -143,17 +143,17 @@ pub(crate) async fn run_concurrently<T, E>(
 /// worker does next, possibly paid for if any of them is.
 pub(crate) fn fail_if_any(failures: impl IntoIterator<Item = ProviderError>) -> Result<(), ProviderError> {
     let failures: Vec<_> = failures.into_iter().collect();
-    let maybe_paid = failures.iter().any(|failure| failure.maybe_paid);
-    let rank = |failure: &ProviderError| match failure.fault {
-        FaultOf::Caller => 0,
-        FaultOf::Operator => 1,
-        FaultOf::Capacity => 2,
-        FaultOf::Provider => 3,
-        FaultOf::Ours => 4,
+    let possibly_paid = failures.iter().any(|failure| failure.possibly_paid);
+    let rank = |failure: &ProviderError| match failure.class {
+        ErrorClass::Caller => 0,
+        ErrorClass::Operator => 1,
+        ErrorClass::Capacity => 2,
+        ErrorClass::Provider => 3,
+        ErrorClass::Internal => 4,
     };
     match failures.into_iter().min_by_key(rank) {
         None => Ok(()),
-        Some(failure) => Err(ProviderError { maybe_paid, ..failure }),
+        Some(failure) => Err(ProviderError { possibly_paid, ..failure }),
     }
 }
 
@@ -225,12 +225,12 @@ mod tests {
     #[test]
     fn most_significant_failure_is_returned() {
         let failure = |fault| ProviderError::new(fault, Reason::Failed, "x");
-        let all = fail_if_any([FaultOf::Provider, FaultOf::Caller, FaultOf::Capacity].map(failure));
+        let all = fail_if_any([ErrorClass::Provider, ErrorClass::Caller, ErrorClass::Capacity].map(failure));
         let returned = all.unwrap_err();
-        assert_eq!((returned.fault, returned.maybe_paid), (FaultOf::Caller, false));
-        let all = fail_if_any([failure(FaultOf::Provider).maybe_paid(), failure(FaultOf::Capacity)]);
+        assert_eq!((returned.class, returned.possibly_paid), (ErrorClass::Caller, false));
+        let all = fail_if_any([failure(ErrorClass::Provider).possibly_paid(), failure(ErrorClass::Capacity)]);
         let returned = all.unwrap_err();
-        assert_eq!((returned.fault, returned.maybe_paid), (FaultOf::Capacity, true));
+        assert_eq!((returned.class, returned.possibly_paid), (ErrorClass::Capacity, true));
         assert!(fail_if_any([]).is_ok());
     }
 

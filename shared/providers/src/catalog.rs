@@ -112,7 +112,7 @@ pub(crate) fn serving(choice: ProviderChoice) -> impl Iterator<Item = &'static E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::primitives::{Secret, Word as _};
+    use domain::primitives::{NamedValue as _, Secret};
 
     #[test]
     fn every_section_is_in_the_document() {

@@ -26,8 +26,8 @@ use bytes::Bytes;
 use domain::Timestamp;
 use domain::images::{ImageOrigin, Picture};
 use domain::providers::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
-    Step, Unable,
+    CapacityLimits, ErrorClass, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError,
+    Reason, Step, Unsupported,
 };
 use egress::header::HeaderMap;
 use egress::{DownloadLimits, Downloader, TrustedOrigin};
@@ -48,7 +48,7 @@ const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// The part of the remaining time that is kept for saving a call's result.
 const SAVE_RESERVE: Duration = Duration::from_secs(2);
 /// The next step follows without a pause: it does not wait for Midjourney.
-const CONTINUE: Step = Step::AskAgain { after: Duration::ZERO };
+const CONTINUE: Step = Step::Pending { poll_after: Duration::ZERO };
 
 #[derive(Debug)]
 pub struct Midjourney {
@@ -89,7 +89,7 @@ impl Midjourney {
 
     /// The next step waits for Midjourney.
     fn poll_later(&self) -> Step {
-        Step::AskAgain { after: self.settings.speed.poll_interval() }
+        Step::Pending { poll_after: self.settings.speed.poll_interval() }
     }
 
     /// Whether the images of this picture are upscaled. All four are cut out of one grid in any case.
@@ -115,14 +115,14 @@ impl Midjourney {
     /// Submits the grid: the one step that is paid for.
     async fn submit(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {
         let prompt = prompt::prompt(&task.picture, &self.settings)
-            .ok_or_else(|| ProviderError::new(FaultOf::Caller, Reason::InvalidRequest, unable().reason))?;
+            .ok_or_else(|| ProviderError::new(ErrorClass::Caller, Reason::InvalidRequest, unable().reason))?;
         // A worker that crashes from here on may have paid. In a first attempt the row shows that anyway: the
         // attempt was started, and has no checkpoint.
         if task.handle.is_some() {
-            sink.note(&Checkpoint::Asked.to_json()).await?;
+            sink.checkpoint(&Checkpoint::Asked.to_json()).await?;
         }
         let id = self.proxy.imagine(&prompt, &task.job.to_string(), call_timeout(task)).await?;
-        sink.note(&Checkpoint::grid(id).to_json()).await?;
+        sink.checkpoint(&Checkpoint::grid(id).to_json()).await?;
         Ok(self.poll_later())
     }
 
@@ -134,14 +134,14 @@ impl Midjourney {
         for found in &tasks {
             match found.task_state(&self.sent_prompt(task)) {
                 TaskState::Done(_) if self.upscales(&task.picture) => {
-                    sink.note(&Checkpoint::upscales(found.id.clone()).to_json()).await?;
+                    sink.checkpoint(&Checkpoint::upscales(found.id.clone()).to_json()).await?;
                     return Ok(CONTINUE);
                 }
                 // A grid whose image is no longer available does not prevent a new one.
                 TaskState::Done(url) => match self.cut_grid(task, &url).await {
                     Ok(images) => return self.deliver(task, images, sink).await,
                     // A new one would be as large.
-                    Err(error) if error.fault == FaultOf::Caller => return Err(error),
+                    Err(error) if error.class == ErrorClass::Caller => return Err(error),
                     Err(_) => continue,
                 },
                 TaskState::Running(_) => {
@@ -150,13 +150,13 @@ impl Midjourney {
                     if self.is_over(since) {
                         continue;
                     }
-                    sink.note(&Checkpoint::Grid { task: found.id.clone(), since }.to_json()).await?;
+                    sink.checkpoint(&Checkpoint::Grid { task: found.id.clone(), since }.to_json()).await?;
                     return Ok(self.poll_later());
                 }
                 TaskState::Failed(_) => continue,
             }
         }
-        sink.note(&Checkpoint::Clear.to_json()).await?;
+        sink.checkpoint(&Checkpoint::Clear.to_json()).await?;
         Ok(CONTINUE)
     }
 
@@ -180,10 +180,12 @@ impl Midjourney {
             Ok(Some(found)) => found,
             Ok(None) => {
                 let message = "the proxy has lost the task";
-                return Err(ProviderError::new(FaultOf::Provider, Reason::BadResponse, message).maybe_paid());
+                return Err(
+                    ProviderError::new(ErrorClass::Provider, Reason::BadResponse, message).possibly_paid()
+                );
             }
             Err(error) if !self.is_over(submitted.since) => {
-                if error.fault == FaultOf::Operator {
+                if error.class == ErrorClass::Operator {
                     // Nothing else alarms the operator: the worker only gets a pending step.
                     tracing::error!(
                         provider = PROVIDER,
@@ -194,12 +196,12 @@ impl Midjourney {
                 }
                 return Ok(None);
             }
-            Err(error) => return Err(error.maybe_paid()),
+            Err(error) => return Err(error.possibly_paid()),
         };
         let state = found.task_state(&self.sent_prompt(task));
         if matches!(state, TaskState::Running(_)) && self.is_over(submitted.since) {
             let message = "Midjourney did not get done in time";
-            return Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, message).maybe_paid());
+            return Err(ProviderError::new(ErrorClass::Provider, Reason::Timeout, message).possibly_paid());
         }
         Ok(Some(state))
     }
@@ -221,7 +223,7 @@ impl Midjourney {
             }
             Some(TaskState::Failed(error)) => Err(error),
             Some(TaskState::Done(_)) if self.upscales(&task.picture) => {
-                sink.note(&Checkpoint::upscales(grid.id.to_owned()).to_json()).await?;
+                sink.checkpoint(&Checkpoint::upscales(grid.id.to_owned()).to_json()).await?;
                 Ok(CONTINUE)
             }
             Some(TaskState::Done(url)) => match self.cut_grid(task, &url).await {
@@ -242,10 +244,10 @@ impl Midjourney {
         quarters(bytes, task.missing.clone(), task.picture.size.pixels()).await.map_err(|problem| {
             let fault = match problem {
                 // Another grid would be paid for, and be as large.
-                ImageError::TooLarge => FaultOf::Caller,
-                ImageError::UnsupportedFormat | ImageError::Corrupt(_) => FaultOf::Provider,
+                ImageError::TooLarge => ErrorClass::Caller,
+                ImageError::UnsupportedFormat | ImageError::Corrupt(_) => ErrorClass::Provider,
             };
-            ProviderError::new(fault, Reason::BadResponse, problem.to_string()).maybe_paid()
+            ProviderError::new(fault, Reason::BadResponse, problem.to_string()).possibly_paid()
         })
     }
 
@@ -287,7 +289,7 @@ impl Midjourney {
                 Ok(id) => {
                     tasks.insert(index, id);
                     let checkpoint = Checkpoint::Upscales { grid: grid.clone(), tasks: tasks.clone(), since };
-                    sink.note(&checkpoint.to_json()).await?;
+                    sink.checkpoint(&checkpoint.to_json()).await?;
                 }
                 // A repeated submission returns the task that the proxy already has.
                 Err(error) => return self.retry_upscale(error, since),
@@ -319,7 +321,7 @@ impl Midjourney {
     /// The grid is paid for: an upscale is submitted again while the proxy is full or does not answer.
     fn retry_upscale(&self, error: ProviderError, since: i64) -> Result<Step, ProviderError> {
         let no_answer = matches!(error.reason, Reason::Timeout | Reason::NoAnswer);
-        let transient = error.maybe_paid || error.fault == FaultOf::Capacity || no_answer;
+        let transient = error.possibly_paid || error.class == ErrorClass::Capacity || no_answer;
         if transient && !self.is_over(since) { Ok(self.poll_later()) } else { Err(error) }
     }
 }
@@ -329,8 +331,8 @@ fn call_timeout(task: &ImageTask) -> Duration {
     task.time_left().saturating_sub(SAVE_RESERVE)
 }
 
-fn unable() -> Unable {
-    Unable::because("nothing is left of the prompt without Midjourney's flags and addresses")
+fn unable() -> Unsupported {
+    Unsupported::because("nothing is left of the prompt without Midjourney's flags and addresses")
 }
 
 #[async_trait]
@@ -339,11 +341,11 @@ impl ImageProvider for Midjourney {
         PROVIDER
     }
 
-    fn fits(&self, picture: &Picture) -> Result<(), Unable> {
+    fn supports(&self, picture: &Picture) -> Result<(), Unsupported> {
         prompt::prompt(picture, &self.settings).map(|_| ()).ok_or_else(unable)
     }
 
-    fn calls(&self, task: &ImageTask) -> u32 {
+    fn max_paid_calls(&self, task: &ImageTask) -> u32 {
         match Checkpoint::of(task) {
             Checkpoint::Unknown | Checkpoint::Asked | Checkpoint::Grid { .. } => 0,
             Checkpoint::Clear => 1,
@@ -353,9 +355,9 @@ impl ImageProvider for Midjourney {
         }
     }
 
-    fn bounds(&self) -> Option<Bounds> {
-        let per_minute = self.settings.per_minute.map(NonZeroU32::get);
-        Some(Bounds { at_once: self.settings.concurrency.get(), per_minute })
+    fn capacity_limits(&self) -> Option<CapacityLimits> {
+        let images_per_minute = self.settings.images_per_minute.map(NonZeroU32::get);
+        Some(CapacityLimits { max_concurrent: self.settings.concurrency.get(), images_per_minute })
     }
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use domain::images::{Picture, Quality, Size, Style};
-use domain::primitives::Word as _;
-use domain::providers::Unable;
+use domain::primitives::NamedValue as _;
+use domain::providers::Unsupported;
 use serde::Deserialize;
 
 #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
@@ -162,16 +162,21 @@ pub(crate) struct Chat {
 
 impl Row {
     /// Whether its models can make exactly this picture.
-    pub(crate) fn fits(&self, picture: &Picture) -> Result<(), Unable> {
+    pub(crate) fn supports(&self, picture: &Picture) -> Result<(), Unsupported> {
         if !self.sizes.contains_key(&picture.size) {
-            return Err(Unable::because(format!("its model cannot make {}", picture.size.as_str())));
+            return Err(Unsupported::because(format!("its model cannot make {}", picture.size.as_str())));
         }
         if !self.quality.contains_key(&picture.quality) {
-            return Err(Unable::because(format!("its model has no quality {}", picture.quality.as_str())));
+            return Err(Unsupported::because(format!(
+                "its model has no quality {}",
+                picture.quality.as_str()
+            )));
         }
         if self.prompt(picture).chars().count() > self.prompt_limit {
             let limit = self.prompt_limit;
-            return Err(Unable::because(format!("its model takes prompts of at most {limit} characters")));
+            return Err(Unsupported::because(format!(
+                "its model takes prompts of at most {limit} characters"
+            )));
         }
         Ok(())
     }

@@ -19,7 +19,8 @@ use bytes::Bytes;
 use domain::Timestamp;
 use domain::images::{ImageOrigin, Picture, ProviderChoice};
 use domain::providers::{
-    Bounds, FaultOf, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason, Step, Unable,
+    CapacityLimits, ErrorClass, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
+    Step, Unsupported,
 };
 
 use crate::call::{self, fail_if_any, run_concurrently};
@@ -40,7 +41,7 @@ pub(crate) struct OpenAi {
     client: ApiClient,
     names: ModelNames,
     dialect: Option<crate::models::Dialect>,
-    bounds: Bounds,
+    bounds: CapacityLimits,
     unavailable: UnavailableModels,
 }
 
@@ -72,7 +73,7 @@ impl OpenAi {
     /// What is wrong with the settings.
     pub(crate) fn new(settings: Settings) -> Result<Self, String> {
         let client = settings.client()?;
-        let bounds = settings.bounds();
+        let bounds = settings.capacity_limits();
         Ok(Self {
             client,
             bounds,
@@ -100,17 +101,17 @@ impl OpenAi {
         }
     }
 
-    fn row(&self, model: &str) -> Result<&'static OpenAiRow, Unable> {
+    fn row(&self, model: &str) -> Result<&'static OpenAiRow, Unsupported> {
         let row = models().openai.row(model, self.dialect);
-        row.ok_or_else(|| Unable::because(format!("nothing is known of its model {model}")))
+        row.ok_or_else(|| Unsupported::because(format!("nothing is known of its model {model}")))
     }
 
     /// The models that can make `picture`; if there is none, why the preferred one cannot.
-    fn capable(&self, picture: &Picture) -> Result<Vec<Model<'_>>, Unable> {
+    fn capable(&self, picture: &Picture) -> Result<Vec<Model<'_>>, Unsupported> {
         let mut capable = Vec::new();
         let mut unable = None;
         for id in self.models(picture.provider) {
-            match self.row(id).and_then(|row| row.row.fits(picture).map(|()| row)) {
+            match self.row(id).and_then(|row| row.row.supports(picture).map(|()| row)) {
                 Ok(row) => capable.push(Model { id, row }),
                 Err(reason) => {
                     unable.get_or_insert(reason);
@@ -124,7 +125,7 @@ impl OpenAi {
     }
 
     /// The models to ask for `picture`: the capable ones that are available, or all capable ones if none is.
-    fn available(&self, picture: &Picture) -> Result<Vec<Model<'_>>, Unable> {
+    fn available(&self, picture: &Picture) -> Result<Vec<Model<'_>>, Unsupported> {
         let capable = self.capable(picture)?;
         let now = Timestamp::now();
         let is_available = |model: &Model<'_>| !self.unavailable.contains(model.id, now);
@@ -143,7 +144,7 @@ impl OpenAi {
         let per_call = usize::from(model.row.row.per_call).max(1);
         let parts = remaining.missing.chunks(per_call).take(remaining.calls);
         let calls = parts.map(|indexes| self.call(model, indexes, context));
-        let outcomes = run_concurrently(calls.collect(), self.bounds.at_once).await;
+        let outcomes = run_concurrently(calls.collect(), self.bounds.max_concurrent).await;
         let (mut gone, mut failures) = (Vec::new(), Vec::new());
         for outcome in outcomes {
             match outcome {
@@ -232,7 +233,7 @@ impl OpenAi {
         }
         let all = task.missing.len() == outcomes.len();
         let step = checkpoint.outcome(outcomes)?;
-        if all || matches!(step, Step::AskAgain { .. }) {
+        if all || matches!(step, Step::Pending { .. }) {
             return Ok(step);
         }
         // Another call of the same attempt has failed.
@@ -264,7 +265,7 @@ impl OpenAi {
 
 /// The rest is to be made in another attempt, which is counted.
 fn incomplete() -> ProviderError {
-    ProviderError::new(FaultOf::Ours, Reason::Failed, "only some of the pictures were made")
+    ProviderError::new(ErrorClass::Internal, Reason::Failed, "only some of the pictures were made")
 }
 
 fn call_context<'a>(task: &ImageTask, private: &'a [&'a str]) -> CallContext<'a> {
@@ -277,11 +278,11 @@ impl ImageProvider for OpenAi {
         PROVIDER
     }
 
-    fn fits(&self, picture: &Picture) -> Result<(), Unable> {
+    fn supports(&self, picture: &Picture) -> Result<(), Unsupported> {
         self.capable(picture).map(|_| ())
     }
 
-    fn calls(&self, task: &ImageTask) -> u32 {
+    fn max_paid_calls(&self, task: &ImageTask) -> u32 {
         if Checkpoint::of(task).is_some() {
             return 0;
         }
@@ -292,7 +293,7 @@ impl ImageProvider for OpenAi {
         task.missing.len().div_ceil(usize::from(per_call).max(1)) as u32
     }
 
-    fn bounds(&self) -> Option<Bounds> {
+    fn capacity_limits(&self) -> Option<CapacityLimits> {
         Some(self.bounds)
     }
 
@@ -302,12 +303,13 @@ impl ImageProvider for OpenAi {
         }
         let available = self
             .available(&task.picture)
-            .map_err(|unable| ProviderError::new(FaultOf::Caller, Reason::Unsupported, unable.reason))?;
+            .map_err(|unable| ProviderError::new(ErrorClass::Caller, Reason::Unsupported, unable.reason))?;
         let checkpoints = CheckpointWriter::new(sink);
         let context = RunContext { task, sink, checkpoints: &checkpoints };
-        let mut remaining = Remaining { missing: task.missing.clone(), calls: self.calls(task) as usize };
+        let mut remaining =
+            Remaining { missing: task.missing.clone(), calls: self.max_paid_calls(task) as usize };
         let mut made = Err(ProviderError::new(
-            FaultOf::Operator,
+            ErrorClass::Operator,
             Reason::ModelGone,
             "no model stands for what was asked for",
         ));

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::access::SecretSource;
 use domain::images::{Picture, ProviderChoice};
-use domain::primitives::{Secret, Word as _};
-use domain::providers::{ChatProvider, FaultOf, ImageProvider, ProviderError, Reason};
+use domain::primitives::{NamedValue as _, Secret};
+use domain::providers::{ChatProvider, ErrorClass, ImageProvider, ProviderError, Reason};
 
 use crate::catalog::{self, Automatic, PROVIDERS};
 use crate::document::{BadDocument, Document, FieldError, Reading, unknown};
@@ -111,7 +111,7 @@ impl Registry {
     /// The operator's, if none is enabled.
     pub fn chat(&self) -> Result<&dyn ChatProvider, ProviderError> {
         self.chat.as_deref().ok_or_else(|| {
-            ProviderError::new(FaultOf::Operator, Reason::Unsupported, "no chat provider is enabled")
+            ProviderError::new(ErrorClass::Operator, Reason::Unsupported, "no chat provider is enabled")
         })
     }
 
@@ -126,13 +126,13 @@ impl Registry {
         let mut reasons = Vec::new();
         let mut able = Vec::new();
         for provider in allowed {
-            match provider.fits(picture) {
+            match provider.supports(picture) {
                 Ok(()) => able.push(provider),
                 Err(unable) => reasons.push(format!("{}: {}", provider.name(), unable.reason)),
             }
         }
         if able.is_empty() {
-            return Err(ProviderError::new(FaultOf::Caller, Reason::Unsupported, reasons.join("; ")));
+            return Err(ProviderError::new(ErrorClass::Caller, Reason::Unsupported, reasons.join("; ")));
         }
         Ok(able)
     }
@@ -144,7 +144,7 @@ impl Registry {
         let enabled = catalog::serving(choice).find_map(|entry| self.image_provider(entry.name));
         enabled.map(|provider| vec![provider]).ok_or_else(|| {
             ProviderError::new(
-                FaultOf::Caller,
+                ErrorClass::Caller,
                 Reason::Unsupported,
                 format!("the provider {} is not enabled here", choice.as_str()),
             )
@@ -157,7 +157,7 @@ impl Registry {
         let enabled: Vec<_> = names.filter_map(|name| self.image_provider(name)).collect();
         if enabled.is_empty() {
             let problem = "no provider is enabled for automatic";
-            return Err(ProviderError::new(FaultOf::Operator, Reason::Unsupported, problem));
+            return Err(ProviderError::new(ErrorClass::Operator, Reason::Unsupported, problem));
         }
         Ok(enabled)
     }
@@ -191,7 +191,7 @@ impl<'a> CurrentRegistry<'a> {
         let document = match self.document {
             None => Secret::new(""),
             Some(source) => source.read().await.map_err(|problem| {
-                ProviderError::new(FaultOf::Ours, Reason::NoAnswer, problem.to_string())
+                ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string())
             })?,
         };
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,7 +201,7 @@ impl<'a> CurrentRegistry<'a> {
             return Ok(Arc::clone(registry));
         }
         let registry = Registry::from_document(&document).map_err(|problem| {
-            ProviderError::new(FaultOf::Operator, Reason::InvalidRequest, problem.to_string())
+            ProviderError::new(ErrorClass::Operator, Reason::InvalidRequest, problem.to_string())
         })?;
         let registry = Arc::new(registry);
         *cached = Some((document, Arc::clone(&registry)));
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use domain::images::{Count, Prompt, Quality, Size};
 
-    fn choose(document: &str, provider: ProviderChoice) -> Result<Vec<&'static str>, FaultOf> {
+    fn choose(document: &str, provider: ProviderChoice) -> Result<Vec<&'static str>, ErrorClass> {
         let picture = Picture {
             prompt: Prompt::try_from("p".to_owned()).unwrap(),
             provider,
@@ -225,20 +225,20 @@ mod tests {
         };
         let registry = Registry::from_document(&Secret::new(document)).unwrap();
         let names = |able: Vec<&dyn ImageProvider>| able.iter().map(|provider| provider.name()).collect();
-        registry.candidates(&picture).map(names).map_err(|error| error.fault)
+        registry.candidates(&picture).map(names).map_err(|error| error.class)
     }
 
     #[test]
     fn sandbox_serves_automatic_and_no_named_provider() {
         assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
-        assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Dalle3), Err(FaultOf::Caller));
-        assert_eq!(choose("{}", ProviderChoice::Automatic), Err(FaultOf::Operator));
+        assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Dalle3), Err(ErrorClass::Caller));
+        assert_eq!(choose("{}", ProviderChoice::Automatic), Err(ErrorClass::Operator));
     }
 
     #[test]
     fn automatic_asks_the_providers_in_order() {
         let none = r#"{"sandbox":{},"order":["openai"]}"#;
-        assert_eq!(choose(none, ProviderChoice::Automatic), Err(FaultOf::Operator));
+        assert_eq!(choose(none, ProviderChoice::Automatic), Err(ErrorClass::Operator));
         let sandbox = r#"{"sandbox":{},"order":["openai","sandbox"]}"#;
         assert_eq!(choose(sandbox, ProviderChoice::Automatic), Ok(vec!["sandbox"]));
     }
@@ -272,18 +272,18 @@ mod tests {
     fn midjourney_is_asked_only_by_name() {
         let document = r#"{"midjourney":{"baseUrl":"http://127.0.0.1:8080"},"order":["midjourney"]}"#;
         assert_eq!(choose(document, ProviderChoice::Midjourney), Ok(vec!["midjourney"]));
-        assert_eq!(choose(document, ProviderChoice::Automatic), Err(FaultOf::Operator));
-        assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Midjourney), Err(FaultOf::Caller));
+        assert_eq!(choose(document, ProviderChoice::Automatic), Err(ErrorClass::Operator));
+        assert_eq!(choose(r#"{"sandbox":{}}"#, ProviderChoice::Midjourney), Err(ErrorClass::Caller));
     }
 
     #[test]
     fn sandbox_is_a_chat_provider() {
         let chat = |document| {
             let registry = Registry::from_document(&Secret::new(document)).unwrap();
-            registry.chat().map(|provider| provider.name()).map_err(|error| error.fault)
+            registry.chat().map(|provider| provider.name()).map_err(|error| error.class)
         };
         assert_eq!(chat(r#"{"sandbox":{}}"#), Ok("sandbox"));
-        assert_eq!(chat("{}"), Err(FaultOf::Operator));
+        assert_eq!(chat("{}"), Err(ErrorClass::Operator));
     }
 
     #[test]

@@ -35,8 +35,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::images::{ContentWarning, ImageOrigin, Picture, Quality, Severity, Style, WarningKind};
 use domain::providers::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
-    Step, Unable,
+    CapacityLimits, ErrorClass, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError,
+    Reason, Step, Unsupported,
 };
 use domain::{JobId, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -62,15 +62,15 @@ impl ImageProvider for Sandbox {
         PROVIDER
     }
 
-    fn fits(&self, _: &Picture) -> Result<(), Unable> {
+    fn supports(&self, _: &Picture) -> Result<(), Unsupported> {
         Ok(())
     }
 
-    fn calls(&self, _: &ImageTask) -> u32 {
+    fn max_paid_calls(&self, _: &ImageTask) -> u32 {
         1
     }
 
-    fn bounds(&self) -> Option<Bounds> {
+    fn capacity_limits(&self) -> Option<CapacityLimits> {
         None
     }
 
@@ -103,14 +103,14 @@ impl ImageProvider for Sandbox {
 fn reject(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
     if switches.failure == Some(Failure::Operator) {
         return Err(ProviderError::new(
-            FaultOf::Operator,
+            ErrorClass::Operator,
             Reason::QuotaExhausted,
             "the sandbox was told that its account has no money",
         ));
     }
     match switches.limit {
         Some(pause) if attempt <= 1 => Err(ProviderError::new(
-            FaultOf::Capacity,
+            ErrorClass::Capacity,
             Reason::RateLimited,
             "the sandbox was told to have no room",
         )
@@ -125,7 +125,7 @@ fn fail(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
         let warning =
             ContentWarning { kind: WarningKind::Violence, severity: Severity::High, confidence: 0.99 };
         return Err(ProviderError::new(
-            FaultOf::Caller,
+            ErrorClass::Caller,
             Reason::Moderated,
             "the sandbox was told to refuse this prompt for its content",
         )
@@ -137,7 +137,7 @@ fn fail(switches: &Switches, attempt: u32) -> Result<(), ProviderError> {
         Some(Failure::Operator) | None => false,
     };
     if failing {
-        return Err(ProviderError::new(FaultOf::Provider, Reason::Failed, "the sandbox was told to fail"));
+        return Err(ProviderError::new(ErrorClass::Provider, Reason::Failed, "the sandbox was told to fail"));
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ async fn wait(
     while start.elapsed() < time {
         if start.elapsed() >= left {
             return Err(ProviderError::new(
-                FaultOf::Provider,
+                ErrorClass::Provider,
                 Reason::Timeout,
                 "no answer before the deadline",
             ));
@@ -185,11 +185,11 @@ async fn paint(prompt: String, picture: &Picture, seed: u64) -> Result<Bytes, Pr
     let bytes = drawing
         .await
         .map_err(|error| {
-            ProviderError::new(FaultOf::Provider, Reason::Failed, format!("the painter stopped: {error}"))
+            ProviderError::new(ErrorClass::Provider, Reason::Failed, format!("the painter stopped: {error}"))
         })?
         .map_err(|error| {
             ProviderError::new(
-                FaultOf::Provider,
+                ErrorClass::Provider,
                 Reason::Failed,
                 format!("the picture was not encoded: {error}"),
             )

@@ -15,7 +15,8 @@ use async_trait::async_trait;
 use domain::images::{ImageOrigin, Picture, Quality};
 use domain::primitives::Secret;
 use domain::providers::{
-    Bounds, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Step, Unable,
+    CapacityLimits, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Step,
+    Unsupported,
 };
 use egress::header::ACCEPT;
 use egress::{Client, EgressPolicy, Timeouts};
@@ -48,7 +49,7 @@ pub struct Settings {
     pub concurrency: NonZeroU32,
     /// Images per minute. Stability allows 150 requests in 10 s, and locks out an account that sends more for
     /// a minute.
-    pub per_minute: Option<NonZeroU32>,
+    pub images_per_minute: Option<NonZeroU32>,
 }
 
 /// The model for each quality.
@@ -149,17 +150,17 @@ impl ImageProvider for Stability {
         PROVIDER
     }
 
-    fn fits(&self, picture: &Picture) -> Result<(), Unable> {
-        form::fits(picture)
+    fn supports(&self, picture: &Picture) -> Result<(), Unsupported> {
+        form::supports(picture)
     }
 
-    fn calls(&self, task: &ImageTask) -> u32 {
+    fn max_paid_calls(&self, task: &ImageTask) -> u32 {
         task.missing.len() as u32
     }
 
-    fn bounds(&self) -> Option<Bounds> {
-        let per_minute = self.settings.per_minute.map(NonZeroU32::get);
-        Some(Bounds { at_once: self.settings.concurrency.get(), per_minute })
+    fn capacity_limits(&self) -> Option<CapacityLimits> {
+        let images_per_minute = self.settings.images_per_minute.map(NonZeroU32::get);
+        Some(CapacityLimits { max_concurrent: self.settings.concurrency.get(), images_per_minute })
     }
 
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError> {

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use domain::jobs::{JobPolicy, WebhookReach};
-use domain::webhooks::Tempo;
+use domain::jobs::{JobPolicy, WebhookUrlPolicy};
+use domain::webhooks::TimeScale;
 
 /// A setting is missing or is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,17 +53,17 @@ pub fn job_policy() -> Result<JobPolicy, BadSetting> {
 
 /// Where webhooks may go. Only the local launcher sets this variable; the template has no parameter for it.
 #[must_use]
-pub fn webhook_reach() -> WebhookReach {
+pub fn webhook_url_policy() -> WebhookUrlPolicy {
     match std::env::var("SEMANTEST_LOCAL_WEBHOOKS").as_deref() {
-        Ok("1") => WebhookReach::Local,
-        Ok(_) | Err(_) => WebhookReach::Public,
+        Ok("1") => WebhookUrlPolicy::AllowLoopbackHttp,
+        Ok(_) | Err(_) => WebhookUrlPolicy::HttpsOnly,
     }
 }
 
 /// How fast the clock of webhooks runs. Only the local launcher sets this variable, and only for tests;
 /// the template has no parameter for it.
 #[must_use]
-pub fn webhook_tempo() -> Tempo {
+pub fn webhook_time_scale() -> TimeScale {
     let faster = std::env::var("SEMANTEST_LOCAL_WEBHOOK_TEMPO").ok();
-    faster.and_then(|times| times.parse().ok()).map_or(Tempo::REAL, Tempo::times)
+    faster.and_then(|times| times.parse().ok()).map_or(TimeScale::REAL, TimeScale::times)
 }

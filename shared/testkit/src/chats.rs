@@ -1,7 +1,7 @@
 //! The memory as the store of chats.
 
 use async_trait::async_trait;
-use domain::chat::{Message, Page, Recent, Session, SessionStore, Turn, TurnStore};
+use domain::chat::{Message, Page, RecentMessages, Session, SessionStore, Turn, TurnStore};
 use domain::store::StoreError;
 use domain::webhooks::Delivery;
 use domain::{Job, MessageId, SessionId};
@@ -10,13 +10,13 @@ use crate::Memory;
 
 impl Memory {
     /// Puts a chat there, as if its turns had been saved.
-    pub fn put_session(&self, chat: Recent) {
+    pub fn put_session(&self, chat: RecentMessages) {
         self.state().sessions.insert(chat.session.id, chat);
     }
 
     /// Every chat, with all of its messages.
     #[must_use]
-    pub fn sessions(&self) -> Vec<Recent> {
+    pub fn sessions(&self) -> Vec<RecentMessages> {
         self.state().sessions.values().cloned().collect()
     }
 }
@@ -27,7 +27,7 @@ impl SessionStore for Memory {
         Ok(self.call("session")?.sessions.get(&id).map(|chat| chat.session.clone()))
     }
 
-    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<Recent>, StoreError> {
+    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<RecentMessages>, StoreError> {
         let mut chat = self.call("recent")?.sessions.get(&id).cloned();
         if let Some(chat) = &mut chat {
             chat.messages.drain(..chat.messages.len().saturating_sub(limit));
@@ -73,7 +73,7 @@ impl TurnStore for Memory {
         let chat = state
             .sessions
             .entry(session.id)
-            .or_insert(Recent { session: session.clone(), messages: Vec::new() });
+            .or_insert(RecentMessages { session: session.clone(), messages: Vec::new() });
         chat.session = session;
         chat.messages.extend([prompt, reply]);
         chat.messages.sort_by_key(|message| message.id.uuid());

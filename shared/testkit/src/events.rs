@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::access::{ApiKey, KeyRecord, Scope};
-use domain::chat::{Message, Recent, Role, Session};
+use domain::chat::{Message, RecentMessages, Role, Session};
 use domain::{Job, MessageId, Timestamp};
 
 /// The API key that the samples call with. It is a secret of nobody.
@@ -68,7 +68,7 @@ pub fn sample_job() -> Job {
 
 /// The chat that the samples are about, of client `acme`, with one turn in it.
 #[must_use]
-pub fn sample_session() -> Recent {
+pub fn sample_session() -> RecentMessages {
     let now = Timestamp::now();
     let expires_at = now + Duration::from_secs(3600);
     let message = |role, text: &str| Message {
@@ -79,7 +79,7 @@ pub fn sample_session() -> Recent {
         job_id: None,
         expires_at,
     };
-    Recent {
+    RecentMessages {
         session: Session {
             id: SAMPLE_SESSION.parse().expect("an id"),
             client_id: "acme".parse().expect("a client"),

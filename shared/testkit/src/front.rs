@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use domain::Timestamp;
 use domain::access::{
-    Caller, Claim, Counted, Endpoint, FirstAnswer, IdempotencyKey, IdempotencyRecord, IdempotencyStore,
-    LimitStore, REMEMBERED, WAITS, WINDOW, WaitPlace, WaitStore,
+    Caller, Claim, Counted, Endpoint, FirstAnswer, IDEMPOTENCY_RETENTION, IdempotencyKey, IdempotencyRecord,
+    IdempotencyStore, LimitStore, LongPollPermit, LongPollStore, MAX_LONG_POLLS, WINDOW,
 };
 use domain::store::StoreError;
 use uuid::Uuid;
@@ -46,24 +46,28 @@ impl LimitStore for Memory {
 }
 
 #[async_trait]
-impl WaitStore for Memory {
-    async fn begin_wait(
+impl LongPollStore for Memory {
+    async fn acquire_long_poll(
         &self,
         caller: &Caller,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Option<WaitPlace>, StoreError> {
-        let mut state = self.call("begin_wait")?;
-        let places = state.waits.entry(caller.to_string()).or_default();
-        places.retain(|place| place.until > now);
-        let free = (0..WAITS).find(|number| places.iter().all(|place| place.number != *number));
-        let place = free.map(|number| WaitPlace { number, until });
-        places.extend(place);
-        Ok(place)
+    ) -> Result<Option<LongPollPermit>, StoreError> {
+        let mut state = self.call("acquire_long_poll")?;
+        let permits = state.long_polls.entry(caller.to_string()).or_default();
+        permits.retain(|permit| permit.until > now);
+        let free = (0..MAX_LONG_POLLS).find(|number| permits.iter().all(|permit| permit.number != *number));
+        let permit = free.map(|number| LongPollPermit { number, until });
+        permits.extend(permit);
+        Ok(permit)
     }
 
-    async fn end_wait(&self, caller: &Caller, place: WaitPlace) -> Result<(), StoreError> {
-        self.call("end_wait")?.waits.entry(caller.to_string()).or_default().retain(|own| *own != place);
+    async fn release_long_poll(&self, caller: &Caller, permit: LongPollPermit) -> Result<(), StoreError> {
+        self.call("release_long_poll")?
+            .long_polls
+            .entry(caller.to_string())
+            .or_default()
+            .retain(|own| *own != permit);
         Ok(())
     }
 }
@@ -85,7 +89,7 @@ impl IdempotencyStore for Memory {
             seed: Uuid::now_v7(),
             owner,
             claimed_until: until,
-            expires_at: now + REMEMBERED,
+            expires_at: now + IDEMPOTENCY_RETENTION,
             answer: None,
         };
         let record = match found {

@@ -63,7 +63,7 @@ impl ImageSink for Kept {
         Ok(())
     }
 
-    async fn note(&self, handle: &str) -> Result<(), Stop> {
+    async fn checkpoint(&self, handle: &str) -> Result<(), Stop> {
         add(&self.notes, handle.to_owned());
         Ok(())
     }

@@ -7,17 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::access::{
-    ClientId, Counted, Endpoint, IdempotencyRecord, KeyRecord, KeyStore, Limits, SecretSource, WaitPlace,
+    ClientId, Counted, Endpoint, IdempotencyRecord, KeyRecord, KeyStore, Limits, LongPollPermit, SecretSource,
 };
-use domain::chat::Recent;
+use domain::chat::RecentMessages;
 use domain::due::{Due, DueIndex};
 use domain::images::{ImageFormat, ImageObject, ImageOrigin, ImageStore};
-use domain::jobs::{BatchStore, JobFilter, JobList, JobMessage, JobPage, JobQueue, JobStore, Kind};
+use domain::jobs::{BatchStore, JobClass, JobFilter, JobList, JobMessage, JobPage, JobQueue, JobStore};
 use domain::primitives::{Priority, Secret};
-use domain::providers::{Sighting, Sunset, Traffic};
+use domain::providers::{ModelDeprecations, ProviderCapacity, ProviderStatus};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryStore, Generations, HostPlace, Receiver, ReceiverId, WebhookMessage, WebhookQueue,
+    Delivery, DeliveryStore, HostPermit, SecretVersions, WebhookEndpoint, WebhookEndpointId, WebhookMessage,
+    WebhookQueue,
 };
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
@@ -40,21 +41,21 @@ pub struct Memory {
 pub(crate) struct State {
     pub(crate) jobs: HashMap<JobId, Job>,
     pub(crate) deliveries: BTreeMap<String, Delivery>,
-    pub(crate) sessions: HashMap<SessionId, Recent>,
+    pub(crate) sessions: HashMap<SessionId, RecentMessages>,
     batches: HashMap<BatchId, Batch>,
     pub(crate) keys: BTreeMap<String, KeyRecord>,
     pub(crate) limits: HashMap<ClientId, Limits>,
     objects: BTreeMap<String, ImageObject>,
     pub(crate) windows: HashMap<(String, Endpoint), Counted>,
-    pub(crate) waits: HashMap<String, Vec<WaitPlace>>,
-    pub(crate) paces: HashMap<Kind, Vec<Duration>>,
-    pub(crate) sightings: BTreeMap<String, Sighting>,
-    pub(crate) sunsets: BTreeMap<String, Sunset>,
-    pub(crate) traffic: BTreeMap<String, Traffic>,
+    pub(crate) long_polls: HashMap<String, Vec<LongPollPermit>>,
+    pub(crate) estimates: HashMap<JobClass, Vec<Duration>>,
+    pub(crate) provider_statuses: BTreeMap<String, ProviderStatus>,
+    pub(crate) deprecations: BTreeMap<String, ModelDeprecations>,
+    pub(crate) capacity: BTreeMap<String, ProviderCapacity>,
     pub(crate) idempotency: HashMap<String, IdempotencyRecord>,
-    pub(crate) receivers: BTreeMap<ReceiverId, Receiver>,
-    pub(crate) generations: HashMap<ClientId, Generations>,
-    pub(crate) hosts: HashMap<String, (Vec<HostPlace>, Option<Timestamp>)>,
+    pub(crate) endpoints: BTreeMap<WebhookEndpointId, WebhookEndpoint>,
+    pub(crate) secret_versions: HashMap<ClientId, SecretVersions>,
+    pub(crate) hosts: HashMap<String, (Vec<HostPermit>, Option<Timestamp>)>,
     sent: Vec<Sent>,
     calls: Vec<&'static str>,
     failures: VecDeque<(&'static str, StoreError)>,
@@ -265,13 +266,15 @@ impl DueIndex for Memory {
         let deliveries = state
             .deliveries
             .values()
-            .filter(|delivery| !delivery.parked)
+            .filter(|delivery| !delivery.held)
             .filter_map(|delivery| Some((delivery.due_at?, Due::Delivery(delivery.job_id, delivery.id))));
         let batches = state.batches.values().filter_map(|batch| Some((batch.due_at?, Due::Batch(batch.id))));
-        let receivers =
-            state.receivers.iter().filter_map(|(id, row)| Some((row.due_at?, Due::Receiver(id.clone()))));
+        let endpoints = state
+            .endpoints
+            .iter()
+            .filter_map(|(id, row)| Some((row.due_at?, Due::WebhookEndpoint(id.clone()))));
         let mut due: Vec<_> =
-            jobs.chain(deliveries).chain(batches).chain(receivers).filter(|(at, _)| *at <= now).collect();
+            jobs.chain(deliveries).chain(batches).chain(endpoints).filter(|(at, _)| *at <= now).collect();
         due.sort_by_key(|(at, _)| *at);
         due.truncate(limit as usize);
         Ok(due.into_iter().map(|(_, due)| due).collect())
@@ -372,8 +375,8 @@ impl SecretSource for Memory {
         Ok(Secret::new(r#"{"sandbox":{}}"#))
     }
 
-    async fn read_anew(&self) -> Result<Secret, StoreError> {
-        drop(self.call("read_anew")?);
+    async fn refresh(&self) -> Result<Secret, StoreError> {
+        drop(self.call("refresh")?);
         Ok(Secret::new(r#"{"sandbox":{}}"#))
     }
 }

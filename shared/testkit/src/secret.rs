@@ -65,7 +65,7 @@ impl SecretSource for KeptSecret {
         Ok(known.insert(self.fetch().await?).clone())
     }
 
-    async fn read_anew(&self) -> Result<Secret, StoreError> {
+    async fn refresh(&self) -> Result<Secret, StoreError> {
         let mut known = self.known.lock().await;
         Ok(known.insert(self.fetch().await?).clone())
     }

@@ -3,8 +3,8 @@
 use domain::access::{ApiKey, Caller, KeyRecord, Limits, Principal, Scope};
 use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
 use domain::jobs::{
-    BatchRequest, BatchedJob, GenerateRequest, JobPolicy, WebhookEvent, WebhookReach, WebhookTarget,
-    WebhookUrl,
+    BatchRequest, BatchedJob, GenerateRequest, JobPolicy, WebhookEvent, WebhookTarget, WebhookUrl,
+    WebhookUrlPolicy,
 };
 use domain::primitives::Priority;
 use domain::providers::ImageTask;
@@ -48,7 +48,7 @@ pub fn image_task(picture: Picture) -> ImageTask {
 #[must_use]
 pub fn job(prompt: &str, now: Timestamp) -> Job {
     use WebhookEvent as E;
-    let url = WebhookUrl::parse("https://example.com/hook", WebhookReach::Public).expect("a URL");
+    let url = WebhookUrl::parse("https://example.com/hook", WebhookUrlPolicy::HttpsOnly).expect("a URL");
     let mut request = a_request(prompt);
     request.webhook = Some(WebhookTarget {
         url,
@@ -66,7 +66,7 @@ pub fn batch(jobs: u8, now: Timestamp) -> Batch {
     let one = job("kite", now);
     let batched = |index: u8| {
         let GenerateRequest { picture, priority, metadata, .. } = a_request(&format!("kite {index}"));
-        BatchedJob { picture, priority, metadata, expected: None }
+        BatchedJob { picture, priority, metadata, estimate: None }
     };
     let request =
         BatchRequest { user: one.user_id, jobs: (0..jobs).map(batched).collect(), webhook: one.webhook };

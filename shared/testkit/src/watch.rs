@@ -5,76 +5,78 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::JobId;
 use domain::health::Probe;
-use domain::jobs::{Kind, PaceStore, expected};
-use domain::providers::{Sighting, SightingStore, SunsetStore, TrafficStore};
+use domain::jobs::{EstimateStore, JobClass, estimate_from};
+use domain::providers::{CapacityStore, DeprecationStore, ProviderStatus, ProviderStatusStore};
 use domain::store::StoreError;
 
-use domain::providers::{Sunset, Traffic};
+use domain::providers::{ModelDeprecations, ProviderCapacity};
 
 use crate::Memory;
 
 #[async_trait]
-impl PaceStore for Memory {
-    async fn expected(&self, kind: Kind) -> Result<Option<Duration>, StoreError> {
-        let state = self.call("expected")?;
-        Ok(expected(state.paces.get(&kind).cloned().unwrap_or_default()))
+impl EstimateStore for Memory {
+    async fn estimate(&self, kind: JobClass) -> Result<Option<Duration>, StoreError> {
+        let state = self.call("estimate")?;
+        Ok(estimate_from(state.estimates.get(&kind).cloned().unwrap_or_default()))
     }
 
-    async fn took(&self, kind: Kind, _: JobId, time: Duration) -> Result<(), StoreError> {
-        self.call("took")?.paces.entry(kind).or_default().push(time);
+    async fn record_duration(&self, kind: JobClass, _: JobId, time: Duration) -> Result<(), StoreError> {
+        self.call("record_duration")?.estimates.entry(kind).or_default().push(time);
         Ok(())
     }
 }
 
 #[async_trait]
-impl SightingStore for Memory {
-    async fn saw(&self, sighting: &Sighting) -> Result<(), StoreError> {
-        self.call("saw")?.sightings.insert(sighting.provider.clone(), sighting.clone());
+impl ProviderStatusStore for Memory {
+    async fn record_status(&self, status: &ProviderStatus) -> Result<(), StoreError> {
+        self.call("record_status")?.provider_statuses.insert(status.provider.clone(), status.clone());
         Ok(())
     }
 
-    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError> {
-        Ok(self.call("sightings")?.sightings.values().cloned().collect())
+    async fn provider_statuses(&self) -> Result<Vec<ProviderStatus>, StoreError> {
+        Ok(self.call("provider_statuses")?.provider_statuses.values().cloned().collect())
     }
 }
 
 impl Memory {
     /// Nothing is known of what is under way at a provider.
     pub fn forget_traffic(&self, provider: &str) {
-        self.state().traffic.remove(provider);
+        self.state().capacity.remove(provider);
     }
 }
 
 #[async_trait]
-impl TrafficStore for Memory {
-    async fn traffic(&self, provider: &str) -> Result<Traffic, StoreError> {
-        let state = self.call("traffic")?;
-        Ok(state.traffic.get(provider).cloned().unwrap_or_else(|| Traffic::new(provider)))
+impl CapacityStore for Memory {
+    async fn load_capacity(&self, provider: &str) -> Result<ProviderCapacity, StoreError> {
+        let state = self.call("load_capacity")?;
+        Ok(state.capacity.get(provider).cloned().unwrap_or_else(|| ProviderCapacity::new(provider)))
     }
 
-    async fn save_traffic(&self, traffic: &mut Traffic) -> Result<(), StoreError> {
-        let mut state = self.call("save_traffic")?;
-        if state.traffic.get(&traffic.provider).map_or(0, |row| row.revision) != traffic.revision {
+    async fn save_capacity(&self, capacity: &mut ProviderCapacity) -> Result<(), StoreError> {
+        let mut state = self.call("save_capacity")?;
+        if state.capacity.get(&capacity.provider).map_or(0, |row| row.revision) != capacity.revision {
             return Err(StoreError::Conflict);
         }
-        traffic.revision += 1;
-        state.traffic.insert(traffic.provider.clone(), traffic.clone());
+        capacity.revision += 1;
+        state.capacity.insert(capacity.provider.clone(), capacity.clone());
         Ok(())
     }
 }
 
 #[async_trait]
-impl SunsetStore for Memory {
-    async fn sunset(&self, provider: &str) -> Result<Option<Sunset>, StoreError> {
-        Ok(self.call("sunset")?.sunsets.get(provider).cloned())
+impl DeprecationStore for Memory {
+    async fn deprecations(&self, provider: &str) -> Result<Option<ModelDeprecations>, StoreError> {
+        Ok(self.call("deprecations")?.deprecations.get(provider).cloned())
     }
 
-    async fn sunsets(&self) -> Result<Vec<Sunset>, StoreError> {
-        Ok(self.call("sunsets")?.sunsets.values().cloned().collect())
+    async fn all_deprecations(&self) -> Result<Vec<ModelDeprecations>, StoreError> {
+        Ok(self.call("all_deprecations")?.deprecations.values().cloned().collect())
     }
 
-    async fn save_sunset(&self, sunset: &Sunset) -> Result<(), StoreError> {
-        self.call("save_sunset")?.sunsets.insert(sunset.provider.clone(), sunset.clone());
+    async fn save_deprecations(&self, deprecations: &ModelDeprecations) -> Result<(), StoreError> {
+        self.call("save_deprecations")?
+            .deprecations
+            .insert(deprecations.provider.clone(), deprecations.clone());
         Ok(())
     }
 }

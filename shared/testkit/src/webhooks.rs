@@ -5,8 +5,8 @@ use domain::access::ClientId;
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryKey, DeliveryList, DeliveryPage, Generations, HostPlace, HostPlaces, ParkedPage,
-    Receiver, ReceiverId, ReceiverStore, SecretGenerations,
+    Delivery, DeliveryKey, DeliveryList, DeliveryPage, HeldPage, HostPermit, HostPermitStore,
+    SecretVersionStore, SecretVersions, WebhookEndpoint, WebhookEndpointId, WebhookEndpointStore,
 };
 use domain::{JobId, Timestamp};
 
@@ -17,19 +17,19 @@ const PLACES: usize = 2;
 
 impl Memory {
     /// Puts a URL's row there, as if it had been saved.
-    pub fn put_receiver(&self, receiver: &Receiver) {
-        self.state().receivers.insert(receiver.id(), receiver.clone());
+    pub fn put_receiver(&self, endpoint: &WebhookEndpoint) {
+        self.state().endpoints.insert(endpoint.id(), endpoint.clone());
     }
 
     /// All URLs of which something is known.
     #[must_use]
-    pub fn receivers(&self) -> Vec<Receiver> {
-        self.state().receivers.values().cloned().collect()
+    pub fn endpoints(&self) -> Vec<WebhookEndpoint> {
+        self.state().endpoints.values().cloned().collect()
     }
 
     /// The requests that are under way to a host, and until when it is thought slow.
     #[must_use]
-    pub fn under_way(&self, host: &str) -> (Vec<HostPlace>, Option<Timestamp>) {
+    pub fn under_way(&self, host: &str) -> (Vec<HostPermit>, Option<Timestamp>) {
         self.state().hosts.get(host).cloned().unwrap_or_default()
     }
 }
@@ -70,40 +70,46 @@ impl DeliveryList for Memory {
 }
 
 #[async_trait]
-impl ReceiverStore for Memory {
-    async fn load_receiver(&self, id: &ReceiverId) -> Result<Option<Receiver>, StoreError> {
-        Ok(self.call("load_receiver")?.receivers.get(id).cloned())
+impl WebhookEndpointStore for Memory {
+    async fn load_endpoint(&self, id: &WebhookEndpointId) -> Result<Option<WebhookEndpoint>, StoreError> {
+        Ok(self.call("load_endpoint")?.endpoints.get(id).cloned())
     }
 
-    async fn save_receiver(&self, receiver: &mut Receiver) -> Result<(), StoreError> {
-        let mut state = self.call("save_receiver")?;
-        let id = receiver.id();
-        if state.receivers.get(&id).map_or(0, |row| row.revision) != receiver.revision {
+    async fn save_endpoint(&self, endpoint: &mut WebhookEndpoint) -> Result<(), StoreError> {
+        let mut state = self.call("save_endpoint")?;
+        let id = endpoint.id();
+        if state.endpoints.get(&id).map_or(0, |row| row.revision) != endpoint.revision {
             return Err(StoreError::Conflict);
         }
-        receiver.revision += 1;
-        state.receivers.insert(id, receiver.clone());
+        endpoint.revision += 1;
+        state.endpoints.insert(id, endpoint.clone());
         Ok(())
     }
 
-    async fn switched_off(&self, client: &ClientId, limit: u16) -> Result<Vec<Receiver>, StoreError> {
-        let state = self.call("switched_off")?;
-        let off = state.receivers.values().filter(|row| row.client_id == *client && row.is_off());
+    async fn disabled_endpoints(
+        &self,
+        client: &ClientId,
+        limit: u16,
+    ) -> Result<Vec<WebhookEndpoint>, StoreError> {
+        let state = self.call("disabled_endpoints")?;
+        let off = state.endpoints.values().filter(|row| row.client_id == *client && row.is_disabled());
         Ok(off.take(usize::from(limit)).cloned().collect())
     }
 
-    async fn parked(
+    async fn held_deliveries(
         &self,
-        id: &ReceiverId,
+        id: &WebhookEndpointId,
         after: Option<(Timestamp, DeliveryKey)>,
         limit: u16,
-    ) -> Result<ParkedPage, StoreError> {
-        let state = self.call("parked")?;
+    ) -> Result<HeldPage, StoreError> {
+        let state = self.call("held_deliveries")?;
         let order = |(at, (_, id)): &(Timestamp, DeliveryKey)| (*at, id.uuid());
         let mut parked: Vec<_> = state
             .deliveries
             .values()
-            .filter(|delivery| delivery.parked && ReceiverId::of(&delivery.client_id, &delivery.url) == *id)
+            .filter(|delivery| {
+                delivery.held && WebhookEndpointId::of(&delivery.client_id, &delivery.url) == *id
+            })
             .filter_map(|delivery| Some((delivery.due_at?, key(delivery))))
             .filter(|one| after.is_none_or(|after| order(one) > order(&after)))
             .collect();
@@ -111,24 +117,24 @@ impl ReceiverStore for Memory {
         let more = parked.len() > usize::from(limit);
         parked.truncate(usize::from(limit));
         let next = parked.last().copied().filter(|_| more);
-        Ok(ParkedPage { keys: parked.into_iter().map(|(_, key)| key).collect(), next })
+        Ok(HeldPage { keys: parked.into_iter().map(|(_, key)| key).collect(), next })
     }
 }
 
 #[async_trait]
-impl SecretGenerations for Memory {
-    async fn generations(&self, client: &ClientId) -> Result<Generations, StoreError> {
-        Ok(self.call("generations")?.generations.get(client).cloned().unwrap_or_default())
+impl SecretVersionStore for Memory {
+    async fn secret_versions(&self, client: &ClientId) -> Result<SecretVersions, StoreError> {
+        Ok(self.call("secret_versions")?.secret_versions.get(client).cloned().unwrap_or_default())
     }
 
-    async fn replace_generations(
+    async fn replace_secret_versions(
         &self,
         client: &ClientId,
-        read: &Generations,
-        next: &Generations,
+        read: &SecretVersions,
+        next: &SecretVersions,
     ) -> Result<(), StoreError> {
-        let mut state = self.call("replace_generations")?;
-        let row = state.generations.entry(client.clone()).or_default();
+        let mut state = self.call("replace_secret_versions")?;
+        let row = state.secret_versions.entry(client.clone()).or_default();
         if row != read {
             return Err(StoreError::Conflict);
         }
@@ -138,31 +144,31 @@ impl SecretGenerations for Memory {
 }
 
 #[async_trait]
-impl HostPlaces for Memory {
-    async fn begin_request(
+impl HostPermitStore for Memory {
+    async fn acquire_host_permit(
         &self,
         host: &str,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Option<HostPlace>, StoreError> {
-        let mut state = self.call("begin_request")?;
-        let (places, _) = state.hosts.entry(host.to_owned()).or_default();
-        places.retain(|place| place.lease.until > now);
-        let free = (0..PLACES).find(|number| places.iter().all(|place| place.number != *number));
-        let place = free.map(|number| HostPlace { number, lease: Lease { id: LeaseId::new(), until } });
-        places.extend(place);
-        Ok(place)
+    ) -> Result<Option<HostPermit>, StoreError> {
+        let mut state = self.call("acquire_host_permit")?;
+        let (permits, _) = state.hosts.entry(host.to_owned()).or_default();
+        permits.retain(|permit| permit.lease.until > now);
+        let free = (0..PLACES).find(|number| permits.iter().all(|permit| permit.number != *number));
+        let permit = free.map(|number| HostPermit { number, lease: Lease { id: LeaseId::new(), until } });
+        permits.extend(permit);
+        Ok(permit)
     }
 
-    async fn end_request(
+    async fn release_host_permit(
         &self,
         host: &str,
-        place: HostPlace,
+        permit: HostPermit,
         slow_until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let mut state = self.call("end_request")?;
-        let (places, slow) = state.hosts.entry(host.to_owned()).or_default();
-        places.retain(|one| *one != place);
+        let mut state = self.call("release_host_permit")?;
+        let (permits, slow) = state.hosts.entry(host.to_owned()).or_default();
+        permits.retain(|one| *one != permit);
         *slow = slow_until.or(*slow);
         Ok(())
     }

@@ -32,12 +32,12 @@ impl World {
     }
 
     /// The same, where each provider bears so many calls at a time, and they are asked in this order.
-    async fn bearing(at_once: usize, order: [&str; 3]) -> Self {
+    async fn bearing(max_concurrent: usize, order: [&str; 3]) -> Self {
         let openai = OpenAi::start().await;
         let stability = Stability::start("sk-canary-stability-automatic").await;
         let own = Automatic1111::start("semantest", "canary-automatic").await;
         let with = |mut settings: Value| {
-            settings["concurrency"] = at_once.into();
+            settings["concurrency"] = max_concurrent.into();
             settings
         };
         let document = json!({
@@ -103,7 +103,7 @@ impl World {
 /// The calls that the rows say were made, by provider.
 fn recorded(rows: &[Job]) -> BTreeMap<&str, usize> {
     let mut calls = BTreeMap::new();
-    for one in rows.iter().flat_map(|row| &row.tries) {
+    for one in rows.iter().flat_map(|row| &row.provider_attempts) {
         *calls.entry(one.provider.as_str()).or_default() += one.calls as usize;
     }
     calls
@@ -137,7 +137,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         let mut refused = 0;
         for row in &rows {
             let reasons: Vec<_> =
-                row.failed_tries().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect();
+                row.failed_attempts().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect();
             let at_stability = reasons.iter().filter(|(provider, _)| *provider == "stability").count();
             if row.status == domain::JobStatus::Failed {
                 refused += 1;
@@ -200,9 +200,9 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         let mut cut_off = 0;
         for row in &rows {
             assert_eq!(row.status, domain::JobStatus::Completed, "{row:?}");
-            assert_eq!(row.paid_calls, row.tries.iter().map(|one| one.calls).sum::<u32>(), "{row:?}");
+            assert_eq!(row.paid_calls, row.provider_attempts.iter().map(|one| one.calls).sum::<u32>(), "{row:?}");
             let (arrived, recorded) = (world.paid_for(row.picture.prompt.as_str()), recorded(slice::from_ref(row)));
-            let lost: u32 = row.failed_tries().filter(|(_, failure)| failure.maybe_paid).map(|(one, _)| one.calls).sum();
+            let lost: u32 = row.failed_attempts().filter(|(_, failure)| failure.possibly_paid).map(|(one, _)| one.calls).sum();
             // Nothing arrives that is not on the row before; a kill may come between the two.
             let (came, noted) = (arrived.values().sum::<usize>(), recorded.values().sum::<usize>());
             assert!(arrived.iter().all(|(provider, count)| count <= &recorded[provider]), "{arrived:?} {row:?}");
@@ -228,8 +228,8 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert_eq!(state["tried"][0]["reason"], "no_answer", "{state}");
         let row = world.cloud.job(&job).await;
         assert_eq!((row.paid_calls as usize, row.failures), (world.paid()["openai"], 1));
-        let failure = row.tries[0].failure.as_ref().unwrap();
-        assert!(failure.maybe_paid && failure.reason == Reason::NoAnswer);
+        let failure = row.provider_attempts[0].failure.as_ref().unwrap();
+        assert!(failure.possibly_paid && failure.reason == Reason::NoAnswer);
         assert_eq!(world.cloud.stop().await, Vec::<String>::new());
     });
 }

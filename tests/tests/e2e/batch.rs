@@ -181,7 +181,10 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let mut batch = testkit::batch(4, domain::Timestamp::now() - Duration::from_secs(600));
         batch.client_id = tenant.client.parse().unwrap();
         batch.revision = 0;
-        let url = domain::jobs::WebhookUrl::parse(&receiver.url(), domain::jobs::WebhookReach::Local);
+        let url = domain::jobs::WebhookUrl::parse(
+            &receiver.url(),
+            domain::jobs::WebhookUrlPolicy::AllowLoopbackHttp,
+        );
         batch.webhook.as_mut().unwrap().url = url.unwrap();
         cloud.jobs().save_batch(&mut batch).await.unwrap();
         let (_, state) = tenant.get(&format!("/images/batch/{}/status", batch.id)).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::jobs::{
-    GenerateRequest, JobPolicy, JobStore as _, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl,
+    GenerateRequest, JobPolicy, JobStore as _, WebhookEvent, WebhookTarget, WebhookUrl, WebhookUrlPolicy,
 };
 use domain::primitives::{Lease, LeaseId, sha256_hex};
 use domain::{Job, Timestamp, TraceId};
@@ -181,7 +181,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
 
     round.test("a_job_whose_message_never_went_out_is_found", |cloud| async move {
         let receiver = Receiver::start().await;
-        let url = WebhookUrl::parse(&receiver.url(), WebhookReach::Local).unwrap();
+        let url = WebhookUrl::parse(&receiver.url(), WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
         let webhook = Some(WebhookTarget { url, events: WebhookEvent::DEFAULT.to_vec() });
         let mut job = Job::accept(
             domain::JobId::new(),
@@ -208,8 +208,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         job.webhook = None;
         job.revision = 0;
         // Its worker stored an image and died.
-        job.take_up(Lease { id: LeaseId::new(), until: long_ago }, long_ago).unwrap();
-        job.begin_try("sandbox", 1, long_ago);
+        job.start(Lease { id: LeaseId::new(), until: long_ago }, long_ago).unwrap();
+        job.begin_attempt("sandbox", 1, long_ago);
         let prefix = format!("images/{}/", job.storage_prefix);
         let bucket = cloud.output("ImagesBucket");
         let put = cloud.s3.put_object().bucket(bucket).key(format!("{prefix}0.png"));

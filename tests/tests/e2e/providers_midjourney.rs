@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::images::Size;
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use futures_util::future::join_all;
 use semantest_tests::cloud::{Cloud, eventually};
 use semantest_tests::stand_ins::StandIns;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::images::Size;
-use domain::primitives::{Word as _, sha256_hex};
+use domain::primitives::{NamedValue as _, sha256_hex};
 use futures_util::future::join_all;
 use semantest_tests::cloud::Cloud;
 use semantest_tests::stand_ins::StandIns;

@@ -5,8 +5,8 @@ use std::process::Output;
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::jobs::{WebhookReach, WebhookUrl};
-use domain::webhooks::Receiver as Row;
+use domain::jobs::{WebhookUrl, WebhookUrlPolicy};
+use domain::webhooks::WebhookEndpoint as Row;
 use reqwest::{Method, StatusCode};
 use semantest_tests::cloud::{Cloud, eventually, semantest_command};
 use semantest_tests::receiver::Receiver;
@@ -181,12 +181,12 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let (tenant, stranger) = (Tenant::new(&cloud), Tenant::new(&cloud));
         let url = receiver.url();
         // As if every attempt of five days had failed: no test waits so long.
-        let parsed = WebhookUrl::parse(&url, WebhookReach::Local).unwrap();
+        let parsed = WebhookUrl::parse(&url, WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
         let mut row = Row::new(tenant.client.parse().unwrap(), parsed, Timestamp::now());
         let five_days = std::time::Duration::from_secs(5 * 24 * 3600);
-        row.failed(Timestamp::now() - five_days, domain::webhooks::Tempo::REAL);
-        row.failed(Timestamp::now(), domain::webhooks::Tempo::REAL);
-        domain::webhooks::ReceiverStore::save_receiver(&cloud.jobs(), &mut row).await.unwrap();
+        row.record_failure(Timestamp::now() - five_days, domain::webhooks::TimeScale::REAL);
+        row.record_failure(Timestamp::now(), domain::webhooks::TimeScale::REAL);
+        domain::webhooks::WebhookEndpointStore::save_endpoint(&cloud.jobs(), &mut row).await.unwrap();
 
         let id = job(&tenant, &receiver).await;
         let kept = settled(&cloud, &tenant.key, &id, "pending").await;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws::dynamodb::JobsTable;
-use domain::jobs::{JobStore as _, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl};
+use domain::jobs::{JobStore as _, WebhookEvent, WebhookTarget, WebhookUrl, WebhookUrlPolicy};
 use domain::webhooks::{
-    Delivery, DeliveryList as _, DeliveryStore as _, Receiver, ReceiverId, ReceiverStore as _, Tempo,
+    Delivery, DeliveryList as _, DeliveryStore as _, TimeScale, WebhookEndpoint, WebhookEndpointId,
+    WebhookEndpointStore as _,
 };
 use domain::{Job, Timestamp};
 use futures_util::{StreamExt as _, stream};
@@ -27,7 +28,7 @@ fn cancelled(url: &str) -> (Job, Option<Delivery>) {
     let mut job = testkit::job("a kite", Timestamp::now());
     job.revision = 0;
     job.client_id = "local".parse().unwrap();
-    let url = WebhookUrl::parse(url, WebhookReach::Local).unwrap();
+    let url = WebhookUrl::parse(url, WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
     job.webhook = Some(WebhookTarget { url, events: vec![WebhookEvent::Cancelled] });
     let now = Timestamp::now();
     job.cancel(now).unwrap();
@@ -95,8 +96,8 @@ async fn a_hanging_receiver_delays_no_other(cloud: &Cloud) {
     eventually("all at the healthy one arrive", async || (healthy.accepted() == 50).then_some(())).await;
     let ended: Vec<_> = hanging.met().into_values().filter_map(|met| met.first_end).collect();
     assert!(ended.is_empty(), "{} hanging tries ended before, after {:?}", ended.len(), began.elapsed());
-    let at_once = hanging.met().len();
-    assert!((1..=10).contains(&at_once), "{at_once} requests at a time to one host");
+    let max_concurrent = hanging.met().len();
+    assert!((1..=10).contains(&max_concurrent), "{max_concurrent} requests at a time to one host");
     hanging.recover();
     eventually("what has hung or waited arrives", async || {
         cloud.sweep().await;
@@ -162,23 +163,23 @@ async fn a_url_is_switched_off_and_on(cloud: &Cloud) {
     let (mut job, owed) = cancelled(receiver.url());
     let owed = owed.unwrap();
     // It has failed for five days, by the hurried clock.
-    let long_ago = Timestamp::now() - Tempo::times(TEMPO).patience();
-    let mut row = Receiver::new(job.client_id.clone(), owed.url.clone(), long_ago);
-    row.failed(long_ago, Tempo::times(TEMPO));
-    jobs.save_receiver(&mut row).await.unwrap();
+    let long_ago = Timestamp::now() - TimeScale::times(TEMPO).disable_after();
+    let mut row = WebhookEndpoint::new(job.client_id.clone(), owed.url.clone(), long_ago);
+    row.record_failure(long_ago, TimeScale::times(TEMPO));
+    jobs.save_endpoint(&mut row).await.unwrap();
     jobs.save(&mut job, Some(&owed)).await.unwrap();
 
-    let id = ReceiverId::of(&job.client_id, &owed.url);
+    let id = WebhookEndpointId::of(&job.client_id, &owed.url);
     let state = async || {
         let delivery = jobs.load_delivery(owed.job_id, owed.id).await.unwrap().unwrap();
-        (jobs.load_receiver(&id).await.unwrap().unwrap().is_off(), delivery.parked)
+        (jobs.load_endpoint(&id).await.unwrap().unwrap().is_disabled(), delivery.held)
     };
     eventually("the URL is switched off", async || (state().await == (true, true)).then_some(())).await;
     assert_eq!(receiver.met().len(), 1);
     let more = end_jobs(&jobs, &[receiver.url()], 5).await;
     eventually("what comes later is kept and not tried", async || {
-        let first = jobs.parked(&id, None, 4).await.unwrap();
-        let rest = jobs.parked(&id, Some(first.next?), 100).await.unwrap();
+        let first = jobs.held_deliveries(&id, None, 4).await.unwrap();
+        let rest = jobs.held_deliveries(&id, Some(first.next?), 100).await.unwrap();
         let all: BTreeSet<_> =
             [first.keys, rest.keys].concat().into_iter().map(|(job, _)| job.to_string()).collect();
         (all.len() == 1 + more.len()).then_some(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::images::Count;
 use domain::jobs::FailureReason;
 use domain::primitives::{Lease, LeaseId};
-use domain::providers::{FaultOf, Reason};
+use domain::providers::{ErrorClass, Reason};
 use domain::store::StoreError;
 use domain::{Job, JobStatus, Timestamp};
 use testkit::Logs;
@@ -24,8 +24,8 @@ fn told(logs: &Logs) -> Vec<u64> {
 /// A worker died while this provider was at work for the job.
 fn dead_worker(job: &mut Job, provider: &str, calls: u32) {
     let begun = Timestamp::now() - MARGIN;
-    job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
-    job.begin_try(provider, calls, begun);
+    job.start(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+    job.begin_attempt(provider, calls, begun);
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_store_that_takes_no_images_is_not_paid_for_without_end() {
     }
     let job = world.work_for(&world.job(|_| {}), Duration::from_millis(1500)).await;
     assert_eq!((job.status, job.failures, provider.asked()), (JobStatus::Processing, 1, 1));
-    assert!(job.tries[0].failure.as_ref().unwrap().maybe_paid);
+    assert!(job.provider_attempts[0].failure.as_ref().unwrap().possibly_paid);
     assert_eq!(told(&logs), [1]);
 }
 
@@ -59,7 +59,7 @@ async fn what_is_under_way_is_kept_while_a_store_of_ours_does_not_answer() {
     // At the job's end too: the lease lapses, and the next worker has it.
     let job = world.job(|job| {
         dead_worker(job, "stability", 1);
-        job.note("task 7");
+        job.checkpoint("task 7");
         job.deadline = Timestamp::now();
     });
     for _ in 0..50 {
@@ -80,7 +80,7 @@ async fn a_salvage_pays_for_nothing() {
         let world = World::of(&providers);
         let job = world.job(|job| {
             dead_worker(job, "midjourney", 2);
-            job.note("task 7");
+            job.checkpoint("task 7");
             job.deadline = Timestamp::now();
         });
         let ended = world.work(&job).await;
@@ -110,7 +110,7 @@ async fn every_call_in_vain_is_counted() {
     // A task of which nothing had come when the job's time was up, and nobody was at it.
     let job = world.job(|job| {
         dead_worker(job, "midjourney", 4);
-        job.note("task 7");
+        job.checkpoint("task 7");
         job.lease = None;
         job.deadline = Timestamp::now();
     });
@@ -133,7 +133,7 @@ async fn a_refusal_stays_one_whatever_came_beside_it() {
 
 #[tokio::test]
 async fn what_was_made_and_cannot_be_had_fails_the_job_by_nobodys_fault() {
-    let world = World::of(&[&Acting::new("openai", Does::Fails(FaultOf::Caller, Reason::BadResponse))]);
+    let world = World::of(&[&Acting::new("openai", Does::Fails(ErrorClass::Caller, Reason::BadResponse))]);
     let job = world.work(&world.job(|_| {})).await;
     let error = job.error.unwrap();
     assert_eq!((error.reason, error.retryable), (FailureReason::AttemptsExhausted, true));
@@ -141,7 +141,7 @@ async fn what_was_made_and_cannot_be_had_fails_the_job_by_nobodys_fault() {
 
 #[tokio::test]
 async fn how_a_try_ended_is_not_forgotten_where_an_answer_of_the_store_was_lost() {
-    let first = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let first = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
     let job = world.job(|_| {});

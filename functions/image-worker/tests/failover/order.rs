@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::images::{Count, ProviderChoice};
 use domain::jobs::FailureReason;
 use domain::primitives::{Lease, LeaseId, Priority};
-use domain::providers::{Bounds, FaultOf, Reason};
+use domain::providers::{CapacityLimits, ErrorClass, Reason};
 use domain::store::StoreError;
 use domain::{Job, JobStatus, Timestamp};
 use testkit::Sent;
@@ -16,9 +16,9 @@ use crate::world::{Acting, Does, MARGIN, World, reasons};
 #[tokio::test]
 async fn automatic_goes_to_the_next_on_passing_and_on_operators_failures() {
     for (fault, reason) in [
-        (FaultOf::Provider, Reason::Failed),
-        (FaultOf::Operator, Reason::QuotaExhausted),
-        (FaultOf::Capacity, Reason::RateLimited),
+        (ErrorClass::Provider, Reason::Failed),
+        (ErrorClass::Operator, Reason::QuotaExhausted),
+        (ErrorClass::Capacity, Reason::RateLimited),
     ] {
         let (first, second) =
             (Acting::new("openai", Does::Fails(fault, reason)), Acting::new("stability", Does::Draws));
@@ -33,7 +33,7 @@ async fn automatic_goes_to_the_next_on_passing_and_on_operators_failures() {
 
 #[tokio::test]
 async fn a_refusal_is_told_and_nobody_else_is_asked() {
-    let first = Acting::new("openai", Does::Fails(FaultOf::Caller, Reason::Moderated));
+    let first = Acting::new("openai", Does::Fails(ErrorClass::Caller, Reason::Moderated));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
     let job = world.work(&world.job(|_| {})).await;
@@ -44,13 +44,13 @@ async fn a_refusal_is_told_and_nobody_else_is_asked() {
 
 #[tokio::test]
 async fn what_one_provider_cannot_make_another_may() {
-    let cannot = || Acting::new("openai", Does::Fails(FaultOf::Caller, Reason::Unsupported));
+    let cannot = || Acting::new("openai", Does::Fails(ErrorClass::Caller, Reason::Unsupported));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&cannot(), &second]);
     let job = world.work(&world.job(|_| {})).await;
     assert_eq!((job.status, second.asked()), (JobStatus::Completed, 1));
 
-    second.now_does(Does::Fails(FaultOf::Provider, Reason::Failed));
+    second.now_does(Does::Fails(ErrorClass::Provider, Reason::Failed));
     let world = World::of(&[&cannot(), &second]);
     let job = world.work(&world.job(|_| {})).await;
     assert_eq!((job.status, job.failures), (JobStatus::Processing, 1), "the other one may still make it");
@@ -60,7 +60,7 @@ async fn what_one_provider_cannot_make_another_may() {
 
 #[tokio::test]
 async fn the_provider_that_was_asked_for_is_the_only_one() {
-    let first = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let first = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
     let job = world.work(&world.job(|job| job.picture.provider = ProviderChoice::GptImage)).await;
@@ -87,8 +87,8 @@ async fn who_has_failed_a_job_is_asked_after_the_others_the_next_time() {
     // The first uses up all the time there is, and may have been paid.
     let waiting = world.work_for(&job, Duration::from_millis(1600)).await;
     assert_eq!((waiting.status, waiting.failures, second.asked()), (JobStatus::Processing, 1, 0));
-    let failure = waiting.tries[0].failure.clone().unwrap();
-    assert_eq!((failure.reason, failure.maybe_paid), (Reason::Timeout, true));
+    let failure = waiting.provider_attempts[0].failure.clone().unwrap();
+    assert_eq!((failure.reason, failure.possibly_paid), (Reason::Timeout, true));
     let job = world.work_again(&job).await;
     assert_eq!((job.status, first.asked(), second.asked()), (JobStatus::Completed, 1, 1));
 }
@@ -114,11 +114,11 @@ async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
     let job = world.job(|job| job.priority = Priority::Low);
     let waiting = world.work(&job).await;
     assert_eq!((waiting.status, waiting.failures, waiting.paid_calls), (JobStatus::Processing, 0, 1));
-    assert_eq!(waiting.handle.as_ref().unwrap().note, "task 7");
+    assert_eq!(waiting.handle.as_ref().unwrap().checkpoint, "task 7");
     assert!(matches!(world.store.sent()[..], [Sent::Job(_, _, delay)] if delay <= Duration::from_secs(4)));
     // Its place is kept while nobody is there.
     let full = world.work(&world.job(|job| job.priority = Priority::Low)).await;
-    assert_eq!((full.attempts, full.waits), (0, 1));
+    assert_eq!((full.attempts, full.deferrals), (0, 1));
 
     provider.now_does(Does::Draws);
     let done = world.work_again(&job).await;
@@ -146,9 +146,9 @@ async fn what_a_dead_workers_provider_has_under_way_is_asked_for_and_not_paid_ag
     for change in [(|_| {}) as fn(&mut Job), |job| job.failures = 4, |job| job.deadline = Timestamp::now()] {
         let job = world.job(|job| {
             let begun = Timestamp::now() - MARGIN;
-            job.take_up(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
-            job.begin_try("midjourney", 1, begun);
-            job.note("task 7");
+            job.start(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
+            job.begin_attempt("midjourney", 1, begun);
+            job.checkpoint("task 7");
             change(job);
         });
         let done = world.work(&job).await;
@@ -159,7 +159,7 @@ async fn what_a_dead_workers_provider_has_under_way_is_asked_for_and_not_paid_ag
 #[tokio::test]
 async fn a_job_that_finds_no_place_waits_without_a_failure_or_an_attempt() {
     let provider = Acting {
-        bounds: Some(Bounds { at_once: 1, per_minute: None }),
+        bounds: Some(CapacityLimits { max_concurrent: 1, images_per_minute: None }),
         ..Acting::new("openai", Does::Draws)
     };
     let world = World::of(&[&provider]);
@@ -167,7 +167,7 @@ async fn a_job_that_finds_no_place_waits_without_a_failure_or_an_attempt() {
 
     let job = world.job(|_| {});
     let waiting = world.work(&job).await;
-    assert_eq!((waiting.attempts, waiting.failures, waiting.waits), (0, 0, 1));
+    assert_eq!((waiting.attempts, waiting.failures, waiting.deferrals), (0, 0, 1));
     assert!(waiting.not_before.unwrap() > Timestamp::now());
     assert_eq!((world.store.sent().len(), provider.asked()), (1, 0));
 }
@@ -205,7 +205,7 @@ async fn a_job_cancelled_before_the_call_costs_nothing() {
 async fn a_provider_that_cannot_be_counted_is_not_asked() {
     let provider = Acting::new("openai", Does::Draws);
     let world = World::of(&[&provider]);
-    world.store.fail_next("traffic", StoreError::Unavailable("down".into()));
+    world.store.fail_next("load_capacity", StoreError::Unavailable("down".into()));
     let job = world.work(&world.job(|_| {})).await;
     assert_eq!((job.status, job.failures, provider.asked()), (JobStatus::Processing, 0, 0));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::providers::{FaultOf, Reason};
+use domain::providers::{ErrorClass, Reason};
 use domain::{JobStatus, Timestamp};
 use testkit::Logs;
 
@@ -12,7 +12,7 @@ const TRIES: u32 = 5;
 
 #[tokio::test]
 async fn a_job_is_not_failed_by_one_provider_while_another_only_has_no_room() {
-    let failing = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let failing = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let full = Acting::new("stability", Does::Draws);
     let world = World::of(&[&failing, &full]);
     let job = world.job(|_| {});
@@ -34,13 +34,13 @@ async fn a_job_is_not_failed_by_one_provider_while_another_only_has_no_room() {
 
 #[tokio::test]
 async fn who_has_failed_is_left_alone_for_its_time_though_the_job_comes_back_sooner() {
-    let failing = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
+    let failing = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let full = Acting::new("stability", Does::Draws);
     let world = World::of(&[&failing, &full]);
     let job = world.job(|_| {});
     world.fill(&full).await;
     let waiting = world.work(&job).await;
-    let rest = waiting.tries[0].failure.as_ref().unwrap().not_before.unwrap();
+    let rest = waiting.provider_attempts[0].failure.as_ref().unwrap().not_before.unwrap();
     assert!(rest > Timestamp::now() + Duration::from_secs(1));
     world.store.put_job(&domain::Job { not_before: None, ..waiting });
     let waiting = world.work(&job).await;
@@ -49,8 +49,8 @@ async fn who_has_failed_is_left_alone_for_its_time_though_the_job_comes_back_soo
 
 #[tokio::test]
 async fn when_all_have_failed_it_too_often_the_job_ends_though_one_has_no_room() {
-    let failing = Acting::new("openai", Does::Fails(FaultOf::Provider, Reason::Failed));
-    let other = Acting::new("stability", Does::Fails(FaultOf::Provider, Reason::BadResponse));
+    let failing = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
+    let other = Acting::new("stability", Does::Fails(ErrorClass::Provider, Reason::BadResponse));
     let world = World::of(&[&failing, &other]);
     let job = world.job(|_| {});
     let mut rounds = 0;
@@ -107,7 +107,7 @@ async fn what_no_provider_is_enabled_for_raises_an_alarm_and_waits() {
 #[tokio::test]
 async fn an_account_in_trouble_raises_an_alarm_and_a_full_provider_does_not() {
     let logs = Logs::begin();
-    let broke = Acting::new("openai", Does::Fails(FaultOf::Operator, Reason::QuotaExhausted));
+    let broke = Acting::new("openai", Does::Fails(ErrorClass::Operator, Reason::QuotaExhausted));
     let world = World::of(&[&broke]);
     world.work(&world.job(|_| {})).await;
     let alarms = logs.with("alarm", "provider_account");
@@ -124,7 +124,7 @@ async fn an_outage_of_ours_is_waited_for_longer_and_longer() {
     let job = world.job(|_| {});
     let mut pauses = Vec::new();
     for round in 0..4 {
-        world.store.fail_next("traffic", domain::store::StoreError::Unavailable("down".into()));
+        world.store.fail_next("load_capacity", domain::store::StoreError::Unavailable("down".into()));
         let row = if round == 0 { world.work(&job).await } else { world.work_again(&job).await };
         pauses.push(row.not_before.unwrap().since(Timestamp::now()).as_secs_f64());
     }

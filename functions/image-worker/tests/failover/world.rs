@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use domain::images::{ImageOrigin, Picture};
 use domain::jobs::{JobMessage, JobPolicy};
 use domain::providers::{
-    Bounds, FaultOf, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
-    Step, TrafficStore as _, Unable,
+    CapacityLimits, CapacityStore as _, ErrorClass, Finished, GeneratedImage, ImageProvider, ImageSink,
+    ImageTask, ProviderError, Reason, Step, Unsupported,
 };
 use domain::{Error, Job, JobId, Timestamp};
 use image_worker::{Deps, handle};
@@ -23,7 +23,7 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 pub(crate) enum Does {
     Draws,
     DrawsOne,
-    Fails(FaultOf, Reason),
+    Fails(ErrorClass, Reason),
     Limits(Duration),
     WorksOn,
     /// With so much done, and it wants to be asked again.
@@ -45,7 +45,7 @@ pub(crate) struct Acting {
     pub(crate) name: &'static str,
     pub(crate) does: Arc<Mutex<Does>>,
     pub(crate) asked: Arc<AtomicU32>,
-    pub(crate) bounds: Option<Bounds>,
+    pub(crate) bounds: Option<CapacityLimits>,
     pub(crate) able: bool,
     /// What happens between the lease and the call.
     pub(crate) meanwhile: Arc<Mutex<Option<Happening>>>,
@@ -53,7 +53,7 @@ pub(crate) struct Acting {
 
 impl Acting {
     pub(crate) fn new(name: &'static str, does: Does) -> Self {
-        let bounds = Some(Bounds { at_once: 2, per_minute: None });
+        let bounds = Some(CapacityLimits { max_concurrent: 2, images_per_minute: None });
         Self {
             name,
             does: Arc::new(Mutex::new(does)),
@@ -93,11 +93,11 @@ impl ImageProvider for Acting {
         self.name
     }
 
-    fn fits(&self, _: &Picture) -> Result<(), Unable> {
-        if self.able { Ok(()) } else { Err(Unable::because("not this")) }
+    fn supports(&self, _: &Picture) -> Result<(), Unsupported> {
+        if self.able { Ok(()) } else { Err(Unsupported::because("not this")) }
     }
 
-    fn calls(&self, task: &ImageTask) -> u32 {
+    fn max_paid_calls(&self, task: &ImageTask) -> u32 {
         if let Some(happens) = self.meanwhile.lock().unwrap().take() {
             happens();
         }
@@ -108,7 +108,7 @@ impl ImageProvider for Acting {
         }
     }
 
-    fn bounds(&self) -> Option<Bounds> {
+    fn capacity_limits(&self) -> Option<CapacityLimits> {
         self.bounds
     }
 
@@ -120,29 +120,29 @@ impl ImageProvider for Acting {
             Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
             Does::Fails(fault, reason) => return Err(ProviderError::new(fault, reason, "as it was told to")),
             Does::Limits(after) => {
-                let limited = ProviderError::new(FaultOf::Capacity, Reason::RateLimited, "slowly");
+                let limited = ProviderError::new(ErrorClass::Capacity, Reason::RateLimited, "slowly");
                 return Err(limited.retry_after(after));
             }
             Does::WorksOn => {
-                sink.note("task 7").await?;
-                return Ok(Step::AskAgain { after: Duration::from_secs(4) });
+                sink.checkpoint("task 7").await?;
+                return Ok(Step::Pending { poll_after: Duration::from_secs(4) });
             }
             Does::ComesTo(percent) => {
-                sink.note("task 7").await?;
+                sink.checkpoint("task 7").await?;
                 sink.progress(percent).await?;
-                return Ok(Step::AskAgain { after: Duration::from_secs(4) });
+                return Ok(Step::Pending { poll_after: Duration::from_secs(4) });
             }
             Does::NotesAndVanishes => {
-                sink.note("task 7").await?;
+                sink.checkpoint("task 7").await?;
                 std::future::pending().await
             }
             Does::NotesAndDraws | Does::WantsMore => {
-                sink.note("task 7").await?;
+                sink.checkpoint("task 7").await?;
                 draw(self.name, &task.missing, sink).await?;
             }
             Does::GarblesAndRefuses => {
                 _ = garble(self.name, sink).await;
-                return Err(ProviderError::new(FaultOf::Caller, Reason::Moderated, "not this"));
+                return Err(ProviderError::new(ErrorClass::Caller, Reason::Moderated, "not this"));
             }
             Does::Garbles => garble(self.name, sink).await?,
             Does::Vanishes => std::future::pending().await,
@@ -178,9 +178,9 @@ impl World {
             queue: &*self.store,
             images: &*self.store,
             providers: &self.registry,
-            traffic: &*self.store,
-            paces: &*self.store,
-            sightings: &*self.store,
+            capacity: &*self.store,
+            estimates: &*self.store,
+            provider_statuses: &*self.store,
             policy: JobPolicy::default(),
             lease_margin: MARGIN,
         };
@@ -200,7 +200,7 @@ impl World {
     pub(crate) async fn work_again(&self, job: &Job) -> Job {
         let mut row = self.store.job(job.id).unwrap();
         row.not_before = None;
-        for failure in row.tries.iter_mut().filter_map(|one| one.failure.as_mut()) {
+        for failure in row.provider_attempts.iter_mut().filter_map(|one| one.failure.as_mut()) {
             failure.not_before = None;
         }
         self.store.put_job(&row);
@@ -209,14 +209,14 @@ impl World {
 
     /// Every place at the provider is another job's.
     pub(crate) async fn fill(&self, provider: &Acting) {
-        let mut traffic = self.store.traffic(provider.name).await.unwrap();
-        for _ in 0..provider.bounds.unwrap().at_once {
-            traffic.stay(JobId::new(), Timestamp::now() + MARGIN, Timestamp::now());
+        let mut capacity = self.store.load_capacity(provider.name).await.unwrap();
+        for _ in 0..provider.bounds.unwrap().max_concurrent {
+            capacity.extend(JobId::new(), Timestamp::now() + MARGIN, Timestamp::now());
         }
-        self.store.save_traffic(&mut traffic).await.unwrap();
+        self.store.save_capacity(&mut capacity).await.unwrap();
     }
 }
 
 pub(crate) fn reasons(job: &Job) -> Vec<(&str, Reason)> {
-    job.failed_tries().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect()
+    job.failed_attempts().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect()
 }

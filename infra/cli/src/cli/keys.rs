@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use domain::access::{ApiKey, ClientId, Endpoint, KeyName, Scope};
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 
 use super::target::Target;
 use super::values::{names, scopes};
@@ -109,7 +109,7 @@ pub(crate) struct KeysBootstrap {
 
 fn limit(text: &str) -> Result<(Endpoint, u32), String> {
     let (endpoint, limit) = text.rsplit_once('=').ok_or("must be ENDPOINT=N, as in /images/generate=100")?;
-    let endpoint = Endpoint::from_word(endpoint)
+    let endpoint = Endpoint::from_name(endpoint)
         .ok_or_else(|| format!("the endpoint must be {}", names::<Endpoint>()))?;
     Ok((endpoint, limit.parse().map_err(|_| "N must be a whole number")?))
 }

@@ -2,10 +2,10 @@
 
 use domain::access::Scope;
 use domain::jobs::JobStatus;
-use domain::primitives::Word;
+use domain::primitives::NamedValue;
 
 /// The values of `T` as the API spells them: `a, b or c`.
-pub(super) fn names<T: Word>() -> String {
+pub(super) fn names<T: NamedValue>() -> String {
     join(T::ALL.iter().map(|value| value.as_str()), "or")
 }
 

@@ -8,7 +8,7 @@ use domain::Timestamp;
 use domain::access::{
     ApiKey, ClientId, KeyName, KeyRecord, KeyRegistry as _, KeyStore as _, Scope, SecretSource as _,
 };
-use domain::webhooks::{SecretGenerations as _, SigningSecret};
+use domain::webhooks::{SecretVersionStore as _, SigningSecret};
 use serde_json::Value;
 
 /// The access key id and the secret key of the emulator's root, which may do everything.
@@ -104,7 +104,7 @@ impl Access {
     pub(super) async fn webhook_secret(&self, client: &str) -> Result<String> {
         let client = client.parse()?;
         let master = self.webhook_secret.read().await?;
-        let generations = self.keys.generations(&client).await?;
+        let generations = self.keys.secret_versions(&client).await?;
         Ok(SigningSecret::derive(&master, &client, generations.current).expose())
     }
 }

@@ -15,7 +15,7 @@ pub async fn enqueue(queue: &dyn JobQueue, jobs: &dyn JobStore, job: &mut Job, n
     };
     warn!(jobId = %job.id, %error, "the queue did not take the job's message; the sweeper will send it");
     // Only brings the sweeper sooner: the row was due from the start.
-    if job.message_lost(now).is_ok()
+    if job.message_not_sent(now).is_ok()
         && let Err(error) = jobs.save(job, None).await
     {
         warn!(jobId = %job.id, %error, "the job could not be marked as pending");

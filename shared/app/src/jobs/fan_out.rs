@@ -80,7 +80,7 @@ impl FanOut<'_> {
     }
 
     async fn mark_lost(&self, job: &mut Job) {
-        if job.message_lost(Timestamp::now()).is_ok()
+        if job.message_not_sent(Timestamp::now()).is_ok()
             && let Err(error) = self.jobs.save(job, None).await
         {
             warn!(jobId = %job.id, %error, "the job could not be marked as pending");

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use domain::access::{ClientId, KEPT, KeyRecord, KeyRegistry, KeySummary, Limits};
+use domain::access::{ClientId, KEY_RETENTION, KeyRecord, KeyRegistry, KeySummary, Limits};
 use domain::store::StoreError;
 use domain::{KeyId, Timestamp};
 
 use crate::access::api_keys::AccessTable;
-use crate::dynamodb::conditional::written;
+use crate::dynamodb::conditional::conditional;
 use crate::dynamodb::row::{Item, number};
 use crate::dynamodb::table::transact;
 use crate::errors::{unavailable, unusable};
@@ -69,11 +69,11 @@ impl KeyRegistry for AccessTable {
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(revokedAt)")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":at", number(at.millis()))
-            .expression_attribute_values(":ttl", number((at + KEPT).seconds()))
+            .expression_attribute_values(":ttl", number((at + KEY_RETENTION).seconds()))
             .send()
             .await;
         // A condition that does not hold: revoked already, or never there. What was asked for is so.
-        written(answer).map(|_| ())
+        conditional(answer).map(|_| ())
     }
 
     async fn rotate(&self, old: &KeyRecord, old_ends: Timestamp, new: &KeyRecord) -> Result<(), StoreError> {
@@ -91,7 +91,7 @@ impl KeyRegistry for AccessTable {
             ))
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":ends", number(old_ends.millis()))
-            .expression_attribute_values(":ttl", number((old_ends + KEPT).seconds()));
+            .expression_attribute_values(":ttl", number((old_ends + KEY_RETENTION).seconds()));
         let update = match old.expires_at {
             None => update,
             Some(read) => update.expression_attribute_values(":read", number(read.millis())),

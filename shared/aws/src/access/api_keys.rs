@@ -7,31 +7,31 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::KeyId;
 use domain::access::{ClientId, Endpoint, KeyRecord, KeyStore, Limits};
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use domain::store::StoreError;
 
 use crate::dynamodb::row::Item;
 use crate::errors::{unavailable, unusable};
 use crate::keys;
-use crate::ttl_cache::Recent;
+use crate::ttl_cache::TtlCache;
 
 /// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
-const REMEMBERED: Duration = Duration::from_secs(30);
+const CACHE_TTL: Duration = Duration::from_secs(30);
 
 /// The access table, with a short memory of what it was asked for.
 #[derive(Debug)]
 pub struct AccessTable {
     pub(crate) client: Client,
     pub(crate) table: String,
-    keys: Recent<KeyId, KeyRecord>,
-    limits: Recent<ClientId, Limits>,
+    keys: TtlCache<KeyId, KeyRecord>,
+    limits: TtlCache<ClientId, Limits>,
 }
 
 impl AccessTable {
     /// The table of this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, keys: Recent::new(REMEMBERED), limits: Recent::new(REMEMBERED) }
+        Self { client, table, keys: TtlCache::new(CACHE_TTL), limits: TtlCache::new(CACHE_TTL) }
     }
 
     /// The row as it is now.

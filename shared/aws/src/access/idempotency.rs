@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
-use domain::access::{Claim, FirstAnswer, IdempotencyKey, IdempotencyRecord, IdempotencyStore, REMEMBERED};
+use domain::access::{
+    Claim, FirstAnswer, IDEMPOTENCY_RETENTION, IdempotencyKey, IdempotencyRecord, IdempotencyStore,
+};
 use domain::store::StoreError;
 use uuid::Uuid;
 
-use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::dynamodb::row::{key as row_key, number, numeral};
 use crate::dynamodb::table::JobsTable;
 use crate::errors::unusable;
@@ -36,7 +38,7 @@ impl JobsTable {
             .expression_attribute_names("#time", time)
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()));
-        written(update.send().await).map(|_| ())
+        conditional(update.send().await).map(|_| ())
     }
 }
 
@@ -50,7 +52,7 @@ impl IdempotencyStore for JobsTable {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Claim, StoreError> {
-        let expires = now + REMEMBERED;
+        let expires = now + IDEMPOTENCY_RETENTION;
         let values = HashMap::from([
             (":print".to_owned(), AttributeValue::S(fingerprint.to_owned())),
             (":seed".to_owned(), AttributeValue::S(Uuid::now_v7().to_string())),
@@ -75,9 +77,9 @@ impl IdempotencyStore for JobsTable {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_names("#ttl", "ttl")
             .set_expression_attribute_values(Some(values.clone()));
-        let found = match written(update.send().await)? {
-            Written::Yes(item) => return Ok(Claim::Run(read(item)?.seed)),
-            Written::No(item) => item.unwrap_or_default(),
+        let found = match conditional(update.send().await)? {
+            Conditional::Applied(item) => return Ok(Claim::Run(read(item)?.seed)),
+            Conditional::Rejected(item) => item.unwrap_or_default(),
         };
         if numeral(&found, "expiresAt").is_some_and(|at| at > now.millis()) {
             return Ok(read(found)?.claim(fingerprint, owner));
@@ -93,10 +95,10 @@ impl IdempotencyStore for JobsTable {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_names("#ttl", "ttl")
             .set_expression_attribute_values(Some(values));
-        match written(update.send().await)? {
-            Written::Yes(item) => Ok(Claim::Run(read(item)?.seed)),
-            Written::No(Some(item)) => Ok(read(item)?.claim(fingerprint, owner)),
-            Written::No(None) => Err(StoreError::Conflict),
+        match conditional(update.send().await)? {
+            Conditional::Applied(item) => Ok(Claim::Run(read(item)?.seed)),
+            Conditional::Rejected(Some(item)) => Ok(read(item)?.claim(fingerprint, owner)),
+            Conditional::Rejected(None) => Err(StoreError::Conflict),
         }
     }
 
@@ -114,7 +116,7 @@ impl IdempotencyStore for JobsTable {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":answer", answer)
             .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()));
-        written(update.send().await).map(|_| ())
+        conditional(update.send().await).map(|_| ())
     }
 
     async fn release(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {

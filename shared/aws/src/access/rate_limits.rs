@@ -15,15 +15,15 @@ use domain::access::{Caller, Counted, Endpoint, LimitStore, WINDOW};
 use domain::store::StoreError;
 use uuid::Uuid;
 
-use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::dynamodb::row::{Item, number, numeral};
 use crate::keys;
 
 /// How often a request looks again when others keep opening and filling windows before it does.
-const RACES: u32 = 5;
+const MAX_CONFLICT_RETRIES: u32 = 5;
 
 /// How long a call may take, where the SDK's configuration does not say.
-const PATIENCE: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The limits table.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl LimitsTable {
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
         // The SDK would ask a counter again after a lost answer, and count twice. So its one attempt
         // has all the time that other calls have for several.
-        let time = sdk.timeout_config().and_then(|times| times.operation_timeout()).unwrap_or(PATIENCE);
+        let time = sdk.timeout_config().and_then(|times| times.operation_timeout()).unwrap_or(TIMEOUT);
         let once = TimeoutConfig::builder().connect_timeout(time).operation_attempt_timeout(time).build();
         let config = aws_sdk_dynamodb::config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
@@ -56,7 +56,13 @@ impl LimitsTable {
     }
 
     /// One request within a window that is open.
-    async fn add(&self, row: &str, mark: &str, limit: u32, now: Timestamp) -> Result<Written, StoreError> {
+    async fn add(
+        &self,
+        row: &str,
+        mark: &str,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Conditional, StoreError> {
         let update = self
             .update(row.to_owned())
             .update_expression("SET mark = :mark ADD passed :one")
@@ -69,7 +75,7 @@ impl LimitsTable {
     }
 
     /// The first request of a new window. Of two that open one at the same time, one succeeds.
-    async fn open(&self, row: &str, mark: &str, now: Timestamp) -> Result<Written, StoreError> {
+    async fn open(&self, row: &str, mark: &str, now: Timestamp) -> Result<Conditional, StoreError> {
         let ends_at = now + WINDOW;
         let update = self
             .update(row.to_owned())
@@ -89,10 +95,10 @@ impl LimitsTable {
 /// Sends an update, and sends it again if the connection broke. One that stood idle while Lambda held
 /// the function still is often closed at the other end, and that must not be a caller's 503. By its
 /// mark a request that was counted the first time is known the second time.
-async fn sent(update: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
+async fn sent(update: UpdateItemFluentBuilder) -> Result<Conditional, StoreError> {
     match update.clone().send().await {
-        Err(SdkError::DispatchFailure(failure)) if !failure.is_timeout() => written(update.send().await),
-        answer => written(answer),
+        Err(SdkError::DispatchFailure(failure)) if !failure.is_timeout() => conditional(update.send().await),
+        answer => conditional(answer),
     }
 }
 
@@ -106,10 +112,10 @@ impl LimitStore for LimitsTable {
         now: Timestamp,
     ) -> Result<Counted, StoreError> {
         let (row, mark) = (keys::limit_partition(caller, endpoint), Uuid::now_v7().simple().to_string());
-        for _ in 0..RACES {
+        for _ in 0..MAX_CONFLICT_RETRIES {
             let found = match self.add(&row, &mark, limit, now).await? {
-                Written::Yes(item) => return Ok(counted(true, &item)),
-                Written::No(item) => item,
+                Conditional::Applied(item) => return Ok(counted(true, &item)),
+                Conditional::Rejected(item) => item,
             };
             if let Some(item) = found {
                 if item.get("mark").and_then(|own| own.as_s().ok()) == Some(&mark) {
@@ -121,7 +127,7 @@ impl LimitStore for LimitsTable {
                     return Ok(full);
                 }
             }
-            if let Written::Yes(item) = self.open(&row, &mark, now).await? {
+            if let Conditional::Applied(item) = self.open(&row, &mark, now).await? {
                 return Ok(counted(true, &item));
             }
         }

@@ -10,7 +10,7 @@ use crate::secrets::ManagedSecret;
 
 /// The stores behind credentials and limits.
 #[derive(Debug)]
-pub struct Front {
+pub struct AuthStores {
     /// API keys.
     pub keys: AccessTable,
     /// What tokens are checked against.
@@ -19,7 +19,7 @@ pub struct Front {
     pub limits: LimitsTable,
 }
 
-impl Front {
+impl AuthStores {
     /// The stores that the template names to a function.
     ///
     /// # Errors

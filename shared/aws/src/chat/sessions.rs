@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use domain::chat::{Message, Page, Recent, Session, SessionStore, Turn, TurnStore};
+use domain::chat::{Message, Page, RecentMessages, Session, SessionStore, Turn, TurnStore};
 use domain::store::StoreError;
 use domain::webhooks::Delivery;
 use domain::{Job, MessageId, SessionId, Timestamp};
@@ -19,7 +19,7 @@ use crate::jobs::jobs::writes;
 use crate::keys;
 
 /// How often a turn is stored again that met another one of the same session.
-const RACES: u32 = 6;
+const MAX_CONFLICT_RETRIES: u32 = 6;
 /// How long it waits at first before that.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -108,7 +108,7 @@ impl SessionStore for SessionsTable {
         read_if_there(self.get(id, keys::session_sort().to_owned()).await?)
     }
 
-    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<Recent>, StoreError> {
+    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<RecentMessages>, StoreError> {
         let answer = self
             .query(id)
             .key_condition_expression("pk = :pk")
@@ -124,7 +124,7 @@ impl SessionStore for SessionsTable {
         }
         let Some(session) = read(items.remove(0), Timestamp::now())? else { return Ok(None) };
         items.reverse();
-        Ok(Some(Recent { session, messages: messages(items)? }))
+        Ok(Some(RecentMessages { session, messages: messages(items)? }))
     }
 
     async fn page(&self, id: SessionId, after: Option<MessageId>, limit: usize) -> Result<Page, StoreError> {
@@ -172,7 +172,7 @@ impl TurnStore for Turns {
             None => None,
         };
         let mut pause = PAUSE;
-        for _ in 0..RACES {
+        for _ in 0..MAX_CONFLICT_RETRIES {
             match transact(&self.sessions.client, all.clone()).await {
                 Ok(()) => {
                     if let Some((job, next)) = saved {

@@ -8,23 +8,23 @@ use crate::dynamodb::row::Item;
 use crate::errors::unavailable;
 
 /// The row as a conditional write left or found it.
-pub(crate) enum Written {
-    Yes(Item),
+pub(crate) enum Conditional {
+    Applied(Item),
     /// What is there instead; nothing, if there is no such row.
-    No(Option<Item>),
+    Rejected(Option<Item>),
 }
 
 /// What came of a conditional update that asks for the row either way.
-pub(crate) fn written<R>(
+pub(crate) fn conditional<R>(
     answer: Result<UpdateItemOutput, SdkError<UpdateItemError, R>>,
-) -> Result<Written, StoreError> {
+) -> Result<Conditional, StoreError> {
     match answer {
-        Ok(output) => Ok(Written::Yes(output.attributes.unwrap_or_default())),
+        Ok(output) => Ok(Conditional::Applied(output.attributes.unwrap_or_default())),
         Err(error) => {
             if let SdkError::ServiceError(failed) = &error
                 && let UpdateItemError::ConditionalCheckFailedException(check) = failed.err()
             {
-                return Ok(Written::No(check.item().cloned()));
+                return Ok(Conditional::Rejected(check.item().cloned()));
             }
             Err(unavailable("UpdateItem", error))
         }

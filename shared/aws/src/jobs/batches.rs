@@ -45,9 +45,10 @@ mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
     use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size, Style};
     use domain::jobs::{
-        BatchRequest, BatchedJob, JobPolicy, Metadata, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl,
+        BatchRequest, BatchedJob, JobPolicy, Metadata, WebhookEvent, WebhookTarget, WebhookUrl,
+        WebhookUrlPolicy,
     };
-    use domain::primitives::{Priority, Word as _};
+    use domain::primitives::{NamedValue as _, Priority};
     use domain::{TraceId, UserId};
 
     /// What DynamoDB counts for a value: its bytes, and some for the shape of what holds others.
@@ -81,11 +82,11 @@ mod tests {
             },
             priority: Priority::Normal,
             metadata: Some(Metadata::try_from(metadata).unwrap()),
-            expected: None,
+            estimate: None,
         };
         // Each of these bytes becomes three.
         let url = format!("https://example.com/{}", "\u{7f}".repeat(2000));
-        let url = WebhookUrl::parse(&url, WebhookReach::Public).unwrap();
+        let url = WebhookUrl::parse(&url, WebhookUrlPolicy::HttpsOnly).unwrap();
         let webhook = Some(WebhookTarget { url, events: WebhookEvent::ALL.to_vec() });
         let request = BatchRequest { user: UserId::new(), jobs: vec![job; 100], webhook };
         let (id, now) = (BatchId::made_from(BatchId::new().uuid()), Timestamp::now());

@@ -21,7 +21,7 @@ const GET_LIMIT: usize = 100;
 const GET_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest of these pauses.
-const GET_PATIENCE: Duration = Duration::from_millis(800);
+const MAX_GET_PAUSE: Duration = Duration::from_millis(800);
 
 impl JobsTable {
     /// The rows of these jobs, in any order; those that are there.
@@ -47,7 +47,7 @@ impl JobsTable {
             // An answer holds 16 MB at the most, and the rest is asked for at once. If nothing came at
             // all, the table is throttled.
             if none_came {
-                if pause > GET_PATIENCE {
+                if pause > MAX_GET_PAUSE {
                     return Err(StoreError::Unavailable("BatchGetItem: throttled".into()));
                 }
                 tokio::time::sleep(pause).await;

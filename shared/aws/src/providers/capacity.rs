@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use domain::providers::{Traffic, TrafficStore};
+use domain::providers::{CapacityStore, ProviderCapacity};
 use domain::store::StoreError;
 
 use crate::dynamodb::row::{Row, numeral, read_if_there};
@@ -10,33 +10,33 @@ use crate::dynamodb::table::JobsTable;
 use crate::keys;
 
 /// How long a provider's row outlives its last call: longer than anything in it is of use.
-const KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const RETENTION: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 #[async_trait]
-impl TrafficStore for JobsTable {
-    async fn traffic(&self, provider: &str) -> Result<Traffic, StoreError> {
-        let row = self.get(keys::TRAFFIC.to_owned(), provider.to_owned()).await?;
+impl CapacityStore for JobsTable {
+    async fn load_capacity(&self, provider: &str) -> Result<ProviderCapacity, StoreError> {
+        let row = self.get(keys::CAPACITY.to_owned(), provider.to_owned()).await?;
         // A row whose time is up may still be there, and would refuse to be made a second time.
         let revision = row.as_ref().and_then(|row| numeral(row, "revision")).unwrap_or(0);
-        let traffic: Option<Traffic> = read_if_there(row)?;
-        let mut traffic = traffic.unwrap_or_else(|| Traffic::new(provider));
-        traffic.revision = u64::try_from(revision).unwrap_or(0);
-        Ok(traffic)
+        let capacity: Option<ProviderCapacity> = read_if_there(row)?;
+        let mut capacity = capacity.unwrap_or_else(|| ProviderCapacity::new(provider));
+        capacity.revision = u64::try_from(revision).unwrap_or(0);
+        Ok(capacity)
     }
 
-    async fn save_traffic(&self, traffic: &mut Traffic) -> Result<(), StoreError> {
-        let mut next = traffic.clone();
+    async fn save_capacity(&self, capacity: &mut ProviderCapacity) -> Result<(), StoreError> {
+        let mut next = capacity.clone();
         next.revision += 1;
         let row = Row {
-            pk: keys::TRAFFIC.to_owned(),
+            pk: keys::CAPACITY.to_owned(),
             sk: next.provider.clone(),
             due_shard: None,
-            ttl: (Timestamp::now() + KEPT).seconds(),
+            ttl: (Timestamp::now() + RETENTION).seconds(),
             listed: None,
             value: &next,
         };
-        self.put(row.into_item()?, traffic.revision).await?;
-        *traffic = next;
+        self.put(row.into_item()?, capacity.revision).await?;
+        *capacity = next;
         Ok(())
     }
 }

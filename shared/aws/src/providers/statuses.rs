@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use domain::providers::{SHOWN, Sighting, SightingStore};
+use domain::providers::{ProviderStatus, ProviderStatusStore, STATUS_MAX_AGE};
 
 use crate::dynamodb::table::JobsTable;
 use domain::store::StoreError;
@@ -15,19 +15,19 @@ use crate::errors::{unavailable, unusable};
 use crate::keys;
 
 #[async_trait]
-impl SightingStore for JobsTable {
-    async fn saw(&self, sighting: &Sighting) -> Result<(), StoreError> {
+impl ProviderStatusStore for JobsTable {
+    async fn record_status(&self, status: &ProviderStatus) -> Result<(), StoreError> {
         let mut item: HashMap<String, AttributeValue> =
-            serde_dynamo::to_item(sighting).map_err(|error| unusable("sighting", error))?;
+            serde_dynamo::to_item(status).map_err(|error| unusable("sighting", error))?;
         item.insert("pk".to_owned(), AttributeValue::S(keys::PROVIDERS.to_owned()));
-        item.insert("sk".to_owned(), AttributeValue::S(sighting.provider.clone()));
-        item.insert("ttl".to_owned(), number((sighting.seen_at + SHOWN).seconds()));
+        item.insert("sk".to_owned(), AttributeValue::S(status.provider.clone()));
+        item.insert("ttl".to_owned(), number((status.observed_at + STATUS_MAX_AGE).seconds()));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.map_err(|error| unavailable("PutItem", error))?;
         Ok(())
     }
 
-    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError> {
+    async fn provider_statuses(&self) -> Result<Vec<ProviderStatus>, StoreError> {
         let answer = self
             .client
             .query()

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::access::ClientId;
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, ReceiverId};
+use domain::webhooks::{Delivery, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, WebhookEndpointId};
 use domain::{JobId, Timestamp, WebhookId};
 
 use crate::dynamodb::row::{Item, Row, read, read_if_there};
@@ -15,9 +15,9 @@ use crate::errors::unavailable;
 use crate::keys;
 
 pub(crate) fn item(delivery: &Delivery) -> Result<Item, StoreError> {
-    let shard = || match delivery.parked {
+    let shard = || match delivery.held {
         false => keys::due_shard(delivery.job_id),
-        true => keys::parked_shard(&ReceiverId::of(&delivery.client_id, &delivery.url)),
+        true => keys::held_shard(&WebhookEndpointId::of(&delivery.client_id, &delivery.url)),
     };
     let mut item = Row {
         pk: keys::job_partition(delivery.job_id),

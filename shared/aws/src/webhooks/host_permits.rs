@@ -9,127 +9,130 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use domain::Timestamp;
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
-use domain::webhooks::{HostPlace, HostPlaces};
+use domain::webhooks::{HostPermit, HostPermitStore};
 
-use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::dynamodb::row::{Item, number, numeral};
 use crate::keys;
 
 /// How many requests may be under way at a time to a host that has let us wait in vain: so many, that
 /// one which is well again is soon found out.
-const SLOW: usize = 2;
+const SLOW_HOST_PERMITS: usize = 2;
 /// How often another one may be faster before there is thought to be no place.
-const RACES: usize = 4;
+const MAX_CONFLICT_RETRIES: usize = 4;
 /// How long the row outlives its last request.
-const KEPT: Duration = Duration::from_secs(3600);
+const RETENTION: Duration = Duration::from_secs(3600);
 
 /// The places of receivers' hosts. Its calls may be repeated after a lost answer: a place says whose it is.
 #[derive(Debug, Clone)]
-pub struct HostsTable {
+pub struct HostPermitsTable {
     client: Client,
     table: String,
-    places: usize,
+    permits: usize,
 }
 
-impl HostsTable {
+impl HostPermitsTable {
     /// So many places for each host, in the table of this name.
     #[must_use]
-    pub fn new(client: Client, table: String, places: usize) -> Self {
-        Self { client, table, places: places.max(1) }
+    pub fn new(client: Client, table: String, permits: usize) -> Self {
+        Self { client, table, permits: permits.max(1) }
     }
 
     /// An update of what is known of a place at `host`.
-    fn update(&self, host: &str, place: usize, owner: LeaseId) -> UpdateItemFluentBuilder {
+    fn update(&self, host: &str, permit: usize, owner: LeaseId) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
             .key("pk", AttributeValue::S(keys::host_partition(host)))
-            .expression_attribute_names("#place", attribute(place))
-            .expression_attribute_names("#owner", owner_attribute(place))
+            .expression_attribute_names("#permit", attribute(permit))
+            .expression_attribute_names("#owner", owner_attribute(permit))
             .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }
 
-fn attribute(place: usize) -> String {
-    format!("place{place}")
+fn attribute(permit: usize) -> String {
+    format!("permit{permit}")
 }
 
-fn owner_attribute(place: usize) -> String {
-    format!("owner{place}")
+fn owner_attribute(permit: usize) -> String {
+    format!("owner{permit}")
 }
 
 /// Whether the row says that the place is `owner`'s.
-fn owned(row: &Item, place: usize, owner: LeaseId) -> bool {
-    let written = row.get(&owner_attribute(place)).and_then(|owner| owner.as_s().ok());
+fn owned(row: &Item, permit: usize, owner: LeaseId) -> bool {
+    let written = row.get(&owner_attribute(permit)).and_then(|owner| owner.as_s().ok());
     written.is_some_and(|written| *written == owner.to_string())
 }
 
 /// The places that are free in the row.
-fn free(row: &Item, places: usize, now: Timestamp) -> Vec<usize> {
+fn free(row: &Item, permits: usize, now: Timestamp) -> Vec<usize> {
     let slow = numeral(row, "slowUntil").is_some_and(|until| until > now.millis());
-    let usable = if slow { places.min(SLOW) } else { places };
-    let taken = |place: &usize| numeral(row, &attribute(*place)).is_some_and(|until| until > now.millis());
-    (0..usable).filter(|place| !taken(place)).collect()
+    let usable = if slow { permits.min(SLOW_HOST_PERMITS) } else { permits };
+    let taken = |permit: &usize| numeral(row, &attribute(*permit)).is_some_and(|until| until > now.millis());
+    (0..usable).filter(|permit| !taken(permit)).collect()
 }
 
-fn any(places: &[usize]) -> Option<usize> {
+fn any(permits: &[usize]) -> Option<usize> {
     // Many senders look at the same moment: the same place for all would be one's and a race of the others.
-    places.get(rand::random_range(0..places.len().max(1))).copied()
+    permits.get(rand::random_range(0..permits.len().max(1))).copied()
 }
 
 #[async_trait]
-impl HostPlaces for HostsTable {
-    async fn begin_request(
+impl HostPermitStore for HostPermitsTable {
+    async fn acquire_host_permit(
         &self,
         host: &str,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Option<HostPlace>, StoreError> {
+    ) -> Result<Option<HostPermit>, StoreError> {
         let lease = Lease { id: LeaseId::new(), until };
-        let mut choice = any(&(0..self.places).collect::<Vec<_>>());
-        for _ in 0..RACES {
-            let Some(place) = choice else { return Ok(None) };
-            let open =
-                if place < SLOW { "" } else { " AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)" };
+        let mut choice = any(&(0..self.permits).collect::<Vec<_>>());
+        for _ in 0..MAX_CONFLICT_RETRIES {
+            let Some(permit) = choice else { return Ok(None) };
+            let open = if permit < SLOW_HOST_PERMITS {
+                ""
+            } else {
+                " AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)"
+            };
             let update = self
-                .update(host, place, lease.id)
-                .update_expression("SET #place = :until, #owner = :owner, #ttl = :ttl")
-                .condition_expression(format!("(attribute_not_exists(#place) OR #place <= :now){open}"))
+                .update(host, permit, lease.id)
+                .update_expression("SET #permit = :until, #owner = :owner, #ttl = :ttl")
+                .condition_expression(format!("(attribute_not_exists(#permit) OR #permit <= :now){open}"))
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":until", number(until.millis()))
                 .expression_attribute_values(":now", number(now.millis()))
-                .expression_attribute_values(":ttl", number((until + KEPT).seconds()));
-            let row = match written(update.send().await)? {
-                Written::Yes(_) => return Ok(Some(HostPlace { number: place, lease })),
-                Written::No(row) => row.unwrap_or_default(),
+                .expression_attribute_values(":ttl", number((until + RETENTION).seconds()));
+            let row = match conditional(update.send().await)? {
+                Conditional::Applied(_) => return Ok(Some(HostPermit { number: permit, lease })),
+                Conditional::Rejected(row) => row.unwrap_or_default(),
             };
-            if owned(&row, place, lease.id) {
+            if owned(&row, permit, lease.id) {
                 // The SDK has tried again after a lost answer, and met its own write.
-                return Ok(Some(HostPlace { number: place, lease }));
+                return Ok(Some(HostPermit { number: permit, lease }));
             }
-            choice = any(&free(&row, self.places, now));
+            choice = any(&free(&row, self.permits, now));
         }
         Ok(None)
     }
 
-    async fn end_request(
+    async fn release_host_permit(
         &self,
         host: &str,
-        place: HostPlace,
+        permit: HostPermit,
         slow_until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let update = self
-            .update(host, place.number, place.lease.id)
+            .update(host, permit.number, permit.lease.id)
             // Only its own: a place that has lapsed may be another request's by now.
             .condition_expression("#owner = :owner");
         let update = match slow_until {
-            None => update.update_expression("REMOVE #place, #owner"),
+            None => update.update_expression("REMOVE #permit, #owner"),
             Some(slow) => update
-                .update_expression("SET slowUntil = :slow REMOVE #place, #owner")
+                .update_expression("SET slowUntil = :slow REMOVE #permit, #owner")
                 .expression_attribute_values(":slow", number(slow.millis())),
         };
-        written(update.send().await).map(|_| ())
+        conditional(update.send().await).map(|_| ())
     }
 }
 
@@ -156,7 +159,7 @@ mod tests {
 
     /// A table whose first answer is lost, and that says from then on that the place is taken: by
     /// `owner`, or else by whom it was asked for.
-    async fn forgetful_table(owner: Option<&'static str>) -> HostsTable {
+    async fn forgetful_table(owner: Option<&'static str>) -> HostPermitsTable {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -168,7 +171,7 @@ mod tests {
                     (&asked["ExpressionAttributeNames"], &asked["ExpressionAttributeValues"]);
                 let owner = owner.map_or_else(|| values[":owner"].clone(), |owner| json!({"S": owner}));
                 let mut row = json!({});
-                row[names["#place"].as_str().unwrap()] = json!({"N": "9999999999999"});
+                row[names["#permit"].as_str().unwrap()] = json!({"N": "9999999999999"});
                 row[names["#owner"].as_str().unwrap()] = owner;
                 let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
                 let body = json!({"__type": kind, "Item": row}).to_string();
@@ -186,19 +189,23 @@ mod tests {
             .credentials_provider(credentials)
             .load()
             .await;
-        HostsTable::new(Client::new(&sdk), "limits".into(), 1)
+        HostPermitsTable::new(Client::new(&sdk), "limits".into(), 1)
     }
 
     #[tokio::test]
     async fn an_answer_that_is_lost_is_asked_for_again_and_its_place_is_known() {
         let now = Timestamp::now();
         let until = now + Duration::from_secs(20);
-        let place = forgetful_table(None).await.begin_request("h", now, until).await.unwrap().unwrap();
-        assert_eq!((place.number, place.lease.until), (0, until));
+        let permit = forgetful_table(None).await.acquire_host_permit("h", now, until).await.unwrap().unwrap();
+        assert_eq!((permit.number, permit.lease.until), (0, until));
         let other = forgetful_table(Some("somebody")).await;
-        assert_eq!(other.begin_request("h", now, until).await.unwrap(), None, "to the millisecond the same");
+        assert_eq!(
+            other.acquire_host_permit("h", now, until).await.unwrap(),
+            None,
+            "to the millisecond the same"
+        );
         // Given back by the call whose answer was lost.
-        forgetful_table(Some("somebody")).await.end_request("h", place, None).await.unwrap();
+        forgetful_table(Some("somebody")).await.release_host_permit("h", permit, None).await.unwrap();
     }
 
     #[test]

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::access::ClientId;
 use domain::store::StoreError;
-use domain::webhooks::{Generations, SecretGenerations};
+use domain::webhooks::{SecretVersionStore, SecretVersions};
 
 use crate::access::api_keys::AccessTable;
-use crate::dynamodb::conditional::{Written, written};
+use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::errors::unusable;
 use crate::keys;
 
@@ -15,20 +15,20 @@ use crate::keys;
 const ATTRIBUTE: &str = "webhookSecrets";
 
 #[async_trait]
-impl SecretGenerations for AccessTable {
-    async fn generations(&self, client: &ClientId) -> Result<Generations, StoreError> {
+impl SecretVersionStore for AccessTable {
+    async fn secret_versions(&self, client: &ClientId) -> Result<SecretVersions, StoreError> {
         let row = self.row(keys::client_partition(client)).await?;
         let Some(value) = row.and_then(|mut row| row.remove(ATTRIBUTE)) else {
-            return Ok(Generations::default());
+            return Ok(SecretVersions::default());
         };
         serde_dynamo::from_attribute_value(value).map_err(|error| unusable("webhook secrets", error))
     }
 
-    async fn replace_generations(
+    async fn replace_secret_versions(
         &self,
         client: &ClientId,
-        read: &Generations,
-        next: &Generations,
+        read: &SecretVersions,
+        next: &SecretVersions,
     ) -> Result<(), StoreError> {
         let next: AttributeValue =
             serde_dynamo::to_attribute_value(next).map_err(|error| unusable("webhook secrets", error))?;
@@ -41,7 +41,7 @@ impl SecretGenerations for AccessTable {
             .expression_attribute_names("#all", ATTRIBUTE)
             .expression_attribute_values(":next", next);
         // Each rotation makes a number of its own: it tells whether there was another one in between.
-        let update = if *read == Generations::default() {
+        let update = if *read == SecretVersions::default() {
             update.condition_expression("attribute_not_exists(#all)")
         } else {
             update
@@ -49,9 +49,9 @@ impl SecretGenerations for AccessTable {
                 .expression_attribute_names("#current", "current")
                 .expression_attribute_values(":read", AttributeValue::N(read.current.to_string()))
         };
-        match written(update.send().await)? {
-            Written::Yes(_) => Ok(()),
-            Written::No(_) => Err(StoreError::Conflict),
+        match conditional(update.send().await)? {
+            Conditional::Applied(_) => Ok(()),
+            Conditional::Rejected(_) => Err(StoreError::Conflict),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: the same request, sent again, has no second effect.
 
 use crate::access::principal::Caller;
-use crate::primitives::named::Broken;
+use crate::primitives::named::InvalidValue;
 use crate::primitives::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// How long a key is remembered, from its first use.
-pub const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most characters that a key may have.
 pub const KEY_LIMIT: usize = 255;
@@ -26,11 +26,11 @@ impl IdempotencyKey {
     ///
     /// # Errors
     ///
-    /// [`Broken`] for anything but 1 to [`KEY_LIMIT`] visible ASCII characters.
-    pub fn new(caller: Caller, text: &str) -> Result<Self, Broken> {
+    /// [`InvalidValue`] for anything but 1 to [`KEY_LIMIT`] visible ASCII characters.
+    pub fn new(caller: Caller, text: &str) -> Result<Self, InvalidValue> {
         let visible = |byte: u8| byte.is_ascii_graphic();
         if text.is_empty() || text.len() > KEY_LIMIT || !text.bytes().all(visible) {
-            return Err(Broken(format!("must have 1 to {KEY_LIMIT} visible ASCII characters")));
+            return Err(InvalidValue(format!("must have 1 to {KEY_LIMIT} visible ASCII characters")));
         }
         Ok(Self { caller, key: text.to_owned() })
     }

@@ -57,10 +57,10 @@ impl KeyRecord {
 }
 
 /// How long a key that has ended still stands in the list.
-pub const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub const KEY_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How long a key may go on at most beside the one that succeeds it.
-pub const LONGEST_OVERLAP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const MAX_OVERLAP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The most characters of a key's name.
 pub const NAME_LIMIT: usize = 100;
@@ -122,7 +122,7 @@ impl KeySummary {
     #[must_use]
     pub fn forgotten_at(&self) -> Option<Timestamp> {
         let ends = [self.expires_at, self.revoked_at].into_iter().flatten().min();
-        ends.map(|at| at + KEPT)
+        ends.map(|at| at + KEY_RETENTION)
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     fn an_overlap_makes_no_key_live_longer() {
         let soon = NOW + Duration::from_secs(10);
         let old = KeyRecord { expires_at: Some(soon), ..record() };
-        assert_eq!(old.succeeded_by(&ApiKey::generate(), LONGEST_OVERLAP, NOW).1, soon);
+        assert_eq!(old.succeeded_by(&ApiKey::generate(), MAX_OVERLAP, NOW).1, soon);
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(record().summary().forgotten_at(), None);
         let (early, late) = (NOW, NOW + Duration::from_secs(60));
         let ended = KeyRecord { expires_at: Some(late), revoked_at: Some(early), ..record() };
-        assert_eq!(ended.summary().forgotten_at(), Some(early + KEPT));
+        assert_eq!(ended.summary().forgotten_at(), Some(early + KEY_RETENTION));
     }
 
     #[test]

@@ -66,23 +66,23 @@ pub trait LimitStore: Send + Sync {
 
 /// The waits that callers hold open.
 #[async_trait]
-pub trait WaitStore: Send + Sync {
+pub trait LongPollStore: Send + Sync {
     /// A place for one more wait of `caller`, which is its own until `until` at the latest; `None` if
-    /// it holds [`WAITS`](crate::access::rate_limit::WAITS) already.
-    async fn begin_wait(
+    /// it holds [`MAX_LONG_POLLS`](crate::access::rate_limit::MAX_LONG_POLLS) already.
+    async fn acquire_long_poll(
         &self,
         caller: &Caller,
         now: crate::Timestamp,
         until: crate::Timestamp,
-    ) -> Result<Option<WaitPlace>, StoreError>;
+    ) -> Result<Option<LongPollPermit>, StoreError>;
 
     /// Gives the place back.
-    async fn end_wait(&self, caller: &Caller, place: WaitPlace) -> Result<(), StoreError>;
+    async fn release_long_poll(&self, caller: &Caller, permit: LongPollPermit) -> Result<(), StoreError>;
 }
 
 /// One of a caller's places to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitPlace {
+pub struct LongPollPermit {
     /// Which, from 0.
     pub number: usize,
     /// Until when it is taken, which also tells whose it is.
@@ -127,5 +127,5 @@ pub trait SecretSource: Send + Sync {
 
     /// Its value as it is this moment, for who has reason to think that it has changed. From then on
     /// [`read`](Self::read) gives this one.
-    async fn read_anew(&self) -> Result<Secret, StoreError>;
+    async fn refresh(&self) -> Result<Secret, StoreError>;
 }

@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::primitives::named::Word;
+use crate::primitives::named::NamedValue;
 use crate::primitives::timestamp::Timestamp;
 
 /// How long a window lasts.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
 /// How many waits (`Prefer: wait`) one caller may hold open at the same time.
-pub const WAITS: usize = 4;
+pub const MAX_LONG_POLLS: usize = 4;
 
 /// The highest limit that a client may be given.
-pub const HIGHEST: u32 = 1_000_000;
+pub const MAX_LIMIT: u32 = 1_000_000;
 
 /// What is counted together. Each has a window of its own for every caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub enum Endpoint {
     Other,
 }
 
-impl Word for Endpoint {
+impl NamedValue for Endpoint {
     const ALL: &'static [Self] = &[
         Self::ChatNew,
         Self::ImagesGenerate,
@@ -126,7 +126,7 @@ pub struct Counted {
 
 /// How a caller stands with one endpoint after a request to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct RateLimitStatus {
     /// Which.
     pub endpoint: Endpoint,
     /// How many pass in a window.
@@ -135,7 +135,7 @@ pub struct Standing {
     pub counted: Counted,
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// How many more pass in this window.
     #[must_use]
     pub const fn remaining(&self) -> u32 {
@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn whoever_waits_as_long_as_told_finds_a_new_window() {
         let counted = Counted { admitted: false, passed: 30, ends_at: Timestamp::from_millis(10_001) };
-        let standing = Standing { endpoint: Endpoint::ImagesGenerate, limit: 30, counted };
-        assert_eq!(standing.remaining(), 0);
-        assert_eq!(standing.seconds_left(Timestamp::from_millis(9_000)), 2);
-        assert_eq!(standing.seconds_left(Timestamp::from_millis(9_001)), 1);
+        let rate_limit = RateLimitStatus { endpoint: Endpoint::ImagesGenerate, limit: 30, counted };
+        assert_eq!(rate_limit.remaining(), 0);
+        assert_eq!(rate_limit.seconds_left(Timestamp::from_millis(9_000)), 2);
+        assert_eq!(rate_limit.seconds_left(Timestamp::from_millis(9_001)), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 #![warn(missing_docs)]
 
-use crate::chat::session::{Message, Page, Recent, Session, Turn};
+use crate::chat::session::{Message, Page, RecentMessages, Session, Turn};
 use crate::jobs::job::Job;
 use crate::primitives::id::{MessageId, SessionId};
 use crate::store::StoreError;
@@ -17,7 +17,7 @@ pub trait SessionStore: Send + Sync {
 
     /// The session and its newest messages, at most `limit`, by one such read. A read has a bound of
     /// its own too: of very long messages come fewer.
-    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<Recent>, StoreError>;
+    async fn recent(&self, id: SessionId, limit: usize) -> Result<Option<RecentMessages>, StoreError>;
 
     /// A session's messages, at most `limit`, from the oldest or from `after` on.
     async fn page(&self, id: SessionId, after: Option<MessageId>, limit: usize) -> Result<Page, StoreError>;

@@ -3,7 +3,7 @@
 use crate::images::picture::Prompt;
 use crate::jobs::request::GenerateRequest;
 use crate::primitives::id::{SessionId, UserId};
-use crate::primitives::named::{Broken, Word};
+use crate::primitives::named::{InvalidValue, NamedValue};
 use crate::primitives::timestamp::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub enum Role {
     System,
 }
 
-impl Word for Role {
+impl NamedValue for Role {
     const ALL: &'static [Self] = &[Self::User, Self::Assistant, Self::System];
 
     fn as_str(self) -> &'static str {
@@ -66,10 +66,10 @@ impl Text {
 }
 
 impl TryFrom<String> for Text {
-    type Error = Broken;
-    fn try_from(text: String) -> Result<Self, Broken> {
+    type Error = InvalidValue;
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         if text.is_empty() || (text.len() > TEXT_LIMIT && text.chars().count() > TEXT_LIMIT) {
-            return Err(Broken(format!("must have 1 to {TEXT_LIMIT} characters")));
+            return Err(InvalidValue(format!("must have 1 to {TEXT_LIMIT} characters")));
         }
         Ok(Self(text))
     }
@@ -110,12 +110,12 @@ impl Temperature {
 }
 
 impl TryFrom<f64> for Temperature {
-    type Error = Broken;
-    fn try_from(number: f64) -> Result<Self, Broken> {
+    type Error = InvalidValue;
+    fn try_from(number: f64) -> Result<Self, InvalidValue> {
         if (0.0..=2.0).contains(&number) {
             Ok(Self(number))
         } else {
-            Err(Broken("must be a number from 0 to 2".into()))
+            Err(InvalidValue("must be a number from 0 to 2".into()))
         }
     }
 }
@@ -136,19 +136,19 @@ impl MaxTokens {
 }
 
 impl TryFrom<u16> for MaxTokens {
-    type Error = Broken;
-    fn try_from(number: u16) -> Result<Self, Broken> {
+    type Error = InvalidValue;
+    fn try_from(number: u16) -> Result<Self, InvalidValue> {
         if (1..=Self::MOST.0).contains(&number) {
             Ok(Self(number))
         } else {
-            Err(Broken(format!("must be a whole number from 1 to {}", Self::MOST.0)))
+            Err(InvalidValue(format!("must be a whole number from 1 to {}", Self::MOST.0)))
         }
     }
 }
 
 /// Something that was said, as a provider is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct ChatMessage {
     /// By whom.
     pub role: Role,
     /// What.
@@ -167,7 +167,7 @@ pub struct ChatRequest {
     /// The pictures that the user wants along with the reply.
     pub image: Option<GenerateRequest>,
     /// What was said before, beyond what the session knows.
-    pub previous: Vec<Said>,
+    pub previous: Vec<ChatMessage>,
     /// How freely to reply.
     pub temperature: Temperature,
     /// How long the reply may be.
@@ -178,7 +178,7 @@ pub struct ChatRequest {
 #[derive(Debug, Clone)]
 pub struct ChatTask {
     /// Everything that was said, the oldest first; the last is to be replied to.
-    pub messages: Vec<Said>,
+    pub messages: Vec<ChatMessage>,
     /// How freely to reply.
     pub temperature: Temperature,
     /// How long the reply may be.

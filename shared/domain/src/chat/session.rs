@@ -1,7 +1,7 @@
 //! Stored chats.
 
 use crate::access::client::ClientId;
-use crate::chat::request::{Role, Said, Text};
+use crate::chat::request::{ChatMessage, Role, Text};
 use crate::primitives::id::{JobId, MessageId, SessionId, UserId};
 use crate::primitives::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -92,18 +92,18 @@ impl TurnIds {
 
 /// A session and the newest of its messages.
 #[derive(Debug, Clone)]
-pub struct Recent {
+pub struct RecentMessages {
     /// The session.
     pub session: Session,
     /// Its newest messages, the oldest of them first.
     pub messages: Vec<Message>,
 }
 
-impl Recent {
+impl RecentMessages {
     /// As much of what was said last as a provider is told of: whole messages, within
     /// [`HISTORY_CHARACTERS`].
     #[must_use]
-    pub fn history(&self) -> Vec<Said> {
+    pub fn history(&self) -> Vec<ChatMessage> {
         let mut left = HISTORY_CHARACTERS;
         let fits = |message: &&Message| {
             let rest = left.checked_sub(message.content.characters());
@@ -115,7 +115,7 @@ impl Recent {
             .iter()
             .rev()
             .take_while(fits)
-            .map(|message| Said { role: message.role, content: message.content.clone() })
+            .map(|message| ChatMessage { role: message.role, content: message.content.clone() })
             .collect();
         said.reverse();
         said
@@ -182,7 +182,7 @@ mod tests {
         };
         let long = "x".repeat(TEXT_LIMIT);
         let messages = ["the oldest", &long, &long[1..], "n"].map(message).to_vec();
-        let said = Recent { session, messages }.history();
+        let said = RecentMessages { session, messages }.history();
         let lengths: Vec<_> = said.iter().map(|said| said.content.as_str().len()).collect();
         assert_eq!(lengths, [TEXT_LIMIT, TEXT_LIMIT - 1, 1], "and not one character more");
     }

@@ -1,6 +1,6 @@
 //! What an image should look like. Every value here keeps its rule once it exists.
 
-use crate::primitives::named::{Broken, Word};
+use crate::primitives::named::{InvalidValue, NamedValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ pub enum ProviderChoice {
     Automatic,
 }
 
-impl Word for ProviderChoice {
+impl NamedValue for ProviderChoice {
     const ALL: &'static [Self] = &[
         Self::Dalle3,
         Self::Dalle2,
@@ -94,7 +94,7 @@ impl Size {
     }
 }
 
-impl Word for Size {
+impl NamedValue for Size {
     const ALL: &'static [Self] = &[
         Self::S256,
         Self::S512,
@@ -129,7 +129,7 @@ pub enum Quality {
     Hd,
 }
 
-impl Word for Quality {
+impl NamedValue for Quality {
     const ALL: &'static [Self] = &[Self::Standard, Self::Hd];
 
     fn as_str(self) -> &'static str {
@@ -150,7 +150,7 @@ pub enum Style {
     Natural,
 }
 
-impl Word for Style {
+impl NamedValue for Style {
     const ALL: &'static [Self] = &[Self::Vivid, Self::Natural];
 
     fn as_str(self) -> &'static str {
@@ -175,11 +175,11 @@ impl Prompt {
 }
 
 impl TryFrom<String> for Prompt {
-    type Error = Broken;
-    fn try_from(text: String) -> Result<Self, Broken> {
+    type Error = InvalidValue;
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         // Every character takes at least one byte, so a short text need not be counted.
         if text.trim().is_empty() || (text.len() > PROMPT_LIMIT && text.chars().count() > PROMPT_LIMIT) {
-            return Err(Broken(format!("must have 1 to {PROMPT_LIMIT} characters and not be blank")));
+            return Err(InvalidValue(format!("must have 1 to {PROMPT_LIMIT} characters and not be blank")));
         }
         Ok(Self(text))
     }
@@ -215,12 +215,12 @@ impl Count {
 }
 
 impl TryFrom<u8> for Count {
-    type Error = Broken;
-    fn try_from(count: u8) -> Result<Self, Broken> {
+    type Error = InvalidValue;
+    fn try_from(count: u8) -> Result<Self, InvalidValue> {
         if (1..=COUNT_LIMIT).contains(&count) {
             Ok(Self(count))
         } else {
-            Err(Broken(format!("must be a whole number from 1 to {COUNT_LIMIT}")))
+            Err(InvalidValue(format!("must be a whole number from 1 to {COUNT_LIMIT}")))
         }
     }
 }

@@ -22,31 +22,31 @@ pub enum Admission {
     Exhausted,
     /// Its time or its tries are up, but its last worker died and may have stored what was paid for:
     /// take it up once more, ask for nothing that costs money, and end it by what is there.
-    Salvage,
+    RecoverOnly,
 }
 
 /// How long after a job's deadline its last worker's images may still be salvaged.
-const SALVAGE: Duration = Duration::from_secs(30 * 60);
+const RECOVERY_WINDOW: Duration = Duration::from_secs(30 * 60);
 
 /// How many crashes of a worker that salvages are too many.
-const SALVAGE_CRASHES: u32 = 3;
+const MAX_RECOVERY_CRASHES: u32 = 3;
 
 impl Job {
     /// What to do on a message about this job.
     #[must_use]
     pub fn admission(&self, now: Timestamp, policy: &JobPolicy) -> Admission {
-        let failures = self.failures + u32::from(self.lapsed(now));
+        let failures = self.failures + u32::from(self.lease_expired(now));
         let over = now >= self.deadline || failures >= policy.max_failures;
         if self.status.ended() {
             Admission::Ended
         } else if self.lease.is_some_and(|lease| lease.until > now) {
             Admission::Leased
         } else if over
-            && self.lapsed(now)
-            && now < self.deadline + SALVAGE
-            && failures < policy.max_failures + SALVAGE_CRASHES
+            && self.lease_expired(now)
+            && now < self.deadline + RECOVERY_WINDOW
+            && failures < policy.max_failures + MAX_RECOVERY_CRASHES
         {
-            Admission::Salvage
+            Admission::RecoverOnly
         } else if now >= self.deadline {
             Admission::Expired
         } else if over {

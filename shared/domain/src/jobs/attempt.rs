@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One provider that was asked for a job's images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Try {
+pub struct ProviderAttempt {
     /// Which provider.
     pub provider: String,
     /// When it was asked.
@@ -16,7 +16,7 @@ pub struct Try {
     pub calls: u32,
     /// Why no images came of it; nothing while it is under way, and after it went well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub failure: Option<AttemptFailure>,
     /// Whether it is over.
     #[serde(default)]
     pub over: bool,
@@ -25,13 +25,13 @@ pub struct Try {
 /// Why a try gave no images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Failure {
+pub struct AttemptFailure {
     /// In one word.
     pub reason: Reason,
     /// For a person.
     pub message: String,
     /// Whether it may have been paid for all the same.
-    pub maybe_paid: bool,
+    pub possibly_paid: bool,
     /// Whether the provider failed, and not only had no room or an account in trouble.
     #[serde(default)]
     pub counts: bool,
@@ -42,9 +42,9 @@ pub struct Failure {
 
 /// What a provider needs to find again the work it has under way for a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Handle {
+pub struct TaskHandle {
     /// Which provider.
     pub provider: String,
     /// Its own words.
-    pub note: String,
+    pub checkpoint: String,
 }

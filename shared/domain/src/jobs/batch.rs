@@ -63,7 +63,7 @@ pub struct BatchedJob {
     pub metadata: Option<Metadata>,
     /// How long jobs of its kind take, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected: Option<Duration>,
+    pub estimate: Option<Duration>,
 }
 
 /// A request for a batch.
@@ -156,7 +156,7 @@ impl Batch {
         let (id, client) = (self.id.job(index), self.client_id.clone());
         let job = Job::new(id, request, client, self.trace_id, self.created_at, self.lifetimes);
         let mut job = Job { batch_id: Some(self.id), ..job };
-        job.expect(wanted.expected);
+        job.set_estimate(wanted.estimate);
         Some(job)
     }
 
@@ -186,7 +186,7 @@ mod tests {
             },
             priority: Priority::High,
             metadata: None,
-            expected: None,
+            estimate: None,
         };
         let request = BatchRequest { user: UserId::new(), jobs: (0..jobs).map(job).collect(), webhook: None };
         let (client, now) = ("acme".parse().unwrap(), Timestamp::from_millis(1_000));

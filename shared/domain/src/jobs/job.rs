@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::access::client::ClientId;
 use crate::images::picture::Picture;
-use crate::jobs::attempt::{Handle, Try};
+use crate::jobs::attempt::{ProviderAttempt, TaskHandle};
 use crate::jobs::outcome::{JobError, JobResult};
 use crate::jobs::policy::{JobPolicy, Lifetimes};
 use crate::jobs::request::{GenerateRequest, Metadata};
@@ -67,7 +67,7 @@ pub struct Job {
     pub completed_at: Option<Timestamp>,
     /// When it would probably be done, as far as could be told when it was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_at: Option<Timestamp>,
+    pub estimated_completion_at: Option<Timestamp>,
     /// When it ends at the latest.
     pub deadline: Timestamp,
     /// From when on it does not exist any more.
@@ -84,13 +84,13 @@ pub struct Job {
     pub paid_calls: u32,
     /// The last of those tries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tries: Vec<Try>,
+    pub provider_attempts: Vec<ProviderAttempt>,
     /// What a provider has under way for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub handle: Option<Handle>,
+    pub handle: Option<TaskHandle>,
     /// How often it was put back without having asked a provider since it last asked one.
     #[serde(default)]
-    pub waits: u32,
+    pub deferrals: u32,
     /// How many tries failed, worker crashes among them.
     pub failures: u32,
     /// Who works at it, or did when it crashed.
@@ -101,7 +101,7 @@ pub struct Job {
     pub not_before: Option<Timestamp>,
     /// How often the sweeper sent its message again.
     #[serde(default)]
-    pub resends: u32,
+    pub requeues: u32,
     /// When the sweeper must look at it; nothing is left to do for a job without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
@@ -157,20 +157,20 @@ impl Job {
             created_at,
             started_at: None,
             completed_at: None,
-            expected_at: None,
+            estimated_completion_at: None,
             deadline: lifetimes.deadline,
             expires_at: lifetimes.expires_at,
             images_expire_at: lifetimes.images_expire_at,
             storage_prefix: crate::primitives::hash::hex(&secret),
             attempts: 0,
             paid_calls: 0,
-            tries: Vec::new(),
+            provider_attempts: Vec::new(),
             handle: None,
-            waits: 0,
+            deferrals: 0,
             failures: 0,
             lease: None,
             not_before: None,
-            resends: 0,
+            requeues: 0,
             due_at: Some(created_at),
             result: None,
             error: None,
@@ -178,7 +178,7 @@ impl Job {
     }
 
     /// Notes how long jobs of its kind take, if that is known.
-    pub fn expect(&mut self, time: Option<Duration>) {
-        self.expected_at = time.map(|time| self.created_at + time);
+    pub fn set_estimate(&mut self, time: Option<Duration>) {
+        self.estimated_completion_at = time.map(|time| self.created_at + time);
     }
 }

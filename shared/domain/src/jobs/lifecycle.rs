@@ -3,21 +3,21 @@
 use crate::jobs::job::Job;
 use crate::jobs::outcome::{FailureReason, JobError, JobResult};
 use crate::jobs::policy::JobPolicy;
-use crate::jobs::status::{JobEvent, JobStatus, Refused, next};
+use crate::jobs::status::{InvalidTransition, JobEvent, JobStatus, next_status};
 use crate::primitives::lease::Lease;
 use crate::primitives::timestamp::Timestamp;
 use std::time::Duration;
 
 /// How far apart two reports of a job's progress are at the least.
-pub const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Job {
-    fn advance(&mut self, event: JobEvent) -> Result<(), Refused> {
-        self.status = next(self.status, event)?;
+    fn advance(&mut self, event: JobEvent) -> Result<(), InvalidTransition> {
+        self.status = next_status(self.status, event)?;
         Ok(())
     }
 
-    pub(super) fn lapsed(&self, now: Timestamp) -> bool {
+    pub(super) fn lease_expired(&self, now: Timestamp) -> bool {
         self.lease.is_some_and(|lease| lease.until <= now)
     }
 
@@ -25,8 +25,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended.
-    pub fn enqueue(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended.
+    pub fn enqueue(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Enqueued)?;
         self.due_at = Some(now + policy.requeue_after);
         Ok(())
@@ -36,8 +36,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended.
-    pub fn message_lost(&mut self, now: Timestamp) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended.
+    pub fn message_not_sent(&mut self, now: Timestamp) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::EnqueueFailed)?;
         self.due_at = Some(now);
         Ok(())
@@ -48,11 +48,11 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended.
-    pub fn message_sent(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended.
+    pub fn message_resent(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Enqueued)?;
-        self.resends += 1;
-        let next = now + policy.requeue_after * 2u32.pow(self.resends.min(5));
+        self.requeues += 1;
+        let next = now + policy.requeue_after * 2u32.pow(self.requeues.min(5));
         // Whatever the queue does, the sweeper is there when the job must end.
         self.due_at = Some(next.min(self.deadline.max(now + policy.requeue_after)));
         Ok(())
@@ -62,26 +62,26 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended.
-    pub fn take_up(&mut self, lease: Lease, now: Timestamp) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended.
+    pub fn start(&mut self, lease: Lease, now: Timestamp) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Leased)?;
-        if self.lapsed(now) {
+        if self.lease_expired(now) {
             self.failures += 1;
-            self.worker_died();
+            self.worker_crashed();
         }
         self.started_at.get_or_insert(now);
         self.lease = Some(lease);
         self.not_before = None;
-        self.resends = 0;
+        self.requeues = 0;
         self.due_at = Some(lease.until);
         Ok(())
     }
 
     /// Its worker has come so far. Never goes backwards, and only the end makes it 100; what comes sooner
-    /// than [`PROGRESS_EVERY`] after the last is left out, whichever worker it comes from.
+    /// than [`PROGRESS_INTERVAL`] after the last is left out, whichever worker it comes from.
     pub fn report_progress(&mut self, percent: u8, now: Timestamp) {
         let last = self.progress_at.or(self.started_at).unwrap_or(self.created_at);
-        if percent.min(99) > self.progress && now.since(last) >= PROGRESS_EVERY {
+        if percent.min(99) > self.progress && now.since(last) >= PROGRESS_INTERVAL {
             self.progress = percent.min(99);
             self.progress_at = Some(now);
         }
@@ -91,8 +91,13 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended or was never taken up.
-    pub fn put_back(&mut self, at: Timestamp, failed: bool, policy: &JobPolicy) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended or was never taken up.
+    pub fn release(
+        &mut self,
+        at: Timestamp,
+        failed: bool,
+        policy: &JobPolicy,
+    ) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Deferred)?;
         self.failures += u32::from(failed);
         self.lease = None;
@@ -105,8 +110,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended or was never taken up.
-    pub fn complete(&mut self, result: JobResult, now: Timestamp) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended or was never taken up.
+    pub fn complete(&mut self, result: JobResult, now: Timestamp) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Completed)?;
         self.progress = 100;
         self.result = Some(result);
@@ -118,8 +123,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended.
-    pub fn fail(&mut self, error: JobError, now: Timestamp) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended.
+    pub fn fail(&mut self, error: JobError, now: Timestamp) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Failed)?;
         self.error = Some(error);
         self.end(now);
@@ -131,8 +136,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the job has ended.
-    pub fn cancel(&mut self, now: Timestamp) -> Result<(), Refused> {
+    /// [`InvalidTransition`] if the job has ended.
+    pub fn cancel(&mut self, now: Timestamp) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Cancelled)?;
         self.end(now);
         Ok(())
@@ -157,7 +162,7 @@ impl Job {
     }
 
     /// Its clean-up failed: later, behind what can be seen to now.
-    pub fn clean_up_later(&mut self, now: Timestamp) {
+    pub fn defer_cleanup(&mut self, now: Timestamp) {
         self.due_at = Some(now + Duration::from_secs(600));
     }
 
@@ -190,7 +195,7 @@ impl Job {
     pub fn exhausted_error(&self) -> JobError {
         JobError {
             reason: FailureReason::AttemptsExhausted,
-            message: match self.failed_tries().last() {
+            message: match self.failed_attempts().last() {
                 Some((last, failure)) => format!(
                     "{} attempts failed, the last one at {}: {}",
                     self.attempts, last.provider, failure.message

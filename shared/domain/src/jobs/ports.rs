@@ -4,7 +4,7 @@
 
 use crate::access::client::ClientId;
 use crate::jobs::batch::Batch;
-use crate::jobs::estimate::Kind;
+use crate::jobs::estimate::JobClass;
 use crate::jobs::job::Job;
 use crate::jobs::status::JobStatus;
 use crate::primitives::id::{BatchId, JobId, TraceId, UserId};
@@ -116,11 +116,11 @@ pub trait JobQueue: Send + Sync {
 
 /// How long jobs take.
 #[async_trait]
-pub trait PaceStore: Send + Sync {
+pub trait EstimateStore: Send + Sync {
     /// How long a job of this kind takes from its acceptance to its end, by what the last ones took;
     /// nothing, if there were none. May be a minute old.
-    async fn expected(&self, kind: Kind) -> Result<Option<Duration>, StoreError>;
+    async fn estimate(&self, class: JobClass) -> Result<Option<Duration>, StoreError>;
 
     /// Remembers how long `job` took.
-    async fn took(&self, kind: Kind, job: JobId, time: Duration) -> Result<(), StoreError>;
+    async fn record_duration(&self, class: JobClass, job: JobId, time: Duration) -> Result<(), StoreError>;
 }

@@ -3,7 +3,7 @@
 use crate::images::picture::Picture;
 use crate::jobs::subscription::WebhookTarget;
 use crate::primitives::id::{SessionId, UserId};
-use crate::primitives::named::Broken;
+use crate::primitives::named::InvalidValue;
 use crate::primitives::priority::Priority;
 use serde::{Deserialize, Serialize};
 
@@ -27,10 +27,10 @@ impl Metadata {
 }
 
 impl TryFrom<String> for Metadata {
-    type Error = Broken;
-    fn try_from(json: String) -> Result<Self, Broken> {
+    type Error = InvalidValue;
+    fn try_from(json: String) -> Result<Self, InvalidValue> {
         if json.len() > METADATA_LIMIT {
-            return Err(Broken(format!("must be an object of at most {METADATA_LIMIT} bytes")));
+            return Err(InvalidValue(format!("must be an object of at most {METADATA_LIMIT} bytes")));
         }
         Ok(Self { json })
     }
@@ -68,13 +68,13 @@ pub struct GenerateRequest {
 #[cfg(test)]
 mod tests {
     use crate::images::Prompt;
-    use crate::jobs::{WebhookReach, WebhookUrl};
+    use crate::jobs::{WebhookUrl, WebhookUrlPolicy};
 
     #[test]
     fn nothing_of_the_user_shows_in_debug() {
         let prompt = Prompt::try_from("secret plans".to_owned()).unwrap();
         assert!(!format!("{prompt:?}").contains("plans"));
-        let url = WebhookUrl::parse("https://example.com/token", WebhookReach::Public).unwrap();
+        let url = WebhookUrl::parse("https://example.com/token", WebhookUrlPolicy::HttpsOnly).unwrap();
         assert!(!format!("{url:?}").contains("token"));
     }
 }

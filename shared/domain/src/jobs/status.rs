@@ -42,7 +42,7 @@ pub enum JobEvent {
 
 /// The event cannot happen to a job in that state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum InvalidTransition {
     /// An ended job never changes again.
     #[error("the job has ended")]
     Ended,
@@ -84,8 +84,8 @@ impl JobStatus {
 ///
 /// # Errors
 ///
-/// [`Refused`] where the event cannot happen; the job stays as it is.
-pub const fn next(status: JobStatus, event: JobEvent) -> Result<JobStatus, Refused> {
+/// [`InvalidTransition`] where the event cannot happen; the job stays as it is.
+pub const fn next_status(status: JobStatus, event: JobEvent) -> Result<JobStatus, InvalidTransition> {
     use JobEvent as E;
     use JobStatus as S;
     match (status, event) {
@@ -98,7 +98,7 @@ pub const fn next(status: JobStatus, event: JobEvent) -> Result<JobStatus, Refus
         (S::Pending | S::Queued | S::Processing, E::Leased) => Ok(S::Processing),
         (S::Processing, E::Deferred) => Ok(S::Processing),
         (S::Processing, E::Completed) => Ok(S::Completed),
-        (S::Pending | S::Queued, E::Deferred | E::Completed) => Err(Refused::NotStarted),
+        (S::Pending | S::Queued, E::Deferred | E::Completed) => Err(InvalidTransition::NotStarted),
 
         // A job may fail or be cancelled before any worker saw it: by its deadline, by its owner.
         (S::Pending | S::Queued | S::Processing, E::Failed) => Ok(S::Failed),
@@ -113,7 +113,7 @@ pub const fn next(status: JobStatus, event: JobEvent) -> Result<JobStatus, Refus
             | E::Completed
             | E::Failed
             | E::Cancelled,
-        ) => Err(Refused::Ended),
+        ) => Err(InvalidTransition::Ended),
     }
 }
 
@@ -151,12 +151,12 @@ mod tests {
     proptest! {
         #[test]
         fn an_ended_job_never_changes(status in statuses(), event in events()) {
-            prop_assert_eq!(next(status, event) == Err(Refused::Ended), status.ended());
+            prop_assert_eq!(next_status(status, event) == Err(InvalidTransition::Ended), status.ended());
         }
 
         #[test]
         fn nothing_leads_back(status in statuses(), event in events()) {
-            if let Ok(after) = next(status, event) {
+            if let Ok(after) = next_status(status, event) {
                 prop_assert!(rank(after) >= rank(status));
             }
         }
@@ -166,7 +166,7 @@ mod tests {
             let mut status = JobStatus::Queued;
             let mut endings = 0;
             for event in events {
-                if let Ok(after) = next(status, event) {
+                if let Ok(after) = next_status(status, event) {
                     endings += u32::from(after.ended());
                     status = after;
                 }
@@ -178,7 +178,7 @@ mod tests {
         fn a_job_completes_only_after_a_lease(events in prop::collection::vec(events(), 0..40)) {
             let (mut status, mut leased) = (JobStatus::Queued, false);
             for event in events {
-                if let Ok(after) = next(status, event) {
+                if let Ok(after) = next_status(status, event) {
                     leased |= event == JobEvent::Leased;
                     status = after;
                 }
@@ -188,8 +188,8 @@ mod tests {
 
         #[test]
         fn the_same_event_twice_leads_no_further_than_once(status in statuses(), event in events()) {
-            if let Ok(once) = next(status, event) {
-                prop_assert!(next(once, event).is_err() || next(once, event) == Ok(once));
+            if let Ok(once) = next_status(status, event) {
+                prop_assert!(next_status(once, event).is_err() || next_status(once, event) == Ok(once));
             }
         }
     }

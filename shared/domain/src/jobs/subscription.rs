@@ -1,7 +1,7 @@
 //! Which events of a job a client wants, and at which URL.
 
-use crate::primitives::address::{Standing, standing};
-use crate::primitives::named::{Broken, Word};
+use crate::primitives::address::{AddressScope, address_scope};
+use crate::primitives::named::{InvalidValue, NamedValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -34,7 +34,7 @@ impl WebhookEvent {
     pub const DEFAULT: [Self; 3] = [Self::Completed, Self::Failed, Self::Cancelled];
 }
 
-impl Word for WebhookEvent {
+impl NamedValue for WebhookEvent {
     const ALL: &'static [Self] =
         &[Self::Queued, Self::Started, Self::Progress, Self::Completed, Self::Failed, Self::Cancelled];
 
@@ -55,12 +55,12 @@ pub const WEBHOOK_URL_LIMIT: usize = 2048;
 
 /// Whether webhooks may go to plain `http:` on loopback: only where the local launcher says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WebhookReach {
+pub enum WebhookUrlPolicy {
     /// `https:` only.
     #[default]
-    Public,
+    HttpsOnly,
     /// `http:` to a loopback address too.
-    Local,
+    AllowLoopbackHttp,
 }
 
 /// Where webhooks go.
@@ -73,29 +73,29 @@ impl WebhookUrl {
     ///
     /// # Errors
     ///
-    /// [`Broken`] for anything but an `https:` URL without a user in it (and loopback `http:`, where `reach` allows
+    /// [`InvalidValue`] for anything but an `https:` URL without a user in it (and loopback `http:`, where `reach` allows
     /// it), and for an address that is not global.
-    pub fn parse(text: &str, reach: WebhookReach) -> Result<Self, Broken> {
-        let broken = || Broken("must be an https URL without user and password".into());
+    pub fn parse(text: &str, reach: WebhookUrlPolicy) -> Result<Self, InvalidValue> {
+        let broken = || InvalidValue("must be an https URL without user and password".into());
         if text.len() > WEBHOOK_URL_LIMIT {
-            return Err(Broken(format!("must have at most {WEBHOOK_URL_LIMIT} characters")));
+            return Err(InvalidValue(format!("must have at most {WEBHOOK_URL_LIMIT} characters")));
         }
         let url = Url::parse(text).map_err(|_| broken())?;
         // What a name leads to shows when it is connected to; what is written out can be told at once.
-        let standing = match url.host() {
-            Some(Host::Domain("localhost")) => Standing::Loopback,
-            Some(Host::Domain(_)) => Standing::Global,
-            Some(Host::Ipv4(address)) => standing(address.into()),
-            Some(Host::Ipv6(address)) => standing(address.into()),
+        let scope = match url.host() {
+            Some(Host::Domain("localhost")) => AddressScope::Loopback,
+            Some(Host::Domain(_)) => AddressScope::Global,
+            Some(Host::Ipv4(address)) => address_scope(address.into()),
+            Some(Host::Ipv6(address)) => address_scope(address.into()),
             None => return Err(broken()),
         };
-        let loopback = standing == Standing::Loopback;
-        if standing != Standing::Global && !(loopback && reach == WebhookReach::Local) {
-            return Err(Broken("must not lead to a private, local or reserved address".into()));
+        let loopback = scope == AddressScope::Loopback;
+        if scope != AddressScope::Global && !(loopback && reach == WebhookUrlPolicy::AllowLoopbackHttp) {
+            return Err(InvalidValue("must not lead to a private, local or reserved address".into()));
         }
         let scheme = match url.scheme() {
             "https" => true,
-            "http" => loopback && reach == WebhookReach::Local,
+            "http" => loopback && reach == WebhookUrlPolicy::AllowLoopbackHttp,
             _ => false,
         };
         if !scheme || !url.username().is_empty() || url.password().is_some() {
@@ -134,24 +134,24 @@ mod tests {
     #[test]
     fn webhooks_go_to_https_only_but_for_loopback_where_allowed() {
         for good in ["https://example.com/hook?a=1", "https://example.com:8443/"] {
-            assert!(WebhookUrl::parse(good, WebhookReach::Public).is_ok(), "{good}");
+            assert!(WebhookUrl::parse(good, WebhookUrlPolicy::HttpsOnly).is_ok(), "{good}");
         }
         let local = ["http://127.0.0.1:9000/hook", "http://localhost/x", "http://[::1]:1/"];
         for url in local {
-            assert!(WebhookUrl::parse(url, WebhookReach::Public).is_err(), "{url}");
-            assert!(WebhookUrl::parse(url, WebhookReach::Local).is_ok(), "{url}");
+            assert!(WebhookUrl::parse(url, WebhookUrlPolicy::HttpsOnly).is_err(), "{url}");
+            assert!(WebhookUrl::parse(url, WebhookUrlPolicy::AllowLoopbackHttp).is_ok(), "{url}");
         }
         for address in ["10.0.0.1", "2130706433", "0xa9fea9fe", "[::1]", "[::ffff:10.0.0.1]", "192.0.2.1"] {
             assert!(
-                WebhookUrl::parse(&format!("https://{address}/"), WebhookReach::Public).is_err(),
+                WebhookUrl::parse(&format!("https://{address}/"), WebhookUrlPolicy::HttpsOnly).is_err(),
                 "{address}"
             );
         }
-        assert!(WebhookUrl::parse("https://10.0.0.1/", WebhookReach::Local).is_err());
+        assert!(WebhookUrl::parse("https://10.0.0.1/", WebhookUrlPolicy::AllowLoopbackHttp).is_err());
         for bad in
             ["", "x", "http://example.com", "ftp://example.com", "https://u:p@example.com", "https://u@e.com"]
         {
-            assert!(WebhookUrl::parse(bad, WebhookReach::Local).is_err(), "{bad}");
+            assert!(WebhookUrl::parse(bad, WebhookUrlPolicy::AllowLoopbackHttp).is_err(), "{bad}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What may be said of an address before it is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum AddressScope {
     /// Anybody on the internet may be meant by it.
     Global,
     /// This very machine.
@@ -22,24 +22,24 @@ pub enum Standing {
 
 /// Where an address stands.
 #[must_use]
-pub fn standing(address: IpAddr) -> Standing {
+pub fn address_scope(address: IpAddr) -> AddressScope {
     match address {
         IpAddr::V4(address) => of_v4(address),
         IpAddr::V6(address) => of_v6(address),
     }
 }
 
-fn of_v4(address: Ipv4Addr) -> Standing {
+fn of_v4(address: Ipv4Addr) -> AddressScope {
     // Of IANA's registry of special addresses every block that is not globally reachable, and 6to4's
     // relays, which lead nowhere any more.
     match address.octets() {
-        [127, ..] => Standing::Loopback,
+        [127, ..] => AddressScope::Loopback,
         // Instance metadata, credentials of containers, the Lambda runtime, X-Ray, the resolver.
         [169, 254, ..]
         // Metadata of Alibaba, of Oracle, and the wire server of Azure, a public address.
         | [100, 100, 100, 200]
         | [192, 0, 0, 192]
-        | [168, 63, 129, 16] => Standing::Never,
+        | [168, 63, 129, 16] => AddressScope::Never,
         [0 | 10, ..]
         | [100, 64..=127, ..]
         | [172, 16..=31, ..]
@@ -49,14 +49,14 @@ fn of_v4(address: Ipv4Addr) -> Standing {
         | [198, 18 | 19, ..]
         | [198, 51, 100, _]
         | [203, 0, 113, _]
-        | [224..=255, ..] => Standing::Special,
-        _ => Standing::Global,
+        | [224..=255, ..] => AddressScope::Special,
+        _ => AddressScope::Global,
     }
 }
 
-fn of_v6(address: Ipv6Addr) -> Standing {
+fn of_v6(address: Ipv6Addr) -> AddressScope {
     if address.is_loopback() {
-        return Standing::Loopback;
+        return AddressScope::Loopback;
     }
     let never = match address.segments() {
         // Link-local; the metadata of AWS (two services) and of Google; and NAT64 of a network's own, which
@@ -65,18 +65,18 @@ fn of_v6(address: Ipv6Addr) -> Standing {
         | [0xfd00, 0x0ec2, ..]
         | [0xfd20, 0x00ce, ..]
         | [0x0064, 0xff9b, 0x0001, ..] => true,
-        _ => embedded(address).is_some_and(|inner| of_v4(inner) == Standing::Never),
+        _ => embedded(address).is_some_and(|inner| of_v4(inner) == AddressScope::Never),
     };
     if never {
-        return Standing::Never;
+        return AddressScope::Never;
     }
     match address.segments() {
         // Within 2000::/3: IETF's own (Teredo, ORCHID, benchmarks), documentation, 6to4.
         [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => {
-            Standing::Special
+            AddressScope::Special
         }
-        [0x2000..=0x3fff, ..] => Standing::Global,
-        _ => Standing::Special,
+        [0x2000..=0x3fff, ..] => AddressScope::Global,
+        _ => AddressScope::Special,
     }
 }
 
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(text: &str) -> Standing {
-        standing(text.parse().unwrap())
+    fn of(text: &str) -> AddressScope {
+        address_scope(text.parse().unwrap())
     }
 
     #[test]
@@ -144,14 +144,14 @@ mod tests {
             "2a00:1450::1",
             "2606:4700:4700::1111",
         ] {
-            assert_eq!(of(text), Standing::Global, "{text}");
+            assert_eq!(of(text), AddressScope::Global, "{text}");
         }
     }
 
     #[test]
     fn what_is_not_global_is_told_apart() {
         for text in ["127.0.0.1", "127.255.255.255", "::1"] {
-            assert_eq!(of(text), Standing::Loopback, "{text}");
+            assert_eq!(of(text), AddressScope::Loopback, "{text}");
         }
         for text in [
             "0.0.0.0",
@@ -199,7 +199,7 @@ mod tests {
             "ff02::1",
             "ff0e::1",
         ] {
-            assert_eq!(of(text), Standing::Special, "{text}");
+            assert_eq!(of(text), AddressScope::Special, "{text}");
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
             "2002:a9fe:a9fe::1",
             "2001:0:1:2:3:4:5601:5601",
         ] {
-            assert_eq!(of(text), Standing::Never, "{text}");
+            assert_eq!(of(text), AddressScope::Never, "{text}");
         }
     }
 
@@ -247,9 +247,9 @@ mod tests {
                 [0x2002, high, low, x, y, z, x, y],
                 [0x2001, 0, x, y, z, x, !high, !low],
             ][wrapping]);
-            let standing = standing(wrapped.into());
-            prop_assert!(standing != Standing::Global, "{wrapped}");
-            prop_assert_eq!(standing == Standing::Never, of_v4(inner) == Standing::Never, "{}", wrapped);
+            let scope = address_scope(wrapped.into());
+            prop_assert!(scope != AddressScope::Global, "{wrapped}");
+            prop_assert_eq!(scope == AddressScope::Never, of_v4(inner) == AddressScope::Never, "{}", wrapped);
             if wrapped != Ipv6Addr::LOCALHOST {
                 prop_assert_eq!(unwrapped(wrapped.into()), IpAddr::from(inner));
             }
@@ -265,14 +265,14 @@ mod tests {
             for (at, octet) in places.zip(bits.to_be_bytes()) {
                 octets[at] = octet;
             }
-            prop_assert_eq!(standing(Ipv6Addr::from(octets).into()), Standing::Never);
+            prop_assert_eq!(address_scope(Ipv6Addr::from(octets).into()), AddressScope::Never);
         }
 
         #[test]
         fn outside_of_global_unicast_nothing_is_global(segments: [u16; 8]) {
             let address = Ipv6Addr::from(segments);
             if segments[0] & 0xe000 != 0x2000 {
-                prop_assert!(standing(address.into()) != Standing::Global, "{address}");
+                prop_assert!(address_scope(address.into()) != AddressScope::Global, "{address}");
             }
         }
 
@@ -282,7 +282,7 @@ mod tests {
             let special = address.is_private() || address.is_loopback() || address.is_link_local()
                 || address.is_multicast() || address.is_documentation() || address.is_broadcast()
                 || address.is_unspecified();
-            prop_assert!(!special || of_v4(address) != Standing::Global, "{address}");
+            prop_assert!(!special || of_v4(address) != AddressScope::Global, "{address}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Enums whose values have a name on the wire, and values that break a rule.
 
 /// An enum whose values are words on the wire.
-pub trait Word: Copy + Sized + 'static {
+pub trait NamedValue: Copy + Sized + 'static {
     /// Every value, in the order in which an error lists them.
     const ALL: &'static [Self];
 
@@ -9,7 +9,7 @@ pub trait Word: Copy + Sized + 'static {
     fn as_str(self) -> &'static str;
 
     /// The value that `text` names.
-    fn from_word(text: &str) -> Option<Self> {
+    fn from_name(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|value| value.as_str() == text)
     }
 }
@@ -17,4 +17,4 @@ pub trait Word: Copy + Sized + 'static {
 /// A rule that a value breaks, for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Broken(pub String);
+pub struct InvalidValue(pub String);

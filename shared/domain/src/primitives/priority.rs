@@ -1,6 +1,6 @@
 //! How urgent a job is.
 
-use crate::primitives::named::Word;
+use crate::primitives::named::NamedValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub enum Priority {
     High,
 }
 
-impl Word for Priority {
+impl NamedValue for Priority {
     const ALL: &'static [Self] = &[Self::Low, Self::Normal, Self::High];
 
     fn as_str(self) -> &'static str {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 /// Whose fault a failure is, which decides what is done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultOf {
+pub enum ErrorClass {
     /// A store or queue of ours did not answer: try again, nobody's account is charged.
-    Ours,
+    Internal,
     /// The provider failed in passing: try again later, and count it.
     Provider,
     /// The provider has no room now: wait; waiting is not failing.
@@ -56,10 +56,10 @@ pub enum Reason {
 
 /// Why no image came.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{fault:?} ({reason:?}): {message}")]
+#[error("{class:?} ({reason:?}): {message}")]
 pub struct ProviderError {
     /// Whose fault it is, which decides what is done about it.
-    pub fault: FaultOf,
+    pub class: ErrorClass,
     /// The same in one word.
     pub reason: Reason,
     /// For a person; holds no secret and no prompt.
@@ -69,19 +69,19 @@ pub struct ProviderError {
     /// For a refusal: what the provider objected to.
     pub warnings: Vec<ContentWarning>,
     /// The request may have been carried out, and paid for, though nothing came of it.
-    pub maybe_paid: bool,
+    pub possibly_paid: bool,
 }
 
 impl ProviderError {
     /// A failure with nothing more to say of it.
-    pub fn new(fault: FaultOf, reason: Reason, message: impl Into<String>) -> Self {
+    pub fn new(class: ErrorClass, reason: Reason, message: impl Into<String>) -> Self {
         Self {
-            fault,
+            class,
             reason,
             message: message.into(),
             retry_after: None,
             warnings: Vec::new(),
-            maybe_paid: false,
+            possibly_paid: false,
         }
     }
 
@@ -101,8 +101,8 @@ impl ProviderError {
 
     /// The same, of a request that may have been carried out all the same.
     #[must_use]
-    pub const fn maybe_paid(mut self) -> Self {
-        self.maybe_paid = true;
+    pub const fn possibly_paid(mut self) -> Self {
+        self.possibly_paid = true;
         self
     }
 }

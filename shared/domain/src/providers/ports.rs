@@ -4,45 +4,45 @@
 
 use crate::chat::request::ChatTask;
 use crate::images::picture::Picture;
-use crate::providers::capacity::Traffic;
-use crate::providers::deprecation::Sunset;
+use crate::providers::capacity::ProviderCapacity;
+use crate::providers::deprecation::ModelDeprecations;
 use crate::providers::error::{ProviderError, Reason};
-use crate::providers::status::Sighting;
-use crate::providers::task::{Bounds, GeneratedImage, ImageTask, Step, Unable};
+use crate::providers::status::ProviderStatus;
+use crate::providers::task::{CapacityLimits, GeneratedImage, ImageTask, Step, Unsupported};
 use crate::store::StoreError;
 use async_trait::async_trait;
 
 /// What is under way at the providers.
 #[async_trait]
-pub trait TrafficStore: Send + Sync {
+pub trait CapacityStore: Send + Sync {
     /// What is under way at this provider, as it is now (a strongly consistent read).
-    async fn traffic(&self, provider: &str) -> Result<Traffic, StoreError>;
+    async fn load_capacity(&self, provider: &str) -> Result<ProviderCapacity, StoreError>;
 
     /// Writes it on the condition that the row still has the revision it was read with.
-    async fn save_traffic(&self, traffic: &mut Traffic) -> Result<(), StoreError>;
+    async fn save_capacity(&self, capacity: &mut ProviderCapacity) -> Result<(), StoreError>;
 }
 
 /// What workers last saw of the providers.
 #[async_trait]
-pub trait SightingStore: Send + Sync {
+pub trait ProviderStatusStore: Send + Sync {
     /// Remembers this, in place of what was seen of that provider before.
-    async fn saw(&self, sighting: &Sighting) -> Result<(), StoreError>;
+    async fn record_status(&self, status: &ProviderStatus) -> Result<(), StoreError>;
 
     /// What was last seen of each provider.
-    async fn sightings(&self) -> Result<Vec<Sighting>, StoreError>;
+    async fn provider_statuses(&self) -> Result<Vec<ProviderStatus>, StoreError>;
 }
 
 /// What makers said about the end of their models.
 #[async_trait]
-pub trait SunsetStore: Send + Sync {
+pub trait DeprecationStore: Send + Sync {
     /// What was last said to `provider`, as it is now (a strongly consistent read).
-    async fn sunset(&self, provider: &str) -> Result<Option<Sunset>, StoreError>;
+    async fn deprecations(&self, provider: &str) -> Result<Option<ModelDeprecations>, StoreError>;
 
     /// What was last said to each provider.
-    async fn sunsets(&self) -> Result<Vec<Sunset>, StoreError>;
+    async fn all_deprecations(&self) -> Result<Vec<ModelDeprecations>, StoreError>;
 
     /// Remembers this, in place of what was said to that provider before.
-    async fn save_sunset(&self, sunset: &Sunset) -> Result<(), StoreError>;
+    async fn save_deprecations(&self, deprecations: &ModelDeprecations) -> Result<(), StoreError>;
 }
 
 /// Why a provider must stop: the images are not wanted any more, or cannot be stored.
@@ -53,7 +53,7 @@ pub struct Stop;
 impl From<Stop> for ProviderError {
     fn from(Stop: Stop) -> Self {
         // The worker knows why it stopped; this is only how the provider's call comes back to it.
-        Self::new(crate::providers::error::FaultOf::Ours, Reason::Failed, "stopped by the worker")
+        Self::new(crate::providers::error::ErrorClass::Internal, Reason::Failed, "stopped by the worker")
     }
 }
 
@@ -68,7 +68,7 @@ pub trait ImageSink: Send + Sync {
 
     /// Writes down at once what the provider needs to find again the work it has under way, in place
     /// of what it noted before. To be called the moment that work has an id, before anything else.
-    async fn note(&self, handle: &str) -> Result<(), Stop>;
+    async fn checkpoint(&self, handle: &str) -> Result<(), Stop>;
 }
 
 /// Makes images. It never sleeps: it finishes, or says when to ask it again.
@@ -82,14 +82,14 @@ pub trait ImageProvider: Send + Sync {
     /// # Errors
     ///
     /// Why not.
-    fn fits(&self, picture: &Picture) -> Result<(), Unable>;
+    fn supports(&self, picture: &Picture) -> Result<(), Unsupported>;
 
     /// How many calls that cost money it will make for `task` at the most: none if it only asks for what
     /// it was paid for already.
-    fn calls(&self, task: &ImageTask) -> u32;
+    fn max_paid_calls(&self, task: &ImageTask) -> u32;
 
     /// How much it bears; nothing, if that need not be counted.
-    fn bounds(&self) -> Option<Bounds>;
+    fn capacity_limits(&self) -> Option<CapacityLimits>;
 
     /// Makes the missing images of `task` and hands each to `sink` the moment it has it. Tries once.
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError>;

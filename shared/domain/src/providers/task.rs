@@ -39,22 +39,22 @@ impl ImageTask {
 
 /// How many jobs at a time, and images a minute, a provider bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct CapacityLimits {
     /// Jobs at the same time; at least 1. The provider sees to it itself how many calls it makes at the
     /// same time for one job.
-    pub at_once: u32,
+    pub max_concurrent: u32,
     /// Images in any minute, if the provider counts them.
-    pub per_minute: Option<u32>,
+    pub images_per_minute: Option<u32>,
 }
 
 /// Why a provider cannot make what is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unable {
+pub struct Unsupported {
     /// For a person; holds no prompt.
     pub reason: String,
 }
 
-impl Unable {
+impl Unsupported {
     /// For this reason.
     pub fn because(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
@@ -76,9 +76,9 @@ pub enum Step {
     /// All images were handed over.
     Finished(Finished),
     /// The provider works on by itself: ask again after this time, with the handle that it noted.
-    AskAgain {
+    Pending {
         /// From now.
-        after: Duration,
+        poll_after: Duration,
     },
 }
 

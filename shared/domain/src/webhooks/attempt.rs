@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::primitives::timestamp::Timestamp;
 
 /// How many bytes of an answer are kept.
-pub const ANSWER_KEPT: usize = 1024;
+pub const MAX_RESPONSE_KEPT: usize = 1024;
 
 /// One try at a webhook, as its row keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +41,11 @@ impl Attempt {
     }
 
     pub(super) fn end(&mut self, outcome: &Outcome) {
-        self.millis = Some(u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX));
+        self.millis = Some(u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX));
         match &outcome.answer {
             Ok(answer) => {
                 self.status = Some(answer.status);
-                self.answer = Some(answer.beginning.clone()).filter(|text| !text.is_empty());
+                self.answer = Some(answer.body_prefix.clone()).filter(|text| !text.is_empty());
             }
             Err(problem) => self.error = Some(problem.clone()),
         }
@@ -56,30 +56,30 @@ impl Attempt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// How long it took.
-    pub took: Duration,
+    pub duration: Duration,
     /// The answer, or why there was none, in words that hold nothing of the URL.
-    pub answer: Result<Answer, String>,
+    pub answer: Result<EndpointResponse, String>,
 }
 
 /// What a receiver answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct EndpointResponse {
     /// Its status.
     pub status: u16,
     /// For how long it wants to be left alone.
     pub retry_after: Option<Duration>,
     /// How its body began.
-    pub beginning: String,
+    pub body_prefix: String,
 }
 
-impl Answer {
-    /// The answer of this status, with the first [`ANSWER_KEPT`] bytes of its body as text.
+impl EndpointResponse {
+    /// The answer of this status, with the first [`MAX_RESPONSE_KEPT`] bytes of its body as text.
     #[must_use]
     pub fn new(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(&body[..body.len().min(ANSWER_KEPT)]);
+        let text = String::from_utf8_lossy(&body[..body.len().min(MAX_RESPONSE_KEPT)]);
         // What is no text takes more bytes as text.
-        let end = (0..=ANSWER_KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-        Self { status, retry_after, beginning: text[..end.unwrap_or(0)].to_owned() }
+        let end = (0..=MAX_RESPONSE_KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        Self { status, retry_after, body_prefix: text[..end.unwrap_or(0)].to_owned() }
     }
 }
 
@@ -114,21 +114,27 @@ mod tests {
 
     #[test]
     fn of_an_answer_one_kib_is_kept_whatever_it_is() {
-        assert_eq!(Answer::new(200, None, b"ok").beginning, "ok");
-        assert_eq!(Answer::new(200, None, &[b'x'; 3000]).beginning.len(), ANSWER_KEPT);
-        assert!(Answer::new(200, None, "ü".repeat(3000).as_bytes()).beginning.len() <= ANSWER_KEPT);
+        assert_eq!(EndpointResponse::new(200, None, b"ok").body_prefix, "ok");
+        assert_eq!(EndpointResponse::new(200, None, &[b'x'; 3000]).body_prefix.len(), MAX_RESPONSE_KEPT);
+        assert!(
+            EndpointResponse::new(200, None, "ü".repeat(3000).as_bytes()).body_prefix.len()
+                <= MAX_RESPONSE_KEPT
+        );
         // Each of these bytes becomes three.
-        assert_eq!(Answer::new(200, None, &[0xff; 3000]).beginning.len(), ANSWER_KEPT / 3 * 3);
+        assert_eq!(
+            EndpointResponse::new(200, None, &[0xff; 3000]).body_prefix.len(),
+            MAX_RESPONSE_KEPT / 3 * 3
+        );
     }
 
     #[test]
     fn two_hundreds_are_success_and_nothing_else() {
         let outcome = |status| Outcome {
-            took: Duration::ZERO,
-            answer: Ok(Answer {
+            duration: Duration::ZERO,
+            answer: Ok(EndpointResponse {
                 status,
                 retry_after: Some(Duration::from_secs(7)),
-                beginning: String::new(),
+                body_prefix: String::new(),
             }),
         };
         for status in 100..600 {
@@ -136,7 +142,7 @@ mod tests {
             assert_eq!(outcome(status).gone(), status == 410);
             assert_eq!(outcome(status).retry_after().is_some(), status == 429 || status == 503);
         }
-        let none = Outcome { took: Duration::ZERO, answer: Err("no connection".into()) };
+        let none = Outcome { duration: Duration::ZERO, answer: Err("no connection".into()) };
         assert!(!none.accepted() && !none.gone() && none.retry_after().is_none());
     }
 }

@@ -24,22 +24,22 @@ impl Job {
 }
 
 /// How long a delivery may go without its message before the sweeper sends one.
-pub(super) const UNATTENDED: Duration = Duration::from_secs(30);
+pub(super) const MESSAGE_GRACE: Duration = Duration::from_secs(30);
 
 /// How long a delivery, with all tries at it, is kept after its end; never longer than its job. Before
 /// its end it is kept as long as its job.
-pub(super) const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How many tries a row remembers: those of ten ladders. With [`ANSWER_KEPT`] bytes of each answer they take
+/// How many tries a row remembers: those of ten ladders. With [`MAX_RESPONSE_KEPT`] bytes of each answer they take
 /// a third of what a row may hold.
-pub(super) const REMEMBERED: usize = 100;
+pub(super) const MAX_ATTEMPTS_KEPT: usize = 100;
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Still to be delivered.
-    Owed,
+    Pending,
     /// The receiver took it.
     Delivered,
     /// Every try failed.
@@ -75,35 +75,35 @@ pub struct Delivery {
     pub attempts: u32,
     /// How many of them since it last stood at the foot of the ladder.
     #[serde(default)]
-    pub rung: u32,
+    pub retry_index: u32,
     /// How many senders, one after the other, have died at the try that it stands at.
     #[serde(default)]
-    pub lost: u32,
+    pub crashes: u32,
     /// The last tries, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Attempt>,
     /// Who is at it, or was when it crashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claim: Option<Lease>,
+    pub lease: Option<Lease>,
     /// Before when nobody should try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// How often it found no place at its host since the last try.
     #[serde(default)]
-    pub waits: u32,
+    pub deferrals: u32,
     /// Whether it is sent even if its URL is switched off: somebody wants that, and what came of it is
     /// not known yet.
     #[serde(default)]
-    pub even_if_off: bool,
+    pub bypass_disabled: bool,
     /// Whether somebody wanted it sent again while a try was under way.
     #[serde(default)]
-    pub again: bool,
+    pub redeliver_requested: bool,
     /// Whether it is kept until its URL is switched on again.
     #[serde(default)]
-    pub parked: bool,
+    pub held: bool,
     /// How often the sweeper sent its message again since the last try.
     #[serde(default)]
-    pub resends: u32,
+    pub requeues: u32,
     /// When the sweeper must look at it; nothing is left to do for one without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
@@ -139,13 +139,13 @@ pub struct Snapshot {
 
 /// What a sender that was handed a delivery should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum Readiness {
     /// Try it.
-    Now,
+    Due,
     /// Nothing: it is over.
-    Over,
+    Ended,
     /// Nothing: somebody is at it, and the sweeper looks after it.
-    Claimed,
+    Leased,
     /// Nothing: its time comes later, and so does its message.
     TooEarly,
 }
@@ -172,19 +172,19 @@ impl Delivery {
                 metadata: job.metadata.clone(),
                 images_expire_at: job.images_expire_at,
             },
-            state: DeliveryState::Owed,
+            state: DeliveryState::Pending,
             attempts: 0,
-            rung: 0,
-            lost: 0,
+            retry_index: 0,
+            crashes: 0,
             log: Vec::new(),
-            claim: None,
+            lease: None,
             not_before: None,
-            waits: 0,
-            even_if_off: false,
-            again: false,
-            parked: false,
-            resends: 0,
-            due_at: Some(now + UNATTENDED),
+            deferrals: 0,
+            bypass_disabled: false,
+            redeliver_requested: false,
+            held: false,
+            requeues: 0,
+            due_at: Some(now + MESSAGE_GRACE),
             expires_at: job.expires_at,
             job_expires_at: job.expires_at,
         }

@@ -8,8 +8,8 @@ use crate::primitives::lease::Lease;
 use crate::primitives::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::webhooks::delivery::Delivery;
-use crate::webhooks::endpoint::{Receiver, ReceiverId};
-use crate::webhooks::signature::Generations;
+use crate::webhooks::endpoint::{WebhookEndpoint, WebhookEndpointId};
+use crate::webhooks::signature::SecretVersions;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl WebhookMessage {
 /// The queue that wakes senders.
 #[async_trait]
 pub trait WebhookQueue: Send + Sync {
-    /// Sends a message that is seen after `delay` (at most [`LONGEST_DELAY`]). `client` keeps the queue
+    /// Sends a message that is seen after `delay` (at most [`MAX_QUEUE_DELAY`]). `client` keeps the queue
     /// fair between tenants.
     async fn send_webhook(
         &self,
@@ -75,7 +75,7 @@ pub struct DeliveryPage {
 
 /// Some of the webhooks that are parked until their URL is on again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ParkedPage {
+pub struct HeldPage {
     /// The webhooks, the longest parked first.
     pub keys: Vec<DeliveryKey>,
     /// After which webhook, parked when, the next page begins, if there may be one.
@@ -104,67 +104,71 @@ pub trait DeliveryList: Send + Sync {
 
 /// The URLs of webhooks that are, or were, in trouble.
 #[async_trait]
-pub trait ReceiverStore: Send + Sync {
+pub trait WebhookEndpointStore: Send + Sync {
     /// What is known of the URL, as it is now (a strongly consistent read); none that has expired.
-    async fn load_receiver(&self, id: &ReceiverId) -> Result<Option<Receiver>, StoreError>;
+    async fn load_endpoint(&self, id: &WebhookEndpointId) -> Result<Option<WebhookEndpoint>, StoreError>;
 
     /// Writes it on the condition that the row still has the revision it was read with (none, for a
     /// new one).
-    async fn save_receiver(&self, receiver: &mut Receiver) -> Result<(), StoreError>;
+    async fn save_endpoint(&self, endpoint: &mut WebhookEndpoint) -> Result<(), StoreError>;
 
     /// At most `limit` URLs of a client that are switched off. A URL may be missing that was switched off
     /// this moment.
-    async fn switched_off(&self, client: &ClientId, limit: u16) -> Result<Vec<Receiver>, StoreError>;
+    async fn disabled_endpoints(
+        &self,
+        client: &ClientId,
+        limit: u16,
+    ) -> Result<Vec<WebhookEndpoint>, StoreError>;
 
     /// At most `limit` webhooks that are parked until the URL is on again, the longest parked first, from
     /// `after` on. The index may lag behind the rows, and name what has expired.
-    async fn parked(
+    async fn held_deliveries(
         &self,
-        id: &ReceiverId,
+        id: &WebhookEndpointId,
         after: Option<(Timestamp, DeliveryKey)>,
         limit: u16,
-    ) -> Result<ParkedPage, StoreError>;
+    ) -> Result<HeldPage, StoreError>;
 }
 
 /// Which secrets of clients sign.
 #[async_trait]
-pub trait SecretGenerations: Send + Sync {
+pub trait SecretVersionStore: Send + Sync {
     /// A client's, as they are now (a strongly consistent read).
-    async fn generations(&self, client: &ClientId) -> Result<Generations, StoreError>;
+    async fn secret_versions(&self, client: &ClientId) -> Result<SecretVersions, StoreError>;
 
     /// Puts `next` in place of `read`, on the condition that they are still these.
-    async fn replace_generations(
+    async fn replace_secret_versions(
         &self,
         client: &ClientId,
-        read: &Generations,
-        next: &Generations,
+        read: &SecretVersions,
+        next: &SecretVersions,
     ) -> Result<(), StoreError>;
 }
 
 /// The requests that are under way to receivers' hosts, across all senders.
 #[async_trait]
-pub trait HostPlaces: Send + Sync {
+pub trait HostPermitStore: Send + Sync {
     /// A place for one more request to `host`, its own until `until` at the latest; `None` if as many
     /// are under way as may be.
-    async fn begin_request(
+    async fn acquire_host_permit(
         &self,
         host: &str,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Option<HostPlace>, StoreError>;
+    ) -> Result<Option<HostPermit>, StoreError>;
 
     /// Gives the place back. A host that has let us wait in vain gets fewer at a time until `slow_until`.
-    async fn end_request(
+    async fn release_host_permit(
         &self,
         host: &str,
-        place: HostPlace,
+        permit: HostPermit,
         slow_until: Option<Timestamp>,
     ) -> Result<(), StoreError>;
 }
 
 /// A place for a request to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostPlace {
+pub struct HostPermit {
     /// Which, from 0.
     pub number: usize,
     /// Whose it is, and until when.

@@ -23,30 +23,30 @@ const SIGNING: usize = 5;
 /// Which of a client's secrets sign: the present generation, and those before it that still overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Generations {
+pub struct SecretVersions {
     /// The present one.
     pub current: u32,
     /// Those before it, the newest first.
     #[serde(default)]
-    older: Vec<Older>,
+    older: Vec<OlderVersion>,
 }
 
 /// A generation that is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Older {
+struct OlderVersion {
     number: u32,
     until: Timestamp,
 }
 
-impl Default for Generations {
+impl Default for SecretVersions {
     /// What a client has that has never rotated its secret.
     fn default() -> Self {
         Self { current: 1, older: Vec::new() }
     }
 }
 
-impl Generations {
+impl SecretVersions {
     /// Those that sign at `now`, the present one first.
     #[must_use]
     pub fn signing(&self, now: Timestamp) -> Vec<u32> {
@@ -56,14 +56,14 @@ impl Generations {
 
     /// Until when others than the present one sign; `None` if there are none.
     #[must_use]
-    pub fn overlaps_until(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn overlap_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.older.iter().map(|older| older.until).filter(|until| *until > now).max()
     }
 
     /// The next generation. The one before it signs on for `overlap`.
     #[must_use]
     pub fn rotated(&self, now: Timestamp, overlap: Duration) -> Self {
-        let newest = Older { number: self.current, until: now + overlap };
+        let newest = OlderVersion { number: self.current, until: now + overlap };
         let mut older = vec![newest];
         older.extend(&self.older);
         older.retain(|older| older.until > now);
@@ -169,14 +169,14 @@ mod tests {
     #[test]
     fn a_secret_that_was_rotated_signs_on_for_the_overlap() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-        let first = Generations::default();
-        assert_eq!((first.signing(at(0)), first.overlaps_until(at(0))), (vec![1], None));
+        let first = SecretVersions::default();
+        assert_eq!((first.signing(at(0)), first.overlap_until(at(0))), (vec![1], None));
         let second = first.rotated(at(0), Duration::from_secs(100));
         assert_eq!((second.signing(at(99)), second.signing(at(100))), (vec![2, 1], vec![2]));
         let third = second.rotated(at(50), Duration::from_secs(10));
         assert_eq!(third.signing(at(55)), [3, 2, 1], "none is cut off before its time");
         assert_eq!(third.signing(at(60)), [3, 1]);
-        assert_eq!((third.overlaps_until(at(99)), third.overlaps_until(at(100))), (Some(at(100)), None));
+        assert_eq!((third.overlap_until(at(99)), third.overlap_until(at(100))), (Some(at(100)), None));
         assert_eq!(second.rotated(at(50), Duration::ZERO).signing(at(50)), [3, 1]);
         let many = (0..20).fold(first, |now, _| now.rotated(at(0), Duration::from_secs(9)));
         assert_eq!(many.signing(at(0)), [21, 20, 19, 18, 17]);

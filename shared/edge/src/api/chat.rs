@@ -1,19 +1,19 @@
 //! Chat: the body of `POST /chat/new`, the query of `GET /chat/{sessionId}`, and their answers.
 
 use domain::chat::{
-    ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, Said, Session, Temperature, Text,
+    ChatMessage, ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, Session, Temperature, Text,
 };
 use domain::images::Prompt;
 
-use domain::jobs::{GenerateRequest, WebhookReach};
+use domain::jobs::{GenerateRequest, WebhookUrlPolicy};
 use domain::primitives::Priority;
 
-use domain::{Error, Fault, Job, JobId, MessageId, SessionId, Timestamp, UserId};
+use domain::{Error, FieldError, Job, JobId, MessageId, SessionId, Timestamp, UserId};
 use schemars::JsonSchema;
 
 use serde::Serialize;
 
-use crate::http::json_body::{Fields, message, number, parsed, text, whole, word};
+use crate::http::json_body::{Fields, message, named, number, parsed, text, whole};
 use crate::http::request::Request;
 
 use crate::API;
@@ -32,7 +32,7 @@ const PAGE_LIMIT: usize = 100;
 /// # Errors
 ///
 /// [`Error::Invalid`] with every fault there is.
-pub fn parse(body: &[u8], reach: WebhookReach) -> Result<ChatRequest, Error> {
+pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<ChatRequest, Error> {
     let mut fields = Fields::parse(body)?;
     let user = fields.required("userId", parsed);
     let session = fields.optional("sessionId", parsed);
@@ -40,7 +40,7 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<ChatRequest, Error> {
     let image = fields.object("imageGeneration", |image| {
         let enabled =
             image.optional("enabled", |value| value.as_bool().ok_or("must be true or false".into()));
-        let look = image_options::look(image);
+        let look = image_options::image_options(image);
         let webhook = image_options::webhook(image, reach);
         let metadata = image_options::metadata(image);
         enabled.unwrap_or(true).then_some((look, webhook, metadata))
@@ -69,18 +69,18 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<ChatRequest, Error> {
 
 #[derive(Default)]
 struct Context {
-    previous: Vec<Said>,
+    previous: Vec<ChatMessage>,
     temperature: Option<Temperature>,
     max_tokens: Option<MaxTokens>,
 }
 
 fn context(fields: &mut Fields<'_>) -> Context {
     let previous = fields.objects("previousMessages", 0..=PREVIOUS_LIMIT, |said| {
-        let role = said.required("role", word::<Role>);
+        let role = said.required("role", named::<Role>);
         let content = said.required("content", |value| Text::try_from(text(value)?).map_err(message));
         // Providers are told of the order alone.
         let _: Option<Timestamp> = said.optional("timestamp", parsed);
-        Some(Said { role: role?, content: content? })
+        Some(ChatMessage { role: role?, content: content? })
     });
     Context {
         previous: previous.into_iter().flatten().flatten().flatten().collect(),
@@ -113,13 +113,13 @@ pub fn page(request: &Request) -> Result<PageRequest, Error> {
         .query("limit")
         .map_or(Some(PAGE), |text| text.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit)));
     if limit.is_none() {
-        faults.push(Fault::new("limit", format!("must be a whole number from 1 to {PAGE_LIMIT}")));
+        faults.push(FieldError::new("limit", format!("must be a whole number from 1 to {PAGE_LIMIT}")));
     }
     // The id of the last message that was shown; callers are only told that it is a word of ours.
     let after: Option<Option<MessageId>> =
         request.query("cursor").map_or(Some(None), |text| text.parse().ok().map(Some));
     if after.is_none() {
-        faults.push(Fault::new("cursor", "must be a nextCursor of this session"));
+        faults.push(FieldError::new("cursor", "must be a nextCursor of this session"));
     }
     match (limit, after) {
         (Some(limit), Some(after)) => Ok(PageRequest { limit, after }),
@@ -246,7 +246,7 @@ mod tests {
     fn read(more: Value) -> Result<ChatRequest, Error> {
         let mut body = json!({"userId": USER, "prompt": "a kite"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        parse(body.to_string().as_bytes(), WebhookReach::Public)
+        parse(body.to_string().as_bytes(), WebhookUrlPolicy::HttpsOnly)
     }
 
     fn faults(more: Value) -> Vec<String> {
@@ -330,7 +330,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&body, WebhookReach::Public);
+            let _ = parse(&body, WebhookUrlPolicy::HttpsOnly);
         }
 
         #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::health::{Overall, State};
-use domain::providers::Sighting;
+use domain::providers::ProviderStatus;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -47,12 +47,12 @@ impl Services {
         database: Service,
         queue: Service,
         storage: Service,
-        providers: Vec<Sighting>,
+        providers: Vec<ProviderStatus>,
         mut warnings: BTreeMap<String, String>,
     ) -> Self {
-        let image_providers = providers.into_iter().map(|Sighting { provider, state, seen_at }| {
+        let image_providers = providers.into_iter().map(|ProviderStatus { provider, state, observed_at }| {
             let warning = warnings.remove(&provider);
-            (provider, ProviderService { status: state, last_seen: Some(seen_at), warning })
+            (provider, ProviderService { status: state, last_seen: Some(observed_at), warning })
         });
         let mut image_providers: BTreeMap<_, _> = image_providers.collect();
         // Nobody has asked it lately, but whoever asks it next should know.

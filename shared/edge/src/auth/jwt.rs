@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use key_set::{KeySet, VerifyingKey};
 
 /// Nothing longer is looked at.
-pub const LONGEST: usize = 8 * 1024;
+pub const MAX_LEN: usize = 8 * 1024;
 /// How far an issuer's clock may be ahead of ours. A token that has expired gets no such grace.
 const AHEAD: Duration = Duration::from_secs(10);
 /// How often a `kid` that we don't know makes us read the keys again.
-const READ_AGAIN: Duration = Duration::from_secs(60);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The keys that tokens are signed with. They are read when the first token comes, so that whoever
 /// calls with an API key never waits for them.
@@ -66,7 +66,7 @@ impl<'a> TokenKeys<'a> {
     /// [`Error::Unauthorized`], whatever is wrong with the token; [`Error::Unavailable`] or
     /// [`Error::Internal`] if the keys cannot be read.
     pub async fn admit(&self, token: &str, now: Timestamp) -> Result<Principal, Error> {
-        if token.len() > LONGEST {
+        if token.len() > MAX_LEN {
             return Err(Error::Unauthorized);
         }
         let header = decode_header(token).map_err(|_| Error::Unauthorized)?;
@@ -122,13 +122,13 @@ impl<'a> TokenKeys<'a> {
 
     async fn newer_keys(&self, now: Timestamp) -> Result<Arc<KeySet>, Error> {
         let mut read_again_at = self.read_again_at.lock().await;
-        if read_again_at.is_some_and(|at| now.since(at) < READ_AGAIN) {
+        if read_again_at.is_some_and(|at| now.since(at) < REFRESH_INTERVAL) {
             // What the last one found, who may have been at it while we waited.
             return self.keys(self.source.read().await?);
         }
         // Before the read: one that fails is not to be repeated by every caller either.
         *read_again_at = Some(now);
-        self.keys(self.source.read_anew().await?)
+        self.keys(self.source.refresh().await?)
     }
 }
 

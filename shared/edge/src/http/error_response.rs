@@ -1,7 +1,7 @@
 //! The one shape of every error.
 
 use ::http::{StatusCode, header};
-use domain::{Error, Fault, Timestamp, TraceId};
+use domain::{Error, FieldError, Timestamp, TraceId};
 use lambda_http::{Body, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,7 +26,7 @@ struct ErrorBody<'a> {
     message: String,
     /// All the faults of a request that is not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Vec<FaultBody<'a>>>,
+    details: Option<Vec<FieldErrorBody<'a>>>,
     /// Names the request in the logs; it is also in the header `x-trace-id`.
     trace_id: TraceId,
     /// When it was answered.
@@ -37,7 +37,7 @@ struct ErrorBody<'a> {
 /// One fault of a request.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Fault")]
-struct FaultBody<'a> {
+struct FieldErrorBody<'a> {
     /// Where in the body, such as `imageGeneration.count` or `jobs[3].prompt`; empty for the body itself.
     path: &'a str,
     /// What is expected there, for people.
@@ -62,10 +62,10 @@ fn status(error: &Error) -> StatusCode {
 }
 
 /// The answer to a request that was not carried out. What went wrong inside goes to the log alone.
-pub(crate) fn refusal(error: &Error, trace_id: TraceId) -> Response<Body> {
+pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Body> {
     let (message, details) = match error {
         Error::Invalid(faults) => {
-            let details = faults.iter().map(|Fault { path, message }| FaultBody { path, message });
+            let details = faults.iter().map(|FieldError { path, message }| FieldErrorBody { path, message });
             (error.to_string(), Some(details.collect()))
         }
         Error::Unavailable { cause, .. } => {

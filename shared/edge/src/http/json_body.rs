@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use domain::primitives::{Broken, Word};
-use domain::{Error, Fault};
+use domain::primitives::{InvalidValue, NamedValue};
+use domain::{Error, FieldError};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -21,7 +21,7 @@ pub struct Fields<'a> {
     /// Where the object is in the body: empty, or with a dot at its end, as in `jobs[3].`.
     prefix: String,
     fields: BTreeMap<String, &'a RawValue>,
-    faults: Vec<Fault>,
+    faults: Vec<FieldError>,
 }
 
 impl<'a> Fields<'a> {
@@ -31,7 +31,7 @@ impl<'a> Fields<'a> {
     ///
     /// [`Error::Invalid`] if it holds anything else.
     pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
-        let whole = |message: String| Error::Invalid(vec![Fault::new("", message)]);
+        let whole = |message: String| Error::Invalid(vec![FieldError::new("", message)]);
         let text = std::str::from_utf8(body).map_err(|_| whole("must be JSON in UTF-8".into()))?;
         let value: &RawValue = serde_json::from_str(text).map_err(|error| {
             whole(format!("must be JSON; it breaks off at line {} column {}", error.line(), error.column()))
@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
 
     /// Notes a fault at `path`, as it is called within this object.
     pub fn fault(&mut self, path: impl AsRef<str>, message: impl Into<String>) {
-        self.faults.push(Fault::new(format!("{}{}", self.prefix, path.as_ref()), message));
+        self.faults.push(FieldError::new(format!("{}{}", self.prefix, path.as_ref()), message));
     }
 
     /// The JSON text of field `name` exactly as it was sent; `None` if it is missing or `null`.
@@ -201,14 +201,14 @@ pub fn whole<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
 /// # Errors
 ///
 /// The list of the words, for anything else.
-pub fn word<T: Word>(value: Value) -> Result<T, String> {
+pub fn named<T: NamedValue>(value: Value) -> Result<T, String> {
     let words = || T::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(", ");
-    text(value).ok().and_then(|text| T::from_word(&text)).ok_or_else(|| format!("must be one of {}", words()))
+    text(value).ok().and_then(|text| T::from_name(&text)).ok_or_else(|| format!("must be one of {}", words()))
 }
 
 /// The rule that was broken, as a fault's message.
 #[must_use]
-pub fn message(broken: Broken) -> String {
+pub fn message(broken: InvalidValue) -> String {
     broken.0
 }
 

@@ -3,7 +3,7 @@
 //! In this order: a wrong method, a bad credential and a missing scope are not counted by a limit,
 //! and whatever is wrong with the body is (so that nobody tries bodies for nothing).
 
-use domain::access::{Caller, KeyStore, LimitStore, Scope, SecretSource, Standing};
+use domain::access::{Caller, KeyStore, LimitStore, RateLimitStatus, Scope, SecretSource};
 use domain::error::Missing;
 use domain::{Error, Timestamp, TraceId};
 
@@ -14,7 +14,7 @@ use crate::http::request::{BODY_LIMIT, Request};
 use crate::http::routes::{Access, Found, Route, find};
 
 /// What stands before a function's handler.
-pub struct Gate<'a> {
+pub struct Middleware<'a> {
     stores: Option<Stores<'a>>,
     /// Which origins may read what needs a credential.
     origins: Origins,
@@ -26,7 +26,7 @@ struct Stores<'a> {
     limits: &'a dyn LimitStore,
 }
 
-impl<'a> Gate<'a> {
+impl<'a> Middleware<'a> {
     /// The gate of a function whose callers have credentials and limits, and whose answers these origins
     /// may read.
     pub fn new(
@@ -49,14 +49,14 @@ impl<'a> Gate<'a> {
         &self.origins
     }
 
-    /// Lets a request in or not. `standing` is told how the caller stands with its limit, whatever
+    /// Lets a request in or not. `rate_limit` is told how the caller stands with its limit, whatever
     /// becomes of the request.
     pub(crate) async fn admit(
         &self,
         event: lambda_http::Request,
         function: &str,
         trace_id: TraceId,
-        standing: impl FnOnce(Standing),
+        rate_limit: impl FnOnce(RateLimitStatus),
     ) -> Result<Request, Error> {
         let route = match find(function, event.method().as_str(), crate::http::request::path(&event)) {
             Found::Route(route) => route,
@@ -65,7 +65,7 @@ impl<'a> Gate<'a> {
         };
         let mut request = Request::from_event(event, route, trace_id);
         if let Some(stores) = &self.stores {
-            stores.admit(&mut request, route, standing).await?;
+            stores.admit(&mut request, route, rate_limit).await?;
         } else if route.access != Access::Public || route.limit.is_some() {
             return Err(Error::internal("a function without stores serves what needs them"));
         }
@@ -81,7 +81,7 @@ impl Stores<'_> {
         &self,
         request: &mut Request,
         route: &Route,
-        standing: impl FnOnce(Standing),
+        rate_limit: impl FnOnce(RateLimitStatus),
     ) -> Result<(), Error> {
         let principal = match route.access {
             Access::Public => None,
@@ -104,8 +104,8 @@ impl Stores<'_> {
             };
             // Not when the request came: looking up a credential may have taken some time.
             let counted = self.limits.count(&caller, endpoint, limit, Timestamp::now()).await?;
-            let own = Standing { endpoint, limit, counted };
-            standing(own);
+            let own = RateLimitStatus { endpoint, limit, counted };
+            rate_limit(own);
             if !counted.admitted {
                 let retry_after = counted.ends_at.since(Timestamp::now());
                 return Err(Error::RateLimited { retry_after });

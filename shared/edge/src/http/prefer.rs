@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 
 /// The longest wait; a longer one is cut to it.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
+pub const MAX_WAIT: Duration = Duration::from_secs(20);
 /// Says which preference was obeyed.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -22,7 +22,7 @@ pub fn wait(headers: &HeaderMap) -> Option<Duration> {
         }
         value.trim().trim_matches('"').parse::<u64>().ok()
     })?;
-    (seconds > 0).then(|| Duration::from_secs(seconds).min(LONGEST_WAIT))
+    (seconds > 0).then(|| Duration::from_secs(seconds).min(MAX_WAIT))
 }
 
 #[cfg(test)]

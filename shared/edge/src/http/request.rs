@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use domain::access::{Caller, IdempotencyKey, Principal, fingerprint};
-use domain::{Error, Fault, Timestamp, TraceId};
+use domain::{Error, FieldError, Timestamp, TraceId};
 use http::HeaderMap;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
@@ -108,7 +108,7 @@ impl Request {
         let caller: Caller = self.caller()?.caller.clone();
         // What is no text is refused by the same rule.
         let key = IdempotencyKey::new(caller, value.to_str().unwrap_or_default());
-        key.map(Some).map_err(|broken| Error::Invalid(vec![Fault::new("Idempotency-Key", broken.0)]))
+        key.map(Some).map_err(|broken| Error::Invalid(vec![FieldError::new("Idempotency-Key", broken.0)]))
     }
 
     /// `parsed`, what was read from the body, with what is wrong with the headers told along with

@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use domain::access::{Standing, WINDOW};
+use domain::access::{RateLimitStatus, WINDOW};
 
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use domain::{Error, Timestamp, TraceId};
 
 use futures_util::FutureExt as _;
@@ -18,8 +18,8 @@ use lambda_http::{Body, RequestExt as _, Response, service_fn};
 use tracing::{Instrument as _, info, info_span};
 
 use crate::http::answer::Answer;
-use crate::http::error_response::refusal;
-use crate::http::middleware::Gate;
+use crate::http::error_response::error_response;
+use crate::http::middleware::Middleware;
 
 pub(crate) use crate::http::request::Request;
 use crate::http::routes::{Found, find};
@@ -31,7 +31,7 @@ use crate::http::routes::{Found, find};
 /// If the Lambda runtime fails; the environment is then started anew.
 pub async fn serve<F>(
     function: &'static str,
-    gate: &Gate<'_>,
+    gate: &Middleware<'_>,
     handle: impl Fn(Request) -> F + Sync,
 ) -> Result<(), lambda_http::Error>
 where
@@ -48,7 +48,7 @@ where
 pub async fn respond<F>(
     event: lambda_http::Request,
     function: &str,
-    gate: &Gate<'_>,
+    gate: &Middleware<'_>,
     handle: impl Fn(Request) -> F,
 ) -> Response<Body>
 where
@@ -62,8 +62,8 @@ where
         let asked = event.headers().clone();
         let preflight =
             (method == Method::OPTIONS).then(|| methods(function, crate::http::request::path(&event)));
-        let standing = OnceLock::new();
-        let note = |own: Standing| _ = standing.set(own);
+        let rate_limit = OnceLock::new();
+        let note = |own: RateLimitStatus| _ = rate_limit.set(own);
         let answer = async {
             if preflight.is_some() {
                 return Ok(Answer::empty(StatusCode::NO_CONTENT));
@@ -76,11 +76,11 @@ where
             .unwrap_or_else(|_| Err(Error::internal("the handler panicked")));
         let mut response = match outcome {
             Ok(answer) => answer.into_response(),
-            Err(error) => refusal(&error, trace_id),
+            Err(error) => error_response(&error, trace_id),
         };
         let headers = response.headers_mut();
-        if let Some(standing) = standing.get() {
-            tell_standing(headers, standing);
+        if let Some(rate_limit) = rate_limit.get() {
+            set_rate_limit_headers(headers, rate_limit);
         }
         match preflight {
             Some(methods) => {
@@ -115,12 +115,12 @@ fn set(headers: &mut HeaderMap, name: impl ::http::header::IntoHeaderName, value
 
 /// How the caller stands with its limit: by the headers that everybody knows, and by those of
 /// draft-ietf-httpapi-ratelimit-headers.
-fn tell_standing(headers: &mut HeaderMap, standing: &Standing) {
-    let (name, limit, remaining) = (standing.endpoint.as_str(), standing.limit, standing.remaining());
-    let seconds = standing.seconds_left(Timestamp::now());
+fn set_rate_limit_headers(headers: &mut HeaderMap, rate_limit: &RateLimitStatus) {
+    let (name, limit, remaining) = (rate_limit.endpoint.as_str(), rate_limit.limit, rate_limit.remaining());
+    let seconds = rate_limit.seconds_left(Timestamp::now());
     set(headers, "x-ratelimit-limit", &limit.to_string());
     set(headers, "x-ratelimit-remaining", &remaining.to_string());
-    set(headers, "x-ratelimit-reset", &standing.counted.ends_at.to_string());
+    set(headers, "x-ratelimit-reset", &rate_limit.counted.ends_at.to_string());
     set(headers, "ratelimit-policy", &format!("\"{name}\";q={limit};w={}", WINDOW.as_secs()));
     set(headers, "ratelimit", &format!("\"{name}\";r={remaining};t={seconds}"));
 }
@@ -160,7 +160,7 @@ fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
 mod tests {
     use super::*;
     use crate::http::request::BODY_LIMIT;
-    use domain::Fault;
+    use domain::FieldError;
     use domain::error::Missing;
     use std::time::Duration;
 
@@ -168,7 +168,7 @@ mod tests {
 
     async fn send(event: ::http::request::Builder, body: Body, outcome: Outcome) -> Response<Body> {
         let event = event.body(body).unwrap().with_lambda_context(lambda_http::Context::default());
-        respond(event, "health", &Gate::public(), |_| async move { outcome() }).await
+        respond(event, "health", &Middleware::public(), |_| async move { outcome() }).await
     }
 
     async fn answer(method: &str, outcome: Outcome) -> (u16, HeaderMap, serde_json::Value) {
@@ -185,7 +185,7 @@ mod tests {
     async fn every_error_has_the_same_shape_and_tells_nothing_of_the_inside() {
         let cases: [(Outcome, u16, &str, Option<&str>); 15] = [
             (
-                || Err(Error::Invalid(vec![Fault::new("prompt", "is required")])),
+                || Err(Error::Invalid(vec![FieldError::new("prompt", "is required")])),
                 400,
                 "VALIDATION_ERROR",
                 None,
@@ -265,7 +265,10 @@ mod tests {
         use domain::access::{Counted, Endpoint};
         let counted = Counted { admitted: true, passed: 12, ends_at: Timestamp::now() + WINDOW };
         let mut headers = HeaderMap::new();
-        tell_standing(&mut headers, &Standing { endpoint: Endpoint::ImagesGenerate, limit: 30, counted });
+        set_rate_limit_headers(
+            &mut headers,
+            &RateLimitStatus { endpoint: Endpoint::ImagesGenerate, limit: 30, counted },
+        );
         assert_eq!(headers["x-ratelimit-limit"], "30");
         assert_eq!(headers["x-ratelimit-remaining"], "18");
         assert_eq!(headers["x-ratelimit-reset"], counted.ends_at.to_string());

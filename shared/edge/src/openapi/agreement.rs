@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::Error;
 use domain::access::ClientId;
-use domain::jobs::WebhookReach;
+use domain::jobs::WebhookUrlPolicy;
 use serde_json::{Value, json};
 
 use super::bodies::NOT_BLANK;
@@ -31,13 +31,13 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
         (
             "GenerateRequest",
             "/images/generate",
-            |body| paths(crate::api::images::generate::parse(body, WebhookReach::Public)),
+            |body| paths(crate::api::images::generate::parse(body, WebhookUrlPolicy::HttpsOnly)),
             json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
         ),
         (
             "BatchRequest",
             "/images/batch",
-            |body| paths(crate::api::images::batch::parse(body, WebhookReach::Public)),
+            |body| paths(crate::api::images::batch::parse(body, WebhookUrlPolicy::HttpsOnly)),
             json!({"userId": USER, "jobs": [{"prompt": "p"}], "webhookEvents": ["job.failed"]}),
         ),
         (
@@ -67,7 +67,7 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
         (
             "EnableRequest",
             "/webhooks/enable",
-            |body| paths(crate::api::webhooks::attempts::parse_enable(body, WebhookReach::Public)),
+            |body| paths(crate::api::webhooks::attempts::parse_enable(body, WebhookUrlPolicy::HttpsOnly)),
             json!({"url": "https://example.com/"}),
         ),
         (
@@ -79,7 +79,7 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
         (
             "ChatRequest",
             "/chat/new",
-            |body| paths(crate::api::chat::parse(body, WebhookReach::Public)),
+            |body| paths(crate::api::chat::parse(body, WebhookUrlPolicy::HttpsOnly)),
             json!({
                 "userId": USER, "prompt": "p", "imageGeneration": {"webhookEvents": ["job.failed"]},
                 "chatContext": {"previousMessages": [{"role": "user", "content": "c"}]},

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
-use domain::access::{ClientId, Endpoint, HIGHEST, LONGEST_OVERLAP, NAME_LIMIT, Scope};
+use domain::access::{ClientId, Endpoint, MAX_LIMIT, MAX_OVERLAP, NAME_LIMIT, Scope};
 use domain::chat::{PREVIOUS_LIMIT, Role, TEXT_LIMIT};
 use domain::images::{COUNT_LIMIT, PROMPT_LIMIT, ProviderChoice, Quality, Size, Style};
 use domain::jobs::{BATCH_LIMIT, WEBHOOK_URL_LIMIT, WebhookEvent};
-use domain::primitives::{Priority, SessionId, UserId, Word as _};
+use domain::primitives::{NamedValue as _, Priority, SessionId, UserId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub struct GenerateBody {
     pub prompt: String,
     /// How it should look.
     #[schemars(flatten)]
-    pub look: Look,
+    pub look: ImageOptions,
     /// Whose turn it is.
     #[schemars(extend("default" = "normal"))]
     pub priority: Option<Priority>,
@@ -72,7 +72,7 @@ pub struct BatchJob {
     pub prompt: String,
     /// How it should look.
     #[schemars(flatten)]
-    pub look: Look,
+    pub look: ImageOptions,
     /// Whose turn it is.
     #[schemars(extend("default" = "normal"))]
     pub priority: Option<Priority>,
@@ -106,7 +106,7 @@ pub struct ImageGeneration {
     pub enabled: Option<bool>,
     /// How they should look.
     #[schemars(flatten)]
-    pub look: Look,
+    pub look: ImageOptions,
     /// Whom to tell.
     #[schemars(flatten)]
     pub webhook: Webhook,
@@ -145,7 +145,7 @@ pub struct PreviousMessage {
 
 /// How images should look. In other types only.
 #[derive(JsonSchema)]
-pub struct Look {
+pub struct ImageOptions {
     /// Who makes them.
     #[schemars(extend("default" = "automatic"))]
     pub provider: Option<ProviderChoice>,
@@ -231,7 +231,7 @@ impl JsonSchema for ClientLimits {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let limit = json!({"type": "integer", "minimum": 1, "maximum": HIGHEST});
+        let limit = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT});
         let each = Endpoint::ALL.iter().map(|endpoint| (endpoint.as_str().to_owned(), limit.clone()));
         let each: serde_json::Map<_, _> = each.collect();
         json_schema!({"type": "object", "properties": each, "additionalProperties": false})
@@ -243,7 +243,7 @@ impl JsonSchema for ClientLimits {
 #[schemars(rename = "RotateRequest", rename_all = "camelCase")]
 pub struct RotateBody {
     /// How long the old key stays good, in seconds: at most a week.
-    #[schemars(range(max = LONGEST_OVERLAP.as_secs()), extend("default" = 0))]
+    #[schemars(range(max = MAX_OVERLAP.as_secs()), extend("default" = 0))]
     pub overlap_seconds: Option<u32>,
 }
 
@@ -277,6 +277,6 @@ pub struct EnableBody {
 #[schemars(rename = "RotateSecretRequest", rename_all = "camelCase")]
 pub struct SecretRotateBody {
     /// How long the old secret signs too, in seconds: at most a week.
-    #[schemars(range(max = LONGEST_OVERLAP.as_secs()), extend("default" = OVERLAP.as_secs()))]
+    #[schemars(range(max = MAX_OVERLAP.as_secs()), extend("default" = OVERLAP.as_secs()))]
     pub overlap_seconds: Option<u32>,
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use domain::error::Missing;
-use domain::{Error, Fault, TraceId};
+use domain::{Error, FieldError, TraceId};
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use uuid::uuid;
 
 use super::parts::{self, LIMIT_HEADERS, header};
 use super::schemas::Schemas;
-use crate::http::error_response::{ErrorEnvelope, refusal};
+use crate::http::error_response::{ErrorEnvelope, error_response};
 use crate::http::request::BODY_LIMIT;
 
 /// An error as the document names it.
@@ -59,8 +59,8 @@ impl Problem {
         let retry_after = Duration::from_secs(17);
         match self {
             Self::Invalid => Error::Invalid(vec![
-                Fault::new("userId", "is required"),
-                Fault::new("prompt", "must have 1 to 4000 characters and not be blank"),
+                FieldError::new("userId", "is required"),
+                FieldError::new("prompt", "must have 1 to 4000 characters and not be blank"),
             ]),
             Self::Unauthorized => Error::Unauthorized,
             Self::Forbidden => Error::Forbidden("the credential does not act for this userId"),
@@ -107,7 +107,7 @@ impl Problem {
 
     /// The very answer.
     fn answer(self) -> Response<Body> {
-        refusal(&self.error(), TraceId::from_uuid(uuid!("0190b8a0-0000-7000-8000-00000000000f")))
+        error_response(&self.error(), TraceId::from_uuid(uuid!("0190b8a0-0000-7000-8000-00000000000f")))
     }
 
     pub(super) fn status(self) -> u16 {

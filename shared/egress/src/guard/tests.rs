@@ -148,7 +148,7 @@ proptest! {
             format!("{a}.{b}.{}", bits & 0xffff),
         ][notation].clone();
         let outcome = check(EgressPolicy::PublicOnly, &format!("https://{host}/"));
-        let global = standing(address.into()) == Standing::Global;
+        let global = address_scope(address.into()) == AddressScope::Global;
         prop_assert_eq!(outcome.is_ok(), global, "{} is {}", host, address);
     }
 
@@ -158,7 +158,7 @@ proptest! {
         let bits = if special { bits } else { (bits >> 3) | (1 << 125) };
         let address = Ipv6Addr::from_bits(bits);
         let [a, b, c, d, e, f, g, h] = address.segments();
-        let global = standing(address.into()) == Standing::Global;
+        let global = address_scope(address.into()) == AddressScope::Global;
         for host in [format!("[{address}]"), format!("[{a:04X}:{b:X}:{c:x}:{d:x}:{e:x}:{f:x}:{g:x}:{h:x}]")] {
             let outcome = check(EgressPolicy::PublicOnly, &format!("https://{host}:8443/x"));
             prop_assert_eq!(outcome.is_ok(), global, "{}", host);

@@ -1,7 +1,7 @@
 use std::io::Cursor;
 
 use domain::images::Size;
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use image::metadata::Orientation;
 use image::{ColorType, Rgba};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! The server's answer with images.
 
 use bytes::Bytes;
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -97,7 +97,7 @@ impl Info {
             return Ok(());
         }
         let message = "the server made the image with another checkpoint than the one that is configured";
-        Err(ProviderError::new(FaultOf::Operator, Reason::ModelGone, message))
+        Err(ProviderError::new(ErrorClass::Operator, Reason::ModelGone, message))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Its messages are read, but never passed on: they may quote the prompt or name its files.
 
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde_json::Value;
 
 use crate::call::Answer;
@@ -16,9 +16,9 @@ pub(super) fn classify(answer: &Answer) -> ProviderError {
         let texts = ["error", "detail", "errors"].map(|name| body[name].as_str().unwrap_or_default());
         texts.iter().any(|text| text.to_ascii_lowercase().contains(word))
     };
-    let operator = |reason, message: &str| ProviderError::new(FaultOf::Operator, reason, message);
+    let operator = |reason, message: &str| ProviderError::new(ErrorClass::Operator, reason, message);
     let provider = |reason, message: &str| {
-        let error = ProviderError::new(FaultOf::Provider, reason, message);
+        let error = ProviderError::new(ErrorClass::Provider, reason, message);
         match answer.retry_after() {
             Some(after) => error.retry_after(after),
             None => error,
@@ -40,7 +40,7 @@ pub(super) fn classify(answer: &Answer) -> ProviderError {
         422 => operator(Reason::InvalidRequest, "the server does not have what the request asks for"),
         429 => {
             let error = ProviderError::new(
-                FaultOf::Capacity,
+                ErrorClass::Capacity,
                 Reason::RateLimited,
                 "the server, or a proxy before it, was asked too often",
             );

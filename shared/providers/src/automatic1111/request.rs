@@ -106,7 +106,7 @@ const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 mod tests {
     use super::super::settings::SIDES;
     use super::*;
-    use domain::primitives::Word as _;
+    use domain::primitives::NamedValue as _;
 
     #[test]
     fn small_size_is_enlarged_to_the_trained_pixels() {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use domain::images::{Count, Prompt, ProviderChoice, Quality, Size, Style};
-use domain::primitives::Word as _;
-use domain::providers::{FaultOf, Reason, Stop};
+use domain::primitives::NamedValue as _;
+use domain::providers::{ErrorClass, Reason, Stop};
 use serde_json::{Value, json};
 use testkit::standin::automatic1111::{self as standin, Manner, invalid, problem, without_api};
 use testkit::standin::server::Reply;

@@ -1,6 +1,6 @@
 //! The errors of an image's download.
 
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use egress::EgressError;
 
 pub(super) fn error(problem: EgressError) -> ProviderError {
@@ -18,7 +18,7 @@ pub(super) fn error(problem: EgressError) -> ProviderError {
     };
     let fault = match problem {
         // Like an image with too many pixels.
-        EgressError::BodyTooLarge(_) => FaultOf::Caller,
+        EgressError::BodyTooLarge(_) => ErrorClass::Caller,
         EgressError::ResponseTimeout
         | EgressError::ConnectTimeout
         | EgressError::ConnectFailed
@@ -27,8 +27,8 @@ pub(super) fn error(problem: EgressError) -> ProviderError {
         | EgressError::InvalidJson
         | EgressError::Status(_)
         | EgressError::BadRedirect
-        | EgressError::RequestNotBuilt => FaultOf::Provider,
+        | EgressError::RequestNotBuilt => ErrorClass::Provider,
     };
     let message = format!("the picture could not be fetched: {problem}");
-    ProviderError::new(fault, reason, message).maybe_paid()
+    ProviderError::new(fault, reason, message).possibly_paid()
 }

@@ -3,7 +3,7 @@
 //! It may quote the prompt. A user's words must not be passed on, and must not decide the error class: an
 //! account without credits fails every job, a prompt about credits does not.
 
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 
 /// The error for the reason `text`. `quoted` is every prompt that it may quote.
 pub(super) fn classify(text: &str, quoted: &[&str]) -> ProviderError {
@@ -20,15 +20,16 @@ pub(super) fn classify(text: &str, quoted: &[&str]) -> ProviderError {
     };
     if says(&["banned", "moderat", "community standard", "content policy", "sensitive"]) {
         let message = format!("Midjourney objects to the prompt or the picture{shown}");
-        ProviderError::new(FaultOf::Caller, Reason::Moderated, message)
+        ProviderError::new(ErrorClass::Caller, Reason::Moderated, message)
     } else if says(&["subscription", "credits", "fast hours", "fast time", "trial", "insufficient"]) {
         let message = format!("the account has used up what it may{shown}");
-        ProviderError::new(FaultOf::Operator, Reason::QuotaExhausted, message)
+        ProviderError::new(ErrorClass::Operator, Reason::QuotaExhausted, message)
     } else if says(&["invalid parameter", "invalid link"]) {
         let message = format!("Midjourney does not take the flags of this version{shown}");
-        ProviderError::new(FaultOf::Operator, Reason::InvalidRequest, message)
+        ProviderError::new(ErrorClass::Operator, Reason::InvalidRequest, message)
     } else {
-        ProviderError::new(FaultOf::Provider, Reason::Failed, format!("the task failed{shown}")).maybe_paid()
+        ProviderError::new(ErrorClass::Provider, Reason::Failed, format!("the task failed{shown}"))
+            .possibly_paid()
     }
 }
 
@@ -47,13 +48,13 @@ fn letters_and_digits(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FaultOf as F;
+    use ErrorClass as F;
     use Reason as R;
     use proptest::prelude::*;
 
-    fn class(text: &str, prompt: &str) -> (FaultOf, Reason) {
+    fn class(text: &str, prompt: &str) -> (ErrorClass, Reason) {
         let error = classify(text, &[prompt]);
-        (error.fault, error.reason)
+        (error.class, error.reason)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::primitives::Secret;
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use egress::{
     Client, EgressError, EgressPolicy, Method, PolicyViolation, RequestBuilder, StatusCode, Timeouts,
 };
@@ -84,7 +84,7 @@ impl Proxy {
         timeout: Duration,
     ) -> Result<String, ProviderError> {
         let body = json!({"prompt": prompt, "base64Array": [], "botType": "MID_JOURNEY", "state": state});
-        self.submit("/mj/submit/imagine", &body, FaultOf::Caller, timeout).await
+        self.submit("/mj/submit/imagine", &body, ErrorClass::Caller, timeout).await
     }
 
     /// Submits an upscale of one image of a grid, and returns the task's id.
@@ -96,14 +96,14 @@ impl Proxy {
     ) -> Result<String, ProviderError> {
         let body = json!({"taskId": grid, "action": "UPSCALE", "index": index + 1, "state": state});
         // The image to upscale is not the caller's choice: a missing grid is the provider's error.
-        self.submit("/mj/submit/change", &body, FaultOf::Provider, timeout).await
+        self.submit("/mj/submit/change", &body, ErrorClass::Provider, timeout).await
     }
 
     async fn submit(
         &self,
         path: &str,
         body: &Value,
-        invalid: FaultOf,
+        invalid: ErrorClass,
         timeout: Duration,
     ) -> Result<String, ProviderError> {
         let with = |request: RequestBuilder| request.json(body);
@@ -117,8 +117,8 @@ impl Proxy {
             None => {
                 let error = status_error(&answer);
                 // The proxy may have passed the task on before it failed.
-                let maybe_paid = error.fault == FaultOf::Provider;
-                Err(if maybe_paid { error.maybe_paid() } else { error })
+                let possibly_paid = error.class == ErrorClass::Provider;
+                Err(if possibly_paid { error.possibly_paid() } else { error })
             }
         }
     }
@@ -142,7 +142,7 @@ impl Proxy {
     /// read to its end is an error: its rest may hold a task that was paid for.
     pub(super) async fn grids(&self, job: &str, timeout: Duration) -> Result<Vec<Task>, ProviderError> {
         let invalid =
-            |InvalidArray| ProviderError::new(FaultOf::Provider, Reason::BadResponse, "no list of tasks");
+            |InvalidArray| ProviderError::new(ErrorClass::Provider, Reason::BadResponse, "no list of tasks");
         let reading = async {
             let mut response = self.request(Method::GET, "/mj/task/list")?.send().await?;
             match response.status() {
@@ -197,23 +197,23 @@ impl Proxy {
 }
 
 /// The id of a submitted task, or the error that the code means.
-fn outcome(submitted: &Submitted, invalid: FaultOf) -> Result<String, ProviderError> {
+fn outcome(submitted: &Submitted, invalid: ErrorClass) -> Result<String, ProviderError> {
     let failed = |fault, reason, message: &str| Err(ProviderError::new(fault, reason, message));
     match submitted.code {
         // Accepted; exists already; is in the proxy's queue.
         1 | 21 | 22 => submitted.task().ok_or_else(|| Answer::unusable("the proxy gave its task no id")),
         3 => match invalid {
-            FaultOf::Caller => {
-                failed(FaultOf::Operator, Reason::Permission, "the proxy has no account that it can use")
+            ErrorClass::Caller => {
+                failed(ErrorClass::Operator, Reason::Permission, "the proxy has no account that it can use")
             }
-            FaultOf::Ours | FaultOf::Provider | FaultOf::Capacity | FaultOf::Operator => {
-                failed(FaultOf::Provider, Reason::Failed, "the proxy does not know the grid any more")
+            ErrorClass::Internal | ErrorClass::Provider | ErrorClass::Capacity | ErrorClass::Operator => {
+                failed(ErrorClass::Provider, Reason::Failed, "the proxy does not know the grid any more")
             }
         },
         4 => failed(invalid, Reason::InvalidRequest, "the proxy does not take such a task"),
-        9 => failed(FaultOf::Provider, Reason::Failed, "the proxy failed"),
-        23 => failed(FaultOf::Capacity, Reason::Overloaded, "the proxy's queue is full"),
-        24 => failed(FaultOf::Caller, Reason::Moderated, "the prompt has a word that Midjourney bans"),
+        9 => failed(ErrorClass::Provider, Reason::Failed, "the proxy failed"),
+        23 => failed(ErrorClass::Capacity, Reason::Overloaded, "the proxy's queue is full"),
+        24 => failed(ErrorClass::Caller, Reason::Moderated, "the prompt has a word that Midjourney bans"),
         // A relay uses 5 for "unknown"; other codes are undocumented.
         _ => Err(Answer::unusable("the proxy gave a code that says nothing")),
     }
@@ -223,14 +223,14 @@ fn outcome(submitted: &Submitted, invalid: FaultOf) -> Result<String, ProviderEr
 fn status_error(answer: &Answer) -> ProviderError {
     let status = answer.status.as_u16();
     let (fault, reason) = match status {
-        401 | 403 => (FaultOf::Operator, Reason::Auth),
-        402 => (FaultOf::Operator, Reason::QuotaExhausted),
-        429 => (FaultOf::Capacity, Reason::RateLimited),
-        408 | 425 => (FaultOf::Provider, Reason::Failed),
-        502..=504 => (FaultOf::Provider, Reason::Overloaded),
-        500.. => (FaultOf::Provider, Reason::Failed),
+        401 | 403 => (ErrorClass::Operator, Reason::Auth),
+        402 => (ErrorClass::Operator, Reason::QuotaExhausted),
+        429 => (ErrorClass::Capacity, Reason::RateLimited),
+        408 | 425 => (ErrorClass::Provider, Reason::Failed),
+        502..=504 => (ErrorClass::Provider, Reason::Overloaded),
+        500.. => (ErrorClass::Provider, Reason::Failed),
         // The address is wrong, or the server there is not a proxy.
-        _ => (FaultOf::Operator, Reason::InvalidRequest),
+        _ => (ErrorClass::Operator, Reason::InvalidRequest),
     };
     let error = ProviderError::new(fault, reason, format!("the proxy answered {status}"));
     match answer.retry_after() {

@@ -1,6 +1,6 @@
 //! A task as the proxy describes it, in the dialects of several proxies.
 
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
@@ -71,11 +71,11 @@ impl Task {
                 Ok(url) => TaskState::Done(url),
                 Err(_) => TaskState::Failed(
                     ProviderError::new(
-                        FaultOf::Provider,
+                        ErrorClass::Provider,
                         Reason::BadResponse,
                         "a task that is done, but without a picture",
                     )
-                    .maybe_paid(),
+                    .possibly_paid(),
                 ),
             },
             "FAILURE" | "FAILED" | "CANCEL" => {
@@ -162,7 +162,7 @@ mod tests {
             value.as_object_mut().unwrap().extend(prompts.as_object().unwrap().clone());
             let sent = if prompts == json!({}) { "a trial" } else { "试用" };
             let TaskState::Failed(error) = task(value).task_state(sent) else { panic!("{prompts}") };
-            assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::Failed), "{prompts}");
+            assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::Failed), "{prompts}");
         }
         for status in ["FAILURE", "FAILED", "CANCEL"] {
             let task = task(json!({"status": status, "failReason": "No trial"}));

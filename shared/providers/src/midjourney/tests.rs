@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::images::{Count, Prompt, ProviderChoice, Quality, Size, Style};
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use serde_json::{Value, json};
 use testkit::standin::midjourney::{self as standin, Act, BLUES, Manner, code};
 use testkit::standin::server::Reply;
@@ -58,7 +58,7 @@ impl Job {
         if self.task.handle.is_none() {
             self.task.attempt += 1;
         }
-        self.calls += provider.calls(&self.task);
+        self.calls += provider.max_paid_calls(&self.task);
         let checkpoints = self.kept.notes().len();
         let step = provider.generate(&self.task, &self.kept).await;
         if self.kept.notes().len() > checkpoints {
@@ -66,7 +66,7 @@ impl Job {
         }
         let kept = self.kept.images();
         self.task.missing.retain(|index| !kept.iter().any(|(kept, _)| kept == index));
-        if !matches!(step, Ok(Step::AskAgain { .. })) {
+        if !matches!(step, Ok(Step::Pending { .. })) {
             self.task.handle = None;
         }
         for secret in ["canary", "kite", "dunes"] {
@@ -85,10 +85,10 @@ impl Job {
         panic!("not finished after 20 steps");
     }
 
-    async fn fails(&mut self, provider: &Midjourney) -> (FaultOf, Reason, bool) {
+    async fn fails(&mut self, provider: &Midjourney) -> (ErrorClass, Reason, bool) {
         let error = self.finish(provider).await.unwrap_err();
         assert!(self.kept.images().is_empty(), "no image must be delivered");
-        (error.fault, error.reason, error.maybe_paid)
+        (error.class, error.reason, error.possibly_paid)
     }
 
     /// The index, size and center of each image: the center's blue identifies the part of the grid.

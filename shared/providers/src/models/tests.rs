@@ -97,7 +97,7 @@ fn sizes_are_accepted_by_the_models() {
         let word = row("dall-e-3", None).row.size(size).unwrap();
         assert!(["1024x1024", "1792x1024", "1024x1792"].contains(&word), "{size:?}");
         let (width, height) = size.pixels();
-        let square = row("dall-e-2", None).row.fits(&picture(size, Quality::Standard, None, "p"));
+        let square = row("dall-e-2", None).row.supports(&picture(size, Quality::Standard, None, "p"));
         assert_eq!(square.is_ok(), width == height, "{size:?}");
     }
 }
@@ -141,10 +141,10 @@ fn style_is_prompt_text_where_there_is_no_field() {
 fn prompt_limit_includes_the_style_text() {
     let dalle2 = &row("dall-e-2", None).row;
     let long = "å".repeat(1000);
-    assert!(dalle2.fits(&picture(Size::S256, Quality::Standard, None, &long)).is_ok());
-    let refused = dalle2.fits(&picture(Size::S256, Quality::Standard, Some(Style::Vivid), &long));
+    assert!(dalle2.supports(&picture(Size::S256, Quality::Standard, None, &long)).is_ok());
+    let refused = dalle2.supports(&picture(Size::S256, Quality::Standard, Some(Style::Vivid), &long));
     assert!(refused.unwrap_err().reason.contains("1000 characters"));
-    let refused = dalle2.fits(&picture(Size::S256, Quality::Hd, None, "p"));
+    let refused = dalle2.supports(&picture(Size::S256, Quality::Hd, None, "p"));
     assert!(refused.unwrap_err().reason.contains("quality hd"));
 }
 

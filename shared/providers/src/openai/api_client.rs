@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::primitives::Secret;
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use egress::{
     Client, DownloadLimits, Downloader, EgressError, EgressPolicy, PolicyViolation, RequestBuilder, Timeouts,
@@ -109,12 +109,12 @@ impl ApiClient {
         self.downloader.get(&url, limits, Some(base)).await.map_err(|problem| {
             let failure = call::no_answer(problem);
             let message = format!("a picture could not be fetched: {}", failure.message);
-            let (fault, reason) = match problem {
+            let (class, reason) = match problem {
                 // The URL has expired or never worked, and the image is paid for. A new image would be paid
                 // for too, and its URL would be no better.
-                EgressError::Status(401 | 403 | 404 | 410) => (FaultOf::Caller, failure.reason),
+                EgressError::Status(401 | 403 | 404 | 410) => (ErrorClass::Caller, failure.reason),
                 // It may be available the next time.
-                EgressError::Status(408 | 425 | 429 | 500..) => (FaultOf::Provider, Reason::NoAnswer),
+                EgressError::Status(408 | 425 | 429 | 500..) => (ErrorClass::Provider, Reason::NoAnswer),
                 EgressError::Status(_)
                 | EgressError::PolicyViolation(_)
                 | EgressError::ConnectFailed
@@ -124,9 +124,9 @@ impl ApiClient {
                 | EgressError::BodyTooLarge(_)
                 | EgressError::InvalidJson
                 | EgressError::BadRedirect
-                | EgressError::RequestNotBuilt => (FaultOf::Provider, failure.reason),
+                | EgressError::RequestNotBuilt => (ErrorClass::Provider, failure.reason),
             };
-            ProviderError { fault, reason, message, ..failure }.maybe_paid()
+            ProviderError { class, reason, message, ..failure }.possibly_paid()
         })
     }
 
@@ -160,7 +160,7 @@ impl ApiClient {
         let said = redact(&error.message, self.key.as_ref(), call.private);
         let failure = error::classify(status, error, &said, should_retry);
         // A message about a key quotes from it.
-        if failure.fault != FaultOf::Caller && failure.reason != Reason::Auth && !said.is_empty() {
+        if failure.class != ErrorClass::Caller && failure.reason != Reason::Auth && !said.is_empty() {
             info!(status, reason = ?failure.reason, said, "a provider's own words");
         }
         failure

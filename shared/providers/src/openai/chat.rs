@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::chat::{ChatTask, Said};
-use domain::primitives::{Secret, Word as _};
-use domain::providers::{ChatProvider, FaultOf, ProviderError, Reason};
+use domain::chat::{ChatMessage, ChatTask};
+use domain::primitives::{NamedValue as _, Secret};
+use domain::providers::{ChatProvider, ErrorClass, ProviderError, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -118,7 +118,8 @@ impl Chat {
             TokenField::MaxCompletionTokens => (Some(max), None),
             TokenField::MaxTokens => (None, Some(max)),
         };
-        let message = |said: &'a Said| Message { role: said.role.as_str(), content: said.content.as_str() };
+        let message =
+            |said: &'a ChatMessage| Message { role: said.role.as_str(), content: said.content.as_str() };
         Body {
             model: &self.model,
             messages: task.messages.iter().map(message).collect(),
@@ -156,7 +157,7 @@ fn reply_text(answer: Answer) -> Result<String, ProviderError> {
     let finish = finish_reason.as_deref();
     if refused || finish == Some("content_filter") {
         return Err(ProviderError::new(
-            FaultOf::Caller,
+            ErrorClass::Caller,
             Reason::Moderated,
             "the model refused to reply to this",
         ));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::images::ImageOrigin;
-use domain::providers::{FaultOf, Finished, ImageSink, ImageTask, ProviderError, Reason, Step, Stop};
+use domain::providers::{ErrorClass, Finished, ImageSink, ImageTask, ProviderError, Reason, Step, Stop};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -46,8 +46,8 @@ impl Checkpoint {
 
     /// Whether an image is probably still behind its URL after this failure.
     fn is_available(&self, failure: &ProviderError) -> bool {
-        let transient =
-            failure.fault == FaultOf::Ours || matches!(failure.reason, Reason::Timeout | Reason::NoAnswer);
+        let transient = failure.class == ErrorClass::Internal
+            || matches!(failure.reason, Reason::Timeout | Reason::NoAnswer);
         transient && Timestamp::now().since(Timestamp::from_millis(self.since)) <= URL_LIFETIME
     }
 
@@ -64,8 +64,8 @@ impl Checkpoint {
 /// beside them can be made again.
 fn next_step(made: Result<(), ProviderError>, available: bool) -> Result<Step, ProviderError> {
     match made {
-        Err(refused) if refused.fault == FaultOf::Caller => Err(refused),
-        Ok(()) | Err(_) if available => Ok(Step::AskAgain { after: DOWNLOAD_RETRY_DELAY }),
+        Err(refused) if refused.class == ErrorClass::Caller => Err(refused),
+        Ok(()) | Err(_) if available => Ok(Step::Pending { poll_after: DOWNLOAD_RETRY_DELAY }),
         made => made.map(|()| Step::Finished(Finished::default())),
     }
 }
@@ -93,7 +93,7 @@ impl<'a> CheckpointWriter<'a> {
             return Ok(());
         }
         // Text and numbers always serialize.
-        self.sink.note(&serde_json::to_string(&*checkpoint).unwrap_or_default()).await
+        self.sink.checkpoint(&serde_json::to_string(&*checkpoint).unwrap_or_default()).await
     }
 
     /// `Ok` in place of a failure if the image is in the checkpoint and still available.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::images::{ContentWarning, Severity, WarningKind};
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde_json::Value;
 
 /// The pause after an overload where the service asks for none.
@@ -27,18 +27,18 @@ pub(super) struct ApiError {
 }
 
 /// The class of an error, and its reason.
-type Class = (FaultOf, Reason);
+type Class = (ErrorClass, Reason);
 
-const INVALID: Class = (FaultOf::Caller, Reason::InvalidRequest);
-const MODERATED: Class = (FaultOf::Caller, Reason::Moderated);
-const AUTH: Class = (FaultOf::Operator, Reason::Auth);
-const PERMISSION: Class = (FaultOf::Operator, Reason::Permission);
-const GONE: Class = (FaultOf::Operator, Reason::ModelGone);
-const NO_MONEY: Class = (FaultOf::Operator, Reason::QuotaExhausted);
-const MISDIRECTED: Class = (FaultOf::Operator, Reason::InvalidRequest);
-const LIMITED: Class = (FaultOf::Capacity, Reason::RateLimited);
-const OVERLOADED: Class = (FaultOf::Capacity, Reason::Overloaded);
-const FAILED: Class = (FaultOf::Provider, Reason::Failed);
+const INVALID: Class = (ErrorClass::Caller, Reason::InvalidRequest);
+const MODERATED: Class = (ErrorClass::Caller, Reason::Moderated);
+const AUTH: Class = (ErrorClass::Operator, Reason::Auth);
+const PERMISSION: Class = (ErrorClass::Operator, Reason::Permission);
+const GONE: Class = (ErrorClass::Operator, Reason::ModelGone);
+const NO_MONEY: Class = (ErrorClass::Operator, Reason::QuotaExhausted);
+const MISDIRECTED: Class = (ErrorClass::Operator, Reason::InvalidRequest);
+const LIMITED: Class = (ErrorClass::Capacity, Reason::RateLimited);
+const OVERLOADED: Class = (ErrorClass::Capacity, Reason::Overloaded);
+const FAILED: Class = (ErrorClass::Provider, Reason::Failed);
 
 impl ApiError {
     /// Reads the error in `body`, if there is one: `error` as an object or a text, or the body itself.
@@ -140,12 +140,12 @@ impl ApiError {
             404 if self.says(&["model"]) => GONE,
             // A wrong or moved address: not the service that the operator meant.
             300..=399 | 404 | 405 => MISDIRECTED,
-            408 | 504 => (FaultOf::Provider, Reason::Timeout),
+            408 | 504 => (ErrorClass::Provider, Reason::Timeout),
             429 => LIMITED,
-            503 => (FaultOf::Provider, Reason::Overloaded),
+            503 => (ErrorClass::Provider, Reason::Overloaded),
             409 | 500..=599 => FAILED,
             400..=499 => self.by_text().unwrap_or(INVALID),
-            _ => self.by_text().unwrap_or((FaultOf::Provider, Reason::BadResponse)),
+            _ => self.by_text().unwrap_or((ErrorClass::Provider, Reason::BadResponse)),
         }
     }
 }
@@ -167,19 +167,19 @@ pub(super) fn classify(
     let mut message =
         if reason == Reason::Moderated { error.refusal() } else { default_message(reason).to_owned() };
     message.push_str(&format!(" ({status})"));
-    if fault == FaultOf::Caller && !said.is_empty() {
+    if fault == ErrorClass::Caller && !said.is_empty() {
         message.push_str(": ");
         message.push_str(said);
     }
     let failure = ProviderError::new(fault, reason, message).warnings(error.warnings(reason));
     let failure = match (fault, reason, should_retry) {
-        (FaultOf::Capacity, Reason::Overloaded, _) => failure.retry_after(OVERLOAD_PAUSE),
-        (FaultOf::Provider, _, Some(false)) => failure.retry_after(NO_RETRY_PAUSE),
+        (ErrorClass::Capacity, Reason::Overloaded, _) => failure.retry_after(OVERLOAD_PAUSE),
+        (ErrorClass::Provider, _, Some(false)) => failure.retry_after(NO_RETRY_PAUSE),
         _ => failure,
     };
     match (fault, status) {
         // A gateway gave up on a service that may still be working, or may have finished.
-        (FaultOf::Provider, 408 | 502 | 504 | 520 | 524) => failure.maybe_paid(),
+        (ErrorClass::Provider, 408 | 502 | 504 | 520 | 524) => failure.possibly_paid(),
         _ => failure,
     }
 }

@@ -2,7 +2,7 @@
 //! refuses a request with a field that its model does not have.
 
 use domain::images::Style;
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use domain::providers::ImageTask;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use domain::primitives::Secret;
-use domain::providers::Bounds;
+use domain::providers::CapacityLimits;
 use serde::Deserialize;
 
 use super::api_client::ApiClient;
@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     pub(super) dialect: Option<Dialect>,
     timeout_seconds: Option<NonZeroU32>,
     concurrency: Option<u32>,
-    per_minute: Option<u32>,
+    images_per_minute: Option<u32>,
 }
 
 /// The models for each of the contract's names; the table of models has the defaults.
@@ -66,10 +66,10 @@ impl Settings {
         ApiClient::new(base, self.api_key.clone(), timeout)
     }
 
-    pub(super) fn bounds(&self) -> Bounds {
-        Bounds {
-            at_once: self.concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1),
-            per_minute: self.per_minute,
+    pub(super) fn capacity_limits(&self) -> CapacityLimits {
+        CapacityLimits {
+            max_concurrent: self.concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1),
+            images_per_minute: self.images_per_minute,
         }
     }
 

@@ -1,9 +1,9 @@
 //! The sandbox as a chat provider: a plain reply that shows its input.
 
 use async_trait::async_trait;
-use domain::chat::{ChatTask, Said};
-use domain::primitives::Word as _;
-use domain::providers::{ChatProvider, FaultOf, ProviderError, Reason};
+use domain::chat::{ChatMessage, ChatTask};
+use domain::primitives::NamedValue as _;
+use domain::providers::{ChatProvider, ErrorClass, ProviderError, Reason};
 
 use super::{PROVIDER, Sandbox, fail, parse, reject, wait};
 
@@ -19,7 +19,7 @@ impl ChatProvider for Sandbox {
     async fn reply(&self, task: &ChatTask) -> Result<String, ProviderError> {
         let Some((last, earlier)) = task.messages.split_last() else {
             return Err(ProviderError::new(
-                FaultOf::Caller,
+                ErrorClass::Caller,
                 Reason::InvalidRequest,
                 "nothing was said that could be replied to",
             ));
@@ -35,7 +35,7 @@ impl ChatProvider for Sandbox {
 }
 
 /// The same text for the same conversation. Counts a word as a token.
-fn compose(prompt: &str, earlier: &[Said], task: &ChatTask) -> String {
+fn compose(prompt: &str, earlier: &[ChatMessage], task: &ChatTask) -> String {
     let before = match earlier.last() {
         None => "Nothing was said before.".to_owned(),
         Some(said) => {
@@ -69,9 +69,10 @@ mod tests {
     use super::*;
 
     fn task(said: &[(Role, &str)], most: u16) -> ChatTask {
-        let said = said
-            .iter()
-            .map(|(role, text)| Said { role: *role, content: Text::try_from((*text).to_owned()).unwrap() });
+        let said = said.iter().map(|(role, text)| ChatMessage {
+            role: *role,
+            content: Text::try_from((*text).to_owned()).unwrap(),
+        });
         ChatTask {
             messages: said.collect(),
             temperature: Temperature::try_from(0.3).unwrap(),
@@ -103,15 +104,15 @@ mod tests {
     #[tokio::test]
     async fn switches_and_deadline_make_the_reply_fail() {
         for (prompt, fault) in [
-            ("[[fail:1]]", FaultOf::Provider),
-            ("[[fail:forever]] x", FaultOf::Provider),
-            ("[[fail:operator]] x", FaultOf::Operator),
-            ("[[limit:3]] x", FaultOf::Capacity),
-            ("[[refuse]] x", FaultOf::Caller),
-            ("[[slow:60]] x", FaultOf::Provider),
+            ("[[fail:1]]", ErrorClass::Provider),
+            ("[[fail:forever]] x", ErrorClass::Provider),
+            ("[[fail:operator]] x", ErrorClass::Operator),
+            ("[[limit:3]] x", ErrorClass::Capacity),
+            ("[[refuse]] x", ErrorClass::Caller),
+            ("[[slow:60]] x", ErrorClass::Provider),
         ] {
             let refused = Sandbox.reply(&task(&[(Role::User, prompt)], 4000)).await.unwrap_err();
-            assert_eq!(refused.fault, fault, "{prompt}");
+            assert_eq!(refused.class, fault, "{prompt}");
         }
     }
 }

@@ -13,7 +13,7 @@ async fn run(task: &ImageTask) -> (Kept, Result<Finished, ProviderError>) {
     let sink = Kept::default();
     let answer = Sandbox.generate(task, &sink).await.map(|step| match step {
         Step::Finished(finished) => finished,
-        Step::AskAgain { .. } => panic!("the sandbox finishes in one step"),
+        Step::Pending { .. } => panic!("the sandbox finishes in one step"),
     });
     (sink, answer)
 }
@@ -48,19 +48,19 @@ async fn switches_are_not_drawn() {
 #[tokio::test]
 async fn switches_make_generate_fail_as_documented() {
     let cases = [
-        ("[[fail:2]]", 1, Some(FaultOf::Provider)),
-        ("[[fail:2]]", 2, Some(FaultOf::Provider)),
+        ("[[fail:2]]", 1, Some(ErrorClass::Provider)),
+        ("[[fail:2]]", 2, Some(ErrorClass::Provider)),
         ("[[fail:2]]", 3, None),
-        ("[[fail:forever]]", 99, Some(FaultOf::Provider)),
-        ("[[fail:operator]]", 99, Some(FaultOf::Operator)),
-        ("[[limit:5]]", 1, Some(FaultOf::Capacity)),
+        ("[[fail:forever]]", 99, Some(ErrorClass::Provider)),
+        ("[[fail:operator]]", 99, Some(ErrorClass::Operator)),
+        ("[[limit:5]]", 1, Some(ErrorClass::Capacity)),
         ("[[limit:5]]", 2, None),
-        ("[[limit:5]] [[fail:2]]", 2, Some(FaultOf::Provider)),
-        ("[[refuse]]", 99, Some(FaultOf::Caller)),
+        ("[[limit:5]] [[fail:2]]", 2, Some(ErrorClass::Provider)),
+        ("[[refuse]]", 99, Some(ErrorClass::Caller)),
     ];
     for (prompt, attempt, fault) in cases {
         let (sink, answer) = run(&task(prompt, &[0], attempt)).await;
-        assert_eq!(answer.err().map(|error| error.fault), fault, "{prompt} {attempt}");
+        assert_eq!(answer.err().map(|error| error.class), fault, "{prompt} {attempt}");
         assert_eq!(sink.images().len(), usize::from(fault.is_none()), "{prompt} {attempt}");
     }
     let (_, limited) = run(&task("[[limit:5]]", &[0], 1)).await;
@@ -86,7 +86,7 @@ async fn linger_delivers_images_and_fails_at_the_deadline() {
     let mut task = task("[[linger:30]] a boat", &[0], 1);
     task.deadline = Timestamp::from_millis(Timestamp::now().millis() + 700);
     let (sink, answer) = run(&task).await;
-    assert_eq!(answer.unwrap_err().fault, FaultOf::Provider);
+    assert_eq!(answer.unwrap_err().class, ErrorClass::Provider);
     assert_eq!(sink.images().len(), 1);
     assert!(start.elapsed() < Duration::from_secs(10));
 }
@@ -95,6 +95,6 @@ async fn linger_delivers_images_and_fails_at_the_deadline() {
 async fn stop_of_the_sink_ends_the_attempt() {
     let sink = Kept::full();
     let answer = Sandbox.generate(&task("a boat", &[0, 1], 1), &sink).await;
-    assert_eq!(answer.unwrap_err().fault, FaultOf::Ours);
+    assert_eq!(answer.unwrap_err().class, ErrorClass::Internal);
     assert!(sink.progress().is_empty());
 }

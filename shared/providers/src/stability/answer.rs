@@ -1,7 +1,7 @@
 //! Stability's answer with an image.
 
 use bytes::Bytes;
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ fn check_finish_reasons(reasons: [Option<&str>; 2]) -> Result<(), ProviderError>
         } else if reason.eq_ignore_ascii_case("CONTENT_FILTERED") {
             let message = "Stability objects to the content of the image that came of the prompt";
             // The documentation does not say whether this is charged.
-            Err(ProviderError::new(FaultOf::Caller, Reason::Moderated, message).maybe_paid())
+            Err(ProviderError::new(ErrorClass::Caller, Reason::Moderated, message).possibly_paid())
         } else {
             Err(Answer::unusable("Stability did not finish the image"))
         }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::providers::{FaultOf, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde_json::Value;
 
 use crate::call::Answer;
@@ -53,8 +53,8 @@ pub(super) fn classify(answer: &Answer) -> ProviderError {
         Some(after) => error.retry_after(after),
         None => error,
     };
-    let caller = |reason, message: String| ProviderError::new(FaultOf::Caller, reason, message);
-    let operator = |reason, message: &str| ProviderError::new(FaultOf::Operator, reason, message);
+    let caller = |reason, message: String| ProviderError::new(ErrorClass::Caller, reason, message);
+    let operator = |reason, message: &str| ProviderError::new(ErrorClass::Operator, reason, message);
     let status = answer.status.as_u16();
     match status {
         400 | 413 => {
@@ -76,18 +76,18 @@ pub(super) fn classify(answer: &Answer) -> ProviderError {
         429 => {
             let message = "Stability was asked too often";
             let after = answer.retry_after().unwrap_or(LOCKOUT);
-            ProviderError::new(FaultOf::Capacity, Reason::RateLimited, message).retry_after(after)
+            ProviderError::new(ErrorClass::Capacity, Reason::RateLimited, message).retry_after(after)
         }
         502..=504 => {
             let message = format!("Stability or a proxy before it is overloaded ({status})");
-            let error = with_pause(ProviderError::new(FaultOf::Provider, Reason::Overloaded, message));
+            let error = with_pause(ProviderError::new(ErrorClass::Provider, Reason::Overloaded, message));
             // Only 503 means that the request was not passed on.
-            if status == 503 { error } else { error.maybe_paid() }
+            if status == 503 { error } else { error.possibly_paid() }
         }
         408 | 409 | 425 | 500.. => {
             // Stability does not charge for failures.
             let message = format!("Stability failed ({status})");
-            with_pause(ProviderError::new(FaultOf::Provider, Reason::Failed, message))
+            with_pause(ProviderError::new(ErrorClass::Provider, Reason::Failed, message))
         }
         _ => {
             let message = format!("Stability is not at this address: the answer was {status}");

@@ -1,8 +1,8 @@
 //! Stability's request form and models.
 
 use domain::images::Picture;
-use domain::primitives::Word as _;
-use domain::providers::Unable;
+use domain::primitives::NamedValue as _;
+use domain::providers::Unsupported;
 use egress::multipart::Form;
 use serde::Deserialize;
 
@@ -42,12 +42,12 @@ impl Model {
 }
 
 /// Whether it can make exactly this picture.
-pub(super) fn fits(picture: &Picture) -> Result<(), Unable> {
+pub(super) fn supports(picture: &Picture) -> Result<(), Unsupported> {
     if !models().stability.ratios.contains_key(&picture.size) {
-        return Err(Unable::because(format!("Stability cannot make {}", picture.size.as_str())));
+        return Err(Unsupported::because(format!("Stability cannot make {}", picture.size.as_str())));
     }
     if !looks_english(picture.prompt.as_str()) {
-        return Err(Unable::because("Stability understands English prompts only"));
+        return Err(Unsupported::because("Stability understands English prompts only"));
     }
     Ok(())
 }

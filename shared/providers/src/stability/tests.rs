@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use domain::images::{Count, Prompt, ProviderChoice, Size, Style};
-use domain::primitives::Word as _;
-use domain::providers::{FaultOf, Reason};
+use domain::primitives::NamedValue as _;
+use domain::providers::{ErrorClass, Reason};
 use proptest::prelude::*;
 use testkit::standin::server::Reply;
 use testkit::standin::stability::{self as standin, problem, problem_of_v1};

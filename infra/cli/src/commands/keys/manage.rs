@@ -1,7 +1,7 @@
 //! `semantest keys create`, `list`, `revoke` and `rotate`, over the API.
 
 use anyhow::Result;
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 

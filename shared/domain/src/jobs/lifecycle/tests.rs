@@ -53,7 +53,7 @@ fn result() -> JobResult {
 fn a_job_is_watched_until_it_ends_and_no_longer() {
     let mut job = job();
     assert_eq!(job.due_at, Some(at(100)));
-    job.take_up(lease(50), at(10)).unwrap();
+    job.start(lease(50), at(10)).unwrap();
     assert_eq!(job.due_at, Some(at(50)));
     job.complete(result(), at(20)).unwrap();
     assert_eq!((job.due_at, job.lease, job.progress), (None, None, 100));
@@ -62,13 +62,13 @@ fn a_job_is_watched_until_it_ends_and_no_longer() {
 #[test]
 fn a_live_lease_keeps_others_away_and_a_lapsed_one_is_a_failed_try() {
     let mut job = job();
-    job.take_up(lease(50), at(10)).unwrap();
+    job.start(lease(50), at(10)).unwrap();
     assert_eq!(job.admission(at(49), &POLICY), Admission::Leased);
     assert_eq!(job.admission(at(50), &POLICY), Admission::Run);
-    job.take_up(lease(90), at(50)).unwrap();
+    job.start(lease(90), at(50)).unwrap();
     assert_eq!(job.failures, 1);
-    job.take_up(lease(130), at(90)).unwrap();
-    assert_eq!(job.admission(at(131), &POLICY), Admission::Salvage);
+    job.start(lease(130), at(90)).unwrap();
+    assert_eq!(job.admission(at(131), &POLICY), Admission::RecoverOnly);
     job.lease = None;
     job.failures = 3;
     assert_eq!(job.admission(at(131), &POLICY), Admission::Exhausted);
@@ -77,9 +77,9 @@ fn a_live_lease_keeps_others_away_and_a_lapsed_one_is_a_failed_try() {
 #[test]
 fn a_takeover_is_cleaned_up_after() {
     let mut job = job();
-    job.take_up(lease(50), at(10)).unwrap();
-    job.begin_try("p", 1, at(10));
-    job.take_up(lease(90), at(50)).unwrap();
+    job.start(lease(50), at(10)).unwrap();
+    job.begin_attempt("p", 1, at(10));
+    job.start(lease(90), at(50)).unwrap();
     job.complete(result(), at(60)).unwrap();
     assert_eq!(job.due_at, Some(at(60)));
     job.cleaned_up();
@@ -89,8 +89,8 @@ fn a_takeover_is_cleaned_up_after() {
 #[test]
 fn a_job_that_fails_under_a_worker_is_cleaned_up_when_that_worker_is_dead() {
     let mut job = job();
-    job.take_up(lease(50), at(10)).unwrap();
-    job.begin_try("p", 1, at(10));
+    job.start(lease(50), at(10)).unwrap();
+    job.begin_attempt("p", 1, at(10));
     let error = job.deadline_error();
     job.fail(error, at(20)).unwrap();
     assert_eq!(job.due_at, Some(at(50)));
@@ -103,13 +103,13 @@ fn a_cancelled_job_is_cleaned_up_after_if_a_worker_ever_had_it() {
     assert_eq!((untouched.due_at, untouched.completed_at), (None, Some(at(5))));
 
     let mut worked_at = job();
-    worked_at.take_up(lease(50), at(10)).unwrap();
+    worked_at.start(lease(50), at(10)).unwrap();
     let mut waiting = worked_at.clone();
     worked_at.cancel(at(20)).unwrap();
     assert_eq!((worked_at.status, worked_at.lease), (JobStatus::Cancelled, None));
     assert_eq!(worked_at.due_at, Some(at(50)), "when its worker is certainly dead");
 
-    waiting.put_back(at(30), true, &POLICY).unwrap();
+    waiting.release(at(30), true, &POLICY).unwrap();
     waiting.cancel(at(20)).unwrap();
     assert_eq!((waiting.due_at, waiting.not_before), (Some(at(20)), None));
 }
@@ -117,8 +117,8 @@ fn a_cancelled_job_is_cleaned_up_after_if_a_worker_ever_had_it() {
 #[test]
 fn waiting_is_no_failure() {
     let mut job = job();
-    job.take_up(lease(50), at(10)).unwrap();
-    job.put_back(at(30), false, &POLICY).unwrap();
+    job.start(lease(50), at(10)).unwrap();
+    job.release(at(30), false, &POLICY).unwrap();
     assert_eq!((job.failures, job.lease), (0, None));
     assert_eq!(job.admission(at(29), &POLICY), Admission::TooEarly);
     assert_eq!(job.admission(at(30), &POLICY), Admission::Run);
@@ -130,15 +130,15 @@ fn the_deadline_ends_a_job_that_nobody_holds() {
     let mut job = job();
     assert_eq!(job.admission(at(9_999), &POLICY), Admission::Run);
     assert_eq!(job.admission(at(10_000), &POLICY), Admission::Expired);
-    job.take_up(lease(10_050), at(9_999)).unwrap();
+    job.start(lease(10_050), at(9_999)).unwrap();
     assert_eq!(job.admission(at(10_000), &POLICY), Admission::Leased);
 }
 
 #[test]
 fn what_a_dead_worker_left_is_salvaged_before_the_end_but_not_for_ever() {
     let mut job = job();
-    job.take_up(lease(10_050), at(9_999)).unwrap();
-    assert_eq!(job.admission(at(10_050), &POLICY), Admission::Salvage);
+    job.start(lease(10_050), at(9_999)).unwrap();
+    assert_eq!(job.admission(at(10_050), &POLICY), Admission::RecoverOnly);
     assert_eq!(job.admission(at(10_000 + 1800), &POLICY), Admission::Expired);
     job.failures = 5;
     assert_eq!(job.admission(at(10_050), &POLICY), Admission::Expired);
@@ -148,7 +148,7 @@ fn what_a_dead_worker_left_is_salvaged_before_the_end_but_not_for_ever() {
 fn the_sweeper_is_there_at_the_deadline() {
     let mut job = job();
     for _ in 0..7 {
-        job.message_sent(at(9_000), &POLICY).unwrap();
+        job.message_resent(at(9_000), &POLICY).unwrap();
     }
     assert_eq!(job.due_at, Some(at(10_000)));
 }
@@ -156,27 +156,27 @@ fn the_sweeper_is_there_at_the_deadline() {
 #[test]
 fn an_ended_job_refuses_everything() {
     let mut job = job();
-    job.take_up(lease(50), at(10)).unwrap();
+    job.start(lease(50), at(10)).unwrap();
     job.complete(result(), at(20)).unwrap();
     let before = job.clone();
-    assert_eq!(job.take_up(lease(99), at(60)), Err(Refused::Ended));
-    assert_eq!(job.fail(before.deadline_error(), at(60)), Err(Refused::Ended));
-    assert_eq!(job.message_sent(at(60), &POLICY), Err(Refused::Ended));
-    assert_eq!(job.put_back(at(60), true, &POLICY), Err(Refused::Ended));
-    assert_eq!(job.enqueue(at(60), &POLICY), Err(Refused::Ended));
-    assert_eq!(job.cancel(at(60)), Err(Refused::Ended));
+    assert_eq!(job.start(lease(99), at(60)), Err(InvalidTransition::Ended));
+    assert_eq!(job.fail(before.deadline_error(), at(60)), Err(InvalidTransition::Ended));
+    assert_eq!(job.message_resent(at(60), &POLICY), Err(InvalidTransition::Ended));
+    assert_eq!(job.release(at(60), true, &POLICY), Err(InvalidTransition::Ended));
+    assert_eq!(job.enqueue(at(60), &POLICY), Err(InvalidTransition::Ended));
+    assert_eq!(job.cancel(at(60)), Err(InvalidTransition::Ended));
     assert_eq!(job, before);
 }
 
 #[test]
 fn resends_come_further_and_further_apart() {
     let mut job = job();
-    let mut waits = vec![];
+    let mut deferrals = vec![];
     for _ in 0..7 {
-        job.message_sent(at(0), &POLICY).unwrap();
-        waits.push(job.due_at.unwrap().seconds());
+        job.message_resent(at(0), &POLICY).unwrap();
+        deferrals.push(job.due_at.unwrap().seconds());
     }
-    assert_eq!(waits, [200, 400, 800, 1600, 3200, 3200, 3200]);
+    assert_eq!(deferrals, [200, 400, 800, 1600, 3200, 3200, 3200]);
 }
 
 #[test]

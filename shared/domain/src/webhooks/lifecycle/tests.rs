@@ -5,15 +5,15 @@ use crate::jobs::subscription::{WebhookEvent, WebhookUrl};
 use crate::primitives::id::{JobId, LeaseId, TraceId, WebhookId};
 use crate::primitives::lease::Lease;
 use crate::primitives::timestamp::Timestamp;
-use crate::webhooks::attempt::{Answer, Outcome};
-use crate::webhooks::delivery::{Delivery, DeliveryState, Snapshot, Turn};
-use crate::webhooks::retry_schedule::{LADDER, Tempo};
+use crate::webhooks::attempt::{EndpointResponse, Outcome};
+use crate::webhooks::delivery::{Delivery, DeliveryState, Readiness, Snapshot};
+use crate::webhooks::retry_schedule::{RETRY_SCHEDULE, TimeScale};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
 }
 
-fn claim(until: i64) -> Lease {
+fn lease(until: i64) -> Lease {
     Lease { id: LeaseId::new(), until: at(until) }
 }
 
@@ -38,18 +38,18 @@ fn delivery() -> Delivery {
             metadata: None,
             images_expire_at: at(999),
         },
-        state: DeliveryState::Owed,
+        state: DeliveryState::Pending,
         attempts: 0,
-        rung: 0,
-        lost: 0,
+        retry_index: 0,
+        crashes: 0,
         log: vec![],
-        claim: None,
+        lease: None,
         not_before: None,
-        waits: 0,
-        even_if_off: false,
-        again: false,
-        parked: false,
-        resends: 0,
+        deferrals: 0,
+        bypass_disabled: false,
+        redeliver_requested: false,
+        held: false,
+        requeues: 0,
         due_at: Some(at(30)),
         expires_at: at(90 * DAY),
         job_expires_at: at(90 * DAY),
@@ -57,40 +57,40 @@ fn delivery() -> Delivery {
 }
 
 fn answered(status: u16) -> Outcome {
-    Outcome { took: Duration::from_millis(12), answer: Ok(Answer::new(status, None, b"hello")) }
+    Outcome { duration: Duration::from_millis(12), answer: Ok(EndpointResponse::new(status, None, b"hello")) }
 }
 
 /// A sender takes it on at `now`, until `until`.
-fn take_on(delivery: &mut Delivery, until: i64, now: i64) {
-    delivery.take_on(claim(until), at(now), Tempo::REAL, 0.5);
+fn begin_attempt(delivery: &mut Delivery, until: i64, now: i64) {
+    delivery.begin_attempt(lease(until), at(now), TimeScale::REAL, 0.5);
 }
 
 fn fail(delivery: &mut Delivery, now: i64) {
-    take_on(delivery, now + 40, now);
-    delivery.tried(&answered(500), false, at(now), Tempo::REAL, 0.5);
+    begin_attempt(delivery, now + 40, now);
+    delivery.record_outcome(&answered(500), false, at(now), TimeScale::REAL, 0.5);
 }
 
 #[test]
 fn a_claim_keeps_others_away_until_it_lapses() {
     let mut delivery = delivery();
-    assert_eq!(delivery.turn(at(0)), Turn::Now);
-    take_on(&mut delivery, 40, 0);
-    assert_eq!((delivery.turn(at(39)), delivery.due_at), (Turn::Claimed, Some(at(40))));
-    assert_eq!(delivery.turn(at(40)), Turn::Now);
-    delivery.tried(&answered(204), false, at(1), Tempo::REAL, 0.5);
-    assert_eq!((delivery.turn(at(50)), delivery.due_at), (Turn::Over, None));
+    assert_eq!(delivery.readiness(at(0)), Readiness::Due);
+    begin_attempt(&mut delivery, 40, 0);
+    assert_eq!((delivery.readiness(at(39)), delivery.due_at), (Readiness::Leased, Some(at(40))));
+    assert_eq!(delivery.readiness(at(40)), Readiness::Due);
+    delivery.record_outcome(&answered(204), false, at(1), TimeScale::REAL, 0.5);
+    assert_eq!((delivery.readiness(at(50)), delivery.due_at), (Readiness::Ended, None));
     assert_eq!(delivery.next_attempt_at(at(50)), None);
 }
 
 #[test]
 fn tries_follow_the_ladder_and_end_after_it() {
     let mut delivery = delivery();
-    let mut waits = vec![];
-    while delivery.state == DeliveryState::Owed {
+    let mut deferrals = vec![];
+    while delivery.state == DeliveryState::Pending {
         fail(&mut delivery, 0);
-        waits.extend(delivery.not_before.map(Timestamp::seconds));
+        deferrals.extend(delivery.not_before.map(Timestamp::seconds));
     }
-    assert_eq!(waits, LADDER.map(|step| step.as_secs() as i64));
+    assert_eq!(deferrals, RETRY_SCHEDULE.map(|step| step.as_secs() as i64));
     assert_eq!((delivery.attempts, delivery.state, delivery.due_at), (10, DeliveryState::GivenUp, None));
     let numbers: Vec<_> = delivery.log.iter().map(|attempt| (attempt.number, attempt.status)).collect();
     assert_eq!(numbers, (1..=10).map(|number| (number, Some(500))).collect::<Vec<_>>());
@@ -100,8 +100,8 @@ fn tries_follow_the_ladder_and_end_after_it() {
 fn dying_senders(delivery: &mut Delivery, end: i64) -> Vec<i64> {
     let mut begun = vec![];
     for now in 0..end {
-        if delivery.turn(at(now)) == Turn::Now && !delivery.worn_out() {
-            take_on(delivery, now + 60, now);
+        if delivery.readiness(at(now)) == Readiness::Due && !delivery.crash_limit_reached() {
+            begin_attempt(delivery, now + 60, now);
             begun.push(now);
         }
     }
@@ -112,9 +112,9 @@ fn dying_senders(delivery: &mut Delivery, end: i64) -> Vec<i64> {
 fn senders_that_die_for_a_while_use_up_no_rung() {
     let mut delivery = delivery();
     assert_eq!(dying_senders(&mut delivery, 20 * 60), [0, 60, 360], "the pauses of the ladder");
-    assert_eq!((delivery.rung, delivery.next_attempt_at(at(1200))), (1, Some(at(360 + 1800))));
+    assert_eq!((delivery.retry_index, delivery.next_attempt_at(at(1200))), (1, Some(at(360 + 1800))));
     fail(&mut delivery, 2160);
-    assert_eq!((delivery.rung, delivery.lost, delivery.not_before), (1, 0, Some(at(2165))));
+    assert_eq!((delivery.retry_index, delivery.crashes, delivery.not_before), (1, 0, Some(at(2165))));
     assert_eq!(delivery.log.iter().filter(|attempt| attempt.error.is_some()).count(), 3, "all are told of");
 }
 
@@ -125,9 +125,9 @@ fn at_the_last_rung_too_only_an_answer_ends_it() {
         (0..9).for_each(|_| fail(&mut delivery, 0));
         delivery.not_before = None;
         assert_eq!(dying_senders(&mut delivery, 100), [0, 60]);
-        assert_eq!((delivery.turn(at(360)), delivery.worn_out()), (Turn::Now, false));
-        take_on(&mut delivery, 400, 360);
-        delivery.tried(&answered(status), false, at(361), Tempo::REAL, 0.5);
+        assert_eq!((delivery.readiness(at(360)), delivery.crash_limit_reached()), (Readiness::Due, false));
+        begin_attempt(&mut delivery, 400, 360);
+        delivery.record_outcome(&answered(status), false, at(361), TimeScale::REAL, 0.5);
         assert_eq!((delivery.state, delivery.log.last().unwrap().status), (state, Some(status)));
     }
 }
@@ -137,11 +137,11 @@ fn senders_that_die_for_three_days_end_it() {
     let mut delivery = delivery();
     let begun = dying_senders(&mut delivery, 4 * DAY);
     assert_eq!((begun.len(), begun[9] / 3600), (10, 75));
-    assert!(delivery.worn_out());
+    assert!(delivery.crash_limit_reached());
     assert!(delivery.redeliver(at(4 * DAY)));
-    assert!(!delivery.worn_out(), "somebody wants it all the same");
-    take_on(&mut delivery, 4 * DAY + 60, 4 * DAY);
-    assert_eq!((delivery.rung, delivery.lost), (1, 0));
+    assert!(!delivery.crash_limit_reached(), "somebody wants it all the same");
+    begin_attempt(&mut delivery, 4 * DAY + 60, 4 * DAY);
+    assert_eq!((delivery.retry_index, delivery.crashes), (1, 0));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn what_a_queue_cannot_keep_is_the_sweepers() {
         (delivery.message_delay(at(0)), delivery.due_at),
         (Some(Duration::from_secs(5)), Some(at(35)))
     );
-    assert_eq!((delivery.turn(at(4)), delivery.turn(at(5))), (Turn::TooEarly, Turn::Now));
+    assert_eq!((delivery.readiness(at(4)), delivery.readiness(at(5))), (Readiness::TooEarly, Readiness::Due));
     fail(&mut delivery, 5);
     fail(&mut delivery, 305);
     assert_eq!((delivery.message_delay(at(305)), delivery.due_at), (None, Some(at(305 + 1800))));
@@ -161,18 +161,21 @@ fn what_a_queue_cannot_keep_is_the_sweepers() {
 #[test]
 fn gone_is_gone() {
     let mut delivery = delivery();
-    take_on(&mut delivery, 40, 0);
-    delivery.tried(&answered(410), false, at(1), Tempo::REAL, 0.5);
+    begin_attempt(&mut delivery, 40, 0);
+    delivery.record_outcome(&answered(410), false, at(1), TimeScale::REAL, 0.5);
     assert_eq!((delivery.state, delivery.due_at), (DeliveryState::GivenUp, None));
 }
 
 #[test]
 fn a_receiver_that_has_no_time_is_left_alone_for_as_long_as_it_says() {
     let mut delivery = delivery();
-    take_on(&mut delivery, 40, 0);
-    let busy = Answer { retry_after: Some(Duration::from_secs(600)), ..Answer::new(503, None, b"") };
-    let outcome = Outcome { took: Duration::ZERO, answer: Ok(busy) };
-    delivery.tried(&outcome, false, at(0), Tempo::REAL, 0.5);
+    begin_attempt(&mut delivery, 40, 0);
+    let busy = EndpointResponse {
+        retry_after: Some(Duration::from_secs(600)),
+        ..EndpointResponse::new(503, None, b"")
+    };
+    let outcome = Outcome { duration: Duration::ZERO, answer: Ok(busy) };
+    delivery.record_outcome(&outcome, false, at(0), TimeScale::REAL, 0.5);
     assert_eq!(delivery.not_before, Some(at(600)));
 }
 
@@ -180,30 +183,30 @@ fn a_receiver_that_has_no_time_is_left_alone_for_as_long_as_it_says() {
 fn waiting_for_a_place_is_no_try() {
     let mut delivery = delivery();
     for _ in 0..3 {
-        delivery.wait_for_place(at(100), 1.0);
+        delivery.defer_for_permit(at(100), 1.0);
     }
-    assert_eq!((delivery.attempts, delivery.rung, delivery.log.len()), (0, 0, 0));
+    assert_eq!((delivery.attempts, delivery.retry_index, delivery.log.len()), (0, 0, 0));
     assert_eq!((delivery.not_before, delivery.due_at), (Some(at(108)), Some(at(138))));
-    take_on(&mut delivery, 200, 110);
-    assert_eq!(delivery.waits, 0);
+    begin_attempt(&mut delivery, 200, 110);
+    assert_eq!(delivery.deferrals, 0);
 }
 
 #[test]
 fn each_try_is_remembered_with_what_came_of_it() {
     let mut delivery = delivery();
     fail(&mut delivery, 0);
-    take_on(&mut delivery, 45, 5);
-    delivery.tried(
-        &Outcome { took: Duration::from_secs(15), answer: Err("no answer in time".into()) },
+    begin_attempt(&mut delivery, 45, 5);
+    delivery.record_outcome(
+        &Outcome { duration: Duration::from_secs(15), answer: Err("no answer in time".into()) },
         false,
         at(20),
-        Tempo::REAL,
+        TimeScale::REAL,
         0.5,
     );
-    take_on(&mut delivery, 360, 320);
+    begin_attempt(&mut delivery, 360, 320);
     // Its sender dies, and the next one finds that out.
-    take_on(&mut delivery, 420, 380);
-    delivery.tried(&answered(200), false, at(381), Tempo::REAL, 0.5);
+    begin_attempt(&mut delivery, 420, 380);
+    delivery.record_outcome(&answered(200), false, at(381), TimeScale::REAL, 0.5);
 
     let log = &delivery.log;
     assert_eq!(log.len(), 4);
@@ -220,11 +223,12 @@ fn each_try_is_remembered_with_what_came_of_it() {
 #[test]
 fn a_row_remembers_the_tries_of_ten_ladders_and_holds_them() {
     let mut delivery = delivery();
-    let talkative = Outcome { took: Duration::MAX, answer: Ok(Answer::new(500, None, &[b'x'; 2000])) };
+    let talkative =
+        Outcome { duration: Duration::MAX, answer: Ok(EndpointResponse::new(500, None, &[b'x'; 2000])) };
     for _ in 0..120 {
         delivery.redeliver(at(0));
-        take_on(&mut delivery, 40, 0);
-        delivery.tried(&talkative, false, at(1), Tempo::REAL, 0.5);
+        begin_attempt(&mut delivery, 40, 0);
+        delivery.record_outcome(&talkative, false, at(1), TimeScale::REAL, 0.5);
     }
     assert_eq!((delivery.log.len(), delivery.log[0].number, delivery.attempts), (100, 21, 120));
     let bytes = serde_json::to_vec(&delivery).unwrap().len();
@@ -236,12 +240,12 @@ fn what_is_owed_lives_as_long_as_its_job() {
     let mut delivery = delivery();
     for day in 0..89 {
         // The try of each day at a URL that is off.
-        take_on(&mut delivery, day * DAY + 60, day * DAY);
-        delivery.tried(&answered(500), true, at(day * DAY + 1), Tempo::REAL, 0.5);
-        assert_eq!((delivery.parked, delivery.expires_at), (true, at(90 * DAY)));
+        begin_attempt(&mut delivery, day * DAY + 60, day * DAY);
+        delivery.record_outcome(&answered(500), true, at(day * DAY + 1), TimeScale::REAL, 0.5);
+        assert_eq!((delivery.held, delivery.expires_at), (true, at(90 * DAY)));
     }
-    take_on(&mut delivery, 100, 50);
-    delivery.tried(&answered(200), false, at(51), Tempo::REAL, 0.5);
+    begin_attempt(&mut delivery, 100, 50);
+    delivery.record_outcome(&answered(200), false, at(51), TimeScale::REAL, 0.5);
     assert_eq!(delivery.expires_at, at(51 + 30 * DAY));
     assert!(delivery.redeliver(at(100)));
     assert_eq!(delivery.expires_at, at(90 * DAY));
@@ -251,16 +255,19 @@ fn what_is_owed_lives_as_long_as_its_job() {
 fn of_a_url_that_is_off_events_are_kept_and_use_up_no_rung() {
     let mut delivery = delivery();
     fail(&mut delivery, 0);
-    take_on(&mut delivery, 60, 10);
-    delivery.tried(&answered(500), true, at(11), Tempo::REAL, 0.5);
-    assert_eq!((delivery.state, delivery.parked, delivery.due_at), (DeliveryState::Owed, true, Some(at(11))));
+    begin_attempt(&mut delivery, 60, 10);
+    delivery.record_outcome(&answered(500), true, at(11), TimeScale::REAL, 0.5);
+    assert_eq!(
+        (delivery.state, delivery.held, delivery.due_at),
+        (DeliveryState::Pending, true, Some(at(11)))
+    );
     assert_eq!((delivery.message_delay(at(11)), delivery.next_attempt_at(at(11))), (None, None));
     let mut waiting = delivery.clone();
-    waiting.wait_for_place(at(20), 1.0);
+    waiting.defer_for_permit(at(20), 1.0);
     assert_eq!(waiting.message_delay(at(20)), Some(Duration::from_secs(2)), "the try of the day goes on");
-    assert_eq!((waiting.parked, waiting.next_attempt_at(at(20))), (true, None));
-    delivery.unpark(at(100));
-    assert_eq!((delivery.turn(at(100)), delivery.due_at), (Turn::Now, Some(at(130))));
+    assert_eq!((waiting.held, waiting.next_attempt_at(at(20))), (true, None));
+    delivery.release(at(100));
+    assert_eq!((delivery.readiness(at(100)), delivery.due_at), (Readiness::Due, Some(at(130))));
     fail(&mut delivery, 100);
     assert_eq!(delivery.not_before, Some(at(105)), "the first step of the ladder");
 }
@@ -268,18 +275,21 @@ fn of_a_url_that_is_off_events_are_kept_and_use_up_no_rung() {
 #[test]
 fn sent_again_it_begins_at_the_foot_of_the_ladder_with_the_same_id() {
     let mut delivery = delivery();
-    while delivery.state == DeliveryState::Owed {
+    while delivery.state == DeliveryState::Pending {
         fail(&mut delivery, 0);
     }
     let id = delivery.id;
     assert!(delivery.redeliver(at(1000)));
-    assert_eq!((delivery.id, delivery.turn(at(1000)), delivery.even_if_off), (id, Turn::Now, true));
+    assert_eq!(
+        (delivery.id, delivery.readiness(at(1000)), delivery.bypass_disabled),
+        (id, Readiness::Due, true)
+    );
     fail(&mut delivery, 1000);
     assert_eq!((delivery.attempts, delivery.not_before), (11, Some(at(1005))));
 
-    take_on(&mut delivery, 1100, 1050);
+    begin_attempt(&mut delivery, 1100, 1050);
     assert!(delivery.redeliver(at(1100)), "its sender is dead");
-    assert_eq!((delivery.turn(at(1100)), delivery.rung), (Turn::Now, 0));
+    assert_eq!((delivery.readiness(at(1100)), delivery.retry_index), (Readiness::Due, 0));
 }
 
 #[test]
@@ -287,19 +297,22 @@ fn who_wants_it_sent_again_while_it_is_under_way_gets_another_try_unless_that_on
     for status in [500, 410, 429, 200] {
         let mut delivery = delivery();
         (0..9).for_each(|_| fail(&mut delivery, 0));
-        take_on(&mut delivery, 60, 0);
+        begin_attempt(&mut delivery, 60, 0);
         assert!(!delivery.redeliver(at(5)), "it is on its way");
-        assert_eq!(delivery.turn(at(5)), Turn::Claimed);
-        delivery.tried(&answered(status), true, at(10), Tempo::REAL, 0.5);
+        assert_eq!(delivery.readiness(at(5)), Readiness::Leased);
+        delivery.record_outcome(&answered(status), true, at(10), TimeScale::REAL, 0.5);
         if status == 200 {
-            assert_eq!((delivery.state, delivery.again), (DeliveryState::Delivered, false));
+            assert_eq!((delivery.state, delivery.redeliver_requested), (DeliveryState::Delivered, false));
             continue;
         }
-        let next = (delivery.turn(at(10)), delivery.message_delay(at(10)), delivery.due_at);
-        assert_eq!(next, (Turn::Now, Some(Duration::ZERO), Some(at(40))), "{status}");
-        assert!(delivery.even_if_off && !delivery.parked);
+        let next = (delivery.readiness(at(10)), delivery.message_delay(at(10)), delivery.due_at);
+        assert_eq!(next, (Readiness::Due, Some(Duration::ZERO), Some(at(40))), "{status}");
+        assert!(delivery.bypass_disabled && !delivery.held);
         fail(&mut delivery, 10);
-        assert_eq!((delivery.rung, delivery.again, delivery.not_before), (1, false, Some(at(15))));
+        assert_eq!(
+            (delivery.retry_index, delivery.redeliver_requested, delivery.not_before),
+            (1, false, Some(at(15)))
+        );
     }
 }
 
@@ -307,28 +320,31 @@ fn who_wants_it_sent_again_while_it_is_under_way_gets_another_try_unless_that_on
 fn who_wants_it_sent_again_does_not_wait_for_the_pauses_of_a_sender_that_died() {
     let mut delivery = delivery();
     let mut now = 0;
-    while delivery.lost < 9 {
-        take_on(&mut delivery, now + 60, now);
+    while delivery.crashes < 9 {
+        begin_attempt(&mut delivery, now + 60, now);
         now = delivery.not_before.unwrap().seconds();
     }
-    assert!(delivery.worn_out());
-    take_on(&mut delivery, now + 60, now);
+    assert!(delivery.crash_limit_reached());
+    begin_attempt(&mut delivery, now + 60, now);
     assert!(!delivery.redeliver(at(now + 1)));
-    assert!(!delivery.worn_out());
-    assert_eq!((delivery.turn(at(now + 60)), delivery.due_at), (Turn::Now, Some(at(now + 60))));
-    take_on(&mut delivery, now + 120, now + 60);
-    assert_eq!((delivery.rung, delivery.lost, delivery.again, delivery.even_if_off), (1, 0, false, true));
+    assert!(!delivery.crash_limit_reached());
+    assert_eq!((delivery.readiness(at(now + 60)), delivery.due_at), (Readiness::Due, Some(at(now + 60))));
+    begin_attempt(&mut delivery, now + 120, now + 60);
+    assert_eq!(
+        (delivery.retry_index, delivery.crashes, delivery.redeliver_requested, delivery.bypass_disabled),
+        (1, 0, false, true)
+    );
 }
 
 #[test]
 fn resends_come_further_and_further_apart_until_the_next_try() {
     let mut delivery = delivery();
-    let mut waits = vec![];
+    let mut deferrals = vec![];
     for _ in 0..8 {
-        delivery.message_sent(at(0));
-        waits.extend(delivery.due_at.map(Timestamp::seconds));
+        delivery.message_resent(at(0));
+        deferrals.extend(delivery.due_at.map(Timestamp::seconds));
     }
-    assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
-    take_on(&mut delivery, 40, 0);
-    assert_eq!(delivery.resends, 0);
+    assert_eq!(deferrals, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
+    begin_attempt(&mut delivery, 40, 0);
+    assert_eq!(delivery.requeues, 0);
 }

@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use domain::access::{
-    ApiKey, ClientId, DEFAULT_SCOPES, Endpoint, HIGHEST, KeyName, KeyRecord, KeySummary, LONGEST_OVERLAP,
-    Limits, Scope,
+    ApiKey, ClientId, DEFAULT_SCOPES, Endpoint, KeyName, KeyRecord, KeySummary, Limits, MAX_LIMIT,
+    MAX_OVERLAP, Scope,
 };
-use domain::primitives::Word;
+use domain::primitives::NamedValue;
 use domain::{Error, KeyId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -65,7 +65,7 @@ pub fn parse_create(body: &[u8], own: &ClientId) -> Result<CreateKey, Error> {
 /// [`Error::Invalid`].
 pub fn parse_rotate(body: &[u8]) -> Result<Duration, Error> {
     let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { body })?;
-    let longest = u32::try_from(LONGEST_OVERLAP.as_secs()).unwrap_or(u32::MAX);
+    let longest = u32::try_from(MAX_OVERLAP.as_secs()).unwrap_or(u32::MAX);
     let overlap = fields.optional("overlapSeconds", |value| whole(&value, 0..=longest));
     fields.finish()?;
     Ok(Duration::from_secs(overlap.unwrap_or_default().into()))
@@ -102,12 +102,12 @@ fn limits(fields: &mut Fields<'_>) -> Option<Limits> {
     })?;
     let mut limits = BTreeMap::new();
     for (name, value) in object {
-        let Some(endpoint) = Endpoint::from_word(&name) else {
+        let Some(endpoint) = Endpoint::from_name(&name) else {
             let words: Vec<_> = Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect();
             fields.fault(format!("limits.{name}"), format!("is none of {}", words.join(", ")));
             continue;
         };
-        match whole(&value, 1..=HIGHEST) {
+        match whole(&value, 1..=MAX_LIMIT) {
             Ok(limit) => _ = limits.insert(endpoint, limit),
             Err(message) => fields.fault(format!("limits.{name}"), message),
         }
@@ -270,7 +270,7 @@ mod tests {
         let rotate = |body: &str| parse_rotate(body.as_bytes());
         assert_eq!(rotate("").unwrap(), Duration::ZERO);
         assert_eq!(rotate("{}").unwrap(), Duration::ZERO);
-        assert_eq!(rotate(r#"{"overlapSeconds":604800}"#).unwrap(), LONGEST_OVERLAP);
+        assert_eq!(rotate(r#"{"overlapSeconds":604800}"#).unwrap(), MAX_OVERLAP);
         for bad in ["604801", "-1", "0.5", "\"1\"", "1e999"] {
             assert_eq!(paths(rotate(&format!(r#"{{"overlapSeconds":{bad}}}"#))), ["overlapSeconds"], "{bad}");
         }

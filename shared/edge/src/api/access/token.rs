@@ -12,7 +12,7 @@ use crate::api::time::Rfc3339;
 use crate::http::json_body::{Fields, parsed};
 
 /// How long a token lives at most, and unless said.
-const LONGEST: u32 = 3600;
+const MAX_LEN: u32 = 3600;
 
 /// What a token is to be good for.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub fn parse(body: &[u8]) -> Result<TokenRequest, Error> {
         true => Err(format!("no token may have {}", scope.as_str())),
         false => Ok(()),
     });
-    let lifetime = fields.optional("expiresIn", |value| whole(&value, 1..=LONGEST)).unwrap_or(LONGEST);
+    let lifetime = fields.optional("expiresIn", |value| whole(&value, 1..=MAX_LEN)).unwrap_or(MAX_LEN);
     fields.finish()?;
     let Some(user) = user else {
         return Err(Error::internal("a required field is missing and was not noted as a fault"));

@@ -1,7 +1,7 @@
 //! The body of `POST /images/batch`.
 
 use domain::Error;
-use domain::jobs::{BATCH_LIMIT, BatchRequest, BatchedJob, WebhookReach};
+use domain::jobs::{BATCH_LIMIT, BatchRequest, BatchedJob, WebhookUrlPolicy};
 
 use crate::api::images::image_options;
 use crate::http::json_body::{Fields, parsed};
@@ -11,7 +11,7 @@ use crate::http::json_body::{Fields, parsed};
 /// # Errors
 ///
 /// [`Error::Invalid`] with every fault of every job there is.
-pub fn parse(body: &[u8], reach: WebhookReach) -> Result<BatchRequest, Error> {
+pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<BatchRequest, Error> {
     let mut fields = Fields::parse(body)?;
 
     let user = fields.required("userId", parsed);
@@ -31,10 +31,10 @@ pub fn parse(body: &[u8], reach: WebhookReach) -> Result<BatchRequest, Error> {
 
 fn job(fields: &mut Fields<'_>) -> Option<BatchedJob> {
     let prompt = image_options::prompt(fields);
-    let look = image_options::look(fields);
+    let look = image_options::image_options(fields);
     let priority = image_options::priority(fields);
     let metadata = image_options::metadata(fields);
-    Some(BatchedJob { picture: look.of(prompt?), priority, metadata, expected: None })
+    Some(BatchedJob { picture: look.of(prompt?), priority, metadata, estimate: None })
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
     const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
     fn read(body: &Value) -> Result<BatchRequest, Error> {
-        parse(body.to_string().as_bytes(), WebhookReach::Public)
+        parse(body.to_string().as_bytes(), WebhookUrlPolicy::HttpsOnly)
     }
 
     fn faults(body: &Value) -> Vec<String> {
@@ -106,12 +106,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&body, WebhookReach::Public);
+            let _ = parse(&body, WebhookUrlPolicy::HttpsOnly);
         }
 
         #[test]
         fn no_jobs_make_it_panic(jobs in "[\\[{]{0,3}(\"(prompt|count|metadata)\":)?[0-9a-z\"\\]},]{0,20}") {
-            let _ = parse(format!(r#"{{"userId":"{USER}","jobs":{jobs}}}"#).as_bytes(), WebhookReach::Local);
+            let _ = parse(format!(r#"{{"userId":"{USER}","jobs":{jobs}}}"#).as_bytes(), WebhookUrlPolicy::AllowLoopbackHttp);
         }
     }
 }

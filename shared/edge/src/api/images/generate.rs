@@ -1,7 +1,7 @@
 //! The body of `POST /images/generate`.
 
 use domain::Error;
-use domain::jobs::{GenerateRequest, WebhookReach};
+use domain::jobs::{GenerateRequest, WebhookUrlPolicy};
 
 use crate::api::images::image_options;
 use crate::http::json_body::{Fields, parsed};
@@ -11,13 +11,13 @@ use crate::http::json_body::{Fields, parsed};
 /// # Errors
 ///
 /// [`Error::Invalid`] with every fault there is.
-pub fn parse(body: &[u8], reach: WebhookReach) -> Result<GenerateRequest, Error> {
+pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<GenerateRequest, Error> {
     let mut fields = Fields::parse(body)?;
 
     let user = fields.required("userId", parsed);
     let session = fields.optional("sessionId", parsed);
     let prompt = image_options::prompt(&mut fields);
-    let look = image_options::look(&mut fields);
+    let look = image_options::image_options(&mut fields);
     let priority = image_options::priority(&mut fields);
     let webhook = image_options::webhook(&mut fields, reach);
     let metadata = image_options::metadata(&mut fields);
@@ -41,7 +41,7 @@ pub(crate) mod tests {
     const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
     fn faults(body: &str) -> Vec<String> {
-        match parse(body.as_bytes(), WebhookReach::Public) {
+        match parse(body.as_bytes(), WebhookUrlPolicy::HttpsOnly) {
             Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
             other => panic!("{other:?}"),
         }
@@ -50,7 +50,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_left_out_gets_its_default() {
         let body = format!(r#"{{"userId":"{USER}","prompt":"a kite","unknown":1,"style":null}}"#);
-        let request = parse(body.as_bytes(), WebhookReach::Public).unwrap();
+        let request = parse(body.as_bytes(), WebhookUrlPolicy::HttpsOnly).unwrap();
         let picture = &request.picture;
         assert_eq!(
             (picture.provider, picture.size, picture.count.get(), picture.quality, picture.style),
@@ -66,7 +66,7 @@ pub(crate) mod tests {
             "count":4.0,"quality":"hd","style":"natural","priority":"high","webhookUrl":"https://example.com/h",
             "webhookEvents":["job.failed","job.failed"],"metadata":{{"big":12345678901234567890123, "a":1.0}}}}"#
         );
-        let request = parse(body.as_bytes(), WebhookReach::Public).unwrap();
+        let request = parse(body.as_bytes(), WebhookUrlPolicy::HttpsOnly).unwrap();
         assert_eq!(request.picture.style, Some(Style::Natural));
         assert_eq!(request.picture.count.get(), 4);
         assert_eq!(request.priority, Priority::High);
@@ -106,7 +106,7 @@ pub(crate) mod tests {
         for body in ["", "{", "[]", "null", "1", "\"x\"", "{}x", "\u{feff}{}"] {
             assert_eq!(faults(body), [""], "{body}");
         }
-        assert!(matches!(parse(b"{\"a\":\"\xff\"}", WebhookReach::Public), Err(Error::Invalid(_))));
+        assert!(matches!(parse(b"{\"a\":\"\xff\"}", WebhookUrlPolicy::HttpsOnly), Err(Error::Invalid(_))));
     }
 
     #[test]
@@ -127,19 +127,19 @@ pub(crate) mod tests {
             assert_eq!(faults(&with(field, value)), [field], "{field} {value}");
         }
         let longest = format!(r#"{{"a":"{}"}}"#, "x".repeat(4096 - 8));
-        assert!(parse(with("metadata", &longest).as_bytes(), WebhookReach::Public).is_ok());
+        assert!(parse(with("metadata", &longest).as_bytes(), WebhookUrlPolicy::HttpsOnly).is_ok());
     }
 
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&body, WebhookReach::Public);
+            let _ = parse(&body, WebhookUrlPolicy::HttpsOnly);
         }
 
         #[test]
         fn no_value_makes_it_panic(field in "(userId|prompt|count|size|metadata|webhookUrl|webhookEvents)", value in any_json()) {
             let body = serde_json::json!({ field: value }).to_string();
-            let _ = parse(body.as_bytes(), WebhookReach::Local);
+            let _ = parse(body.as_bytes(), WebhookUrlPolicy::AllowLoopbackHttp);
         }
     }
 

@@ -2,15 +2,15 @@
 //! the `imageGeneration` of `POST /chat/new` and in each job of `POST /images/batch`.
 
 use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size, Style};
-use domain::jobs::{METADATA_LIMIT, Metadata, WebhookEvent, WebhookReach, WebhookTarget, WebhookUrl};
+use domain::jobs::{METADATA_LIMIT, Metadata, WebhookEvent, WebhookTarget, WebhookUrl, WebhookUrlPolicy};
 use domain::primitives::Priority;
 use serde_json::Value;
 
-use crate::http::json_body::{Fields, message, short_list, text, whole, word};
+use crate::http::json_body::{Fields, message, named, short_list, text, whole};
 
 /// How the pictures should be, but for what is on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct ImageOptions {
     provider: ProviderChoice,
     size: Size,
     count: Count,
@@ -18,7 +18,7 @@ pub struct Look {
     style: Option<Style>,
 }
 
-impl Look {
+impl ImageOptions {
     /// Pictures of `prompt` that look so.
     #[must_use]
     pub const fn of(self, prompt: Prompt) -> Picture {
@@ -33,25 +33,25 @@ pub fn prompt(fields: &mut Fields<'_>) -> Option<Prompt> {
 }
 
 /// The fields `provider`, `size`, `count`, `quality` and `style`.
-pub fn look(fields: &mut Fields<'_>) -> Look {
+pub fn image_options(fields: &mut Fields<'_>) -> ImageOptions {
     let read_count =
         |value: Value| whole(&value).and_then(|count: u8| Count::try_from(count).map_err(message));
-    Look {
-        provider: fields.optional("provider", word).unwrap_or_default(),
-        size: fields.optional("size", word).unwrap_or_default(),
+    ImageOptions {
+        provider: fields.optional("provider", named).unwrap_or_default(),
+        size: fields.optional("size", named).unwrap_or_default(),
         count: fields.optional("count", read_count).unwrap_or(Count::ONE),
-        quality: fields.optional("quality", word).unwrap_or_default(),
-        style: fields.optional("style", word),
+        quality: fields.optional("quality", named).unwrap_or_default(),
+        style: fields.optional("style", named),
     }
 }
 
 /// The field `priority`.
 pub fn priority(fields: &mut Fields<'_>) -> Priority {
-    fields.optional("priority", word).unwrap_or_default()
+    fields.optional("priority", named).unwrap_or_default()
 }
 
 /// The fields `webhookUrl` and `webhookEvents`.
-pub fn webhook(fields: &mut Fields<'_>, reach: WebhookReach) -> Option<WebhookTarget> {
+pub fn webhook(fields: &mut Fields<'_>, reach: WebhookUrlPolicy) -> Option<WebhookTarget> {
     let url = fields.optional("webhookUrl", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
     let events = events(fields);
     url.map(|url| WebhookTarget { url, events })
@@ -62,7 +62,7 @@ fn events(fields: &mut Fields<'_>) -> Vec<WebhookEvent> {
     let Some(list) = list else { return WebhookEvent::DEFAULT.to_vec() };
     let mut events = Vec::new();
     for (index, value) in list.into_iter().enumerate() {
-        match word(value) {
+        match named(value) {
             Ok(event) if events.contains(&event) => {}
             Ok(event) => events.push(event),
             Err(message) => fields.fault(format!("webhookEvents[{index}]"), message),

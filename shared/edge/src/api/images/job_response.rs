@@ -7,9 +7,9 @@ use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
 use std::collections::BTreeMap;
 
 use domain::images::{ContentWarning, ImageFormat, Size, StoredImage};
-use domain::jobs::{Failure, FailureReason, JobError, JobResult, Metadata, Try};
+use domain::jobs::{AttemptFailure, FailureReason, JobError, JobResult, Metadata, ProviderAttempt};
 
-use domain::primitives::{ImageId, Priority, Word as _};
+use domain::primitives::{ImageId, NamedValue as _, Priority};
 use domain::providers::Reason;
 
 use domain::{BatchId, Job, JobId, JobStatus, Timestamp};
@@ -64,7 +64,7 @@ impl From<&Job> for JobResponse {
             job_id: job.id,
             status,
             created_at: job.created_at,
-            estimated_completion_time: job.expected_at,
+            estimated_completion_time: job.estimated_completion_at,
             priority: job.priority,
             status_url: status_url(job.id),
             cancel_url: format!("{API}/images/cancel/{}", job.id),
@@ -134,7 +134,7 @@ impl JobStatusResponse {
             estimated_completion_time: estimate(job),
             provider: job.result.as_ref().map(|result| result.provider.clone()),
             attempts: job.attempts,
-            tried: job.failed_tries().map(|(one, failure)| TriedBody::new(one, failure)).collect(),
+            tried: job.failed_attempts().map(|(one, failure)| TriedBody::new(one, failure)).collect(),
             result: job
                 .result
                 .as_ref()
@@ -161,7 +161,7 @@ struct TriedBody {
 }
 
 impl TriedBody {
-    fn new(one: &Try, failure: &Failure) -> Self {
+    fn new(one: &ProviderAttempt, failure: &AttemptFailure) -> Self {
         Self {
             provider: one.provider.clone(),
             at: one.at,
@@ -173,7 +173,7 @@ impl TriedBody {
 
 /// When the job will probably be done. Once that has passed it is no estimate any more.
 fn estimate(job: &Job) -> Option<Timestamp> {
-    job.expected_at.filter(|at| !job.status.ended() && *at > Timestamp::now())
+    job.estimated_completion_at.filter(|at| !job.status.ended() && *at > Timestamp::now())
 }
 
 impl JobStatusResponse {

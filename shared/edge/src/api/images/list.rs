@@ -4,7 +4,7 @@ use crate::api::images::job_response::{JobStatusResponse, states};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::jobs::Job;
-use domain::{Error, Fault, JobId, JobStatus, UserId};
+use domain::{Error, FieldError, JobId, JobStatus, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -45,7 +45,7 @@ fn after(cursor: &str) -> Option<JobId> {
 /// [`Error::Invalid`] with every fault.
 pub fn parse<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> Result<ListQuery, Error> {
     let mut faults = Vec::new();
-    let mut fault = |path: &str, message: String| faults.push(Fault::new(path, message));
+    let mut fault = |path: &str, message: String| faults.push(FieldError::new(path, message));
     let user = parameter("userId").and_then(|text| {
         text.parse().map_err(|error: domain::primitives::NotAnId| fault("userId", error.to_string())).ok()
     });

@@ -1,14 +1,14 @@
 //! The bodies and answers of the endpoints about webhooks.
 
-use domain::jobs::{WebhookEvent, WebhookReach, WebhookUrl};
-use domain::primitives::Word;
-use domain::webhooks::{Attempt, Delivery, DeliveryState, Receiver};
+use domain::jobs::{WebhookEvent, WebhookUrl, WebhookUrlPolicy};
+use domain::primitives::NamedValue;
+use domain::webhooks::{Attempt, Delivery, DeliveryState, WebhookEndpoint};
 use domain::{Error, Timestamp, WebhookId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
-use crate::http::json_body::{Fields, message, parsed, text, word};
+use crate::http::json_body::{Fields, message, named, parsed, text};
 
 /// How a webhook stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub enum State {
     Failed,
 }
 
-impl Word for State {
+impl NamedValue for State {
     const ALL: &'static [Self] = &[Self::Pending, Self::Delivered, Self::Failed];
 
     fn as_str(self) -> &'static str {
@@ -38,7 +38,7 @@ impl Word for State {
 impl From<DeliveryState> for State {
     fn from(state: DeliveryState) -> Self {
         match state {
-            DeliveryState::Owed => Self::Pending,
+            DeliveryState::Pending => Self::Pending,
             DeliveryState::Delivered => Self::Delivered,
             DeliveryState::GivenUp => Self::Failed,
         }
@@ -65,7 +65,7 @@ pub fn parse_range(body: &[u8]) -> Result<Range, Error> {
     let mut fields = Fields::parse(body)?;
     let since = fields.required("since", parsed);
     let until = fields.required("until", parsed);
-    let state = fields.optional("status", word);
+    let state = fields.optional("status", named);
     if since.zip(until).is_some_and(|(since, until): (Timestamp, Timestamp)| since >= until) {
         fields.fault("until", "must be later than since");
     }
@@ -81,7 +81,7 @@ pub fn parse_range(body: &[u8]) -> Result<Range, Error> {
 /// # Errors
 ///
 /// [`Error::Invalid`].
-pub fn parse_enable(body: &[u8], reach: WebhookReach) -> Result<WebhookUrl, Error> {
+pub fn parse_enable(body: &[u8], reach: WebhookUrlPolicy) -> Result<WebhookUrl, Error> {
     let mut fields = Fields::parse(body)?;
     let url = fields.required("url", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
     fields.finish()?;
@@ -211,7 +211,7 @@ struct DisabledUrl {
     /// Since when it is switched off.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rfc3339")]
-    off_since: Option<Timestamp>,
+    disabled_since: Option<Timestamp>,
     /// Since when every attempt has failed.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rfc3339")]
@@ -222,13 +222,13 @@ struct DisabledUrl {
     next_attempt_at: Option<Timestamp>,
 }
 
-impl From<Vec<Receiver>> for Disabled {
-    fn from(receivers: Vec<Receiver>) -> Self {
-        let urls = receivers.into_iter().map(|receiver| DisabledUrl {
-            url: receiver.url.url().to_string(),
-            off_since: receiver.off_since,
-            failing_since: receiver.failing_since,
-            next_attempt_at: receiver.probe_at(),
+impl From<Vec<WebhookEndpoint>> for Disabled {
+    fn from(endpoints: Vec<WebhookEndpoint>) -> Self {
+        let urls = endpoints.into_iter().map(|endpoint| DisabledUrl {
+            url: endpoint.url.url().to_string(),
+            disabled_since: endpoint.disabled_since,
+            failing_since: endpoint.failing_since,
+            next_attempt_at: endpoint.probe_at(),
         });
         Self { urls: urls.collect() }
     }
@@ -262,10 +262,10 @@ mod tests {
     #[test]
     fn only_a_url_that_webhooks_can_go_to_can_be_switched_on() {
         let enable = |body: &str, reach| parse_enable(body.as_bytes(), reach);
-        assert!(enable(r#"{"url":"https://example.com/hook"}"#, WebhookReach::Public).is_ok());
-        assert!(enable(r#"{"url":"http://127.0.0.1:1/"}"#, WebhookReach::Local).is_ok());
+        assert!(enable(r#"{"url":"https://example.com/hook"}"#, WebhookUrlPolicy::HttpsOnly).is_ok());
+        assert!(enable(r#"{"url":"http://127.0.0.1:1/"}"#, WebhookUrlPolicy::AllowLoopbackHttp).is_ok());
         for bad in ["{}", r#"{"url":"http://127.0.0.1:1/"}"#, r#"{"url":7}"#, r#"{"url":null}"#] {
-            assert_eq!(paths(enable(bad, WebhookReach::Public)), ["url"], "{bad}");
+            assert_eq!(paths(enable(bad, WebhookUrlPolicy::HttpsOnly)), ["url"], "{bad}");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::api::time::{Rfc3339, rfc3339};
 use std::collections::BTreeMap;
 
 use domain::jobs::WebhookEvent;
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 use domain::webhooks::{Delivery, Snapshot};
 use domain::{BatchId, JobId, JobStatus, Timestamp};
 use schemars::JsonSchema;

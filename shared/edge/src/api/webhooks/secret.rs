@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::access::{ClientId, LONGEST_OVERLAP};
+use domain::access::{ClientId, MAX_OVERLAP};
 use domain::webhooks::SigningSecret;
 use domain::{Error, Timestamp};
 use schemars::JsonSchema;
@@ -23,7 +23,7 @@ pub const OVERLAP: Duration = Duration::from_secs(86_400);
 /// [`Error::Invalid`].
 pub fn parse_rotate(body: &[u8]) -> Result<Duration, Error> {
     let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { body })?;
-    let longest = u32::try_from(LONGEST_OVERLAP.as_secs()).unwrap_or(u32::MAX);
+    let longest = u32::try_from(MAX_OVERLAP.as_secs()).unwrap_or(u32::MAX);
     let overlap = fields.optional("overlapSeconds", |value| whole(&value, 0..=longest));
     fields.finish()?;
     Ok(overlap.map_or(OVERLAP, |seconds| Duration::from_secs(seconds.into())))
@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(parse_rotate(b"").unwrap(), OVERLAP);
         assert_eq!(parse_rotate(b"{}").unwrap(), OVERLAP);
         assert_eq!(parse_rotate(br#"{"overlapSeconds":0}"#).unwrap(), Duration::ZERO);
-        assert_eq!(parse_rotate(br#"{"overlapSeconds":604800}"#).unwrap(), LONGEST_OVERLAP);
+        assert_eq!(parse_rotate(br#"{"overlapSeconds":604800}"#).unwrap(), MAX_OVERLAP);
         assert!(parse_rotate(br#"{"overlapSeconds":604801}"#).is_err());
     }
 }

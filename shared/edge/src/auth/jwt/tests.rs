@@ -200,7 +200,7 @@ async fn a_huge_token_is_refused_before_anything_is_read() {
     let keys = TokenKeys::new(&secret);
     let padded = |length: usize| hs256("secret", SECRET, json!({"padding": "x".repeat(length)}));
     assert!(keys.admit(&padded(5000), NOW).await.is_ok());
-    let huge = padded(LONGEST);
+    let huge = padded(MAX_LEN);
     let secret = KeptSecret::new(document().to_string());
     assert!(matches!(TokenKeys::new(&secret).admit(&huge, NOW).await, Err(Error::Unauthorized)));
     assert_eq!(secret.reads(), 0);
@@ -357,7 +357,7 @@ async fn a_new_master_keeps_old_tokens_good_until_it_is_forgotten() {
     let next = "the-second-master-secret-of-32-bytes";
     secret.put(json!({"master": next, "previousMaster": MASTER}).to_string());
     let elsewhere = TokenKeys::new(&secret);
-    secret.read_anew().await.unwrap();
+    secret.refresh().await.unwrap();
     assert!(elsewhere.admit(&old, NOW).await.is_ok());
     let new = elsewhere.issue(&client, user, &[Scope::Chat], NOW, ends).await.unwrap();
     assert!(elsewhere.admit(&new, NOW).await.is_ok());

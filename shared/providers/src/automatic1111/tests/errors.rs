@@ -9,7 +9,7 @@ async fn silently_used_other_model_is_an_operator_error() {
     let (task, kept) = (image_task(picture(Size::S1024, 1)), Kept::default());
     let strict = provider(&standin, json!({"checkpoint": "dreamshaper_8.safetensors"}));
     let error = strict.generate(&task, &kept).await.unwrap_err();
-    assert_eq!((error.fault, error.reason), (FaultOf::Operator, Reason::ModelGone));
+    assert_eq!((error.class, error.reason), (ErrorClass::Operator, Reason::ModelGone));
     assert!(kept.images().is_empty());
     let right = provider(&standin, json!({"checkpoint": "sdxl/sd_xl_base_1.0.safetensors [31e35c80fc]"}));
     right.generate(&task, &kept).await.unwrap();
@@ -18,7 +18,7 @@ async fn silently_used_other_model_is_an_operator_error() {
 
 #[tokio::test]
 async fn errors_are_classified() {
-    use FaultOf::{Capacity, Operator, Provider};
+    use ErrorClass::{Capacity, Operator, Provider};
     for (reply, fault, reason) in [
         (problem(401, "HTTPException", "Incorrect username or password", ""), Operator, Reason::Auth),
         (Reply::html(403), Operator, Reason::Auth),
@@ -44,7 +44,7 @@ async fn errors_are_classified() {
     ] {
         let shown = format!("{reply:?}");
         let error = error_of(reply).await;
-        assert_eq!((error.fault, error.reason), (fault, reason), "{shown}");
+        assert_eq!((error.class, error.reason), (fault, reason), "{shown}");
     }
     let overloaded = error_of(Reply::html(503).header("retry-after", "4")).await;
     assert_eq!(overloaded.retry_after, Some(Duration::from_secs(4)));
@@ -62,7 +62,7 @@ async fn unusable_answers_are_provider_errors() {
         json!({"images": [""], "info": "{}"}),
     ] {
         let error = error_of(Reply::json(200, &body)).await;
-        assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::BadResponse), "{body}");
+        assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::BadResponse), "{body}");
     }
     for reply in [Reply::html(200), Reply::new(200, "application/json", r#"{"images":["iVBOR"#)] {
         assert_eq!(error_of(reply).await.reason, Reason::BadResponse);
@@ -84,7 +84,7 @@ async fn wrong_settings_are_operator_errors() {
         assert!(!format!("{provider:?}").contains("canary"));
         let error =
             provider.generate(&image_task(picture(Size::S256, 1)), &Kept::default()).await.unwrap_err();
-        assert_eq!((error.fault, error.reason), (FaultOf::Operator, reason), "{settings}");
+        assert_eq!((error.class, error.reason), (ErrorClass::Operator, reason), "{settings}");
         assert!(!format!("{error:?}").contains("canary"));
     }
     assert_eq!(standin.made().len(), 0);

@@ -43,7 +43,7 @@ async fn every_size_is_made_in_its_ratio_with_enough_pixels() {
     let provider = provider(&standin, json!({}));
     for &size in Size::ALL {
         let (task, kept) = (image_task(picture(size, 1)), Kept::default());
-        assert!(provider.fits(&task.picture).is_ok());
+        assert!(provider.supports(&task.picture).is_ok());
         provider.generate(&task, &kept).await.unwrap();
         let seen = decode(&kept.images()[0].1.bytes).unwrap();
         let (width, height) = size.pixels();
@@ -58,7 +58,7 @@ async fn one_call_makes_all_images_with_their_seeds() {
     let (mut task, kept) = (image_task(picture(Size::S1024, 4)), Kept::default());
     task.missing = vec![1, 2, 3];
     let provider = provider(&standin, json!({}));
-    assert_eq!(provider.calls(&task), 1);
+    assert_eq!(provider.max_paid_calls(&task), 1);
     provider.generate(&task, &kept).await.unwrap();
     let first = seed::of(task.job, 1);
     let got: Vec<_> = kept.images().iter().map(|(index, image)| (*index, image.origin.seed)).collect();
@@ -68,7 +68,7 @@ async fn one_call_makes_all_images_with_their_seeds() {
     assert_eq!((origin.provider.as_str(), origin.model.as_str()), ("stable_diffusion", standin::LOADED));
     assert_eq!(origin.cost_micros, 0);
     task.missing.clear();
-    assert_eq!(provider.calls(&task), 0);
+    assert_eq!(provider.max_paid_calls(&task), 0);
     provider.generate(&task, &kept).await.unwrap();
     assert_eq!(standin.made().len(), 1);
 }
@@ -124,7 +124,7 @@ async fn missing_image_does_not_prevent_delivery_of_others() {
     standin.behave(Manner { stingy: true, ..Manner::default() });
     let (task, kept) = (image_task(picture(Size::S1024, 2)), Kept::default());
     let error = provider(&standin, json!({})).generate(&task, &kept).await.unwrap_err();
-    assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::BadResponse));
+    assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::BadResponse));
     assert_eq!(kept.images().len(), 1);
 }
 
@@ -133,7 +133,10 @@ fn settings_have_defaults_and_limits() {
     let settings = |text: &str| serde_json::from_str::<Settings>(text);
     let minimal = settings(r#"{"baseUrl": "http://127.0.0.1:7860", "later": 1}"#).unwrap();
     assert_eq!((minimal.trained_side.get(), minimal.timeout_seconds.get()), (1024, 600));
-    assert_eq!(Automatic1111::new(minimal).unwrap().bounds(), Some(Bounds { at_once: 1, per_minute: None }));
+    assert_eq!(
+        Automatic1111::new(minimal).unwrap().capacity_limits(),
+        Some(CapacityLimits { max_concurrent: 1, images_per_minute: None })
+    );
     for side in [63, 2049] {
         let settings = settings(&json!({"baseUrl": "http://sd:7860", "trainedSide": side}).to_string());
         assert!(Automatic1111::new(settings.unwrap()).is_err(), "{side}");

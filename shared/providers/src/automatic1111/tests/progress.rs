@@ -55,8 +55,8 @@ async fn timed_out_work_is_interrupted() {
     task.deadline = Timestamp::now() + Duration::from_secs(4);
     let started = Instant::now();
     let error = provider(&standin, json!({})).generate(&task, &kept).await.unwrap_err();
-    assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::Timeout));
-    assert!(error.maybe_paid);
+    assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::Timeout));
+    assert!(error.possibly_paid);
     assert_eq!(standin.interrupts(), 1);
     assert!(started.elapsed() < Duration::from_secs(4), "all of it before the deadline");
 }
@@ -81,7 +81,7 @@ async fn cancelled_job_is_interrupted() {
     standin.take(Duration::from_secs(30));
     let task = image_task(picture(Size::S1024, 1));
     let error = provider(&standin, json!({})).generate(&task, &Cancelled).await.unwrap_err();
-    assert_eq!(error.fault, FaultOf::Ours);
+    assert_eq!(error.class, ErrorClass::Internal);
     assert_eq!(standin.interrupts(), 1);
 }
 
@@ -97,7 +97,7 @@ async fn image_interrupted_by_another_client_is_not_delivered() {
     };
     let (outcome, ()) = tokio::join!(provider.generate(&task, &kept), interruption);
     let error = outcome.unwrap_err();
-    assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::Failed));
+    assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::Failed));
     assert!(kept.images().is_empty());
 }
 
@@ -111,7 +111,7 @@ impl ImageSink for Cancelled {
         Err(Stop)
     }
 
-    async fn note(&self, _: &str) -> Result<(), Stop> {
+    async fn checkpoint(&self, _: &str) -> Result<(), Stop> {
         Err(Stop)
     }
 }

@@ -16,7 +16,7 @@ async fn missing_or_invalid_image_fails_and_allows_a_new_grid() {
         server.pictures(Some(reply.clone()));
         let mut job = Job::of(1);
         let failure = job.fails(&provider).await;
-        assert_eq!(failure, (FaultOf::Provider, Reason::BadResponse, true), "{reply:?}");
+        assert_eq!(failure, (ErrorClass::Provider, Reason::BadResponse, true), "{reply:?}");
         // Still missing at the next search: a new one is paid for.
         while server.paid().len() < 2 {
             job.step(&provider).await.unwrap();
@@ -36,7 +36,7 @@ async fn transient_download_error_is_retried() {
     job.step(&provider).await.unwrap();
     for reply in [Reply::html(503), Reply::new(200, "image/png", "half a picture").cut()] {
         server.pictures(Some(reply.clone()));
-        assert!(matches!(job.step(&provider).await, Ok(Step::AskAgain { .. })), "{reply:?}");
+        assert!(matches!(job.step(&provider).await, Ok(Step::Pending { .. })), "{reply:?}");
     }
     server.pictures(None);
     job.finish(&provider).await.unwrap();
@@ -55,12 +55,12 @@ async fn image_on_another_host_is_fetched_by_the_guards_rules() {
         let done = json!({"status": "SUCCESS", "imageUrl": url});
         server.steps(vec![done]);
         let failure = Job::of(1).fails(&provider(&server, json!({}))).await;
-        assert_eq!(failure, (FaultOf::Provider, Reason::BadResponse, true), "{url}");
+        assert_eq!(failure, (ErrorClass::Provider, Reason::BadResponse, true), "{url}");
     }
     for absent in [json!(null), json!(""), json!("not a URL")] {
         server.steps(vec![json!({"status": "SUCCESS", "imageUrl": absent})]);
         let failure = Job::of(1).fails(&provider(&server, json!({}))).await;
-        assert_eq!(failure, (FaultOf::Provider, Reason::BadResponse, true));
+        assert_eq!(failure, (ErrorClass::Provider, Reason::BadResponse, true));
     }
 }
 
@@ -83,9 +83,9 @@ async fn too_large_grid_fails_the_job_without_a_new_grid() {
         server.pictures(Some(Reply::new(200, "image/png", picture)));
         let provider = provider(&server, json!({}));
         let mut job = Job::of(1);
-        assert_eq!(job.fails(&provider).await, (FaultOf::Caller, Reason::BadResponse, true));
+        assert_eq!(job.fails(&provider).await, (ErrorClass::Caller, Reason::BadResponse, true));
         // The same in another attempt, which has no checkpoint.
-        assert_eq!(job.fails(&provider).await, (FaultOf::Caller, Reason::BadResponse, true));
+        assert_eq!(job.fails(&provider).await, (ErrorClass::Caller, Reason::BadResponse, true));
         assert_eq!((server.paid().len(), job.calls), (1, 1));
     }
 }

@@ -76,9 +76,9 @@ async fn flags_and_addresses_of_users_are_not_sent() {
     assert_eq!(server.prompts(), ["a (red,blue) kite --ar 1:1 --v 8.1"]);
 
     picture.prompt = Prompt::try_from("--repeat 40".to_owned()).unwrap();
-    assert!(provider.fits(&picture).is_err());
+    assert!(provider.supports(&picture).is_err());
     let failure = Job::new(picture).fails(&provider).await;
-    assert_eq!(failure, (FaultOf::Caller, Reason::InvalidRequest, false));
+    assert_eq!(failure, (ErrorClass::Caller, Reason::InvalidRequest, false));
     assert_eq!(server.paid().len(), 1);
 }
 

@@ -15,7 +15,7 @@ async fn task_is_recovered_after_a_lost_answer() {
         // The proxy accepts it, but the answer is lost.
         server.next(Act::Spoil(Reply::html(502)));
         let mut job = Job::of(1);
-        assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::Overloaded, true));
+        assert_eq!(job.fails(&provider).await, (ErrorClass::Provider, Reason::Overloaded, true));
         job.finish(&provider).await.unwrap();
         let paid = if upscale { 2 } else { 1 };
         assert_eq!((server.paid().len(), job.calls as usize, job.blues()[0].2), (paid, paid, BLUES[0]));
@@ -29,7 +29,7 @@ async fn task_is_recovered_after_a_crash_in_a_second_attempt() {
     let provider = provider(&server, json!({}));
     server.next(Act::Answer(code(9, &Value::Null)));
     let mut job = Job::of(1);
-    assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::Failed, false));
+    assert_eq!(job.fails(&provider).await, (ErrorClass::Provider, Reason::Failed, false));
     // Nothing is found, so a new task may be paid for. The proxy accepts it, and the worker crashes.
     job.step(&provider).await.unwrap();
     server.next(Act::Spoil(Reply::never()));
@@ -119,7 +119,7 @@ async fn incomplete_list_prevents_paid_calls() {
         let settings = json!({"baseUrl": server.url()});
         let provider = Midjourney::new(serde_json::from_value(settings).unwrap()).unwrap();
         for _ in 0..3 {
-            assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::BadResponse, false));
+            assert_eq!(job.fails(&provider).await, (ErrorClass::Provider, Reason::BadResponse, false));
         }
         assert_eq!((submitted.load(Ordering::Relaxed), job.calls), (0, 0));
     }

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn submission_codes_are_classified() {
-    use FaultOf as F;
+    use ErrorClass as F;
     use Reason as R;
     let id = json!("1730000000000123");
     for (reply, expected) in [
@@ -46,7 +46,7 @@ async fn submission_codes_are_classified() {
         server.next(Act::Answer(accepted));
         let mut job = Job::of(1);
         let step = job.step(&provider(&server, json!({}))).await.unwrap();
-        assert!(matches!(step, Step::AskAgain { after } if after >= Duration::from_secs(3)));
+        assert!(matches!(step, Step::Pending { poll_after } if poll_after >= Duration::from_secs(3)));
         assert!(job.task.handle.unwrap().contains("1730000000000123"));
     }
 }
@@ -74,6 +74,6 @@ async fn wrong_secret_is_an_operator_error() {
         let server = standin::Midjourney::start().await;
         server.manner(manner);
         let provider = provider(&server, json!({"apiSecret": "wrong"}));
-        assert_eq!(Job::of(1).fails(&provider).await, (FaultOf::Operator, Reason::Auth, false));
+        assert_eq!(Job::of(1).fails(&provider).await, (ErrorClass::Operator, Reason::Auth, false));
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn failed_tasks_are_classified_by_their_reason() {
-    use FaultOf as F;
+    use ErrorClass as F;
     use Reason as R;
     for (status, why, expected) in [
         ("FAILURE", "[Banned prompt detected] a red kite", (F::Caller, R::Moderated, false)),
@@ -28,7 +28,7 @@ async fn task_that_the_proxy_lost_is_paid_again_after_a_search() {
         let mut job = Job::of(1);
         job.step(&provider).await.unwrap();
         server.forget();
-        assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::BadResponse, true));
+        assert_eq!(job.fails(&provider).await, (ErrorClass::Provider, Reason::BadResponse, true));
         // The next attempt searches for it, finds nothing, and pays again.
         job.finish(&provider).await.unwrap();
         assert_eq!((server.paid().len(), job.calls, job.kept.images().len()), (2, 2, 1));
@@ -51,7 +51,7 @@ async fn proxy_without_answer_loses_no_task() {
         Reply::json(200, &json!({"status": "MODAL"})),
     ] {
         server.next_fetch(reply.clone());
-        assert!(matches!(job.step(&provider).await, Ok(Step::AskAgain { .. })), "{reply:?}");
+        assert!(matches!(job.step(&provider).await, Ok(Step::Pending { .. })), "{reply:?}");
     }
     job.finish(&provider).await.unwrap();
     assert_eq!((server.paid().len(), job.calls, job.kept.images().len()), (1, 1, 1));
@@ -66,7 +66,7 @@ async fn hanging_proxy_ends_the_step_before_the_deadline() {
     server.next_fetch(Reply::never());
     job.task.deadline = Timestamp::now() + Duration::from_millis(2500);
     let step = tokio::time::timeout(Duration::from_secs(2), job.step(&provider)).await.unwrap();
-    assert!(matches!(step, Ok(Step::AskAgain { .. })));
+    assert!(matches!(step, Ok(Step::Pending { .. })));
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn timed_out_task_is_recovered_once_it_is_finished() {
     job.step(&provider).await.unwrap();
     job.step(&provider).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::Timeout, true));
+    assert_eq!(job.fails(&provider).await, (ErrorClass::Provider, Reason::Timeout, true));
 
     // It is still running, and is not awaited a second time.
     server.age(60_000);
@@ -107,7 +107,7 @@ async fn proxy_that_denies_access_to_a_task_raises_the_alarm() {
     assert_eq!(alarms(), Vec::<Value>::new());
     for status in [401, 402, 403] {
         server.next_fetch(Reply::new(status, "text/plain", ""));
-        assert!(matches!(job.step(&provider).await, Ok(Step::AskAgain { .. })));
+        assert!(matches!(job.step(&provider).await, Ok(Step::Pending { .. })));
     }
     assert_eq!(alarms().len(), 3, "{:?}", alarms());
     job.finish(&provider).await.unwrap();

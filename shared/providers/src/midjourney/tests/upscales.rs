@@ -53,6 +53,6 @@ async fn upscale_of_a_lost_grid_fails() {
             job.step(&provider).await.unwrap();
         }
         server.forget();
-        assert_eq!(job.fails(&provider).await, (FaultOf::Provider, Reason::Failed, false), "{manner:?}");
+        assert_eq!(job.fails(&provider).await, (ErrorClass::Provider, Reason::Failed, false), "{manner:?}");
     }
 }

@@ -12,7 +12,7 @@ use super::*;
 const SECRET_WORDS: &str = "my canary secret";
 
 fn task(most: u16) -> ChatTask {
-    let said = |role, text: &str| Said { role, content: Text::try_from(text.to_owned()).unwrap() };
+    let said = |role, text: &str| ChatMessage { role, content: Text::try_from(text.to_owned()).unwrap() };
     ChatTask {
         messages: vec![
             said(Role::System, "be brief"),
@@ -113,7 +113,7 @@ async fn wrongly_configured_fields_are_operator_errors() {
         json!({"model": "gpt-5.6-luna", "tokenField": "max_completion_tokens", "temperature": true}),
     ] {
         let failure = ask(&stand_in, &settings, 50).await.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::InvalidRequest));
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Operator, Reason::InvalidRequest));
     }
     assert_eq!(stand_in.refusals().len(), 2);
 }
@@ -123,7 +123,7 @@ async fn refusals_are_caller_errors() {
     for act in [Act::Refusal, Act::Cut("content_filter")] {
         let stand_in = StandIn::start().await;
         let failure = ask(stand_in.next(act.clone()), &json!({}), 50).await.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Caller, Reason::Moderated), "{act:?}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Caller, Reason::Moderated), "{act:?}");
     }
 }
 
@@ -136,15 +136,15 @@ async fn cut_reply_is_returned_and_an_empty_one_fails() {
     }
     for act in [Act::Thought, Act::None] {
         let failure = ask(stand_in.next(act), &json!({}), 50).await.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse), "{failure}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, Reason::BadResponse), "{failure}");
     }
 }
 
 #[tokio::test]
 async fn errors_of_all_shapes_are_classified() {
-    let gone = (FaultOf::Operator, Reason::ModelGone);
+    let gone = (ErrorClass::Operator, Reason::ModelGone);
     for (status, body, class) in [
-        (401, json!({"error": "Unauthorized"}), (FaultOf::Operator, Reason::Auth)),
+        (401, json!({"error": "Unauthorized"}), (ErrorClass::Operator, Reason::Auth)),
         (
             404,
             json!({"error": {"message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}}),
@@ -158,20 +158,24 @@ async fn errors_of_all_shapes_are_classified() {
         (
             400,
             json!({"object": "error", "message": "extra", "type": "BadRequestError", "param": null, "code": 400}),
-            (FaultOf::Caller, Reason::InvalidRequest),
+            (ErrorClass::Caller, Reason::InvalidRequest),
         ),
         (
             429,
             json!({"error": {"message": "x", "type": "insufficient_quota"}}),
-            (FaultOf::Operator, Reason::QuotaExhausted),
+            (ErrorClass::Operator, Reason::QuotaExhausted),
         ),
-        (500, json!({"error": {"message": "x", "type": "api_error"}}), (FaultOf::Provider, Reason::Failed)),
-        (200, json!({"error": "out of memory"}), (FaultOf::Provider, Reason::BadResponse)),
+        (
+            500,
+            json!({"error": {"message": "x", "type": "api_error"}}),
+            (ErrorClass::Provider, Reason::Failed),
+        ),
+        (200, json!({"error": "out of memory"}), (ErrorClass::Provider, Reason::BadResponse)),
     ] {
         let stand_in = StandIn::start().await;
         let reply = Http::json(status, &body);
         let failure = ask(stand_in.next(Act::Answer(reply)), &json!({}), 50).await.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), class, "{body}");
+        assert_eq!((failure.class, failure.reason), class, "{body}");
     }
 }
 
@@ -193,7 +197,7 @@ async fn wrong_key_and_missing_model_are_operator_errors() {
         (json!({"model": "llama9"}), Reason::ModelGone),
     ] {
         let failure = ask(&stand_in, &settings, 50).await.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, reason), "{settings}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Operator, reason), "{settings}");
     }
 }
 
@@ -215,7 +219,7 @@ async fn late_or_incomplete_answers_fail() {
         stand_in.next(act);
         let task = ChatTask { deadline: Timestamp::now() + Duration::from_millis(700), ..task(50) };
         let failure = chat(&stand_in, &json!({})).reply(&task).await.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, reason));
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, reason));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::images::Style;
-use domain::providers::{FaultOf, Reason};
+use domain::providers::{ErrorClass, Reason};
 use proptest::prelude::*;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;
@@ -90,7 +90,7 @@ async fn url_on_another_host_is_fetched_by_the_guards_rules() {
         "http://[::1".to_owned(),
     ] {
         let failure = failure(stand_in.next(Act::ByForeignUrl(url.clone()))).await;
-        assert_eq!((failure.fault, failure.maybe_paid), (FaultOf::Provider, true), "{url}");
+        assert_eq!((failure.class, failure.possibly_paid), (ErrorClass::Provider, true), "{url}");
     }
     assert_eq!(other.fetches().len(), 0);
 }
@@ -99,8 +99,8 @@ async fn url_on_another_host_is_fetched_by_the_guards_rules() {
 async fn expired_url_fails_without_another_paid_call() {
     let stand_in = StandIn::start().await;
     let failure = failure(stand_in.next(Act::ByLapsedUrl)).await;
-    assert_eq!((failure.fault, failure.reason), (FaultOf::Caller, Reason::BadResponse));
-    assert!(failure.maybe_paid && failure.message.contains("403"), "{failure}");
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Caller, Reason::BadResponse));
+    assert!(failure.possibly_paid && failure.message.contains("403"), "{failure}");
     assert_eq!((stand_in.paid_calls(), stand_in.fetches().len()), (1, 1));
 }
 
@@ -110,14 +110,14 @@ async fn failed_download_is_repeated_without_another_paid_call() {
     stand_in.always(Some(Act::ByUrl)).cannot_be_fetched(3);
     let mut task = image_task(square(2));
     let openai = provider(&stand_in.base_url(), &local());
-    assert_eq!(openai.calls(&task), 2);
+    assert_eq!(openai.max_paid_calls(&task), 2);
     let kept = Kept::default();
     for attempt in 0..2 {
         let step = openai.generate(&task, &kept).await.unwrap();
-        assert!(matches!(step, Step::AskAgain { .. }), "{attempt}: {step:?}");
+        assert!(matches!(step, Step::Pending { .. }), "{attempt}: {step:?}");
         task.handle = kept.notes().last().cloned();
         task.missing.retain(|index| kept.images().iter().all(|(kept, _)| kept != index));
-        assert_eq!(openai.calls(&task), 0);
+        assert_eq!(openai.max_paid_calls(&task), 0);
     }
     // The first image was fetched in the second step, and is not fetched again.
     assert_eq!(task.missing.len(), 1);
@@ -137,10 +137,10 @@ async fn pending_image_is_fetched_before_a_failed_call_is_repeated() {
     let openai = provider(&stand_in.base_url(), &local());
     let kept = Kept::default();
     let step = openai.generate(&task, &kept).await.unwrap();
-    assert!(matches!(step, Step::AskAgain { .. }), "{step:?}");
+    assert!(matches!(step, Step::Pending { .. }), "{step:?}");
     task.handle = kept.notes().pop();
     let failure = openai.generate(&task, &kept).await.unwrap_err();
-    assert_eq!((failure.fault, failure.maybe_paid), (FaultOf::Ours, false));
+    assert_eq!((failure.class, failure.possibly_paid), (ErrorClass::Internal, false));
     assert_eq!((kept.images().len(), stand_in.paid_calls()), (1, 1));
 }
 
@@ -149,7 +149,7 @@ async fn data_url_is_not_in_the_checkpoint() {
     let stand_in = StandIn::start().await;
     let url = format!("data:image/png;base64,{}", "A".repeat(500_000));
     let (kept, made) = make(stand_in.next(Act::ByForeignUrl(url)), &local(), square(1)).await;
-    assert_eq!((made.unwrap_err().fault, kept.notes()), (FaultOf::Provider, Vec::<String>::new()));
+    assert_eq!((made.unwrap_err().class, kept.notes()), (ErrorClass::Provider, Vec::<String>::new()));
 }
 
 #[tokio::test]
@@ -160,8 +160,8 @@ async fn partly_usable_answer_delivers_images_and_fails() {
         let stand_in = StandIn::start().await;
         let (sink, made) = make(stand_in.next(act.clone()), &json!({}), square(3)).await;
         let failure = made.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse), "{act:?}");
-        assert!(failure.maybe_paid, "{act:?}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, Reason::BadResponse), "{act:?}");
+        assert!(failure.possibly_paid, "{act:?}");
         assert_eq!(sink.images().len(), kept, "{act:?}");
     }
 }
@@ -213,11 +213,11 @@ async fn stop_of_the_sink_ends_the_attempt() {
     let sink = Kept::full();
     let provider = provider(&stand_in.base_url(), &json!({}));
     let stopped = provider.generate(&image_task(square(2)), &sink).await.unwrap_err();
-    assert_eq!(stopped.fault, FaultOf::Ours);
+    assert_eq!(stopped.class, ErrorClass::Internal);
 }
 
 #[tokio::test]
-async fn missing_answer_is_maybe_paid() {
+async fn missing_answer_is_possibly_paid() {
     for (act, reason) in
         [(Act::Silence, Reason::Timeout), (Act::Stall, Reason::Timeout), (Act::BreakOff, Reason::NoAnswer)]
     {
@@ -228,8 +228,8 @@ async fn missing_answer_is_maybe_paid() {
         }
         let (_, made) = make_task(stand_in.next(act.clone()), &json!({}), &task).await;
         let failure = made.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, reason), "{act:?}");
-        assert!(failure.maybe_paid && stand_in.paid_calls() == 1, "{act:?}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, reason), "{act:?}");
+        assert!(failure.possibly_paid && stand_in.paid_calls() == 1, "{act:?}");
     }
 }
 
@@ -247,13 +247,13 @@ async fn unreachable_service_is_not_paid() {
         let sink = Kept::default();
         let made = provider(base, &json!({})).generate(&image_task(square(1)), &sink).await;
         let failure = made.unwrap_err();
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::NoAnswer), "{base}");
-        assert!(!failure.maybe_paid, "{base}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, Reason::NoAnswer), "{base}");
+        assert!(!failure.possibly_paid, "{base}");
     }
 }
 
 #[tokio::test]
-async fn unusable_success_is_maybe_paid() {
+async fn unusable_success_is_possibly_paid() {
     for reply in [
         Reply::html(200),
         Reply::new(200, "application/json", ""),
@@ -266,8 +266,8 @@ async fn unusable_success_is_maybe_paid() {
     ] {
         let stand_in = StandIn::start().await;
         let failure = failure(stand_in.next(Act::Spoil(reply))).await;
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Provider, Reason::BadResponse), "{failure}");
-        assert!(failure.maybe_paid, "{failure}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, Reason::BadResponse), "{failure}");
+        assert!(failure.possibly_paid, "{failure}");
     }
 }
 
@@ -276,7 +276,7 @@ async fn success_with_an_error_body_is_that_error() {
     let stand_in = StandIn::start().await;
     let error = json!({"message": "no", "type": "x", "code": "insufficient_quota"});
     let failure = failure(stand_in.next(Act::error(200, &error))).await;
-    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::QuotaExhausted));
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Operator, Reason::QuotaExhausted));
 }
 
 proptest! {

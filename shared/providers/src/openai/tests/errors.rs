@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::images::WarningKind;
-use domain::providers::{FaultOf, Reason};
+use domain::providers::{ErrorClass, Reason};
 use testkit::Logs;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;
@@ -14,10 +14,10 @@ const MODERATED: &str = "Your request was rejected by the safety system. If you 
     contact us and include the request ID req_1. safety_violations=[sexual, violence].";
 
 /// Status, code, type, message; expected class and reason.
-type Row = (u16, Option<&'static str>, &'static str, &'static str, FaultOf, Reason);
+type Row = (u16, Option<&'static str>, &'static str, &'static str, ErrorClass, Reason);
 
 const ROWS: &[Row] = {
-    use FaultOf::{Caller, Capacity, Operator, Provider};
+    use ErrorClass::{Caller, Capacity, Operator, Provider};
     use Reason::*;
     &[
         (400, Some("content_policy_violation"), "invalid_request_error", "rejected", Caller, Moderated),
@@ -95,8 +95,8 @@ async fn documented_errors_are_classified() {
         for param in [json!(null), json!(""), json!("size")] {
             let error = json!({"message": message, "type": kind, "param": param, "code": code});
             let failure = failure(stand_in.next(Act::error(status, &error))).await;
-            assert_eq!((failure.fault, failure.reason), (fault, reason), "{status} {code:?} {kind}");
-            assert!(!failure.maybe_paid, "{status} {code:?} {kind}");
+            assert_eq!((failure.class, failure.reason), (fault, reason), "{status} {code:?} {kind}");
+            assert!(!failure.possibly_paid, "{status} {code:?} {kind}");
         }
     }
     assert_eq!((stand_in.paid_calls(), stand_in.requests().len()), (0, ROWS.len() * 3));
@@ -105,60 +105,60 @@ async fn documented_errors_are_classified() {
 #[tokio::test]
 async fn errors_of_other_shapes_are_classified() {
     for (status, body, fault, reason) in [
-        (401, json!({"error": "Unauthorized"}), FaultOf::Operator, Reason::Auth),
+        (401, json!({"error": "Unauthorized"}), ErrorClass::Operator, Reason::Auth),
         (
             404,
             json!({"error": {"message": "The model `x` does not exist.", "type": "NotFoundError", "param": null, "code": 404}}),
-            FaultOf::Operator,
+            ErrorClass::Operator,
             Reason::ModelGone,
         ),
         (
             400,
             json!({"object": "error", "message": "bad", "type": "BadRequestError", "code": 400}),
-            FaultOf::Caller,
+            ErrorClass::Caller,
             Reason::InvalidRequest,
         ),
         (
             500,
             json!({"error": {"code": 500, "message": "boom", "type": ""}}),
-            FaultOf::Provider,
+            ErrorClass::Provider,
             Reason::Failed,
         ),
         (
             403,
             json!({"error": {"code": "Forbidden", "message": "no"}}),
-            FaultOf::Operator,
+            ErrorClass::Operator,
             Reason::Permission,
         ),
-        (422, json!({"detail": "what"}), FaultOf::Caller, Reason::InvalidRequest),
+        (422, json!({"detail": "what"}), ErrorClass::Caller, Reason::InvalidRequest),
     ] {
         let stand_in = StandIn::start().await;
         let failure = failure(stand_in.next(Act::Answer(Reply::json(status, &body)))).await;
-        assert_eq!((failure.fault, failure.reason), (fault, reason), "{body}");
+        assert_eq!((failure.class, failure.reason), (fault, reason), "{body}");
     }
 }
 
 #[tokio::test]
 async fn gateway_pages_are_classified_by_status() {
-    for (status, fault, reason, maybe_paid) in [
-        (301, FaultOf::Operator, Reason::InvalidRequest, false),
-        (404, FaultOf::Operator, Reason::InvalidRequest, false),
-        (408, FaultOf::Provider, Reason::Timeout, true),
-        (413, FaultOf::Caller, Reason::InvalidRequest, false),
-        (429, FaultOf::Capacity, Reason::RateLimited, false),
-        (500, FaultOf::Provider, Reason::Failed, false),
-        (502, FaultOf::Provider, Reason::Failed, true),
-        (503, FaultOf::Provider, Reason::Overloaded, false),
-        (504, FaultOf::Provider, Reason::Timeout, true),
-        (520, FaultOf::Provider, Reason::Failed, true),
-        (522, FaultOf::Provider, Reason::Failed, false),
-        (524, FaultOf::Provider, Reason::Failed, true),
-        (529, FaultOf::Provider, Reason::Failed, false),
+    for (status, fault, reason, possibly_paid) in [
+        (301, ErrorClass::Operator, Reason::InvalidRequest, false),
+        (404, ErrorClass::Operator, Reason::InvalidRequest, false),
+        (408, ErrorClass::Provider, Reason::Timeout, true),
+        (413, ErrorClass::Caller, Reason::InvalidRequest, false),
+        (429, ErrorClass::Capacity, Reason::RateLimited, false),
+        (500, ErrorClass::Provider, Reason::Failed, false),
+        (502, ErrorClass::Provider, Reason::Failed, true),
+        (503, ErrorClass::Provider, Reason::Overloaded, false),
+        (504, ErrorClass::Provider, Reason::Timeout, true),
+        (520, ErrorClass::Provider, Reason::Failed, true),
+        (522, ErrorClass::Provider, Reason::Failed, false),
+        (524, ErrorClass::Provider, Reason::Failed, true),
+        (529, ErrorClass::Provider, Reason::Failed, false),
     ] {
         let stand_in = StandIn::start().await;
         let failure = failure(stand_in.next(Act::Answer(Reply::html(status)))).await;
-        assert_eq!((failure.fault, failure.reason), (fault, reason), "{status}");
-        assert_eq!(failure.maybe_paid, maybe_paid, "{status}");
+        assert_eq!((failure.class, failure.reason), (fault, reason), "{status}");
+        assert_eq!(failure.possibly_paid, possibly_paid, "{status}");
         assert!(!failure.message.contains("html"), "{failure}");
     }
 }
@@ -186,7 +186,7 @@ async fn refusal_names_the_moderation_categories() {
     ] {
         let stand_in = StandIn::start().await;
         let failure = failure(stand_in.next(Act::error(400, &error))).await;
-        assert_eq!((failure.fault, failure.reason), (FaultOf::Caller, Reason::Moderated));
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Caller, Reason::Moderated));
         assert_eq!(failure.warnings.iter().map(|warning| warning.kind).collect::<Vec<_>>(), kinds);
         assert!(failure.message.contains(words), "{failure}");
         assert_eq!(stand_in.requests().len(), 1);
@@ -225,16 +225,16 @@ async fn overload_has_a_default_pause() {
 #[tokio::test]
 async fn x_should_retry_decides_between_caller_and_provider() {
     for (status, word, fault) in [
-        (500, "true", FaultOf::Provider),
-        (500, "perhaps", FaultOf::Provider),
-        (400, "true", FaultOf::Provider),
-        (400, "false", FaultOf::Caller),
-        (429, "false", FaultOf::Capacity),
+        (500, "true", ErrorClass::Provider),
+        (500, "perhaps", ErrorClass::Provider),
+        (400, "true", ErrorClass::Provider),
+        (400, "false", ErrorClass::Caller),
+        (429, "false", ErrorClass::Capacity),
     ] {
         let stand_in = StandIn::start().await;
         let reply = Reply::html(status).header("x-should-retry", word);
         let failure = failure(stand_in.next(Act::Answer(reply))).await;
-        assert_eq!((failure.fault, failure.retry_after), (fault, None), "{status} {word}");
+        assert_eq!((failure.class, failure.retry_after), (fault, None), "{status} {word}");
     }
 }
 
@@ -250,7 +250,7 @@ async fn x_should_retry_false_is_a_provider_error_with_a_pause() {
             };
             let failure = failure(stand_in.next(Act::Answer(reply))).await;
             // Not a refusal: another provider may make it.
-            assert_eq!(failure.fault, FaultOf::Provider, "{status}");
+            assert_eq!(failure.class, ErrorClass::Provider, "{status}");
             assert_eq!(failure.retry_after, Some(Duration::from_secs(expected)), "{status}");
         }
     }
@@ -324,7 +324,7 @@ async fn wrong_key_is_an_operator_error_and_not_shown() {
     let wrong = json!({"apiKey": "sk-canary-wrong-0123456789"});
     let (_, made) = make(&stand_in, &wrong, square(1)).await;
     let failure = made.unwrap_err();
-    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::Auth));
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Operator, Reason::Auth));
     let (_, made) = make(&stand_in, &json!({"apiKey": null}), square(1)).await;
     assert_eq!(made.unwrap_err().reason, Reason::Auth);
     assert_eq!((stand_in.refusals().len(), stand_in.paid_calls()), (2, 0));
@@ -337,5 +337,5 @@ async fn wrong_base_url_is_an_operator_error() {
     let sink = Kept::default();
     let made = provider(&base, &json!({})).generate(&image_task(square(1)), &sink).await;
     let failure = made.unwrap_err();
-    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::InvalidRequest));
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Operator, Reason::InvalidRequest));
 }

@@ -1,7 +1,7 @@
 //! The requests for images.
 
 use domain::images::Style;
-use domain::primitives::Word as _;
+use domain::primitives::NamedValue as _;
 
 use super::*;
 
@@ -94,7 +94,7 @@ async fn every_model_makes_or_refuses_every_size() {
                 let wanted = Picture { quality, ..picture(ProviderChoice::Dalle3, size, 1) };
                 let provider = provider(&stand_in.base_url(), &only(model));
                 let kept = Kept::default();
-                let fits = provider.fits(&wanted);
+                let fits = provider.supports(&wanted);
                 let (width, height) = size.pixels();
                 let square_only = model == "dall-e-2" && (width != height || quality == Quality::Hd);
                 assert_eq!(fits.is_err(), square_only, "{model} {size:?} {quality:?}: {fits:?}");
@@ -149,7 +149,7 @@ async fn images_per_call_depend_on_the_model() {
         indexes.sort_unstable();
         assert_eq!(indexes, [0, 2, 3]);
         assert_eq!((stand_in.paid_calls(), stand_in.paid_pictures()), (calls, 3), "{settings}");
-        assert_eq!(provider(&stand_in.base_url(), &settings).calls(&task) as usize, calls);
+        assert_eq!(provider(&stand_in.base_url(), &settings).max_paid_calls(&task) as usize, calls);
     }
 }
 
@@ -177,9 +177,9 @@ fn invalid_settings_are_refused_and_not_shown() {
 
 #[test]
 fn concurrency_is_two_by_default() {
-    let bounds = |settings| provider("http://127.0.0.1:9", &settings).bounds().unwrap();
+    let bounds = |settings| provider("http://127.0.0.1:9", &settings).capacity_limits().unwrap();
     let default = bounds(json!({}));
-    assert_eq!((default.at_once, default.per_minute), (2, None));
+    assert_eq!((default.max_concurrent, default.images_per_minute), (2, None));
     let configured = bounds(json!({"concurrency": 7, "perMinute": 20}));
-    assert_eq!((configured.at_once, configured.per_minute), (7, Some(20)));
+    assert_eq!((configured.max_concurrent, configured.images_per_minute), (7, Some(20)));
 }

@@ -1,6 +1,6 @@
 //! Models that are gone, and the operator's next ones.
 
-use domain::providers::{FaultOf, Reason};
+use domain::providers::{ErrorClass, Reason};
 use testkit::standin::openai::Act;
 
 use super::*;
@@ -17,7 +17,7 @@ async fn model_that_is_gone_is_replaced_by_the_next() {
     stand_in.withdraw("gpt-image-2.5-flare");
     let (_, made) = make(&stand_in, &settings, square(1)).await;
     let failure = made.unwrap_err();
-    assert_eq!((failure.fault, failure.reason), (FaultOf::Operator, Reason::ModelGone));
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Operator, Reason::ModelGone));
 }
 
 /// OpenAI's answer for a model that was shut down.
@@ -39,7 +39,7 @@ async fn model_gone_between_calls_is_replaced_for_the_rest() {
         stand_in.next(Act::NoUsage).next(gone());
         let openai = with_two_models(&stand_in, "dall-e-3", "gpt-image-2", concurrency);
         let (task, kept) = (image_task(square(3)), Kept::default());
-        let planned = openai.calls(&task) as usize;
+        let planned = openai.max_paid_calls(&task) as usize;
         openai.generate(&task, &kept).await.unwrap();
         let mut indexes: Vec<_> = kept.images().iter().map(|(index, _)| *index).collect();
         indexes.sort_unstable();
@@ -47,7 +47,7 @@ async fn model_gone_between_calls_is_replaced_for_the_rest() {
         assert_eq!(stand_in.paid_pictures(), 3);
         assert!(stand_in.paid_calls() <= planned, "{} of {planned}", stand_in.paid_calls());
         // From now on the other one is asked at once.
-        assert_eq!(openai.calls(&task), 1);
+        assert_eq!(openai.max_paid_calls(&task), 1);
         let asked = stand_in.requests().len();
         openai.generate(&task, &Kept::default()).await.unwrap();
         let models: Vec<_> = stand_in.requests().drain(asked..).map(|body| body["model"].clone()).collect();
@@ -61,12 +61,16 @@ async fn next_model_makes_at_most_the_planned_calls() {
     stand_in.withdraw("gpt-image-2");
     let openai = with_two_models(&stand_in, "gpt-image-2", "dall-e-3", 4);
     let (mut task, kept) = (image_task(square(3)), Kept::default());
-    let mut planned = openai.calls(&task) as usize;
+    let mut planned = openai.max_paid_calls(&task) as usize;
     let failure = openai.generate(&task, &kept).await.unwrap_err();
-    assert_eq!((failure.fault, kept.images().len()), (FaultOf::Ours, 1), "the rest is another attempt");
+    assert_eq!(
+        (failure.class, kept.images().len()),
+        (ErrorClass::Internal, 1),
+        "the rest is another attempt"
+    );
     assert_eq!((stand_in.paid_calls(), planned), (1, 1));
     task.missing.retain(|index| kept.images().iter().all(|(kept, _)| kept != index));
-    planned += openai.calls(&task) as usize;
+    planned += openai.max_paid_calls(&task) as usize;
     openai.generate(&task, &kept).await.unwrap();
     assert_eq!((kept.images().len(), stand_in.paid_calls(), planned), (3, 3, 3));
 }
@@ -80,5 +84,5 @@ async fn other_errors_come_before_a_model_that_is_gone() {
     let task = image_task(square(2));
     let failure = openai.generate(&task, &Kept::default()).await.unwrap_err();
     assert_eq!((failure.reason, stand_in.requests().len()), (Reason::RateLimited, 2));
-    assert_eq!(openai.calls(&task), 1, "the next attempt asks the other model");
+    assert_eq!(openai.max_paid_calls(&task), 1, "the next attempt asks the other model");
 }

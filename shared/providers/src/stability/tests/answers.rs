@@ -24,8 +24,8 @@ async fn blurred_image_is_a_refusal_in_header_or_body() {
         Reply::json(200, &header_only).header("finish-reason", "CONTENT_FILTERED"),
     ] {
         let error = error_of(reply).await;
-        assert_eq!((error.fault, error.reason), (FaultOf::Caller, Reason::Moderated), "{error}");
-        assert!(error.maybe_paid);
+        assert_eq!((error.class, error.reason), (ErrorClass::Caller, Reason::Moderated), "{error}");
+        assert!(error.possibly_paid);
     }
 }
 
@@ -48,8 +48,8 @@ async fn unusable_answers_are_provider_errors() {
         Reply::new(200, "image/png", "png"),
     ] {
         let error = error_of(reply).await;
-        assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::BadResponse), "{error}");
-        assert!(error.maybe_paid);
+        assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::BadResponse), "{error}");
+        assert!(error.possibly_paid);
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn errors_are_classified() {
-    use FaultOf::{Caller, Capacity, Operator, Provider};
+    use ErrorClass::{Caller, Capacity, Operator, Provider};
     let seconds = Duration::from_secs;
     for (reply, fault, reason, wait) in [
         (problem(400, "bad_request", "some-field: is required"), Caller, Reason::InvalidRequest, None),
@@ -86,12 +86,12 @@ async fn errors_are_classified() {
     ] {
         let shown = format!("{reply:?}");
         let error = error_of(reply).await;
-        assert_eq!((error.fault, error.reason, error.retry_after), (fault, reason, wait), "{shown}");
+        assert_eq!((error.class, error.reason, error.retry_after), (fault, reason, wait), "{shown}");
     }
 }
 
 #[tokio::test]
-async fn broken_off_call_is_maybe_paid() {
+async fn broken_off_call_is_possibly_paid() {
     let whole = standin::blurred();
     for (reply, reason) in [
         (Reply::never(), Reason::Timeout),
@@ -105,8 +105,8 @@ async fn broken_off_call_is_maybe_paid() {
         let started = Instant::now();
         let error = provider(&standin).generate(&task, &kept).await.unwrap_err();
         assert!(started.elapsed() < Duration::from_secs(5));
-        assert_eq!((error.fault, error.reason), (FaultOf::Provider, reason));
-        assert!(error.maybe_paid);
+        assert_eq!((error.class, error.reason), (ErrorClass::Provider, reason));
+        assert!(error.possibly_paid);
     }
 }
 
@@ -121,18 +121,18 @@ async fn unreachable_server_is_not_paid() {
         let provider = Stability::new(serde_json::from_value(settings).unwrap()).unwrap();
         let (task, kept) = (image_task(picture(Size::S256, 1)), Kept::default());
         let error = provider.generate(&task, &kept).await.unwrap_err();
-        assert_eq!((error.fault, error.reason), (FaultOf::Provider, Reason::NoAnswer), "{base}");
-        assert!(!error.maybe_paid, "{base}");
+        assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::NoAnswer), "{base}");
+        assert!(!error.possibly_paid, "{base}");
     }
     assert!(standin.made().is_empty());
 }
 
 #[tokio::test]
-async fn only_gateway_errors_are_maybe_paid() {
-    for (status, maybe_paid) in
+async fn only_gateway_errors_are_possibly_paid() {
+    for (status, possibly_paid) in
         [(400, false), (429, false), (500, false), (502, true), (503, false), (504, true)]
     {
-        assert_eq!(error_of(Reply::html(status)).await.maybe_paid, maybe_paid, "{status}");
+        assert_eq!(error_of(Reply::html(status)).await.possibly_paid, possibly_paid, "{status}");
     }
 }
 
@@ -145,7 +145,7 @@ async fn wrong_key_is_an_operator_error_and_not_shown() {
         assert!(!format!("{provider:?}").contains("canary"));
         let (task, kept) = (image_task(picture(Size::S256, 1)), Kept::default());
         let error = provider.generate(&task, &kept).await.unwrap_err();
-        assert_eq!(error.fault, FaultOf::Operator);
+        assert_eq!(error.class, ErrorClass::Operator);
         assert!(!format!("{error:?} {error}").contains("canary"), "{error:?}");
     }
     assert_eq!(standin.made().len(), 0);
@@ -156,5 +156,5 @@ async fn stop_of_the_sink_ends_the_attempt() {
     let standin = standin::Stability::start(KEY).await;
     let task = image_task(picture(Size::S256, 1));
     let error = provider(&standin).generate(&task, &Kept::full()).await.unwrap_err();
-    assert_eq!(error.fault, FaultOf::Ours);
+    assert_eq!(error.class, ErrorClass::Internal);
 }

@@ -45,7 +45,7 @@ async fn every_size_requests_the_nearest_ratio() {
     let provider = provider(&standin);
     for &size in Size::ALL {
         let task = image_task(picture(size, 1));
-        assert!(provider.fits(&task.picture).is_ok());
+        assert!(provider.supports(&task.picture).is_ok());
         let kept = Kept::default();
         provider.generate(&task, &kept).await.unwrap();
         let seen = decode(&kept.images()[0].1.bytes).unwrap();
@@ -63,7 +63,7 @@ async fn each_image_is_a_call_with_its_own_seed() {
     let standin = standin::Stability::start(KEY).await;
     let (task, kept) = (image_task(picture(Size::S1024, 4)), Kept::default());
     let provider = provider(&standin);
-    assert_eq!(provider.calls(&task), 4);
+    assert_eq!(provider.max_paid_calls(&task), 4);
     provider.generate(&task, &kept).await.unwrap();
     assert_eq!(standin.made().len(), 4);
     let mut images = kept.images();
@@ -84,7 +84,7 @@ async fn concurrent_calls_keep_their_images_if_one_fails() {
     let started = Instant::now();
     let error = provider(&standin).generate(&task, &kept).await.unwrap_err();
     assert!(started.elapsed() >= Duration::from_millis(600), "it awaits all");
-    assert_eq!((error.fault, error.reason), (FaultOf::Caller, Reason::Moderated));
+    assert_eq!((error.class, error.reason), (ErrorClass::Caller, Reason::Moderated));
     assert_eq!(kept.images().len(), 2);
     assert_eq!(standin.asked().len(), 4);
 }
@@ -127,13 +127,13 @@ async fn prompts_in_other_scripts_are_not_supported() {
     ] {
         let prompt = Prompt::try_from(prompt.to_owned()).unwrap();
         let picture = Picture { prompt, ..picture(Size::S256, 1) };
-        assert_eq!(provider.fits(&picture).is_ok(), fits, "{:?}", picture.prompt.as_str());
+        assert_eq!(provider.supports(&picture).is_ok(), fits, "{:?}", picture.prompt.as_str());
     }
     // A prompt in another language with Latin letters is refused by the service.
     let mut task = image_task(picture(Size::S256, 1));
     task.picture.prompt = Prompt::try_from("Leuchtturm in der Dämmerung".to_owned()).unwrap();
     let error = provider.generate(&task, &Kept::default()).await.unwrap_err();
-    assert_eq!((error.fault, error.reason), (FaultOf::Caller, Reason::Unsupported));
+    assert_eq!((error.class, error.reason), (ErrorClass::Caller, Reason::Unsupported));
 }
 
 #[test]
@@ -141,11 +141,17 @@ fn settings_have_defaults_and_limits() {
     let settings: Settings = serde_json::from_str(r#"{"apiKey": "k", "later": true}"#).unwrap();
     let provider = Stability::new(settings).unwrap();
     assert_eq!(provider.base.at("/x").as_str(), "https://api.stability.ai/x");
-    assert_eq!(provider.bounds(), Some(Bounds { at_once: 10, per_minute: None }));
+    assert_eq!(
+        provider.capacity_limits(),
+        Some(CapacityLimits { max_concurrent: 10, images_per_minute: None })
+    );
     let settings =
         r#"{"apiKey":"k","concurrency":2,"perMinute":30,"models":{"hd":"core"},"timeoutSeconds":9}"#;
     let provider = Stability::new(serde_json::from_str(settings).unwrap()).unwrap();
-    assert_eq!(provider.bounds(), Some(Bounds { at_once: 2, per_minute: Some(30) }));
+    assert_eq!(
+        provider.capacity_limits(),
+        Some(CapacityLimits { max_concurrent: 2, images_per_minute: Some(30) })
+    );
     assert_eq!(provider.model(Quality::Hd), Model::Core);
     assert!(Stability::new(serde_json::from_str(r#"{"apiKey": ""}"#).unwrap()).is_err());
     for bad in [r#"{}"#, r#"{"apiKey":"k","concurrency":0}"#, r#"{"apiKey":"k","models":{"hd":"sdxl"}}"#] {

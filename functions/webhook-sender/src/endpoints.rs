@@ -2,27 +2,27 @@
 
 use domain::Timestamp;
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, Receiver, ReceiverId};
+use domain::webhooks::{Delivery, WebhookEndpoint, WebhookEndpointId};
 use tracing::{info, warn};
 
 use crate::Deps;
 
 /// How often a sender reads again when others keep changing the row before it does.
-const RACES: u32 = 10;
+const MAX_CONFLICT_RETRIES: u32 = 10;
 
 /// Whether the delivery may be tried: its URL is on, or somebody wants it tried all the same, or it is
 /// the one that is tried today.
-pub(crate) async fn may_try(deps: &Deps<'_>, delivery: &Delivery) -> Result<bool, StoreError> {
-    let id = ReceiverId::of(&delivery.client_id, &delivery.url);
-    for _ in 0..RACES {
-        let Some(mut receiver) = deps.receivers.load_receiver(&id).await? else { return Ok(true) };
-        if !receiver.is_off() || delivery.even_if_off {
+pub(crate) async fn may_attempt(deps: &Deps<'_>, delivery: &Delivery) -> Result<bool, StoreError> {
+    let id = WebhookEndpointId::of(&delivery.client_id, &delivery.url);
+    for _ in 0..MAX_CONFLICT_RETRIES {
+        let Some(mut endpoint) = deps.endpoints.load_endpoint(&id).await? else { return Ok(true) };
+        if !endpoint.is_disabled() || delivery.bypass_disabled {
             return Ok(true);
         }
-        if !receiver.begin_probe(Timestamp::now(), deps.tempo) {
+        if !endpoint.claim_probe(Timestamp::now(), deps.time_scale) {
             return Ok(false);
         }
-        match deps.receivers.save_receiver(&mut receiver).await {
+        match deps.endpoints.save_endpoint(&mut endpoint).await {
             Ok(()) => {
                 info!("the URL is switched off; this is its try of the day");
                 return Ok(true);
@@ -38,31 +38,35 @@ pub(crate) async fn may_try(deps: &Deps<'_>, delivery: &Delivery) -> Result<bool
 /// A try has failed. Says whether the URL is switched off by now.
 pub(crate) async fn failed(deps: &Deps<'_>, delivery: &Delivery) -> bool {
     let now = Timestamp::now();
-    let learned = learn(deps, delivery, |receiver| receiver.failed(now, deps.tempo)).await;
-    learned.is_some_and(|receiver| receiver.is_off())
+    let learned = learn(deps, delivery, |endpoint| endpoint.record_failure(now, deps.time_scale)).await;
+    learned.is_some_and(|endpoint| endpoint.is_disabled())
 }
 
 /// A try has succeeded.
 pub(crate) async fn succeeded(deps: &Deps<'_>, delivery: &Delivery) {
     let now = Timestamp::now();
-    learn(deps, delivery, |receiver| receiver.switch_on(now)).await;
+    learn(deps, delivery, |endpoint| endpoint.enable(now)).await;
 }
 
 /// Changes what is known of the delivery's URL, if that is a change. If the row cannot be written, it
 /// is the next try that teaches the same.
-async fn learn(deps: &Deps<'_>, delivery: &Delivery, change: impl Fn(&mut Receiver)) -> Option<Receiver> {
-    let id = ReceiverId::of(&delivery.client_id, &delivery.url);
-    for _ in 0..RACES {
+async fn learn(
+    deps: &Deps<'_>,
+    delivery: &Delivery,
+    change: impl Fn(&mut WebhookEndpoint),
+) -> Option<WebhookEndpoint> {
+    let id = WebhookEndpointId::of(&delivery.client_id, &delivery.url);
+    for _ in 0..MAX_CONFLICT_RETRIES {
         let learned = async {
-            let known = deps.receivers.load_receiver(&id).await?;
-            let blank = || Receiver::new(id.client.clone(), delivery.url.clone(), Timestamp::now());
+            let known = deps.endpoints.load_endpoint(&id).await?;
+            let blank = || WebhookEndpoint::new(id.client.clone(), delivery.url.clone(), Timestamp::now());
             let known = known.unwrap_or_else(blank);
             let mut learned = known.clone();
             change(&mut learned);
             if learned != known {
-                deps.receivers.save_receiver(&mut learned).await?;
-                if learned.is_off() != known.is_off() {
-                    info!(off = learned.is_off(), host = delivery.url.url().host_str(), "URL switched");
+                deps.endpoints.save_endpoint(&mut learned).await?;
+                if learned.is_disabled() != known.is_disabled() {
+                    info!(off = learned.is_disabled(), host = delivery.url.url().host_str(), "URL switched");
                 }
             }
             Ok(learned)

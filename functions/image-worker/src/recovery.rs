@@ -6,11 +6,15 @@ use domain::store::StoreError;
 use tracing::{info, warn};
 
 use crate::Deps;
-use crate::sink::{KeepError, Sink};
+use crate::sink::{Sink, StoreImageError};
 
 /// Takes over every image that is in the store already. A store that does not answer is an error:
 /// going on without knowing what is there would pay for it again.
-pub(crate) async fn collect(deps: &Deps<'_>, job: &Job, sink: &Sink<'_>) -> Result<(), StoreError> {
+pub(crate) async fn recover_stored_images(
+    deps: &Deps<'_>,
+    job: &Job,
+    sink: &Sink<'_>,
+) -> Result<(), StoreError> {
     let there = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
     for index in 0..job.picture.count.get() {
         let stem = keys::image_stem(&job.storage_prefix, index);
@@ -20,12 +24,12 @@ pub(crate) async fn collect(deps: &Deps<'_>, job: &Job, sink: &Sink<'_>) -> Resu
             warn!(index, "an image that does not say where it comes from is left aside");
             continue;
         };
-        match sink.keep(index, object.bytes, origin, true).await {
+        match sink.store_image(index, object.bytes, origin, true).await {
             Ok(()) => info!(index, "image taken over"),
-            Err(KeepError::NotStored) => {
+            Err(StoreImageError::NotStored) => {
                 return Err(StoreError::Unavailable("no thumbnail was stored".into()));
             }
-            Err(problem @ KeepError::BadImage(_)) => {
+            Err(problem @ StoreImageError::BadImage(_)) => {
                 warn!(index, %problem, "an image cannot be taken over")
             }
         }

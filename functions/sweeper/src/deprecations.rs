@@ -4,27 +4,27 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::access::SecretSource;
-use domain::providers::{Sunset, SunsetStore};
+use domain::providers::{DeprecationStore, ModelDeprecations};
 use domain::store::StoreError;
 use providers::ModelList;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 /// How often the document is looked into for models that nobody has asked about yet.
-const LOOKED_EVERY: Duration = Duration::from_secs(60 * 60);
+const CHECK_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// What it takes to ask.
-pub struct Sunsets<'a> {
+pub struct DeprecationCheck<'a> {
     document: &'a dyn SecretSource,
-    store: &'a dyn SunsetStore,
+    store: &'a dyn DeprecationStore,
     /// Until when this process need not look.
     rest_until: Mutex<Timestamp>,
 }
 
-impl<'a> Sunsets<'a> {
+impl<'a> DeprecationCheck<'a> {
     /// Asks about the models in `document`, and remembers in `store` what was said.
     #[must_use]
-    pub fn new(document: &'a dyn SecretSource, store: &'a dyn SunsetStore) -> Self {
+    pub fn new(document: &'a dyn SecretSource, store: &'a dyn DeprecationStore) -> Self {
         Self { document, store, rest_until: Mutex::new(Timestamp::from_millis(0)) }
     }
 
@@ -35,7 +35,7 @@ impl<'a> Sunsets<'a> {
             return;
         }
         // Also after a failure: an hour is soon enough.
-        *rest_until = now + LOOKED_EVERY;
+        *rest_until = now + CHECK_INTERVAL;
         if let Err(error) = self.ask(now).await {
             warn!(%error, "the ends of models could not be looked up");
         }
@@ -48,7 +48,7 @@ impl<'a> Sunsets<'a> {
             Err(problem) => return Err(StoreError::Unavailable(problem.to_string())),
         };
         for list in lists {
-            let before = self.store.sunset(list.provider()).await?;
+            let before = self.store.deprecations(list.provider()).await?;
             if before.as_ref().is_some_and(|before| !before.outdated(list.chosen(), now)) {
                 continue;
             }
@@ -57,9 +57,14 @@ impl<'a> Sunsets<'a> {
                 // A key need not be allowed to see the list, and a compatible server need not have one.
                 info!(provider = list.provider(), reason = ?error.reason, "no list of models");
             }
-            let sunset =
-                Sunset::new(list.provider(), list.chosen(), said.as_ref().ok(), before.as_ref(), now);
-            for (model, end) in sunset.near(now) {
+            let deprecations = ModelDeprecations::new(
+                list.provider(),
+                list.chosen(),
+                said.as_ref().ok(),
+                before.as_ref(),
+                now,
+            );
+            for (model, end) in deprecations.near(now) {
                 warn!(
                     alarm = "model_sunset",
                     provider = list.provider(),
@@ -68,7 +73,7 @@ impl<'a> Sunsets<'a> {
                     "a model in use is switched off"
                 );
             }
-            self.store.save_sunset(&sunset).await?;
+            self.store.save_deprecations(&deprecations).await?;
         }
         Ok(())
     }

@@ -3,18 +3,19 @@
 use std::time::{Duration, Instant};
 
 use domain::providers::{
-    ACCOUNT_PAUSE, CAPACITY_PAUSE, FaultOf, Finished, ImageProvider, ImageTask, ProviderError, Reason, Step,
+    ACCOUNT_PAUSE, CAPACITY_PAUSE, ErrorClass, Finished, ImageProvider, ImageTask, ProviderError, Reason,
+    Step,
 };
 use domain::{Job, Timestamp};
 use tracing::{error, info, warn};
 
-use crate::ask::refused;
-use crate::attempt::growing;
+use crate::failover::is_refusal;
+use crate::run::backoff;
 use crate::sink::{Sink, Stopped};
-use crate::{Deps, Purpose, observe, traffic};
+use crate::{Deps, Purpose, metrics, permits};
 
 /// How soon a provider is asked again that has work under way, where the asking was cut short.
-const AFTER_CUT_OFF: Duration = Duration::from_secs(5);
+const POLL_AFTER_CUT_OFF: Duration = Duration::from_secs(5);
 
 /// What bounds a call.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,7 @@ pub(crate) struct Limits {
 }
 
 /// Asks `provider` for what is missing.
-pub(crate) async fn ask_one(
+pub(crate) async fn call_provider(
     deps: &Deps<'_>,
     sink: &Sink<'_>,
     provider: &dyn ImageProvider,
@@ -45,26 +46,30 @@ pub(crate) async fn ask_one(
         attempt: job.attempts + u32::from(handle.is_none()),
         deadline: limits.deadline,
         user: job.end_user(),
-        handle: handle.map(|handle| handle.note.clone()),
+        handle: handle.map(|handle| handle.checkpoint.clone()),
     };
     if task.time_left() < limits.shortest {
-        return Err(ProviderError::new(FaultOf::Ours, Reason::Timeout, "no time was left for a provider"));
+        return Err(ProviderError::new(
+            ErrorClass::Internal,
+            Reason::Timeout,
+            "no time was left for a provider",
+        ));
     }
-    let calls = provider.calls(&task);
-    if limits.purpose == Purpose::Salvage && (calls > 0 || task.handle.is_none()) {
+    let calls = provider.max_paid_calls(&task);
+    if limits.purpose == Purpose::RecoverOnly && (calls > 0 || task.handle.is_none()) {
         let message = "what was under way has come to nothing";
-        return Err(ProviderError::new(FaultOf::Provider, Reason::NoAnswer, message));
+        return Err(ProviderError::new(ErrorClass::Provider, Reason::NoAnswer, message));
     }
-    let place = match (provider.bounds(), &task.handle) {
+    let permit = match (provider.capacity_limits(), &task.handle) {
         // What is under way has its place already, and is paid for.
         (None, _) | (_, Some(_)) => None,
-        (Some(bounds), None) => Some(traffic::enter(deps, name, bounds, &job, &task.missing).await?),
+        (Some(bounds), None) => Some(permits::acquire(deps, name, bounds, &job, &task.missing).await?),
     };
     if task.handle.is_none() || calls > 0 {
-        if let Err(stop) = sink.begin_try(name, calls).await {
-            if place.is_some() {
+        if let Err(stop) = sink.begin_attempt(name, calls).await {
+            if permit.is_some() {
                 let ours = ProviderError::from(stop);
-                traffic::leave(deps, name, job.id, Err(&ours)).await;
+                permits::release(deps, name, job.id, Err(&ours)).await;
             }
             return Err(stop.into());
         }
@@ -77,25 +82,25 @@ pub(crate) async fn ask_one(
         Some(outcome) => outcome,
         None => cut_off(sink).await,
     };
-    let outcome = unless_unusable(outcome, sink);
+    let outcome = reject_unusable_images(outcome, sink);
     let job = sink.job().await;
     let outcome = outcome.map_err(|failure| with_pause(failure, &job, name));
     report(name, &outcome, called.elapsed());
     let outcome = match outcome {
         // What is paid for and under way is not given up because a store of ours does not answer.
-        Err(failure) if failure.fault == FaultOf::Ours && job.handle.is_some() => {
-            if limits.purpose == Purpose::Salvage {
+        Err(failure) if failure.class == ErrorClass::Internal && job.handle.is_some() => {
+            if limits.purpose == Purpose::RecoverOnly {
                 return Err(failure);
             }
-            Ok(Step::AskAgain { after: AFTER_CUT_OFF })
+            Ok(Step::Pending { poll_after: POLL_AFTER_CUT_OFF })
         }
         outcome => outcome,
     };
-    if let Some(calls) = in_vain(&outcome, sink, &job) {
-        observe::paid_in_vain(calls);
+    if let Some(calls) = possibly_paid_calls(&outcome, sink, &job) {
+        metrics::record_possibly_paid(calls);
     }
     settle(deps, sink, provider, &outcome).await;
-    observe::saw(deps, name, &outcome).await;
+    metrics::record_status(deps, name, &outcome).await;
     outcome
 }
 
@@ -106,15 +111,15 @@ async fn settle(
     provider: &dyn ImageProvider,
     outcome: &Result<Step, ProviderError>,
 ) {
-    let (name, job, counted) = (provider.name(), sink.job().await.id, provider.bounds().is_some());
+    let (name, job, counted) = (provider.name(), sink.job().await.id, provider.capacity_limits().is_some());
     match outcome {
-        Ok(Step::AskAgain { after }) if counted => traffic::stay(deps, name, job, *after).await,
-        Ok(Step::AskAgain { .. }) => {}
+        Ok(Step::Pending { poll_after }) if counted => permits::extend(deps, name, job, *poll_after).await,
+        Ok(Step::Pending { .. }) => {}
         Ok(Step::Finished(_)) | Err(_) => {
             let failure = outcome.as_ref().err();
-            sink.end_try(failure).await;
+            sink.end_attempt(failure).await;
             if counted {
-                traffic::leave(deps, name, job, failure.map_or(Ok(()), Err)).await;
+                permits::release(deps, name, job, failure.map_or(Ok(()), Err)).await;
             }
         }
     }
@@ -122,22 +127,26 @@ async fn settle(
 
 /// The failure with the time after which this provider should be asked for this job again.
 fn with_pause(failure: ProviderError, job: &Job, provider: &str) -> ProviderError {
-    let pause = match failure.fault {
-        FaultOf::Provider => growing(job.failures_of(provider)),
-        FaultOf::Capacity => CAPACITY_PAUSE,
-        FaultOf::Operator => ACCOUNT_PAUSE,
+    let pause = match failure.class {
+        ErrorClass::Provider => backoff(job.counted_failures_at(provider)),
+        ErrorClass::Capacity => CAPACITY_PAUSE,
+        ErrorClass::Operator => ACCOUNT_PAUSE,
         // By how often that was, which the whole job knows; and never.
-        FaultOf::Ours | FaultOf::Caller => return failure,
+        ErrorClass::Internal | ErrorClass::Caller => return failure,
     };
     ProviderError { retry_after: failure.retry_after.or(Some(pause)), ..failure }
 }
 
 /// What the sink found wrong with what came, and too few images, are failures of this try. But a refusal
 /// stays one, whatever came beside it: nobody is to be asked for that again.
-fn unless_unusable(outcome: Result<Step, ProviderError>, sink: &Sink<'_>) -> Result<Step, ProviderError> {
-    let bad = |message| Err(ProviderError::new(FaultOf::Provider, Reason::BadResponse, message).maybe_paid());
+fn reject_unusable_images(
+    outcome: Result<Step, ProviderError>,
+    sink: &Sink<'_>,
+) -> Result<Step, ProviderError> {
+    let bad =
+        |message| Err(ProviderError::new(ErrorClass::Provider, Reason::BadResponse, message).possibly_paid());
     let (problem, lost) = (sink.take_bad_image(), sink.take_lost());
-    if outcome.as_ref().is_err_and(refused) {
+    if outcome.as_ref().is_err_and(is_refusal) {
         return outcome;
     }
     if let Some(problem) = problem {
@@ -148,19 +157,19 @@ fn unless_unusable(outcome: Result<Step, ProviderError>, sink: &Sink<'_>) -> Res
         Ok(Step::Finished(Finished { .. })) if !sink.missing().is_empty() => {
             bad("the provider made fewer images than asked for")
         }
-        Err(ours) if lost && ours.fault == FaultOf::Ours => Err(ours.maybe_paid()),
+        Err(ours) if lost && ours.class == ErrorClass::Internal => Err(ours.possibly_paid()),
         outcome @ (Ok(_) | Err(_)) => outcome,
     }
 }
 
 /// How many calls may have been paid for without a result: no more than images are missing. Of a job that
 /// was cancelled, the one who cancelled it has told.
-fn in_vain(outcome: &Result<Step, ProviderError>, sink: &Sink<'_>, job: &Job) -> Option<u32> {
-    let failed = outcome.as_ref().is_err_and(|failure| failure.maybe_paid);
+fn possibly_paid_calls(outcome: &Result<Step, ProviderError>, sink: &Sink<'_>, job: &Job) -> Option<u32> {
+    let failed = outcome.as_ref().is_err_and(|failure| failure.possibly_paid);
     if !failed || sink.stopped() == Some(Stopped::JobGone) {
         return None;
     }
-    let calls = job.under_way().map_or(1, |last| last.calls);
+    let calls = job.open_attempt().map_or(1, |last| last.calls);
     Some(calls.min(u32::try_from(sink.missing().len()).unwrap_or(u32::MAX)).max(1))
 }
 
@@ -168,11 +177,11 @@ fn report(provider: &str, outcome: &Result<Step, ProviderError>, time: Duration)
     let duration = time.as_millis() as u64;
     match outcome {
         Ok(Step::Finished(_)) => info!(provider, durationMs = duration, "provider answered"),
-        Ok(Step::AskAgain { after }) => {
+        Ok(Step::Pending { poll_after }) => {
             info!(
                 provider,
                 durationMs = duration,
-                askAgainMs = after.as_millis() as u64,
+                pollAfterMs = poll_after.as_millis() as u64,
                 "provider works on"
             );
         }
@@ -180,12 +189,12 @@ fn report(provider: &str, outcome: &Result<Step, ProviderError>, time: Duration)
             warn!(
                 provider,
                 durationMs = duration,
-                fault = ?failure.fault,
+                fault = ?failure.class,
                 reason = ?failure.reason,
                 problem = failure.message,
                 "provider failed"
             );
-            if failure.fault == FaultOf::Operator {
+            if failure.class == ErrorClass::Operator {
                 error!(
                     provider,
                     alarm = "provider_account",
@@ -219,8 +228,8 @@ async fn until_cut_off(
 /// What it means that the provider was cut off: what it noted as under way goes on without us.
 async fn cut_off(sink: &Sink<'_>) -> Result<Step, ProviderError> {
     if sink.job().await.handle.is_some() {
-        return Ok(Step::AskAgain { after: AFTER_CUT_OFF });
+        return Ok(Step::Pending { poll_after: POLL_AFTER_CUT_OFF });
     }
     let message = "the provider did not answer in time";
-    Err(ProviderError::new(FaultOf::Provider, Reason::Timeout, message).maybe_paid())
+    Err(ProviderError::new(ErrorClass::Provider, Reason::Timeout, message).possibly_paid())
 }

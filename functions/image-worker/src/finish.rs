@@ -7,22 +7,22 @@ use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
 
-use crate::{Deps, observe};
+use crate::{Deps, metrics};
 
 /// How a try ends.
 #[derive(Clone)]
-pub(crate) enum End {
+pub(crate) enum RunOutcome {
     Completed(Box<JobResult>),
     Failed(JobError),
-    PutBack { at: Timestamp, counts: bool, waits: bool },
+    Released { at: Timestamp, counts: bool, deferred: bool },
 }
 
 /// Writes the end, with the webhook that is owed for it, as long as the job is this worker's. What
 /// was made is paid for, so a store that does not answer is asked again until the function's time is up.
-pub(crate) async fn conclude(
+pub(crate) async fn finish(
     deps: &Deps<'_>,
     mut job: Job,
-    end: End,
+    outcome: RunOutcome,
     deadline: Timestamp,
 ) -> Result<(), Error> {
     let lease = job.lease;
@@ -30,13 +30,13 @@ pub(crate) async fn conclude(
     loop {
         let mut next = job.clone();
         let now = Timestamp::now();
-        let owed = apply(deps, &mut next, end.clone(), now)?;
+        let owed = apply(deps, &mut next, outcome.clone(), now)?;
         let error = match deps.jobs.save(&mut next, owed.as_ref()).await {
             Ok(()) => {
                 let (attempts, failures) = (next.attempts, next.failures);
                 info!(status = next.status.as_str(), attempts, failures, "try ended");
-                if let (End::Failed(_), Some(calls)) = (&end, next.calls_under_way()) {
-                    observe::paid_in_vain(calls);
+                if let (RunOutcome::Failed(_), Some(calls)) = (&outcome, next.paid_calls_in_flight()) {
+                    metrics::record_possibly_paid(calls);
                 }
                 return Ok(());
             }
@@ -44,7 +44,7 @@ pub(crate) async fn conclude(
             // show in the row: it has ended, or has another lease.
             Err(StoreError::Conflict) => match deps.jobs.load(job.id).await {
                 Ok(Some(current)) if !current.status.ended() && current.lease == lease => {
-                    job = current.as_held(&job);
+                    job = current.with_holder_state(&job);
                     continue;
                 }
                 Ok(_) => {
@@ -68,21 +68,21 @@ pub(crate) async fn conclude(
 fn apply(
     deps: &Deps<'_>,
     job: &mut Job,
-    end: End,
+    outcome: RunOutcome,
     now: Timestamp,
 ) -> Result<Option<domain::webhooks::Delivery>, Error> {
-    let event = match end {
-        End::Completed(result) => {
+    let event = match outcome {
+        RunOutcome::Completed(result) => {
             job.complete(*result, now).map_err(Error::internal)?;
             Some(WebhookEvent::Completed)
         }
-        End::Failed(error) => {
+        RunOutcome::Failed(error) => {
             job.fail(error, now).map_err(Error::internal)?;
             Some(WebhookEvent::Failed)
         }
-        End::PutBack { at, counts, waits } => {
-            job.waits += u32::from(waits);
-            job.put_back(at, counts, &deps.policy).map_err(Error::internal)?;
+        RunOutcome::Released { at, counts, deferred } => {
+            job.deferrals += u32::from(deferred);
+            job.release(at, counts, &deps.policy).map_err(Error::internal)?;
             None
         }
     };

@@ -1,6 +1,6 @@
-//! Puts what the function serves together, so that it computes nothing while it runs: the page with its
-//! viewer inside, the policy that allows these very scripts, names for conditional requests, and
-//! everything compressed as well.
+//! Prepares what the function serves, so that it computes nothing at run time: the page with the viewer
+//! inlined, the Content-Security-Policy that allows exactly these scripts, the ETags for conditional requests,
+//! and a gzip copy of each.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -13,8 +13,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
-/// What an HTML page must not hold in a script: after these a browser no longer sees the script's end.
-/// Both only stand in strings and regular expressions, where `\x3C` is the same.
+/// Sequences that an inline script must not contain, with their replacements: after them a browser does not
+/// recognize the script's end. Both occur only in strings and regular expressions, where `\x3C` is equal to `<`.
 const IN_SCRIPTS: [(&str, &str); 2] = [("<!--", "\\x3C!--"), ("<script", "\\x3Cscript")];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,11 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let read = |name: &str| fs::read_to_string(assets.join(name)).map_err(|error| format!("{name}: {error}"));
 
     let mut viewer = read("swagger-ui-bundle.js")?;
-    for (raw, written) in IN_SCRIPTS {
-        viewer = viewer.replace(raw, written);
+    for (raw, escaped) in IN_SCRIPTS {
+        viewer = viewer.replace(raw, escaped);
     }
     if viewer.to_ascii_lowercase().contains("</script") {
-        return Err("the viewer's script holds what ends a script in a page".into());
+        return Err("the viewer's script contains `</script`, which would end it in a page".into());
     }
     let (start, style, own_style) = (read("start.js")?, read("swagger-ui.css")?, read("page.css")?);
     let style = format!("{style}\n{own_style}");
@@ -37,10 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let notices = notices.replace('&', "&amp;").replace('<', "&lt;");
     let page = read("page.html")?;
     let parts = [("{style}", &style), ("{viewer}", &viewer), ("{start}", &start), ("{notices}", &notices)];
-    let page = parts.into_iter().try_fold(page, |page, (place, part)| match page.split_once(place) {
-        Some((before, after)) => Ok(format!("{before}{part}{after}")),
-        None => Err(format!("page.html has no {place}")),
-    })?;
+    let page =
+        parts.into_iter().try_fold(page, |page, (placeholder, part)| match page.split_once(placeholder) {
+            Some((before, after)) => Ok(format!("{before}{part}{after}")),
+            None => Err(format!("page.html has no {placeholder}")),
+        })?;
     let policy = format!(
         "default-src 'none'; script-src {} {}; style-src {}; img-src data:; connect-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -55,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&out, "openapi", &fs::read(document)?)
 }
 
-/// How a policy names an inline script or style.
+/// Returns the source expression that allows an inline script or style in a Content-Security-Policy.
 fn hash(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }

@@ -1,7 +1,7 @@
-//! `/admin/keys`: makes, lists, revokes and rotates API keys.
+//! `/admin/keys`: creates, lists, revokes and rotates API keys.
 //!
-//! `keys:admin`, without which no request comes here, is for the own client. `clients:admin` makes it good
-//! for every client, and alone lets anybody set limits.
+//! The middleware requires the scope `keys:admin`, which covers the keys of the caller's own client. With
+//! `clients:admin` the caller may also manage the keys of every other client, and set limits.
 
 use domain::access::{ApiKey, ClientId, KeyRecord, KeyRegistry, Principal, Scope, may_grant};
 use domain::error::Missing;
@@ -12,12 +12,10 @@ use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
-/// How often a rotation looks again when others change the same key.
+/// How often a rotation reads the key again after a conflict with another change.
 const MAX_CONFLICT_RETRIES: usize = 3;
 
-/// What the endpoints need.
 pub struct Deps<'a> {
-    /// Where keys are managed.
     pub keys: &'a dyn KeyRegistry,
 }
 
@@ -25,11 +23,12 @@ pub struct Deps<'a> {
 ///
 /// # Errors
 ///
-/// As the API's contract has them. A key of another client is as little there as one that never was.
+/// Those that the OpenAPI document lists for this endpoint.
+/// A key of another client is [`Error::NotFound`], the same as one that does not exist.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     if request.caller()?.user.is_some() {
-        // A key acts for every user of its client: whoever acts for one of them must not make one.
-        return Err(Error::Forbidden("a token acts for one user and cannot manage keys"));
+        // A key acts for every user of its client, so a caller that acts for one user must not create one.
+        return Err(Error::Forbidden("a token acts for one user and cannot manage keys".into()));
     }
     match (request.route.method, request.path_parameter("keyId")) {
         ("GET", None) => list(deps, &request).await,
@@ -46,7 +45,7 @@ async fn create(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     for_client(caller, &wanted.client)?;
     may_grant(&caller.scopes, &wanted.scopes)?;
     if let Some(limits) = &wanted.limits {
-        // Otherwise limits would be what each client likes.
+        // Otherwise each client could choose its own limits.
         caller.require(Scope::ClientsAdmin)?;
         deps.keys.set_limits(&wanted.client, limits).await?;
     }
@@ -85,7 +84,7 @@ async fn rotate(deps: &Deps<'_>, request: &Request, id: &str) -> Result<Answer, 
         if !old.is_good(request.now) {
             return Err(Error::NotFound(Missing::Key));
         }
-        // The successor is shown to the caller, with all that the old key may do.
+        // The answer shows the successor, which has the old key's scopes: the caller must have them too.
         may_grant(&caller.scopes, &old.scopes)?;
         let key = ApiKey::generate();
         let (new, old_ends) = old.succeeded_by(&key, overlap, request.now);
@@ -101,12 +100,12 @@ async fn rotate(deps: &Deps<'_>, request: &Request, id: &str) -> Result<Answer, 
     Err(StoreError::Conflict.into())
 }
 
-/// Passes if the caller may manage the keys of `client`.
+/// Checks that the caller may manage the keys of `client`.
 fn for_client(caller: &Principal, client: &ClientId) -> Result<(), Error> {
     if *client == caller.client { Ok(()) } else { caller.require(Scope::ClientsAdmin) }
 }
 
-/// The key `id`, if it is one that the caller may manage.
+/// Returns the key `id` if the caller may manage it, else [`Error::NotFound`].
 async fn managed(deps: &Deps<'_>, caller: &Principal, id: &str) -> Result<KeyRecord, Error> {
     let missing = || Error::NotFound(Missing::Key);
     let id: KeyId = id.parse().map_err(|_| missing())?;

@@ -1,4 +1,4 @@
-//! `/admin/keys`: makes, lists, revokes and rotates API keys.
+//! `/admin/keys`: creates, lists, revokes and rotates API keys.
 
 use admin_keys::{Deps, handle};
 use aws::access::AuthStores;
@@ -9,9 +9,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("admin-keys");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
-    let deps = Deps { keys: &front.keys };
-    edge::http::serve("admin-keys", &gate, |request| handle(&deps, request)).await
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
+    let deps = Deps { keys: &auth.keys };
+    edge::http::serve("admin-keys", &middleware, |request| handle(&deps, request)).await
 }

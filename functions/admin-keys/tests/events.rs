@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use admin_keys::{Deps, handle};
@@ -15,7 +15,7 @@ use testkit::Memory;
 const MANAGED: &str = "0190b8a0-0000-7000-8000-00000000000c";
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let expected = [
         ("create-invalid.json", 400, Some("VALIDATION_ERROR")),
         ("create-other-client.json", 403, Some("FORBIDDEN")),
@@ -34,11 +34,11 @@ async fn every_sample_is_answered_as_it_should_be() {
         store.put_key(KeyRecord { scopes: vec![Scope::KeysAdmin], ..testkit::sample_key() });
         let managed = MANAGED.parse().unwrap();
         store.put_key(KeyRecord { id: managed, ..testkit::api_key("acme", &[Scope::Chat]).1 });
-        let gate = Middleware::new(&store, &store, &store, Origins::default());
+        let middleware = Middleware::new(&store, &store, &store, Origins::default());
         let deps = Deps { keys: &store };
         let event = lambda_http::request::from_str(&testkit::event("admin-keys", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "admin-keys", &gate, |request| handle(&deps, request)).await;
+        let response = respond(event, "admin-keys", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(body["key"].is_string(), status == 201, "{file}");

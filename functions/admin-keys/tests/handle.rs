@@ -1,6 +1,6 @@
-//! Who may manage which keys, and what becomes of them.
+//! Which callers may manage which keys, and the effect of each operation.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -47,8 +47,8 @@ async fn list(store: &Memory, by: Principal, client: Option<&str>) -> Result<Val
     send(store, request).await
 }
 
-/// Whether the key that an answer shows is good now.
-async fn good(store: &Memory, shown: &Value, at: Timestamp) -> bool {
+/// Whether the key in an answer is valid at `at`.
+async fn is_valid(store: &Memory, shown: &Value, at: Timestamp) -> bool {
     let key: ApiKey = shown["key"].as_str().unwrap().parse().unwrap();
     store.find(key.id()).await.unwrap().is_some_and(|record| record.admit(&key, at).is_ok())
 }
@@ -58,11 +58,11 @@ fn is_missing(answer: &Result<Value, Error>) -> bool {
 }
 
 #[tokio::test]
-async fn a_new_key_is_shown_once_and_stored_as_a_hash() {
+async fn created_key_is_shown_once_and_stored_as_hash() {
     let store = Memory::new();
     let body = json!({"name": "site", "scopes": ["chat"]});
     let shown = create(&store, owner("acme"), body).await.unwrap();
-    assert!(good(&store, &shown, Timestamp::now()).await);
+    assert!(is_valid(&store, &shown, Timestamp::now()).await);
     assert_eq!((&shown["clientId"], &shown["name"]), (&json!("acme"), &json!("site")));
     assert_eq!(shown["scopes"], json!(["chat"]));
     assert!(shown["createdAt"].as_str().unwrap().ends_with('Z'));
@@ -74,7 +74,7 @@ async fn a_new_key_is_shown_once_and_stored_as_a_hash() {
 }
 
 #[tokio::test]
-async fn another_clients_keys_take_the_scope_for_it() {
+async fn other_clients_keys_require_clients_admin() {
     let store = Memory::new();
     let body = json!({"clientId": "acme", "name": "theirs"});
     assert!(matches!(create(&store, owner("apex"), body.clone()).await, Err(Error::Forbidden(_))));
@@ -91,27 +91,27 @@ async fn another_clients_keys_take_the_scope_for_it() {
     assert!(is_missing(&rotate(&store, owner("apex"), id, json!({})).await));
     assert!(is_missing(&revoke(&store, owner("apex"), &KeyId::new().to_string()).await));
     assert!(is_missing(&revoke(&store, owner("apex"), "nonsense").await));
-    assert!(good(&store, &theirs, Timestamp::now()).await, "nothing was done to it");
+    assert!(is_valid(&store, &theirs, Timestamp::now()).await, "the refused calls did not change it");
     assert!(rotate(&store, operator(), id, json!({})).await.is_ok());
     assert!(revoke(&store, operator(), id).await.is_ok());
 }
 
 #[tokio::test]
-async fn nobody_gives_itself_more_than_it_has() {
+async fn key_cannot_grant_scopes_it_lacks() {
     let store = Memory::new();
     let wanted = json!({"name": "n", "scopes": ["clients:admin"]});
     let lesser = owner("operator");
     assert!(matches!(create(&store, lesser.clone(), wanted.clone()).await, Err(Error::Forbidden(_))));
     assert!(matches!(create(&store, owner("acme"), wanted.clone()).await, Err(Error::Invalid(_))));
     let greater = create(&store, operator(), wanted).await.unwrap();
-    // Whoever rotates a key is shown its successor.
+    // A rotation shows the successor, so it requires the key's scopes.
     let id = greater["id"].as_str().unwrap();
     assert!(matches!(rotate(&store, lesser, id, json!({})).await, Err(Error::Forbidden(_))));
     assert!(rotate(&store, operator(), id, json!({})).await.is_ok());
 }
 
 #[tokio::test]
-async fn only_the_operator_sets_limits_and_others_stay() {
+async fn limits_require_clients_admin_and_merge() {
     let store = Memory::new();
     let body = |limits: Value| json!({"clientId": "acme", "name": "n", "limits": limits});
     let own = create(&store, owner("acme"), body(json!({"/chat/new": 1000}))).await;
@@ -124,7 +124,7 @@ async fn only_the_operator_sets_limits_and_others_stay() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_goes_on_for_the_overlap_and_no_longer() {
+async fn rotated_key_is_valid_until_overlap_ends() {
     let store = Memory::new();
     let old = create(&store, owner("acme"), json!({"name": "n", "scopes": ["images:read"]})).await.unwrap();
     let id = old["id"].as_str().unwrap();
@@ -132,13 +132,16 @@ async fn a_rotated_key_goes_on_for_the_overlap_and_no_longer() {
     assert_eq!((&new["name"], &new["scopes"]), (&old["name"], &old["scopes"]));
     assert_ne!(new["id"], old["id"]);
     let now = Timestamp::now();
-    assert!(good(&store, &old, now).await && good(&store, &new, now).await);
+    assert!(is_valid(&store, &old, now).await && is_valid(&store, &new, now).await);
     let later = now + Duration::from_secs(61);
-    assert!(!good(&store, &old, later).await && good(&store, &new, later).await);
+    assert!(!is_valid(&store, &old, later).await && is_valid(&store, &new, later).await);
 
     let newer = rotate(&store, owner("acme"), new["id"].as_str().unwrap(), json!({})).await.unwrap();
     let now = Timestamp::now();
-    assert!(!good(&store, &new, now).await && good(&store, &newer, now).await, "at once, without an overlap");
+    assert!(
+        !is_valid(&store, &new, now).await && is_valid(&store, &newer, now).await,
+        "invalid immediately without an overlap"
+    );
     assert!(
         is_missing(&rotate(&store, owner("acme"), new["id"].as_str().unwrap(), json!({})).await),
         "expired"
@@ -146,12 +149,12 @@ async fn a_rotated_key_goes_on_for_the_overlap_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_stands_in_the_list_and_cannot_be_rotated() {
+async fn revoked_key_stays_listed_and_cannot_be_rotated() {
     let store = Memory::new();
     let shown = create(&store, owner("acme"), json!({"name": "n"})).await.unwrap();
     let id = shown["id"].as_str().unwrap();
     revoke(&store, owner("acme"), id).await.unwrap();
-    assert!(!good(&store, &shown, Timestamp::now()).await);
+    assert!(!is_valid(&store, &shown, Timestamp::now()).await);
     let first = list(&store, owner("acme"), None).await.unwrap()["keys"][0]["revokedAt"].clone();
     assert!(first.is_string());
     assert!(is_missing(&rotate(&store, owner("acme"), id, json!({})).await));
@@ -160,7 +163,7 @@ async fn a_revoked_key_stands_in_the_list_and_cannot_be_rotated() {
 }
 
 #[tokio::test]
-async fn a_rotation_that_meets_another_looks_again() {
+async fn rotate_on_conflict_retries_up_to_limit() {
     let store = Memory::new();
     let (_, record) = testkit::api_key("acme", &[Scope::Chat]);
     store.put_key(KeyRecord {

@@ -1,6 +1,7 @@
-//! `/admin/webhook-secret`: shows and rotates what a client's webhooks are signed with.
+//! `/admin/webhook-secret`: shows and rotates the secret that signs a client's webhooks.
 //!
-//! A function of its own, because it may read the master secret that every client's is derived from.
+//! This is a separate function because it may read the master secret, from which every client's secret is
+//! derived.
 
 use domain::Error;
 use domain::access::SecretSource;
@@ -11,14 +12,12 @@ use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
-/// How often a rotation looks again when others rotate the same secret.
+/// How often a rotation reads the versions again after a conflict with another rotation.
 const MAX_CONFLICT_RETRIES: usize = 3;
 
-/// What the endpoints need.
 pub struct Deps<'a> {
-    /// Which secrets of a client sign.
     pub secret_versions: &'a dyn SecretVersionStore,
-    /// What they are derived from.
+    /// The master secret that every client's signing secret is derived from.
     pub master: &'a dyn SecretSource,
 }
 
@@ -26,11 +25,13 @@ pub struct Deps<'a> {
 ///
 /// # Errors
 ///
-/// As the API's contract has them.
+/// Those that the OpenAPI document lists for this endpoint.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     if request.caller()?.user.is_some() {
-        // With it, who acts for one user could forge what is told of all the others.
-        return Err(Error::Forbidden("a token acts for one user and cannot see its client's webhook secret"));
+        // With the secret, a caller that acts for one user could forge webhooks about all other users.
+        return Err(Error::Forbidden(
+            "a token acts for one user and cannot see its client's webhook secret".into(),
+        ));
     }
     match request.route.method {
         "GET" => show(deps, &request).await,
@@ -52,14 +53,14 @@ async fn show(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
 async fn rotate(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let overlap = parse_rotate(&request.body)?;
-    // Before anything changes: whoever has rotated must learn the new secret.
+    // Read before anything changes: a caller whose rotation succeeded must get the new secret.
     let master = deps.master.read().await?;
     for _ in 0..MAX_CONFLICT_RETRIES {
         let read = deps.secret_versions.secret_versions(&caller.client).await?;
         let next = read.rotated(request.now, overlap);
         match deps.secret_versions.replace_secret_versions(&caller.client, &read, &next).await {
             Ok(()) => {
-                info!(client = %caller.client, generation = next.current, by = %caller.caller, "webhook secret rotated");
+                info!(client = %caller.client, version = next.current, by = %caller.caller, "webhook secret rotated");
                 let secret = SigningSecret::derive(&master, &caller.client, next.current);
                 let until = next.overlap_until(request.now);
                 return Answer::json(

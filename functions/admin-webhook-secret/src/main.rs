@@ -1,4 +1,4 @@
-//! `/admin/webhook-secret`: shows and rotates what a client's webhooks are signed with.
+//! `/admin/webhook-secret`: shows and rotates the secret that signs a client's webhooks.
 
 use admin_webhook_secret::{Deps, handle};
 use aws::access::AuthStores;
@@ -10,11 +10,11 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("admin-webhook-secret");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let master = aws_sdk_secretsmanager::Client::new(&sdk);
     let master = ManagedSecret::new(master, config::required("WEBHOOK_SECRET")?);
-    let deps = Deps { secret_versions: &front.keys, master: &master };
-    edge::http::serve("admin-webhook-secret", &gate, |request| handle(&deps, request)).await
+    let deps = Deps { secret_versions: &auth.keys, master: &master };
+    edge::http::serve("admin-webhook-secret", &middleware, |request| handle(&deps, request)).await
 }

@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use admin_webhook_secret::{Deps, handle};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use testkit::Memory;
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let expected = [
         ("no-key.json", 401, Some("UNAUTHORIZED")),
         ("rotate-invalid.json", 400, Some("VALIDATION_ERROR")),
@@ -24,11 +24,12 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, code) in expected {
         let store = Memory::new();
         store.put_key(KeyRecord { scopes: vec![Scope::KeysAdmin], ..testkit::sample_key() });
-        let gate = Middleware::new(&store, &store, &store, Origins::default());
+        let middleware = Middleware::new(&store, &store, &store, Origins::default());
         let deps = Deps { secret_versions: &store, master: &store };
         let event = lambda_http::request::from_str(&testkit::event("admin-webhook-secret", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "admin-webhook-secret", &gate, |request| handle(&deps, request)).await;
+        let response =
+            respond(event, "admin-webhook-secret", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(body["secret"].is_string(), status < 300, "{file}");

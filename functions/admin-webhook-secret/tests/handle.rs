@@ -1,6 +1,6 @@
-//! Who sees which secret, and what a rotation leaves in force.
+//! Which callers see which secret, and which versions sign after a rotation.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use admin_webhook_secret::{Deps, handle};
@@ -35,7 +35,7 @@ fn json(answer: Answer) -> Value {
 }
 
 #[tokio::test]
-async fn each_client_sees_the_secret_that_signs_its_webhooks() {
+async fn show_returns_own_clients_signing_secret() {
     let (store, master) = (Memory::new(), KeptSecret::new("a master"));
     for client in ["acme", "apex"] {
         let shown = json(ask(&store, &master, admin(client), SHOW, "").await.unwrap());
@@ -50,7 +50,7 @@ async fn each_client_sees_the_secret_that_signs_its_webhooks() {
 }
 
 #[tokio::test]
-async fn a_rotation_gives_another_secret_and_both_sign_until_the_overlap_ends() {
+async fn rotate_keeps_both_versions_signing_during_overlap() {
     let (store, master) = (Memory::new(), KeptSecret::new("a master"));
     let before = json(ask(&store, &master, admin("acme"), SHOW, "").await.unwrap());
     let answer = ask(&store, &master, admin("acme"), ROTATE, r#"{"overlapSeconds":60}"#).await.unwrap();
@@ -65,15 +65,22 @@ async fn a_rotation_gives_another_secret_and_both_sign_until_the_overlap_ends() 
         (secret_versions.signing(Timestamp::now()), secret_versions.signing(until)),
         (vec![2, 1], vec![2])
     );
-    assert_eq!(store.secret_versions(&"apex".parse().unwrap()).await.unwrap().current, 1, "nobody else's");
+    assert_eq!(
+        store.secret_versions(&"apex".parse().unwrap()).await.unwrap().current,
+        1,
+        "other clients keep theirs"
+    );
 
-    let max_concurrent =
+    let immediate =
         json(ask(&store, &master, admin("acme"), ROTATE, r#"{"overlapSeconds":0}"#).await.unwrap());
-    assert_eq!(max_concurrent["previousUntil"], rotated["previousUntil"], "none is cut off before its time");
+    assert_eq!(
+        immediate["previousUntil"], rotated["previousUntil"],
+        "a new rotation does not shorten an overlap"
+    );
 }
 
 #[tokio::test]
-async fn of_two_rotations_at_once_each_gets_a_secret_of_its_own() {
+async fn rotate_on_conflict_returns_next_version() {
     let (store, master) = (Memory::new(), KeptSecret::new("a master"));
     store.fail_next("replace_secret_versions", StoreError::Conflict);
     let rotated = json(ask(&store, &master, admin("acme"), ROTATE, "").await.unwrap());
@@ -81,7 +88,7 @@ async fn of_two_rotations_at_once_each_gets_a_secret_of_its_own() {
 }
 
 #[tokio::test]
-async fn without_the_master_nothing_is_rotated() {
+async fn rotate_without_master_secret_changes_nothing() {
     let (store, master) = (Memory::new(), KeptSecret::new("a master"));
     master.fail();
     assert!(ask(&store, &master, admin("acme"), ROTATE, "").await.is_err());
@@ -89,7 +96,7 @@ async fn without_the_master_nothing_is_rotated() {
 }
 
 #[tokio::test]
-async fn whoever_acts_for_one_user_does_not_see_it() {
+async fn user_token_is_forbidden() {
     let (store, master) = (Memory::new(), KeptSecret::new("a master"));
     for endpoint in [SHOW, ROTATE] {
         let token = Principal { user: Some(UserId::new()), ..admin("acme") };

@@ -1,4 +1,4 @@
-//! `POST /auth/token`: exchanges an API key for a short token of one user.
+//! `POST /auth/token`: exchanges an API key for a short-lived token of one user.
 
 use domain::access::{Caller, Scope};
 use domain::{Error, Timestamp};
@@ -8,23 +8,22 @@ use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// What tokens are signed with.
     pub tokens: TokenKeys<'a>,
 }
 
-/// Answers one request. A token is good until it ends: revoking the key that it was made from does not
-/// end it.
+/// Answers one request. A token is valid until it expires: revoking the key that it was created with does
+/// not invalidate it.
 ///
 /// # Errors
 ///
-/// As the API's contract has them; [`Error::Forbidden`] also for whoever calls with a token: it could
-/// give itself another hour for ever, or another user.
+/// Those that the OpenAPI document lists for this endpoint.
+/// [`Error::Forbidden`] also for a call with a token, which could otherwise extend its own life without end,
+/// or act for another user.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let Caller::Key(key) = caller.caller else {
-        return Err(Error::Forbidden("only an API key can be exchanged for a token"));
+        return Err(Error::Forbidden("only an API key can be exchanged for a token".into()));
     };
     let wanted = parse(&request.body)?;
     let own: Vec<Scope> = caller.scopes.iter().copied().filter(|scope| !scope.is_admin()).collect();
@@ -33,10 +32,12 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
             scopes.iter().try_for_each(|scope| caller.require(*scope))?;
             scopes
         }
-        None if own.is_empty() => return Err(Error::Forbidden("the credential has no scope for a token")),
+        None if own.is_empty() => {
+            return Err(Error::Forbidden("the credential has no scope for a token".into()));
+        }
         None => own,
     };
-    // A token's times are whole seconds.
+    // The times in a JWT are whole seconds.
     let now = Timestamp::from_millis(request.now.seconds() * 1000);
     let expires_at = now + wanted.lifetime;
     let token = deps.tokens.issue(&caller.client, wanted.user, &scopes, now, expires_at).await?;

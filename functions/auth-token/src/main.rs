@@ -1,4 +1,4 @@
-//! `POST /auth/token`: exchanges an API key for a short token of one user.
+//! `POST /auth/token`: exchanges an API key for a short-lived token of one user.
 
 use auth_token::{Deps, handle};
 use aws::access::AuthStores;
@@ -10,9 +10,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("auth-token");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
-    let deps = Deps { tokens: TokenKeys::new(&front.token_keys) };
-    edge::http::serve("auth-token", &gate, |request| handle(&deps, request)).await
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
+    let deps = Deps { tokens: TokenKeys::new(&auth.token_keys) };
+    edge::http::serve("auth-token", &middleware, |request| handle(&deps, request)).await
 }

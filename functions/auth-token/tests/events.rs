@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use auth_token::{Deps, handle};
@@ -13,13 +13,13 @@ use serde_json::Value;
 use testkit::{KeptSecret, Memory};
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let store = Memory::new();
     let scopes = vec![Scope::ImagesWrite, Scope::ImagesRead];
     store.put_key(KeyRecord { scopes, ..testkit::sample_key() });
     let secret = KeptSecret::new(r#"{"master":"a-master-secret-of-32-bytes-or-more"}"#);
     let deps = Deps { tokens: TokenKeys::new(&secret) };
-    let gate = Middleware::new(&store, &secret, &store, Origins::default());
+    let middleware = Middleware::new(&store, &secret, &store, Origins::default());
     let expected = [
         ("invalid.json", 400, Some("VALIDATION_ERROR")),
         ("lacking-scope.json", 403, Some("FORBIDDEN")),
@@ -31,7 +31,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, code) in expected {
         let event = lambda_http::request::from_str(&testkit::event("auth-token", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "auth-token", &gate, |request| handle(&deps, request)).await;
+        let response = respond(event, "auth-token", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(body["token"].is_string(), status == 201, "{file}");

@@ -1,6 +1,6 @@
-//! What a token is good for, and who gets one.
+//! What a token allows, and which callers get one.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -29,37 +29,37 @@ async fn holder(token: &Value) -> Principal {
 }
 
 #[tokio::test]
-async fn a_token_acts_for_one_user_of_the_keys_client() {
+async fn token_acts_for_one_user_of_the_keys_client() {
     let user = UserId::new();
     let key = testkit::principal("acme", &[Scope::Chat, Scope::ImagesRead, Scope::KeysAdmin]);
     let token = post(key, json!({"userId": user, "expiresIn": 60})).await.unwrap();
     let holder = holder(&token).await;
     assert_eq!((holder.client.as_str(), holder.user), ("acme", Some(user)));
-    assert_eq!(holder.scopes, [Scope::Chat, Scope::ImagesRead], "all but those to manage with");
+    assert_eq!(holder.scopes, [Scope::Chat, Scope::ImagesRead], "all except the admin scopes");
     let soon = Timestamp::now() + Duration::from_secs(61);
     assert!(token["expiresAt"].as_str().unwrap() <= soon.to_string().as_str(), "{token}");
     assert!(token["expiresAt"].as_str().unwrap().ends_with(".000Z"), "{token}");
 }
 
 #[tokio::test]
-async fn a_token_has_the_scopes_that_were_asked_for_and_the_key_has() {
+async fn token_scopes_are_requested_subset_of_keys_scopes() {
     let key = || testkit::principal("acme", &[Scope::Chat, Scope::ImagesRead, Scope::KeysAdmin]);
     let ask = |scopes: Value| post(key(), json!({"userId": UserId::new(), "scopes": scopes}));
     let token = ask(json!(["images:read"])).await.unwrap();
     assert_eq!(holder(&token).await.scopes, [Scope::ImagesRead]);
     assert!(matches!(ask(json!(["images:read", "images:write"])).await, Err(Error::Forbidden(_))));
     let refused = ask(json!(["chat", "keys:admin"])).await;
-    assert!(matches!(refused, Err(Error::Invalid(faults)) if faults[0].path == "scopes[1]"));
+    assert!(matches!(refused, Err(Error::Invalid(errors)) if errors[0].path == "scopes[1]"));
 }
 
 #[tokio::test]
-async fn a_key_to_manage_with_gives_no_token() {
+async fn admin_only_key_gets_no_token() {
     let key = testkit::principal("operator", &[Scope::KeysAdmin, Scope::ClientsAdmin]);
     assert!(matches!(post(key, json!({"userId": UserId::new()})).await, Err(Error::Forbidden(_))));
 }
 
 #[tokio::test]
-async fn a_token_gives_no_token() {
+async fn token_cannot_be_exchanged_for_token() {
     let user = UserId::new();
     let mut caller = testkit::principal("acme", &[Scope::Chat]);
     caller.caller = Caller::User(caller.client.clone(), user);

@@ -1,4 +1,4 @@
-//! `GET /chat/{sessionId}`: what was said in a chat.
+//! `GET /chat/{sessionId}`: shows the messages of a chat session.
 
 use domain::chat::SessionStore;
 use domain::error::Missing;
@@ -7,9 +7,7 @@ use edge::api::chat::{SessionResponse, page};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Where chats are kept.
     pub sessions: &'a dyn SessionStore,
 }
 
@@ -17,15 +15,18 @@ pub struct Deps<'a> {
 ///
 /// # Errors
 ///
-/// As the API's contract has them. A session of somebody else is as little there as one that never was.
+/// Those that the OpenAPI document lists for this endpoint.
+/// A session of another client or user is [`Error::NotFound`], the same as one that does not exist.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let missing = || Error::NotFound(Missing::Session);
     let id: SessionId =
         request.path_parameter("sessionId").and_then(|text| text.parse().ok()).ok_or_else(missing)?;
-    let asked = page(&request)?;
-    let (session, page) =
-        tokio::try_join!(deps.sessions.session(id), deps.sessions.page(id, asked.after, asked.limit))?;
+    let requested = page(&request)?;
+    let (session, page) = tokio::try_join!(
+        deps.sessions.session(id),
+        deps.sessions.page(id, requested.after, requested.limit)
+    )?;
     let session = session
         .filter(|session| session.client_id == caller.client && caller.acts_for(session.user_id))
         .ok_or_else(missing)?;

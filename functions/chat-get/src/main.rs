@@ -1,4 +1,4 @@
-//! `GET /chat/{sessionId}`: what was said in a chat.
+//! `GET /chat/{sessionId}`: shows the messages of a chat session.
 
 use aws::access::AuthStores;
 use aws::chat::SessionsTable;
@@ -10,10 +10,10 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("chat-get");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let deps = Deps { sessions: &SessionsTable::new(dynamodb, config::required("SESSIONS_TABLE")?) };
-    edge::http::serve("chat-get", &gate, |request| handle(&deps, request)).await
+    edge::http::serve("chat-get", &middleware, |request| handle(&deps, request)).await
 }

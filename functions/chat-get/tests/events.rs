@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use chat_get::{Deps, handle};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use testkit::Memory;
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let expected = [
         ("bad-page.json", 400, Some("VALIDATION_ERROR")),
         ("known.json", 200, None),
@@ -25,16 +25,16 @@ async fn every_sample_is_answered_as_it_should_be() {
     store.put_key(testkit::sample_key());
     store.put_session(testkit::sample_session());
     let deps = Deps { sessions: &store };
-    let gate = Middleware::new(&store, &store, &store, Origins::default());
+    let middleware = Middleware::new(&store, &store, &store, Origins::default());
     for (file, status, code) in expected {
         let event = lambda_http::request::from_str(&testkit::event("chat-get", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "chat-get", &gate, |request| handle(&deps, request)).await;
+        let response = respond(event, "chat-get", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         if file == "bad-page.json" {
-            let faults = body["error"]["details"].as_array().unwrap();
-            let paths: Vec<_> = faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect();
+            let errors = body["error"]["details"].as_array().unwrap();
+            let paths: Vec<_> = errors.iter().map(|error| error["path"].as_str().unwrap()).collect();
             assert_eq!(paths, ["limit", "cursor"]);
         }
         if status == 200 {

@@ -1,6 +1,6 @@
-//! What `GET /chat/{sessionId}` shows, and to whom.
+//! What `GET /chat/{sessionId}` returns to which caller.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use chat_get::{Deps, handle};
@@ -22,17 +22,17 @@ fn acme() -> Principal {
     testkit::principal("acme", &[Scope::Chat])
 }
 
-/// A chat of this many messages.
+/// A session with `count` messages.
 fn chat(count: usize) -> RecentMessages {
     let mut chat = testkit::sample_session();
-    let one = chat.messages[1].clone();
+    let message = chat.messages[1].clone();
     chat.messages =
-        (0..count).map(|_| domain::chat::Message { id: MessageId::new(), ..one.clone() }).collect();
+        (0..count).map(|_| domain::chat::Message { id: MessageId::new(), ..message.clone() }).collect();
     chat
 }
 
 #[tokio::test]
-async fn a_session_is_shown_from_its_oldest_message_on() {
+async fn messages_are_listed_oldest_first() {
     let store = Memory::new();
     let mut chat = testkit::sample_session();
     let job = JobId::new();
@@ -56,7 +56,7 @@ async fn a_session_is_shown_from_its_oldest_message_on() {
 }
 
 #[tokio::test]
-async fn pages_follow_one_another_without_a_gap() {
+async fn pages_cover_all_messages_once() {
     let store = Memory::new();
     let chat = chat(123);
     store.put_session(chat.clone());
@@ -78,7 +78,7 @@ async fn pages_follow_one_another_without_a_gap() {
 }
 
 #[tokio::test]
-async fn bounds_of_the_page_are_exact() {
+async fn limit_outside_1_to_100_is_refused() {
     let store = Memory::new();
     store.put_session(chat(1));
     for limit in ["1", "100"] {
@@ -88,12 +88,12 @@ async fn bounds_of_the_page_are_exact() {
         [("limit", "0"), ("limit", "101"), ("limit", "-1"), ("limit", "x"), ("limit", ""), ("cursor", "")]
     {
         let refused = get(&store, acme(), &[(name, value)]).await;
-        assert!(matches!(&refused, Err(Error::Invalid(faults)) if faults[0].path == name), "{name}={value}");
+        assert!(matches!(&refused, Err(Error::Invalid(errors)) if errors[0].path == name), "{name}={value}");
     }
 }
 
 #[tokio::test]
-async fn a_session_of_somebody_else_is_not_there() {
+async fn other_callers_session_is_not_found() {
     let store = Memory::new();
     store.put_session(testkit::sample_session());
     let mut token = acme();

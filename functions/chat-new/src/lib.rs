@@ -1,7 +1,7 @@
-//! `POST /chat/new`: replies in a chat, and accepts the image job that is asked for with it.
+//! `POST /chat/new`: replies in a chat session, and accepts the image job that the request may ask for.
 //!
-//! First comes the reply, then one transaction that stores the session, both messages and the job,
-//! then the job's message. So a turn that fails, however it fails, leaves nothing behind.
+//! The provider replies first. Then one transaction stores the session, both messages and the job, and only
+//! then the job's message is sent. So a turn that fails at any step stores nothing.
 
 mod reply;
 
@@ -26,27 +26,17 @@ use providers::CurrentRegistry;
 use tracing::info;
 use uuid::Uuid;
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Where chats are read.
     pub sessions: &'a dyn SessionStore,
-    /// Where their turns are stored.
     pub turns: &'a dyn TurnStore,
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// How long jobs take.
     pub estimates: &'a dyn EstimateStore,
-    /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
-    /// Who replies.
     pub providers: &'a CurrentRegistry<'a>,
-    /// Which `Idempotency-Key`s were used.
     pub idempotency: &'a dyn IdempotencyStore,
-    /// How jobs live.
     pub policy: JobPolicy,
-    /// How long sessions and messages are kept.
+    /// The retention of sessions and messages, counted from the latest turn.
     pub keep_sessions: Duration,
-    /// Where webhooks may go.
     pub webhook_url_policy: WebhookUrlPolicy,
 }
 
@@ -54,18 +44,16 @@ pub struct Deps<'a> {
 ///
 /// # Errors
 ///
-/// As the API's contract has them.
+/// Those that the OpenAPI document lists for this endpoint.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let wanted =
         request.with_header_faults(edge::api::chat::parse(&request.body, deps.webhook_url_policy))?;
     if wanted.image.is_some() {
-        // The gate has looked already; this is what holds.
+        // The middleware has checked this too, but only this check is authoritative.
         caller.require(Scope::ImagesWrite)?;
     }
-    if !caller.acts_for(wanted.user) {
-        return Err(Error::Forbidden("the credential does not act for this userId"));
-    }
+    caller.require_user(wanted.user)?;
     once(deps.idempotency, &request, async |seed| turn(deps, &request, wanted, seed).await).await
 }
 
@@ -75,12 +63,12 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
     let id = wanted.session.unwrap_or(ids.session);
     let recent = deps.sessions.recent(id, HISTORY_LIMIT).await?;
     let own = recent.as_ref().map(|recent| recent.session.belongs_to(client, wanted.user));
-    // A session that this very request began, in a run that died, is its own already.
+    // A session that an earlier, crashed run of this same request began belongs to the caller already.
     if own == Some(false) || (own.is_none() && wanted.session.is_some()) {
         return Err(Error::NotFound(Missing::Session));
     }
-    if let Some(said) = said_already(deps, id, recent.as_ref(), ids).await? {
-        return again(deps, id, &said).await;
+    if let Some(stored) = stored_reply(deps, id, recent.as_ref(), ids).await? {
+        return replay(deps, id, &stored).await;
     }
 
     let content = reply::reply(deps.providers, request, &wanted, recent.as_ref()).await?;
@@ -92,10 +80,10 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
     if let Some(job) = &mut job {
         job.set_estimate(app::jobs::estimate::estimated_duration(deps.estimates, &job.picture).await);
     }
-    let message = |id, said: ChatMessage, timestamp, job_id: Option<JobId>| Message {
+    let message = |id, text: ChatMessage, timestamp, job_id: Option<JobId>| Message {
         id,
-        role: said.role,
-        content: said.content,
+        role: text.role,
+        content: text.content,
         timestamp,
         job_id,
         expires_at,
@@ -118,13 +106,13 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
         prompt: message(ids.prompt, prompt, request.now, None),
         reply: message(ids.reply, reply, now, job.as_ref().map(|job| job.id)),
     };
-    let owed = job.as_ref().and_then(|job| job.delivery(WebhookEvent::Queued, now));
-    match deps.turns.save_turn(&turn, job.as_mut().map(|job| (job, owed.as_ref()))).await {
+    let delivery = job.as_ref().and_then(|job| job.delivery(WebhookEvent::Queued, now));
+    match deps.turns.save_turn(&turn, job.as_mut().map(|job| (job, delivery.as_ref()))).await {
         Ok(()) => {}
-        // Either another run of this very request was faster, or this one's answer was lost: what is
-        // stored is the answer. The job's message, if it never went, is the sweeper's to send.
+        // Either another run of this same request was faster, or the store's answer to this one was lost:
+        // the stored reply is the answer. If the job's message was never sent, the sweeper sends it.
         Err(error) => match deps.sessions.message(id, ids.reply).await {
-            Ok(Some(said)) => return again(deps, id, &said).await,
+            Ok(Some(stored)) => return replay(deps, id, &stored).await,
             Ok(None) | Err(_) => return Err(error.into()),
         },
     }
@@ -135,18 +123,18 @@ async fn turn(deps: &Deps<'_>, request: &Request, wanted: ChatRequest, seed: Uui
     answer(id, &turn.reply, job.as_ref())
 }
 
-/// The reply that an earlier run of this request has stored.
-async fn said_already(
+/// Returns the reply that an earlier run of this request has stored.
+async fn stored_reply(
     deps: &Deps<'_>,
     id: SessionId,
     recent: Option<&RecentMessages>,
     ids: TurnIds,
 ) -> Result<Option<Message>, Error> {
     let Some(recent) = recent else { return Ok(None) };
-    if let Some(said) = recent.messages.iter().find(|message| message.id == ids.reply) {
-        return Ok(Some(said.clone()));
+    if let Some(stored) = recent.messages.iter().find(|message| message.id == ids.reply) {
+        return Ok(Some(stored.clone()));
     }
-    // Ids are in the order of time: only if all that was read is newer can it lie further back.
+    // Ids are ordered by time: the reply can be further back only if every message that was read is newer.
     match recent.messages.first() {
         Some(oldest) if oldest.id.uuid() > ids.reply.uuid() => {
             Ok(deps.sessions.message(id, ids.reply).await?)
@@ -155,16 +143,16 @@ async fn said_already(
     }
 }
 
-/// The answer that an earlier run would have given. The message of its job, if it never went, is the
-/// sweeper's to send.
-async fn again(deps: &Deps<'_>, id: SessionId, said: &Message) -> Result<Answer, Error> {
-    let job = match said.job_id {
+/// Returns the answer of the earlier run that stored `stored`. If the message of its job was never sent, the
+/// sweeper sends it.
+async fn replay(deps: &Deps<'_>, id: SessionId, stored: &Message) -> Result<Answer, Error> {
+    let job = match stored.job_id {
         Some(job) => {
-            Some(deps.jobs.load(job).await?.ok_or_else(|| Error::internal("the job of a turn is gone"))?)
+            Some(deps.jobs.load(job).await?.ok_or_else(|| Error::internal("a turn's job does not exist"))?)
         }
         None => None,
     };
-    answer(id, said, job.as_ref())
+    answer(id, stored, job.as_ref())
 }
 
 fn answer(id: SessionId, reply: &Message, job: Option<&Job>) -> Result<Answer, Error> {

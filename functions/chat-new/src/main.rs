@@ -1,4 +1,4 @@
-//! `POST /chat/new`: replies in a chat, and accepts the image job that is asked for with it.
+//! `POST /chat/new`: replies in a chat session, and accepts the image job that the request may ask for.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("chat-new");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let table: String = config::required("JOBS_TABLE")?;
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
@@ -39,5 +39,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         keep_sessions: config::duration("SESSION_RETENTION_DAYS", Duration::from_secs(24 * 3600))?,
         webhook_url_policy: config::webhook_url_policy(),
     };
-    edge::http::serve("chat-new", &gate, |request| handle(&deps, request)).await
+    edge::http::serve("chat-new", &middleware, |request| handle(&deps, request)).await
 }

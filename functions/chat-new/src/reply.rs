@@ -1,4 +1,4 @@
-//! What the chat provider has to say.
+//! Gets the reply of the chat provider.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use edge::http::Request;
 use providers::CurrentRegistry;
 use tracing::{error, warn};
 
-/// How long a provider has. The caller is promised a reply within 25 s, and it is yet to be stored.
+/// How long the provider may take. The API promises a reply within 25 s, and the turn must be stored first.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(23);
-/// How long before Lambda ends us it must be there, so that we can still say that it is not.
+/// How long before the Lambda timeout the call ends, so that the function can still report the failure.
 const MARGIN: Duration = Duration::from_secs(4);
 
-/// The reply to the request, in a session of which `recent` is known.
+/// Returns the reply to the request. `recent` holds the latest messages of a continued session.
 ///
 /// # Errors
 ///
-/// [`Error::GenerationFailed`], whatever the provider failed for; [`Error::Unavailable`], if the providers
+/// [`Error::GenerationFailed`] for every failure of the provider; [`Error::Unavailable`] if the providers
 /// document could not be read.
 pub(crate) async fn reply(
     providers: &CurrentRegistry<'_>,
@@ -36,18 +36,18 @@ pub(crate) async fn reply(
         max_tokens: wanted.max_tokens,
         deadline: (request.now + REPLY_TIMEOUT).min(request.deadline - MARGIN),
     };
-    let asked = async {
+    let call = async {
         let registry = providers.get().await?;
         registry.chat()?.reply(&task).await
     };
-    // A provider keeps the deadline by itself; this is for one that does not.
-    let outcome = tokio::time::timeout(task.deadline.since(Timestamp::now()), asked).await;
+    // A provider keeps the deadline by itself; this timeout covers one that does not.
+    let outcome = tokio::time::timeout(task.deadline.since(Timestamp::now()), call).await;
     let failed = |message: &str| Err(Error::GenerationFailed(message.to_owned()));
     let problem = match outcome {
         Ok(Ok(text)) => match Text::cut(text) {
             Some(text) => return Ok(text),
             None => {
-                warn!("the chat provider said nothing");
+                warn!("the chat provider returned an empty reply");
                 return failed("the chat provider said nothing");
             }
         },
@@ -59,7 +59,7 @@ pub(crate) async fn reply(
     };
     match problem.class {
         ErrorClass::Operator => {
-            error!(alarm = "provider_account", %problem, "the chat provider's account is in trouble");
+            error!(alarm = "provider_account", %problem, "the chat provider rejects the operator's account");
             failed("the chat provider cannot be used at present")
         }
         ErrorClass::Internal => Err(StoreError::Unavailable(problem.message).into()),

@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use providers::CurrentRegistry;
 use serde_json::Value;
 use testkit::Memory;
 
-/// What becomes of a sample: the store, the status and the body of the answer.
+/// Sends a sample event, and returns the store, and the answer's status and body.
 async fn replay(file: &str) -> (Memory, u16, Value) {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
@@ -36,14 +36,14 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
     let mut context = Context::default();
     context.deadline = (Timestamp::now() + Duration::from_secs(29)).millis().unsigned_abs();
     let event = event.with_lambda_context(context);
-    let gate = Middleware::new(&store, &store, &store, Origins::default());
-    let response = respond(event, "chat-new", &gate, |request| handle(&deps, request)).await;
+    let middleware = Middleware::new(&store, &store, &store, Origins::default());
+    let response = respond(event, "chat-new", &middleware, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());
     (store, status, body)
 }
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let expected = [
         ("continued.json", 201, None, 0),
         ("failing.json", 502, Some("GENERATION_FAILED"), 0),
@@ -65,10 +65,10 @@ async fn every_sample_is_answered_as_it_should_be() {
 }
 
 #[tokio::test]
-async fn every_fault_of_the_invalid_sample_is_named() {
+async fn invalid_sample_lists_every_field_error() {
     let (_, _, body) = replay("invalid.json").await;
-    let faults = body["error"]["details"].as_array().unwrap();
-    let paths: Vec<_> = faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect();
+    let errors = body["error"]["details"].as_array().unwrap();
+    let paths: Vec<_> = errors.iter().map(|error| error["path"].as_str().unwrap()).collect();
     let context = ["chatContext.previousMessages[0].role", "chatContext.temperature"];
     assert_eq!(paths, [&["userId", "prompt", "imageGeneration.count"][..], &context[..]].concat());
 }

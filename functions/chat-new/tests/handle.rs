@@ -1,6 +1,6 @@
-//! What `POST /chat/new` does to sessions, rows and queues.
+//! What `POST /chat/new` writes to sessions, job rows and queues.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
     send_with(store, store, request).await
 }
 
-/// The same, with the providers document in `document`.
+/// Like `send`, with the providers document in `document`.
 async fn send_with(store: &Memory, document: &dyn SecretSource, request: Request) -> Result<Answer, Error> {
     let deps = Deps {
         sessions: store,
@@ -58,7 +58,7 @@ async fn post(store: &Memory, more: Value) -> Result<Value, Error> {
 }
 
 #[tokio::test]
-async fn a_turn_is_a_reply_and_then_two_messages() {
+async fn turn_gets_reply_then_stores_two_messages() {
     let store = Memory::new();
     let said = post(&store, json!({})).await.unwrap();
     assert!(said["chatResponse"]["content"].as_str().unwrap().starts_with("You said: a kite"));
@@ -78,7 +78,7 @@ async fn a_turn_is_a_reply_and_then_two_messages() {
 }
 
 #[tokio::test]
-async fn a_continued_session_is_told_what_was_said_before_and_then_what_the_request_brings() {
+async fn provider_gets_session_history_then_request_context() {
     let store = Memory::new();
     let session = post(&store, json!({"prompt": "first"})).await.unwrap()["sessionId"].clone();
     let said = post(&store, json!({"prompt": "second", "sessionId": session})).await.unwrap();
@@ -90,11 +90,15 @@ async fn a_continued_session_is_told_what_was_said_before_and_then_what_the_requ
     let said = post(&store, json!({"sessionId": session, "chatContext": previous})).await.unwrap();
     let reply = said["chatResponse"]["content"].as_str().unwrap();
     assert!(reply.contains("before it: 5; the last, of the system, begins: be brief"), "{reply}");
-    assert_eq!(store.sessions().pop().unwrap().messages.len(), 6, "what was brought along is not stored");
+    assert_eq!(
+        store.sessions().pop().unwrap().messages.len(),
+        6,
+        "messages of the request's context are not stored"
+    );
 }
 
 #[tokio::test]
-async fn temperature_and_bound_are_passed_on() {
+async fn temperature_and_max_tokens_reach_provider() {
     let store = Memory::new();
     let context = json!({"chatContext": {"temperature": 1.25}});
     let said = post(&store, context).await.unwrap();
@@ -104,7 +108,7 @@ async fn temperature_and_bound_are_passed_on() {
 }
 
 #[tokio::test]
-async fn an_image_job_comes_with_the_reply_and_belongs_to_it() {
+async fn image_job_is_saved_with_turn_and_linked_to_reply() {
     let store = Memory::new();
     let image = json!({"count": 2, "metadata": {"a": 1.0}, "webhookUrl": "https://example.com/h",
         "webhookEvents": ["job.queued"]});
@@ -115,13 +119,13 @@ async fn an_image_job_comes_with_the_reply_and_belongs_to_it() {
     assert_eq!((job.session_id, job.picture.count.get()), (Some(chat.session.id), 2));
     assert_eq!(job.picture.prompt.as_str(), "a kite");
     assert_eq!((chat.messages[0].job_id, chat.messages[1].job_id), (None, Some(job.id)));
-    assert_eq!(store.deliveries().len(), 1, "job.queued is owed from the same moment");
+    assert_eq!(store.deliveries().len(), 1, "the job.queued delivery is saved with the turn");
     assert_eq!(store.calls(), ["recent", "read", "estimate", "save_turn", "send"]);
     assert!(matches!(store.sent()[..], [Sent::Job(_, domain::primitives::Priority::Normal, Duration::ZERO)]));
 }
 
 #[tokio::test]
-async fn a_job_whose_message_is_refused_is_accepted_all_the_same() {
+async fn job_with_refused_message_is_accepted_as_pending() {
     let store = Memory::new();
     store.fail_next("send", StoreError::Unavailable("down".into()));
     let said = post(&store, json!({"imageGeneration": {}})).await.unwrap();
@@ -130,7 +134,7 @@ async fn a_job_whose_message_is_refused_is_accepted_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_leaves_nothing_behind() {
+async fn provider_failure_stores_nothing() {
     for switch in ["[[fail:1]]", "[[fail:operator]]", "[[limit:1]]", "[[refuse]]"] {
         let store = Memory::new();
         let failed = post(&store, json!({"prompt": switch, "imageGeneration": {}})).await;
@@ -141,21 +145,21 @@ async fn a_provider_that_fails_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_provider_that_takes_too_long_has_failed() {
+async fn provider_timeout_is_generation_failed() {
     let store = Memory::new();
     let mut request = request("acme", BOTH, &json!({"userId": USER, "prompt": "[[slow:600]]"}));
-    // Four seconds of it are kept for the answer.
+    // Four seconds of these are reserved for the answer.
     request.deadline = request.now + Duration::from_millis(4200);
     let failed = send(&store, request).await;
     assert!(matches!(failed, Err(Error::GenerationFailed(_))), "{failed:?}");
     assert!(store.sessions().is_empty());
 }
 
-/// A secret that never comes.
-struct Silent;
+/// A secret source that never answers.
+struct NeverAnswers;
 
 #[async_trait]
-impl SecretSource for Silent {
+impl SecretSource for NeverAnswers {
     async fn read(&self) -> Result<Secret, StoreError> {
         std::future::pending().await
     }
@@ -166,11 +170,11 @@ impl SecretSource for Silent {
 }
 
 #[tokio::test]
-async fn a_providers_document_that_is_wrong_or_does_not_come_is_no_fault_of_ours() {
+async fn unusable_providers_document_is_generation_failed() {
     let wrong =
         KeptSecret::new(r#"{"chat": {"baseUrl": "http://127.0.0.1:9/v1", "model": "m", "apiKey": ""}}"#);
     let logs = Logs::begin();
-    let documents: [&dyn SecretSource; 3] = [&wrong, &KeptSecret::new("{"), &Silent];
+    let documents: [&dyn SecretSource; 3] = [&wrong, &KeptSecret::new("{"), &NeverAnswers];
     for document in documents {
         let store = Memory::new();
         let mut request = request("acme", BOTH, &json!({"userId": USER, "prompt": "a kite"}));
@@ -182,12 +186,12 @@ async fn a_providers_document_that_is_wrong_or_does_not_come_is_no_fault_of_ours
     assert_eq!(
         logs.with("alarm", "provider_account").len(),
         2,
-        "the operator has the two wrong ones to mend"
+        "the operator must correct the two invalid documents"
     );
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_no_failure_of_the_provider() {
+async fn store_failure_is_unavailable_not_generation_failed() {
     for call in ["recent", "read", "save_turn"] {
         let store = Memory::new();
         store.fail_next(call, StoreError::Unavailable("down".into()));
@@ -198,7 +202,7 @@ async fn a_store_that_does_not_answer_is_no_failure_of_the_provider() {
 }
 
 #[tokio::test]
-async fn a_session_of_somebody_else_is_not_there() {
+async fn other_users_session_is_not_found() {
     let store = Memory::new();
     let session = post(&store, json!({})).await.unwrap()["sessionId"].clone();
     let other = "0190b8a0-0000-7000-8000-000000000002";
@@ -216,7 +220,7 @@ async fn a_session_of_somebody_else_is_not_there() {
 }
 
 #[tokio::test]
-async fn what_is_not_allowed_costs_nothing() {
+async fn refused_request_makes_no_store_calls() {
     let store = Memory::new();
     let image = json!({"userId": USER, "prompt": "p", "imageGeneration": {}});
     let refused = send(&store, request("acme", &[Scope::Chat], &image)).await;
@@ -229,12 +233,12 @@ async fn what_is_not_allowed_costs_nothing() {
     let refused = send(&store, Request::by(token, "chat-new", "POST", none.to_string())).await;
     assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
     let refused = send(&store, request("acme", BOTH, &json!({"prompt": 1}))).await;
-    assert!(matches!(refused, Err(Error::Invalid(faults)) if faults.len() == 2));
+    assert!(matches!(refused, Err(Error::Invalid(errors)) if errors.len() == 2));
     assert!(store.calls().is_empty(), "{:?}", store.calls());
 }
 
 #[tokio::test]
-async fn the_same_key_has_the_same_answer_and_no_second_effect() {
+async fn repeated_idempotency_key_replays_the_answer() {
     let store = Memory::new();
     let caller = testkit::principal("acme", BOTH);
     let body = json!({"userId": USER, "prompt": "p", "imageGeneration": {}}).to_string();
@@ -249,7 +253,7 @@ async fn the_same_key_has_the_same_answer_and_no_second_effect() {
 }
 
 #[tokio::test]
-async fn a_run_after_a_death_answers_with_what_the_dead_one_stored() {
+async fn run_after_crash_answers_with_stored_turn() {
     let caller = testkit::principal("acme", BOTH);
     let request = |body: &Value| {
         Request::by(caller.clone(), "chat-new", "POST", body.to_string()).with("idempotency-key", "one")
@@ -267,12 +271,16 @@ async fn a_run_after_a_death_answers_with_what_the_dead_one_stored() {
         let before = store.calls().len();
         let again = send(&store, request(&body)).await.unwrap();
         assert_eq!(again.body, first.body);
-        assert_eq!(store.calls()[before..], ["claim", "recent", "load", "settle"], "no provider is asked");
+        assert_eq!(
+            store.calls()[before..],
+            ["claim", "recent", "load", "settle"],
+            "the provider is not called"
+        );
         assert_eq!((store.jobs().len(), store.sent().len()), (1, 1));
     }
 }
 
-/// An empty session of `acme`'s user.
+/// An empty session of the user of `acme`.
 fn chat_of(id: &Value) -> domain::chat::RecentMessages {
     let mut chat = testkit::sample_session();
     chat.session.id = id.as_str().unwrap().parse().unwrap();
@@ -281,7 +289,7 @@ fn chat_of(id: &Value) -> domain::chat::RecentMessages {
 }
 
 #[tokio::test]
-async fn a_turn_that_many_later_ones_have_pushed_out_of_sight_is_found_all_the_same() {
+async fn stored_turn_beyond_recent_messages_is_found() {
     let caller = testkit::principal("acme", BOTH);
     let store = Memory::new();
     store.put_session(testkit::sample_session());
@@ -299,7 +307,7 @@ async fn a_turn_that_many_later_ones_have_pushed_out_of_sight_is_found_all_the_s
 }
 
 #[tokio::test]
-async fn a_turn_that_lost_a_race_is_not_stored_and_may_be_sent_again() {
+async fn conflicting_turn_is_not_stored_and_unavailable() {
     let store = Memory::new();
     store.fail_next("save_turn", StoreError::Conflict);
     let refused = post(&store, json!({"imageGeneration": {}})).await;

@@ -1,4 +1,4 @@
-// The document lies beside this page, wherever the API is mounted.
+// Relative, because the API may be mounted under any path.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#viewer",
@@ -6,8 +6,8 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
   tryItOutEnabled: true,
-  // A key that was typed in is forgotten with the page.
+  // The browser must not store API keys.
   persistAuthorization: false,
-  // It would send the document to a server elsewhere.
+  // The default validator would send the document to a third-party server.
   validatorUrl: null,
 });

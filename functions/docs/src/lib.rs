@@ -1,16 +1,16 @@
-//! `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people.
+//! `GET /openapi.json` and `GET /docs`: the OpenAPI document, and a page that shows it.
 //!
-//! Both are made when this is built (`build.rs`), so there is nothing to ask and nothing to wait for.
+//! `build.rs` prepares both at build time, so the function only returns bytes.
 
 use domain::Error;
 use edge::http::etag::is_known;
 use edge::http::{Answer, Request};
 use lambda_http::http::{StatusCode, header};
 
-/// How long anybody may keep an answer without asking again: it only changes with a deployment.
+/// Caches may keep an answer for 300 s without revalidating: it changes only with a deployment.
 const CACHE: &str = "public, max-age=300";
 
-/// One of the two, ready to be sent.
+/// A response body in both encodings, with its headers.
 struct Document {
     kind: &'static str,
     policy: Option<&'static str>,
@@ -54,7 +54,7 @@ pub async fn handle(request: Request) -> Result<Answer, Error> {
 impl Document {
     fn answer(&self, request: &Request) -> Answer {
         let gzip = request.header("accept-encoding").is_some_and(takes_gzip);
-        // Two forms of one document are two things to a cache, so each has a name of its own.
+        // To a cache, two encodings of a document are two representations, so each needs its own ETag.
         let tag = format!("\"{}{}\"", self.tag, if gzip { "-gzip" } else { "" });
         let mut answer = if is_known(&request.headers, &tag) {
             Answer::empty(StatusCode::NOT_MODIFIED)
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_goes_to_those_who_ask_for_it() {
+    fn accept_encoding_decides_about_gzip() {
         for yes in ["gzip", "br, GZIP", "gzip;q=0.5, *;q=0", "deflate,gzip ; q=1"] {
             assert!(takes_gzip(yes), "{yes}");
         }

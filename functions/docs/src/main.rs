@@ -1,4 +1,4 @@
-//! `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people.
+//! `GET /openapi.json` and `GET /docs`: the OpenAPI document, and a page that shows it.
 
 use edge::http::Middleware;
 

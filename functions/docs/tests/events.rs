@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Read as _;
@@ -11,7 +11,7 @@ use lambda_http::http::HeaderMap;
 use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 
-/// What becomes of a sample: the status, the headers and the body of the answer.
+/// Sends a sample event, and returns the answer's status, headers and body.
 async fn replay(file: &str) -> (u16, HeaderMap, Vec<u8>) {
     let event = lambda_http::request::from_str(&testkit::event("docs", file)).unwrap();
     let event = event.with_lambda_context(Context::default());
@@ -26,7 +26,7 @@ fn unzipped(body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let expected = [
         ("openapi-gzip.json", 200, "application/json", true),
         ("openapi-known.json", 304, "", false),
@@ -47,7 +47,7 @@ async fn every_sample_is_answered_as_it_should_be() {
 }
 
 #[tokio::test]
-async fn the_document_is_the_one_that_is_checked_in() {
+async fn document_equals_checked_in_file() {
     let checked_in = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json")).unwrap();
     let (_, headers, body) = replay("openapi.json").await;
     assert_eq!(body, checked_in);
@@ -58,15 +58,15 @@ async fn the_document_is_the_one_that_is_checked_in() {
 }
 
 #[tokio::test]
-async fn the_page_is_whole_in_itself_and_may_run_nothing_else() {
+async fn page_is_self_contained_and_policy_allows_only_it() {
     let (_, headers, body) = replay("page.json").await;
     let (_, of_gzip, compressed) = replay("page-gzip.json").await;
     assert_eq!(unzipped(&compressed), body);
-    // Lambda's limit for an answer is 6 MB, and base64 takes a third more than what it holds.
+    // Lambda's response limit is 6 MB, and base64 adds a third to the size.
     assert!(body.len() < 4_000_000 && compressed.len() < 1_000_000);
 
     let page = String::from_utf8(body).unwrap();
-    assert_eq!(page.matches("<script>").count(), 2, "the viewer's, and what starts it");
+    assert_eq!(page.matches("<script>").count(), 2, "the viewer, and the script that starts it");
     for outside in ["src=\"http", "href=\"http", "@import", "url(http"] {
         let (head, _) = page.split_once("<script>").unwrap();
         assert!(!head.contains(outside), "{outside}");
@@ -80,13 +80,13 @@ async fn the_page_is_whole_in_itself_and_may_run_nothing_else() {
 }
 
 #[test]
-fn the_viewer_is_the_one_that_its_note_describes() {
+fn viewer_files_match_checksums_in_readme() {
     let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
-    let note = std::fs::read_to_string(format!("{assets}/README.md")).unwrap();
+    let readme = std::fs::read_to_string(format!("{assets}/README.md")).unwrap();
     for file in ["swagger-ui-bundle.js", "swagger-ui.css"] {
         let bytes = std::fs::read(format!("{assets}/{file}")).unwrap();
         let sum: String = sha256(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert!(note.contains(&format!("| sha256 of `{file}` | `{sum}` |")), "{file} is {sum}");
+        assert!(readme.contains(&format!("| sha256 of `{file}` | `{sum}` |")), "{file} is {sum}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whatever no other function answers: 404 in the shape of every error.
+//! Answers 404, as JSON like every other error, for paths that no other function serves.
 
 use domain::Error;
 use domain::error::Missing;

@@ -1,4 +1,4 @@
-//! Whatever no other function answers: 404 in the shape of every error.
+//! Answers 404, as JSON like every other error, for paths that no other function serves.
 
 use aws::access::AuthStores;
 use edge::http::Middleware;
@@ -8,8 +8,8 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("fallback");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
-    edge::http::serve("fallback", &gate, fallback::handle).await
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
+    edge::http::serve("fallback", &middleware, fallback::handle).await
 }

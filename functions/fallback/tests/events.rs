@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use edge::http::cors::Origins;
@@ -11,15 +11,15 @@ use serde_json::Value;
 use testkit::Memory;
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let store = Memory::new();
-    let gate = Middleware::new(&store, &store, &store, Origins::default());
+    let middleware = Middleware::new(&store, &store, &store, Origins::default());
     let expected = ["root.json", "unknown-path.json"];
     assert_eq!(testkit::event_names("fallback"), expected);
     for file in expected {
         let event = lambda_http::request::from_str(&testkit::event("fallback", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "fallback", &gate, handle).await;
+        let response = respond(event, "fallback", &middleware, handle).await;
         assert_eq!(response.headers()["x-ratelimit-limit"], "120", "{file}");
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(

@@ -1,7 +1,7 @@
-//! `GET /health`: how the parts of this deployment are.
+//! `GET /health`: the status of the deployment's services.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::health::{Overall, Probe, SLOW, State, overall};
 use domain::providers::{
@@ -14,24 +14,22 @@ use edge::http::{Answer, Request};
 use futures_util::future::join_all;
 use lambda_http::http::StatusCode;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tracing::warn;
 
-/// How long a part may take to answer.
+/// How long one service may take to answer.
 const TIMEOUT: Duration = Duration::from_millis(800);
-/// How long an answer is given again: a busy monitor must cost next to nothing.
+/// How long a result is reused: frequent monitoring must cost almost nothing.
 const CACHE_TTL: Duration = Duration::from_secs(10);
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// The database, by what is known of the providers in it.
+    /// Reading it also shows whether the database answers.
     pub provider_statuses: &'a dyn ProviderStatusStore,
-    /// What their makers said about the end of their models.
+    /// Which models the vendors have announced to shut down, and when.
     pub deprecations: &'a dyn DeprecationStore,
-    /// The queues.
     pub queues: Vec<&'a dyn Probe>,
-    /// Where images lie.
     pub storage: &'a dyn Probe,
-    /// What was found last. Held over the asking, so that a burst of requests asks once.
+    /// The latest result. The lock is held during the checks, so a burst of requests runs them once.
     pub last: Mutex<Option<(Instant, Health)>>,
 }
 
@@ -44,7 +42,7 @@ pub async fn handle(deps: &Deps<'_>, _: Request) -> Result<Answer, Error> {
     let mut last = deps.last.lock().await;
     let health = match last.take_if(|(at, _)| at.elapsed() < CACHE_TTL) {
         Some((at, health)) => last.insert((at, health)),
-        None => last.insert((Instant::now(), look(deps).await)),
+        None => last.insert((Instant::now(), check_all(deps).await)),
     };
     let status = match health.1.status {
         Overall::Healthy | Overall::Degraded => StatusCode::OK,
@@ -53,14 +51,14 @@ pub async fn handle(deps: &Deps<'_>, _: Request) -> Result<Answer, Error> {
     Answer::json(status, &health.1)
 }
 
-async fn look(deps: &Deps<'_>) -> Health {
+async fn check_all(deps: &Deps<'_>) -> Health {
     let known = async {
         Ok((deps.provider_statuses.provider_statuses().await?, deps.deprecations.all_deprecations().await?))
     };
     let (database, queues, storage) = tokio::join!(
-        ask("database", known),
-        join_all(deps.queues.iter().map(|queue| ask("queue", queue.probe()))),
-        ask("storage", deps.storage.probe()),
+        check("database", known),
+        join_all(deps.queues.iter().map(|queue| check("queue", queue.probe()))),
+        check("storage", deps.storage.probe()),
     );
     let (database, known) = database;
     let (mut providers, deprecations) = known.unwrap_or_default();
@@ -79,24 +77,25 @@ async fn look(deps: &Deps<'_>) -> Health {
     }
 }
 
-/// What the operator should know of each provider's models.
+/// Returns a warning for the operator for each provider with models that are soon shut down.
 fn warnings(deprecations: &[ModelDeprecations], now: Timestamp) -> BTreeMap<String, String> {
     let warning =
         |deprecations: &ModelDeprecations| Some((deprecations.provider.clone(), deprecations.warning(now)?));
     deprecations.iter().filter_map(warning).collect()
 }
 
-/// How a part is by how it answers. Why it does not is for the log: it may name what nobody outside should know.
-async fn ask<T>(
+/// Derives the state of a service from its answer and latency. The cause of a failure goes only to the log:
+/// it may contain internal names that must not be public.
+async fn check<T>(
     name: &'static str,
-    question: impl Future<Output = Result<T, StoreError>>,
+    request: impl Future<Output = Result<T, StoreError>>,
 ) -> (Service, Option<T>) {
     let started = Instant::now();
-    let (state, error, value) = match tokio::time::timeout(TIMEOUT, question).await {
+    let (state, error, value) = match tokio::time::timeout(TIMEOUT, request).await {
         Ok(Ok(value)) if started.elapsed() < SLOW => (State::Up, None, Some(value)),
         Ok(Ok(value)) => (State::Degraded, None, Some(value)),
         Ok(Err(error)) => {
-            warn!(service = name, %error, "a part does not answer as it should");
+            warn!(service = name, %error, "a health check failed");
             (State::Down, Some("it did not answer as it should"), None)
         }
         Err(_) => (State::Down, Some("it did not answer in time"), None),
@@ -105,7 +104,7 @@ async fn ask<T>(
     (Service { status: state, latency, error }, value)
 }
 
-/// The queues count as one part, which is as well as the worst of them.
+/// Combines the queues into one service, with the state of the worst of them.
 fn worst(queues: impl Iterator<Item = Service>) -> Service {
     let rank = |service: &Service| match service.status {
         State::Up => 0,

@@ -1,4 +1,4 @@
-//! `GET /health`: how the parts of this deployment are.
+//! `GET /health`: the status of the deployment's services.
 
 use aws::dynamodb::JobsTable;
 use aws::probes::{BucketProbe, QueueProbe};

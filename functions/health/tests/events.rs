@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use edge::http::{Middleware, respond};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use testkit::Memory;
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let store = Memory::new();
     let deps = Deps {
         provider_statuses: &store,

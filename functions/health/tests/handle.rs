@@ -1,6 +1,6 @@
-//! What `GET /health` says, and what it costs.
+//! What `GET /health` reports, and how many checks it runs.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -30,15 +30,15 @@ async fn get(deps: &Deps<'_>) -> (u16, Value) {
     (answer.status.as_u16(), serde_json::from_slice(&answer.body).unwrap())
 }
 
-async fn seen(store: &Memory, provider: &str, state: State) {
+async fn record_status(store: &Memory, provider: &str, state: State) {
     let status = ProviderStatus { provider: provider.into(), state, observed_at: Timestamp::now() };
     store.record_status(&status).await.unwrap();
 }
 
 #[tokio::test]
-async fn every_part_is_asked_and_none_twice_in_ten_seconds() {
+async fn every_service_is_checked_once_within_cache_ttl() {
     let store = Memory::new();
-    seen(&store, "sandbox", State::Up).await;
+    record_status(&store, "sandbox", State::Up).await;
     let deps = deps(&store);
     let (status, body) = get(&deps).await;
     assert_eq!((status, body["status"].as_str()), (200, Some("healthy")));
@@ -54,7 +54,7 @@ async fn every_part_is_asked_and_none_twice_in_ten_seconds() {
 }
 
 #[tokio::test]
-async fn without_a_queue_jobs_wait_and_without_the_database_nothing_works() {
+async fn queue_down_is_degraded_and_database_down_unhealthy() {
     let store = Memory::new();
     store.fail_next("probe", StoreError::Unavailable("arn:aws:sqs:eu-west-1:1234:secret".into()));
     let (status, body) = get(&deps(&store)).await;
@@ -68,17 +68,17 @@ async fn without_a_queue_jobs_wait_and_without_the_database_nothing_works() {
 }
 
 #[tokio::test]
-async fn a_provider_that_workers_saw_fail_shows() {
+async fn failed_provider_status_is_degraded() {
     let store = Memory::new();
-    seen(&store, "openai", State::Down).await;
-    seen(&store, "sandbox", State::Up).await;
+    record_status(&store, "openai", State::Down).await;
+    record_status(&store, "sandbox", State::Up).await;
     let (status, body) = get(&deps(&store)).await;
     assert_eq!((status, body["status"].as_str()), (200, Some("degraded")));
     assert_eq!(body["services"]["imageProviders"]["openai"]["status"], "down");
 }
 
 #[tokio::test]
-async fn what_was_seen_long_ago_tells_nothing_of_today() {
+async fn stale_provider_status_does_not_count() {
     let store = Memory::new();
     for (provider, age) in [("openai", 16 * 60), ("gone", 25 * 3600)] {
         let observed_at = Timestamp::now() - Duration::from_secs(age);
@@ -94,9 +94,9 @@ async fn what_was_seen_long_ago_tells_nothing_of_today() {
 }
 
 #[tokio::test]
-async fn a_model_whose_end_is_near_is_told_of_whoever_has_asked_for_it() {
+async fn model_near_shutdown_gives_provider_warning() {
     let store = Memory::new();
-    seen(&store, "openai", State::Up).await;
+    record_status(&store, "openai", State::Up).await;
     let end = Timestamp::now() + Duration::from_secs(29 * 24 * 3600);
     for (provider, end) in
         [("openai", end), ("idle", end), ("calm", end + Duration::from_secs(2 * 24 * 3600))]
@@ -107,7 +107,7 @@ async fn a_model_whose_end_is_near_is_told_of_whoever_has_asked_for_it() {
         store.save_deprecations(&deprecations).await.unwrap();
     }
     let (status, body) = get(&deps(&store)).await;
-    assert_eq!((status, body["status"].as_str()), (200, Some("healthy")), "it works until then");
+    assert_eq!((status, body["status"].as_str()), (200, Some("healthy")), "the model works until then");
     let providers = &body["services"]["imageProviders"];
     let warning = format!("old-model is switched off on {}", end.date());
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Asks providers for the images that are missing: the one that was named, or one after the other.
+//! Asks providers for the missing images: the requested provider, or all candidates one after the other.
 
 use std::time::Duration;
 
@@ -7,17 +7,24 @@ use domain::jobs::TaskHandle;
 use domain::providers::{ErrorClass, ImageProvider, ProviderError, Reason, Step};
 use tracing::warn;
 
+use crate::error_policy::{is_refusal, most_significant};
 use crate::provider_call::{Limits, call_provider};
 use crate::sink::Sink;
 use crate::{Deps, Purpose, metrics};
 
-/// A provider that has less time than this is not asked: it could not answer.
+/// A provider is not called with less time than this, because it could not answer.
 const MIN_CALL_TIME: Duration = Duration::from_secs(1);
-/// A further candidate has at least this much time, or a fourth of what there was: cut off, it would be
-/// paid for nothing, and look as if it hung.
+
+/// Each further candidate gets at least this much time, or a quarter of the time there was before the first
+/// call. A provider that is cut off is paid without a result, and looks as if it hung.
 const MIN_FAILOVER_TIME: Duration = Duration::from_secs(60);
 
-/// Asks until all images are there, until a provider works on by itself, or until nobody is left to ask.
+/// Asks candidates until all images are stored, until a provider's task is pending, or until no candidate is
+/// left.
+///
+/// # Errors
+///
+/// The most significant failure of all candidates, or the first refusal.
 pub(crate) async fn ask(
     deps: &Deps<'_>,
     sink: &Sink<'_>,
@@ -44,10 +51,10 @@ pub(crate) async fn ask(
         Some(provider) => vec![provider],
         None => registry.candidates(&job.picture).inspect_err(metrics::log_failure)?,
     };
-    // A provider that has failed this job comes after those that have not, or a function whose time is
-    // used up by one that hangs would never get to the others.
+    // Providers that have failed this job come last. Otherwise a provider that hangs could use up the
+    // function's time in every run, and the others would never be asked.
     candidates.sort_by_key(|provider| job.failures_at(provider.name()));
-    // One that has failed it as often as a job may fail is asked no more, as long as there are others.
+    // A provider that has failed this job `max_failures` times is not asked while there are others.
     let spent =
         |provider: &&dyn ImageProvider| job.counted_failures_at(provider.name()) >= deps.policy.max_failures;
     let some_may_succeed = !candidates.iter().all(spent);
@@ -67,7 +74,7 @@ pub(crate) async fn ask(
         };
         match outcome {
             Ok(step) => return Ok(step),
-            // Nobody is asked for what one provider has refused, nor for a job that is gone.
+            // After a refusal, or if this worker no longer holds the job, no other provider is asked.
             Err(failure) if is_refusal(&failure) || sink.stopped().is_some() => return Err(failure),
             Err(failure) => failures.push(failure),
         }
@@ -75,37 +82,10 @@ pub(crate) async fn ask(
     Err(most_significant(failures, some_may_succeed))
 }
 
-/// Where one provider has room before another that failed is to be asked again, the job comes back, and
-/// finds that the other is not.
+/// The failure of a provider that has failed this job and may not be asked again before `until`. It occurs if
+/// the job starts earlier than that because another provider has capacity earlier.
 fn not_yet(provider: &str, until: Timestamp) -> ProviderError {
     let message = format!("{provider} has failed and is not asked again yet");
     ProviderError::new(ErrorClass::Internal, Reason::Waiting, message)
         .retry_after(until.since(Timestamp::now()))
-}
-
-/// Whether the provider objects to what is asked for. That it cannot make it, for want of the prompt's
-/// language perhaps, says nothing of the others.
-pub(crate) fn is_refusal(failure: &ProviderError) -> bool {
-    failure.class == ErrorClass::Caller && failure.reason != Reason::Unsupported
-}
-
-/// The failure by which the job goes on, and the soonest time that any provider gave.
-fn most_significant(failures: Vec<ProviderError>, some_may_succeed: bool) -> ProviderError {
-    // As long as somebody may still make it, the job has not failed: least of all while one that is well
-    // has no room only now. Among those that have all failed it too often nobody waits for room.
-    let weight = |failure: &ProviderError| match failure.class {
-        ErrorClass::Capacity if some_may_succeed => 5,
-        ErrorClass::Provider => 4,
-        ErrorClass::Capacity => 3,
-        ErrorClass::Internal => 2,
-        ErrorClass::Operator => 1,
-        ErrorClass::Caller => 0,
-    };
-    let soonest = failures.iter().filter_map(|failure| failure.retry_after).min();
-    let most_significant = failures.into_iter().max_by_key(weight);
-    let mut most_significant = most_significant.unwrap_or_else(|| {
-        ProviderError::new(ErrorClass::Operator, Reason::Unsupported, "no provider to ask")
-    });
-    most_significant.retry_after = soonest;
-    most_significant
 }

@@ -1,7 +1,6 @@
-//! The last write of a try: the job's end, or its return to the queue.
+//! The last write of a run: the job's end, or its release.
 
-use std::time::Duration;
-
+use app::backoff::Backoff;
 use domain::jobs::{JobError, JobResult, WebhookEvent};
 use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
@@ -9,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::{Deps, metrics};
 
-/// How a try ends.
+/// How a run ends.
 #[derive(Clone)]
 pub(crate) enum RunOutcome {
     Completed(Box<JobResult>),
@@ -17,8 +16,8 @@ pub(crate) enum RunOutcome {
     Released { at: Timestamp, counts: bool, deferred: bool },
 }
 
-/// Writes the end, with the webhook that is owed for it, as long as the job is this worker's. What
-/// was made is paid for, so a store that does not answer is asked again until the function's time is up.
+/// Writes the outcome and its webhook, as long as this worker holds the job. The images are paid for, so a
+/// write that fails is repeated until `deadline`.
 pub(crate) async fn finish(
     deps: &Deps<'_>,
     mut job: Job,
@@ -26,12 +25,12 @@ pub(crate) async fn finish(
     deadline: Timestamp,
 ) -> Result<(), Error> {
     let lease = job.lease;
-    let mut pause = Duration::from_millis(100);
+    let mut backoff = Backoff::until(deadline);
     loop {
         let mut next = job.clone();
         let now = Timestamp::now();
-        let owed = apply(deps, &mut next, outcome.clone(), now)?;
-        let error = match deps.jobs.save(&mut next, owed.as_ref()).await {
+        let webhook = apply(deps, &mut next, outcome.clone(), now)?;
+        let error = match deps.jobs.save(&mut next, webhook.as_ref()).await {
             Ok(()) => {
                 let (attempts, failures) = (next.attempts, next.failures);
                 info!(status = next.status.as_str(), attempts, failures, "try ended");
@@ -40,8 +39,8 @@ pub(crate) async fn finish(
                 }
                 return Ok(());
             }
-            // Somebody else wrote the row, or our own write went through and its answer was lost. Both
-            // show in the row: it has ended, or has another lease.
+            // Another function wrote the row, or our own write succeeded and its answer did not arrive. The
+            // row shows which: after our own write it has ended or has no lease of ours.
             Err(StoreError::Conflict) => match deps.jobs.load(job.id).await {
                 Ok(Some(current)) if !current.status.ended() && current.lease == lease => {
                     job = current.with_holder_state(&job);
@@ -55,13 +54,11 @@ pub(crate) async fn finish(
             },
             Err(error) => error,
         };
-        // Writing the same once more is safe: a write that went through has changed the revision.
-        if now + pause >= deadline {
+        // Repeating the write is safe: a write that succeeded has changed the revision.
+        warn!(%error, "the row could not be written; trying again");
+        if !backoff.pause().await {
             return Err(error.into());
         }
-        warn!(%error, "the row could not be written; trying again");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
     }
 }
 

@@ -1,8 +1,9 @@
 //! Makes the images of a job.
 //!
-//! The row decides everything; a message only wakes. Between any two lines the function may die, and
-//! the sweeper will wake another worker once the lease has lapsed.
+//! The row decides everything; a message only wakes a worker. The function may die between any two lines, and
+//! the sweeper wakes another worker once the lease has lapsed.
 
+mod error_policy;
 mod failover;
 mod finish;
 mod metrics;
@@ -23,49 +24,41 @@ use domain::{Error, Job, JobId, Timestamp};
 use providers::CurrentRegistry;
 use tracing::{info, warn};
 
-/// What the worker needs.
+/// The ports and settings of the worker.
 pub struct Deps<'a> {
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// What wakes workers.
     pub queue: &'a dyn JobQueue,
-    /// Where images go.
     pub images: &'a dyn ImageStore,
-    /// The providers that are enabled.
     pub providers: &'a CurrentRegistry<'a>,
-    /// What is under way at them.
     pub capacity: &'a dyn CapacityStore,
-    /// How long jobs take.
     pub estimates: &'a dyn EstimateStore,
-    /// What is seen of the providers.
     pub provider_statuses: &'a dyn ProviderStatusStore,
-    /// How jobs live.
     pub policy: JobPolicy,
-    /// How much longer than this function a lease lasts.
+    /// How long a lease lasts after this function's deadline.
     pub lease_margin: Duration,
 }
 
-/// How often a worker reads again when others keep changing the row before it does.
+/// How often a worker reads the row again after a write conflict.
 const MAX_CONFLICT_RETRIES: u32 = 10;
 
-/// Handles one message. `deadline` is when Lambda ends this function.
+/// Handles one message. `deadline` is the time at which Lambda ends this function.
 ///
 /// # Errors
 ///
-/// If a store did not answer; the message then comes again, or the sweeper sends another.
+/// If a store did not answer. The message is then received again, or the sweeper sends another.
 pub async fn handle(deps: &Deps<'_>, message: JobMessage, deadline: Timestamp) -> Result<(), Error> {
     let JobMessage::V1 { job_id, .. } = message;
     let Some((job, purpose)) = start(deps, job_id, deadline).await? else { return Ok(()) };
-    info!(attempt = job.attempts, failures = job.failures, ?purpose, "job taken up");
+    info!(attempt = job.attempts, failures = job.failures, ?purpose, "job started");
     run::run(deps, job, purpose, deadline).await
 }
 
-/// What a job was taken up for.
+/// Why a job was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// To make its images.
+    /// To generate its images.
     Generate,
-    /// To end it by what a dead worker has stored, and by what is paid for and under way.
+    /// To end it with the images that a dead worker stored, and those of a pending task that is paid for.
     RecoverOnly,
 }
 
@@ -74,27 +67,27 @@ async fn start(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option
     let lease = Lease { id: LeaseId::new(), until: deadline + deps.lease_margin };
     for _ in 0..MAX_CONFLICT_RETRIES {
         let Some(mut job) = deps.jobs.load(id).await? else {
-            warn!("a message about a job that does not exist, or not any more");
+            warn!("the message names a job that does not exist or has expired");
             return Ok(None);
         };
         let now = Timestamp::now();
         let admission = job.admission(now, &deps.policy);
         let mut purpose = None;
-        // What a dead worker has paid for, and nobody will ever see.
-        let lost;
+        // How many calls of a dead worker were possibly paid without a result.
+        let possibly_paid;
         let event = match admission {
             Admission::Run | Admission::RecoverOnly => {
                 purpose =
                     Some(if admission == Admission::Run { Purpose::Generate } else { Purpose::RecoverOnly });
                 let first = job.started_at.is_none();
-                let asked = job.paid_calls_in_flight();
+                let in_flight = job.paid_calls_in_flight();
                 job.start(lease, now).map_err(Error::internal)?;
-                lost = asked.filter(|_| job.open_attempt().is_none());
+                possibly_paid = in_flight.filter(|_| job.open_attempt().is_none());
                 first.then_some(WebhookEvent::Started)
             }
             Admission::Expired | Admission::Exhausted => {
                 let error = job.ending_error(now);
-                lost = job.paid_calls_in_flight();
+                possibly_paid = job.paid_calls_in_flight();
                 job.fail(error, now).map_err(Error::internal)?;
                 Some(WebhookEvent::Failed)
             }
@@ -103,9 +96,9 @@ async fn start(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option
                 return Ok(None);
             }
         };
-        let owed = event.and_then(|event| job.delivery(event, now));
-        let saved = deps.jobs.save(&mut job, owed.as_ref()).await;
-        if let (Ok(()), Some(calls)) = (&saved, lost) {
+        let webhook = event.and_then(|event| job.delivery(event, now));
+        let saved = deps.jobs.save(&mut job, webhook.as_ref()).await;
+        if let (Ok(()), Some(calls)) = (&saved, possibly_paid) {
             metrics::record_possibly_paid(calls);
         }
         match (saved, purpose) {
@@ -116,7 +109,7 @@ async fn start(deps: &Deps<'_>, id: JobId, deadline: Timestamp) -> Result<Option
             }
             (Err(StoreError::Conflict), _) => {}
             (Err(error), purpose) => {
-                // The write may have gone through all the same; then the lease is ours to use.
+                // The write may have succeeded although its answer did not arrive; the lease is ours then.
                 return match (deps.jobs.load(id).await, purpose) {
                     (Ok(Some(job)), Some(purpose)) if job.lease == Some(lease) => Ok(Some((job, purpose))),
                     _ => Err(error.into()),

@@ -1,4 +1,5 @@
-//! What a try teaches: how long jobs take, and how providers are. None of it may hold up or fail a job.
+//! What a run records: how long jobs take, and the status of providers. Recording must neither delay nor
+//! fail a job.
 
 use std::time::Duration;
 
@@ -10,11 +11,13 @@ use domain::{Job, Timestamp};
 use tracing::{error, info, warn};
 
 use crate::Deps;
+use crate::error_policy::provider_state;
 
-/// How long a note may take.
+/// How long such a write may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Notes how long a job took that was made at the first try: others tell of faults, not of the pace.
+/// Records how long a job took if its first attempt succeeded. The duration of other jobs depends on
+/// failures, and would distort the estimate.
 pub(crate) async fn record_duration(deps: &Deps<'_>, job: &Job, ended_at: Timestamp) {
     if job.attempts == 1 {
         let time = ended_at.since(job.created_at);
@@ -22,32 +25,30 @@ pub(crate) async fn record_duration(deps: &Deps<'_>, job: &Job, ended_at: Timest
     }
 }
 
-/// Notes how a provider was that has just been asked.
+/// Records the status of a provider that was just called.
 pub(crate) async fn record_status<T>(deps: &Deps<'_>, provider: &str, outcome: &Result<T, ProviderError>) {
-    let state = match outcome.as_ref().map_err(|failure| failure.class) {
-        // It answers, even if it will not draw this.
-        Ok(_) | Err(ErrorClass::Caller) => State::Up,
-        Err(ErrorClass::Provider | ErrorClass::Capacity) => State::Degraded,
-        Err(ErrorClass::Operator) => State::Down,
-        Err(ErrorClass::Internal) => return,
+    let state = match outcome {
+        Ok(_) => Some(State::Up),
+        Err(failure) => provider_state(failure.class),
     };
+    let Some(state) = state else { return };
     let status = ProviderStatus { provider: provider.to_owned(), state, observed_at: Timestamp::now() };
     write_within_timeout(deps.provider_statuses.record_status(&status)).await;
 }
 
-/// Logs a failure that came before any provider was asked, or that none of them brought about.
+/// Logs a failure that occurred before a provider was called, or that no provider caused.
 pub(crate) fn log_failure(failure: &ProviderError) {
     let (reason, problem) = (failure.reason, &failure.message);
     match failure.class {
         ErrorClass::Operator => {
-            error!(alarm = "provider_account", ?reason, problem, "the operator must see to the providers");
+            error!(alarm = "provider_account", ?reason, problem, "the operator must fix the providers");
         }
-        ErrorClass::Internal | ErrorClass::Provider => warn!(?reason, problem, "no provider could be asked"),
-        ErrorClass::Capacity | ErrorClass::Caller => info!(?reason, problem, "no provider was asked"),
+        ErrorClass::Internal | ErrorClass::Provider => warn!(?reason, problem, "no provider could be called"),
+        ErrorClass::Capacity | ErrorClass::Caller => info!(?reason, problem, "no provider was called"),
     }
 }
 
-/// Logs what the metric `PossiblyPaid` counts. An error, so that no level of logging hides it.
+/// Logs the line that the metric `PossiblyPaid` counts. It is an error, so that no log level hides it.
 pub(crate) fn record_possibly_paid(calls: u32) {
     error!(metric = "possibly_paid", calls, "calls may have been paid for without a result");
 }
@@ -55,7 +56,7 @@ pub(crate) fn record_possibly_paid(calls: u32) {
 async fn write_within_timeout(writing: impl Future<Output = Result<(), StoreError>>) {
     match tokio::time::timeout(WRITE_TIMEOUT, writing).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "a note could not be made"),
-        Err(_) => warn!("a note could not be made in time"),
+        Ok(Err(error)) => warn!(%error, "a duration or a provider status could not be recorded"),
+        Err(_) => warn!("a duration or a provider status could not be recorded in time"),
     }
 }

@@ -1,7 +1,8 @@
-//! Takes and gives back places at providers, in rows that all workers share.
+//! Acquires and releases concurrency permits at providers, in rows that all workers share.
 
 use std::time::Duration;
 
+use domain::primitives::source::random_fraction;
 use domain::providers::{CapacityLimits, ErrorClass, PermitRequest, ProviderCapacity, ProviderError, Reason};
 use domain::store::StoreError;
 use domain::{Job, JobId, Timestamp};
@@ -9,14 +10,15 @@ use tracing::{info, warn};
 
 use crate::{Deps, metrics};
 
-/// How often a worker reads again when others keep changing the row before it does.
+/// How often a worker reads the row again after a write conflict.
 const MAX_CONFLICT_RETRIES: u32 = 40;
-/// The longest pause between two of these.
+/// The longest pause before such a retry.
 const MAX_CONFLICT_PAUSE: Duration = Duration::from_millis(60);
-/// How much longer than the next question a place is kept while nobody is there.
+/// How long after the next poll a permit still lasts, while no worker runs for the job.
 const EXTEND_MARGIN: Duration = Duration::from_secs(120);
 
-/// Changes the row of `provider`, whoever else does too.
+/// Changes the row of `provider`, and retries after a conflict with another worker. If `must_save` is false
+/// for the outcome, the row is saved only if its reservation has changed.
 async fn update<T>(
     deps: &Deps<'_>,
     provider: &str,
@@ -32,19 +34,22 @@ async fn update<T>(
         }
         match deps.capacity.save_capacity(&mut capacity).await {
             Ok(()) => return Ok(outcome),
-            Err(StoreError::Conflict) => tokio::time::sleep(MAX_CONFLICT_PAUSE.mul_f64(rand::random())).await,
+            Err(StoreError::Conflict) => {
+                tokio::time::sleep(MAX_CONFLICT_PAUSE.mul_f64(random_fraction())).await
+            }
             Err(error) => return Err(error),
         }
     }
     Err(StoreError::Unavailable("the row of a provider kept changing".into()))
 }
 
-/// A place at `provider` for what is missing of `job`.
+/// Acquires a permit at `provider` for the missing images of `job`.
 ///
 /// # Errors
 ///
-/// Capacity, with the time to come again, if there is none: nothing was asked then. Ours, if the rows
-/// did not answer: a provider that cannot be counted is not asked.
+/// [`ErrorClass::Capacity`] with `retry_after` if there is no permit; the provider is not called then.
+/// [`ErrorClass::Internal`] if the row could not be read or written: a provider whose calls cannot be counted
+/// is not called.
 pub(crate) async fn acquire(
     deps: &Deps<'_>,
     provider: &str,
@@ -67,28 +72,28 @@ pub(crate) async fn acquire(
     match acquired.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(denied)) => {
-            info!(provider, reason = ?denied.reason, until = %denied.until, "provider not asked");
+            info!(provider, reason = ?denied.reason, until = %denied.until, "permit denied");
             let message = format!("{provider} is not asked at present: {}", denied.reason.description());
             let pause = denied.until.since(Timestamp::now());
             Err(ProviderError::new(ErrorClass::Capacity, Reason::Waiting, message).retry_after(pause))
         }
         Err(problem) => {
-            let ours = ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string());
-            metrics::log_failure(&ours);
-            Err(ours)
+            let failure = ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string());
+            metrics::log_failure(&failure);
+            Err(failure)
         }
     }
 }
 
-/// Keeps the place of a job that the provider works on for, until it is asked about it again.
+/// Extends the permit of a pending task until some time after its next poll, which is due after `after`.
 pub(crate) async fn extend(deps: &Deps<'_>, provider: &str, job: JobId, after: Duration) {
     let until = Timestamp::now() + after + EXTEND_MARGIN;
-    write_within_timeout(
+    log_unwritten(
         update(deps, provider, |capacity| capacity.extend(job, until, Timestamp::now()), |()| true).await,
     );
 }
 
-/// Gives the place back and tells what became of the call.
+/// Releases the permit and records the call's outcome.
 pub(crate) async fn release(
     deps: &Deps<'_>,
     provider: &str,
@@ -97,11 +102,11 @@ pub(crate) async fn release(
 ) {
     let released =
         update(deps, provider, |capacity| capacity.release(job, outcome, Timestamp::now()), |()| true);
-    write_within_timeout(released.await);
+    log_unwritten(released.await);
 }
 
-/// A place that is not given back lapses by itself.
-fn write_within_timeout(outcome: Result<(), StoreError>) {
+/// Only logs a failed write: a permit that is not released lapses by itself.
+fn log_unwritten(outcome: Result<(), StoreError>) {
     if let Err(error) = outcome {
         warn!(%error, "a provider's row could not be written");
     }

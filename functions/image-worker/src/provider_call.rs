@@ -1,34 +1,32 @@
-//! One provider, asked once: a place with it, the row before it, the call, and what is learned from it.
+//! One call of one provider: the concurrency permit, the attempt on the row, the call, and what is recorded
+//! about it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use domain::providers::{
-    ACCOUNT_PAUSE, CAPACITY_PAUSE, ErrorClass, Finished, ImageProvider, ImageTask, ProviderError, Reason,
-    Step,
-};
+use domain::providers::{ErrorClass, Finished, ImageProvider, ImageTask, ProviderError, Reason, Step};
 use domain::{Job, Timestamp};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::failover::is_refusal;
-use crate::run::backoff;
+use crate::error_policy::{is_refusal, with_retry_after};
 use crate::sink::{Sink, Stopped};
 use crate::{Deps, Purpose, metrics, permits};
 
-/// How soon a provider is asked again that has work under way, where the asking was cut short.
+/// How soon a pending task is polled again after its call was cut off.
 const POLL_AFTER_CUT_OFF: Duration = Duration::from_secs(5);
 
-/// What bounds a call.
+/// The limits of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// What the job was taken up for: a salvage pays for nothing.
+    /// Why the job was started: a recovery makes no paid call.
     pub(crate) purpose: Purpose,
     /// When the call is cut off.
     pub(crate) deadline: Timestamp,
-    /// With less time than this it is not made.
+    /// The call is not made with less time than this.
     pub(crate) shortest: Duration,
 }
 
-/// Asks `provider` for what is missing.
+/// Asks `provider` for the missing images.
 pub(crate) async fn call_provider(
     deps: &Deps<'_>,
     sink: &Sink<'_>,
@@ -42,7 +40,7 @@ pub(crate) async fn call_provider(
         job: job.id,
         picture: job.picture.clone(),
         missing: sink.missing(),
-        // What is under way goes on; anything else is one more try.
+        // A pending task continues its attempt; any other call is a new one.
         attempt: job.attempts + u32::from(handle.is_none()),
         deadline: limits.deadline,
         user: job.end_user(),
@@ -61,7 +59,7 @@ pub(crate) async fn call_provider(
         return Err(ProviderError::new(ErrorClass::Provider, Reason::NoAnswer, message));
     }
     let permit = match (provider.capacity_limits(), &task.handle) {
-        // What is under way has its place already, and is paid for.
+        // A pending task has its permit already, and is paid for.
         (None, _) | (_, Some(_)) => None,
         (Some(bounds), None) => Some(permits::acquire(deps, name, bounds, &job, &task.missing).await?),
     };
@@ -74,7 +72,7 @@ pub(crate) async fn call_provider(
             return Err(stop.into());
         }
         task.attempt = sink.job().await.attempts;
-        // The one line that every call to a provider leaves: what may have been paid for.
+        // Every call that may cost money leaves exactly this log line.
         info!(provider = name, attempt = task.attempt, images = task.missing.len(), calls, "provider called");
     }
     let called = Instant::now();
@@ -84,10 +82,10 @@ pub(crate) async fn call_provider(
     };
     let outcome = reject_unusable_images(outcome, sink);
     let job = sink.job().await;
-    let outcome = outcome.map_err(|failure| with_pause(failure, &job, name));
+    let outcome = outcome.map_err(|failure| with_retry_after(failure, &job, name));
     report(name, &outcome, called.elapsed());
     let outcome = match outcome {
-        // What is paid for and under way is not given up because a store of ours does not answer.
+        // A pending task is paid for. It is not given up because one of our own stores does not answer.
         Err(failure) if failure.class == ErrorClass::Internal && job.handle.is_some() => {
             if limits.purpose == Purpose::RecoverOnly {
                 return Err(failure);
@@ -104,7 +102,8 @@ pub(crate) async fn call_provider(
     outcome
 }
 
-/// Keeps the place of what is under way; gives it back, and notes how the try ended, where it is over.
+/// Extends the permit of a pending task. If the attempt is over, records how it ended and releases the
+/// permit.
 async fn settle(
     deps: &Deps<'_>,
     sink: &Sink<'_>,
@@ -125,20 +124,8 @@ async fn settle(
     }
 }
 
-/// The failure with the time after which this provider should be asked for this job again.
-fn with_pause(failure: ProviderError, job: &Job, provider: &str) -> ProviderError {
-    let pause = match failure.class {
-        ErrorClass::Provider => backoff(job.counted_failures_at(provider)),
-        ErrorClass::Capacity => CAPACITY_PAUSE,
-        ErrorClass::Operator => ACCOUNT_PAUSE,
-        // By how often that was, which the whole job knows; and never.
-        ErrorClass::Internal | ErrorClass::Caller => return failure,
-    };
-    ProviderError { retry_after: failure.retry_after.or(Some(pause)), ..failure }
-}
-
-/// What the sink found wrong with what came, and too few images, are failures of this try. But a refusal
-/// stays one, whatever came beside it: nobody is to be asked for that again.
+/// Turns unusable images and missing images into a failure of this attempt. A refusal stays a refusal even if
+/// images arrived with it, because no other provider is asked after a refusal.
 fn reject_unusable_images(
     outcome: Result<Step, ProviderError>,
     sink: &Sink<'_>,
@@ -162,8 +149,8 @@ fn reject_unusable_images(
     }
 }
 
-/// How many calls may have been paid for without a result: no more than images are missing. Of a job that
-/// was cancelled, the one who cancelled it has told.
+/// How many calls were possibly paid without a result, at most one for each missing image. For a cancelled
+/// job the function that cancelled it has logged them.
 fn possibly_paid_calls(outcome: &Result<Step, ProviderError>, sink: &Sink<'_>, job: &Job) -> Option<u32> {
     let failed = outcome.as_ref().is_err_and(|failure| failure.possibly_paid);
     if !failed || sink.stopped() == Some(Stopped::JobGone) {
@@ -189,7 +176,7 @@ fn report(provider: &str, outcome: &Result<Step, ProviderError>, time: Duration)
             warn!(
                 provider,
                 durationMs = duration,
-                fault = ?failure.class,
+                class = ?failure.class,
                 reason = ?failure.reason,
                 problem = failure.message,
                 "provider failed"
@@ -206,8 +193,8 @@ fn report(provider: &str, outcome: &Result<Step, ProviderError>, time: Duration)
     }
 }
 
-/// The provider's answer; nothing, if there was none by `cut_off`. An image that has come by then is
-/// still stored: it is paid for.
+/// Returns the provider's answer, or `None` if there was none by `cut_off`. An image that has arrived by then
+/// is paid for and is still stored.
 async fn until_cut_off(
     call: impl Future<Output = Result<Step, ProviderError>>,
     sink: &Sink<'_>,
@@ -218,14 +205,14 @@ async fn until_cut_off(
     loop {
         match tokio::time::timeout(limit, &mut call).await {
             Ok(outcome) => return Some(outcome),
-            // Storing ends by itself before the function does.
+            // The sink stops storing by itself before the function's deadline.
             Err(_) if sink.is_storing() => limit = Duration::from_millis(50),
             Err(_) => return None,
         }
     }
 }
 
-/// What it means that the provider was cut off: what it noted as under way goes on without us.
+/// The outcome of a call that was cut off. A task with a checkpoint continues at the provider without us.
 async fn cut_off(sink: &Sink<'_>) -> Result<Step, ProviderError> {
     if sink.job().await.handle.is_some() {
         return Ok(Step::Pending { poll_after: POLL_AFTER_CUT_OFF });

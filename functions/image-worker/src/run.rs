@@ -1,10 +1,11 @@
-//! One try at a job, from the lease to its end.
+//! One run of a job, from the lease to the run's last write.
 
 use std::time::Duration;
 
 use domain::images::ContentWarning;
 use domain::jobs::{FailureReason, JobError, JobMessage, JobResult};
-use domain::providers::{ACCOUNT_PAUSE, CAPACITY_PAUSE, ErrorClass, Finished, ProviderError, Reason, Step};
+use domain::primitives::source::random_fraction;
+use domain::providers::{ErrorClass, Finished, ProviderError, Reason, Step};
 use domain::store::MAX_QUEUE_DELAY;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
@@ -12,22 +13,18 @@ use tracing::{info, warn};
 use crate::failover::ask;
 use crate::finish::{RunOutcome, finish};
 use crate::sink::{Sink, Stopped};
-use crate::{Deps, Purpose, metrics, recovery};
+use crate::{Deps, Purpose, error_policy, metrics, recovery};
 
-/// What is left of the function's time when a provider's call is cut off: for storing what has come,
-/// and for the row.
+/// How long before the function's deadline a provider's call is cut off: the time left to store the images
+/// that have arrived and to write the row.
 const RESERVE: Duration = Duration::from_secs(10);
-/// The part of it that is for the row.
+
+/// The part of [`RESERVE`] that is for writing the row.
 const ROW_RESERVE: Duration = Duration::from_secs(3);
-/// The pause after the first failed try; each further one is four times as long.
-const MIN_BACKOFF: Duration = Duration::from_secs(2);
-/// A provider that says "at once" and means it would be asked for ever without a pause.
+
+/// The shortest pause before the next run. A provider that always answers "retry at once" would otherwise be
+/// called without end and without a pause.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
-/// How much longer each further wait for a place at a provider is at the least.
-const WAIT_STEP: Duration = Duration::from_secs(2);
-/// How often it grows. Where places become free all the time, a job that sleeps long leaves them empty.
-const MAX_WAIT_STEPS: u32 = 5;
-const MAX_BACKOFF: Duration = Duration::from_secs(900);
 
 pub(crate) async fn run(
     deps: &Deps<'_>,
@@ -37,22 +34,24 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let time = deadline.since(Timestamp::now());
     let cut_off = deadline - RESERVE.min(time / 4);
-    // Nobody is asked for what would come after the job's own end. What is there already is still fetched.
+    // No provider is called for images that would arrive after the job's deadline. A recovery still fetches
+    // what exists already.
     let cut_off = if purpose == Purpose::Generate { cut_off.min(job.deadline) } else { cut_off };
     let sink = Sink::new(deps, &job, deadline - ROW_RESERVE.min(time / 8));
-    // Where no provider was asked, nothing can have been stored.
+    // If no provider was called, no image can have been stored.
     if job.attempts > 0
         && let Err(problem) = recovery::recover_stored_images(deps, &job, &sink).await
     {
         if purpose == Purpose::RecoverOnly {
-            // Put back, it would be a job without a worker, and ended without another look into the
-            // store. Its lease lapses instead, and another worker salvages.
+            // A released job would have no worker, and would be ended without another look into the store.
+            // So the lease is left to lapse, and another worker recovers the images.
             return Err(problem.into());
         }
         let failure = ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string());
         return release_job(deps, job, failure, deadline).await;
     }
-    // What a provider has under way is paid for, and is asked for once more.
+    // A task that is pending at a provider is paid for, so its result is requested once more. Without such a
+    // task, a recovery that misses images ends the job.
     if purpose == Purpose::RecoverOnly && !sink.missing().is_empty() && job.handle.is_none() {
         let error = job.ending_error(Timestamp::now());
         return finish(deps, job, RunOutcome::Failed(error), deadline).await;
@@ -64,7 +63,7 @@ pub(crate) async fn run(
         ask(deps, &sink, purpose, cut_off).await
     };
     if sink.stopped() == Some(Stopped::JobGone) {
-        // Cancelled, or another worker's by now. What this one stored is the sweeper's to delete.
+        // The job was cancelled, or another worker holds it. The sweeper deletes what this worker stored.
         info!("the job is no longer this worker's");
         return Ok(());
     }
@@ -78,8 +77,8 @@ pub(crate) async fn run(
     }
 }
 
-/// A salvage that brought nothing ends the job, unless that was our own fault: then the lease lapses and
-/// another worker salvages, as long as that is worth while.
+/// Ends the job after a recovery that found nothing. After an internal error the lease lapses instead, and
+/// another worker recovers, as long as the job is admitted for recovery.
 async fn end_recovery(
     deps: &Deps<'_>,
     job: Job,
@@ -119,52 +118,31 @@ async fn complete(
     Ok(())
 }
 
-/// The pause after so many failures.
-pub(crate) fn backoff(times: u32) -> Duration {
-    (MIN_BACKOFF * 4u32.pow(times.min(5))).min(MAX_BACKOFF)
-}
-
-/// What becomes of a job whose provider failed, by whose fault it was.
+/// Releases a job whose providers failed, or fails it if it has used up its failures. The error class decides
+/// whether the failure counts and how long the job pauses.
 async fn release_job(
     deps: &Deps<'_>,
     job: Job,
     failure: ProviderError,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    let counts = match failure.class {
-        // Waiting for an operator or for room is no reason to fail a caller's job before its deadline.
-        ErrorClass::Operator | ErrorClass::Capacity | ErrorClass::Caller => false,
-        // Nor is what is ours in passing, unless money was spent on it: a bucket that takes no images
-        // would have them paid for without end.
-        ErrorClass::Internal => failure.possibly_paid,
-        ErrorClass::Provider => true,
-    };
+    let counts = error_policy::counts_against_job(&failure);
     if counts && job.failures + 1 >= deps.policy.max_failures {
         let error = job.exhausted_error();
         return finish(deps, job, RunOutcome::Failed(error), deadline).await;
     }
-    let pause = failure.retry_after.unwrap_or(match failure.class {
-        ErrorClass::Operator => ACCOUNT_PAUSE,
-        ErrorClass::Capacity => CAPACITY_PAUSE,
-        ErrorClass::Internal => backoff(job.deferrals.max(job.failures)),
-        ErrorClass::Provider | ErrorClass::Caller => backoff(job.failures),
-    });
-    let deferred = failure.reason == Reason::Waiting || failure.class == ErrorClass::Internal;
-    // Many jobs that wait for one place must neither come all at once nor all the time.
-    let queueing = if failure.reason == Reason::Waiting {
-        WAIT_STEP * job.deferrals.min(MAX_WAIT_STEPS)
-    } else {
-        Duration::ZERO
-    };
-    let pause = pause.max(queueing).mul_f64(1.0 + 0.2 * rand::random::<f64>()).max(MIN_PAUSE);
-    let (fault, reason, pause_ms) = (failure.class, failure.reason, pause.as_millis() as u64);
-    info!(?fault, ?reason, counts, pauseMs = pause_ms, problem = failure.message, "job put back");
-    // Nothing is gained by waiting past the job's own end.
+    let deferred = error_policy::is_deferral(&failure);
+    let pause = error_policy::pause(&failure, &job);
+    let pause = pause.mul_f64(1.0 + 0.2 * random_fraction()).max(MIN_PAUSE);
+    let (class, reason, pause_ms) = (failure.class, failure.reason, pause.as_millis() as u64);
+    info!(?class, ?reason, counts, pauseMs = pause_ms, problem = failure.message, "job released");
+    // Waiting past the job's deadline is of no use.
     let at = (Timestamp::now() + pause).min(job.deadline);
     requeue(deps, job, RunOutcome::Released { at, counts, deferred }, at, deadline).await
 }
 
-/// The provider works on by itself: whoever takes the job up at that time asks it for what it made.
+/// Releases the job while the provider works on its task. The worker that starts the job again after `after`
+/// requests the result.
 async fn wait_for_provider(
     deps: &Deps<'_>,
     job: Job,
@@ -175,7 +153,7 @@ async fn wait_for_provider(
     requeue(deps, job, RunOutcome::Released { at, counts: false, deferred: false }, at, deadline).await
 }
 
-/// Writes when the job is to be taken up again, and has a worker woken then.
+/// Writes when the job may start again (`at`), and queues a message for that time.
 async fn requeue(
     deps: &Deps<'_>,
     job: Job,
@@ -196,7 +174,8 @@ async fn requeue(
 
 async fn refuse(deps: &Deps<'_>, job: Job, failure: ProviderError, deadline: Timestamp) -> Result<(), Error> {
     if failure.reason == Reason::BadResponse {
-        // What was made cannot be had, and what is made anew would be no better: nothing the caller did.
+        // The images exist but cannot be fetched, and new ones would have the same problem. That is not the
+        // caller's fault, so the job does not end as refused.
         let error = job.exhausted_error();
         return finish(deps, job, RunOutcome::Failed(error), deadline).await;
     }

@@ -1,9 +1,9 @@
-//! Takes each image the moment its provider has it, and stores it.
+//! Stores each image as soon as its provider delivers it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use app::backoff::Backoff;
 use async_trait::async_trait;
 use aws::keys;
 use bytes::Bytes;
@@ -19,16 +19,16 @@ use tracing::{info, warn};
 
 use crate::Deps;
 
-/// Why the worker wants no more from the provider.
+/// Why the worker stops the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// The job has ended, or is another worker's.
+    /// The job has ended, or another worker holds it.
     JobGone,
-    /// What came is no image.
+    /// The bytes are not a usable image.
     BadImage(String),
 }
 
-/// Why an image could not be kept.
+/// Why an image could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreImageError {
     #[error("{0}")]
@@ -46,11 +46,11 @@ pub(crate) struct Sink<'a> {
     until: Timestamp,
     storing: AtomicUsize,
     state: Mutex<State>,
-    /// Held while the row is written, so that progress is written in order.
+    /// Locked while the row is written, so that progress is written in order.
     row: tokio::sync::Mutex<Job>,
 }
 
-/// Whether a write that fails is tried until the time is up.
+/// Whether a failed write is repeated until the time is up.
 #[derive(Debug, Clone, Copy)]
 enum Insist {
     Yes,
@@ -60,7 +60,7 @@ enum Insist {
 struct State {
     stored: Vec<StoredImage>,
     stopped: Option<Stopped>,
-    /// An image that is paid for could not be stored.
+    /// Whether an image that is paid for could not be stored.
     lost: bool,
 }
 
@@ -83,28 +83,30 @@ impl<'a> Sink<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The row as this worker knows it.
+    /// The row as this worker last read or wrote it.
     pub(crate) async fn job(&self) -> Job {
         self.row.lock().await.clone()
     }
 
-    /// Writes that a provider is about to be asked. A job that was cancelled meanwhile costs nothing.
+    /// Writes the attempt before the provider is called, so that a job that was cancelled meanwhile costs
+    /// nothing.
     pub(crate) async fn begin_attempt(&self, provider: &str, calls: u32) -> Result<(), Stop> {
         let now = Timestamp::now();
         self.write(Insist::Yes, None, |job| job.begin_attempt(provider, calls, now)).await
     }
 
-    /// Notes how a try ended, to be written with whatever is written next.
+    /// Records how an attempt ended; the next write of the row saves it.
     pub(crate) async fn end_attempt(&self, failure: Option<&ProviderError>) {
         self.row.lock().await.end_attempt(failure, Timestamp::now());
     }
 
-    /// Whether an image that came could not be stored, told once.
+    /// Whether an image that arrived could not be stored. Resets the flag.
     pub(crate) fn take_lost(&self) -> bool {
         std::mem::take(&mut self.state().lost)
     }
 
-    /// What was wrong with an image that came, told once: another provider may do better.
+    /// What was wrong with an image that arrived. Resets it, because another provider may deliver a better
+    /// one.
     pub(crate) fn take_bad_image(&self) -> Option<String> {
         let stopped = &mut self.state().stopped;
         match stopped.take() {
@@ -116,7 +118,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Whether an image has come that is not stored yet.
+    /// Whether an image that has arrived is still being stored.
     pub(crate) fn is_storing(&self) -> bool {
         self.storing.load(Ordering::Relaxed) > 0
     }
@@ -125,7 +127,7 @@ impl<'a> Sink<'a> {
         self.state().stopped.clone()
     }
 
-    /// The images that are stored, in order.
+    /// The stored images, ordered by index.
     pub(crate) fn stored(&self) -> Vec<StoredImage> {
         let mut stored = self.state().stored.clone();
         stored.sort_by_key(|image| image.index);
@@ -143,7 +145,8 @@ impl<'a> Sink<'a> {
         Stop
     }
 
-    /// Stores what is not stored yet of image `index`, in the size that was asked for, and notes it.
+    /// Stores image `index` in the requested size together with its thumbnail, and records it. With
+    /// `already_stored` the image itself is stored only if it had to be re-encoded.
     pub(crate) async fn store_image(
         &self,
         index: u8,
@@ -155,16 +158,16 @@ impl<'a> Sink<'a> {
         let image = prepared.image;
         let key = keys::image(&self.prefix, index, image.format);
         if !already_stored || prepared.reencoded_from.is_some() {
-            // First of all: from here on the image is safe, whatever happens to this function.
+            // This comes first: from here on the image is safe even if this function dies.
             self.put(&key, image.bytes.clone(), image.format, Some(&origin)).await?;
-            info!(index, bytes = image.bytes.len(), remadeFrom = ?prepared.reencoded_from, "image stored");
+            info!(index, bytes = image.bytes.len(), reencodedFrom = ?prepared.reencoded_from, "image stored");
         }
         let small = prepared.thumbnail;
         let thumbnail_key = keys::thumbnail(&self.prefix, index, small.format);
         self.put(&thumbnail_key, small.bytes, small.format, None).await?;
         let (width, height) = self.size;
         let mut state = self.state();
-        // A provider that hands over an image twice has it stored twice under one key: the last one counts.
+        // If a provider delivers an image twice, both have the same key, and the last one counts.
         state.stored.retain(|image| image.index != index);
         state.stored.push(StoredImage {
             id: ImageId::new(),
@@ -181,7 +184,7 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Stores, again and again until the time is up: the image is paid for.
+    /// Stores an object, and repeats a failed write until the time is up, because the image is paid for.
     async fn put(
         &self,
         key: &str,
@@ -189,20 +192,21 @@ impl<'a> Sink<'a> {
         format: ImageFormat,
         origin: Option<&ImageOrigin>,
     ) -> Result<(), StoreImageError> {
-        let mut pause = Duration::from_millis(100);
+        let mut backoff = Backoff::until(self.until);
         while let Err(error) = self.deps.images.put(key, bytes.clone(), format, origin).await {
             warn!(%error, "an image could not be stored; trying again");
-            if Timestamp::now() + pause >= self.until {
+            if !backoff.pause().await {
                 return Err(StoreImageError::NotStored);
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
         }
         Ok(())
     }
 
-    /// Writes the row as `change` makes it, and the webhook for `event` with it, if one is owed. Who finds
-    /// the row changed learns here that the job was cancelled, or is another worker's.
+    /// Applies `change` to the row and saves it, with the webhook for `event` if the client subscribed to it.
+    ///
+    /// # Errors
+    ///
+    /// If the job was cancelled or another worker holds it (a conflict shows that), or if the time is up.
     async fn write(
         &self,
         insist: Insist,
@@ -210,15 +214,15 @@ impl<'a> Sink<'a> {
         change: impl Fn(&mut Job),
     ) -> Result<(), Stop> {
         let mut row = self.row.lock().await;
-        let mut pause = Duration::from_millis(100);
+        let mut backoff = Backoff::until(self.until);
         loop {
             let mut next = row.clone();
             change(&mut next);
             if next == *row {
                 return Ok(());
             }
-            let owed = event.and_then(|event| next.delivery(event, Timestamp::now()));
-            let error = match self.deps.jobs.save(&mut next, owed.as_ref()).await {
+            let webhook = event.and_then(|event| next.delivery(event, Timestamp::now()));
+            let error = match self.deps.jobs.save(&mut next, webhook.as_ref()).await {
                 Ok(()) => {
                     *row = next;
                     return Ok(());
@@ -236,10 +240,9 @@ impl<'a> Sink<'a> {
             warn!(%error, "the row could not be written");
             match insist {
                 Insist::No => return Ok(()),
-                Insist::Yes if Timestamp::now() + pause >= self.until => return Err(Stop),
-                Insist::Yes => tokio::time::sleep(pause).await,
+                Insist::Yes if backoff.pause().await => {}
+                Insist::Yes => return Err(Stop),
             }
-            pause = (pause * 2).min(Duration::from_secs(5));
         }
     }
 
@@ -253,9 +256,9 @@ impl<'a> Sink<'a> {
 impl ImageSink for Sink<'_> {
     async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop> {
         self.storing.fetch_add(1, Ordering::Relaxed);
-        let kept = self.store_image(index, image.bytes, image.origin, false).await;
+        let stored = self.store_image(index, image.bytes, image.origin, false).await;
         self.storing.fetch_sub(1, Ordering::Relaxed);
-        kept.map_err(|error| match error {
+        stored.map_err(|error| match error {
             StoreImageError::NotStored => {
                 self.state().lost = true;
                 Stop

@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -36,15 +36,12 @@ fn failed(response: SqsBatchResponse) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_sample_is_handled_as_it_should_be() {
+async fn each_sample_event_is_handled() {
     assert_eq!(testkit::event_names("image-worker"), ["job.json", "unreadable.json"]);
     let (store, job) = (Memory::new(), testkit::sample_job());
     store.put_job(&job);
 
-    assert!(
-        failed(replay(&store, "unreadable.json").await).is_empty(),
-        "acknowledged, for it gets no better"
-    );
+    assert!(failed(replay(&store, "unreadable.json").await).is_empty(), "a poison message is acknowledged");
     assert_eq!(store.job(job.id).unwrap(), job);
 
     assert!(failed(replay(&store, "job.json").await).is_empty());
@@ -53,7 +50,7 @@ async fn every_sample_is_handled_as_it_should_be() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_not_there_is_nothing_to_do_and_a_store_that_is_not_there_is_a_failure() {
+async fn missing_job_succeeds_and_unavailable_store_fails() {
     let store = Memory::new();
     assert!(failed(replay(&store, "job.json").await).is_empty());
     store.fail_next("load", StoreError::Unavailable("down".into()));

@@ -1,6 +1,6 @@
-//! What a worker does with one message, in every state that a row can be in.
+//! What a worker does with one message, for every state of the row.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn events(store: &Memory) -> Vec<WebhookEvent> {
 }
 
 #[tokio::test]
-async fn a_job_ends_with_every_image_and_thumbnail_named_in_its_row() {
+async fn completed_job_names_every_image_and_thumbnail() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |job| job.picture.count = Count::try_from(3).unwrap());
     work(&store, &job).await.unwrap();
@@ -65,12 +65,12 @@ async fn a_job_ends_with_every_image_and_thumbnail_named_in_its_row() {
         assert_eq!((image.origin.provider.as_str(), image.origin.model.as_str()), ("sandbox", "sandbox-1"));
     }
     let hashes: std::collections::BTreeSet<_> = result.images.iter().map(|image| &image.sha256).collect();
-    assert_eq!(hashes.len(), 3, "three different pictures");
+    assert_eq!(hashes.len(), 3, "three different images");
     assert_eq!(result.cost_micros, 0);
 }
 
 #[tokio::test]
-async fn the_same_message_again_changes_nothing() {
+async fn duplicate_message_changes_nothing() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |_| {});
     work(&store, &job).await.unwrap();
@@ -83,7 +83,7 @@ async fn the_same_message_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_job_under_a_live_lease_is_left_to_its_worker() {
+async fn leased_job_is_not_started() {
     let store = Memory::new();
     let now = Timestamp::now();
     let job = accepted(&store, "a kite", |job| {
@@ -93,8 +93,9 @@ async fn a_job_under_a_live_lease_is_left_to_its_worker() {
     assert_eq!(store.job(job.id), Some(job));
 }
 
-/// The image that a dead worker stored: recognisable, for the sandbox would draw another one.
-async fn leave_behind(store: &Memory, job: &Job, index: u8, bytes: Vec<u8>) {
+/// Stores an image as a dead worker would. Its provider `dead` distinguishes it from an image of the
+/// sandbox.
+async fn store_as_dead_worker(store: &Memory, job: &Job, index: u8, bytes: Vec<u8>) {
     let origin =
         ImageOrigin { provider: "dead".into(), model: "m".into(), cost_micros: 7, ..Default::default() };
     let key = format!("images/{}/{index}.png", job.storage_prefix);
@@ -108,13 +109,13 @@ fn crashed(job: &mut Job) {
 }
 
 #[tokio::test]
-async fn what_a_dead_worker_has_paid_for_is_not_paid_for_again() {
+async fn stored_images_of_dead_worker_are_not_paid_again() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |job| {
         job.picture.count = Count::try_from(2).unwrap();
         crashed(job);
     });
-    leave_behind(&store, &job, 1, testkit::an_image(256, 256)).await;
+    store_as_dead_worker(&store, &job, 1, testkit::an_image(256, 256)).await;
     work(&store, &job).await.unwrap();
 
     let job = store.job(job.id).unwrap();
@@ -123,31 +124,31 @@ async fn what_a_dead_worker_has_paid_for_is_not_paid_for_again() {
     let providers: Vec<_> = result.images.iter().map(|image| image.origin.provider.as_str()).collect();
     assert_eq!(providers, ["sandbox", "dead"]);
     assert_eq!(result.cost_micros, 7);
-    assert!(job.due_at.is_some(), "the sweeper looks for what the dead worker left");
+    assert!(job.due_at.is_some(), "the sweeper looks for orphaned images of the dead worker");
 }
 
 #[tokio::test]
-async fn with_every_image_there_no_provider_is_asked() {
+async fn job_with_every_image_stored_calls_no_provider() {
     let store = Memory::new();
     let job = accepted(&store, "[[fail:forever]] a kite", crashed);
-    leave_behind(&store, &job, 0, testkit::an_image(256, 256)).await;
+    store_as_dead_worker(&store, &job, 0, testkit::an_image(256, 256)).await;
     work(&store, &job).await.unwrap();
     assert_eq!(store.job(job.id).unwrap().status, JobStatus::Completed);
     assert!(!store.calls().contains(&"read"), "not even the providers document was read");
 }
 
 #[tokio::test]
-async fn a_left_behind_image_that_is_none_is_made_anew() {
+async fn unusable_stored_image_is_generated_again() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", crashed);
-    leave_behind(&store, &job, 0, b"half an ima".to_vec()).await;
+    store_as_dead_worker(&store, &job, 0, b"half an ima".to_vec()).await;
     work(&store, &job).await.unwrap();
     let result = store.job(job.id).unwrap().result.unwrap();
     assert_eq!(result.images[0].origin.provider, "sandbox");
 }
 
 #[tokio::test]
-async fn a_passing_failure_waits_its_turn_on_row_and_queue() {
+async fn transient_error_delays_row_and_message() {
     let store = Memory::new();
     let job = accepted(&store, "[[fail:1]] a kite", |_| {});
     work(&store, &job).await.unwrap();
@@ -157,7 +158,7 @@ async fn a_passing_failure_waits_its_turn_on_row_and_queue() {
     assert!(matches!(store.sent()[..], [Sent::Job(_, _, delay)] if delay <= Duration::from_millis(2400)));
 
     work(&store, &job).await.unwrap();
-    assert_eq!(store.job(job.id).as_ref(), Some(&waiting), "a message that comes early changes nothing");
+    assert_eq!(store.job(job.id).as_ref(), Some(&waiting), "an early message changes nothing");
 
     store.put_job(&Job { not_before: None, ..waiting });
     work(&store, &job).await.unwrap();
@@ -167,7 +168,7 @@ async fn a_passing_failure_waits_its_turn_on_row_and_queue() {
 }
 
 #[tokio::test]
-async fn a_job_that_fails_too_often_ends() {
+async fn job_at_max_failures_fails() {
     let store = Memory::new();
     let job = accepted(&store, "[[fail:forever]] a kite", |job| job.failures = 4);
     work(&store, &job).await.unwrap();
@@ -179,14 +180,14 @@ async fn a_job_that_fails_too_often_ends() {
 }
 
 #[tokio::test]
-async fn what_the_last_try_has_stored_is_not_thrown_away() {
+async fn recovery_completes_with_stored_images() {
     for change in [(|job| job.failures = 4) as fn(&mut Job), |job| job.deadline = Timestamp::now()] {
         let store = Memory::new();
         let job = accepted(&store, "a kite", |job| {
             crashed(job);
             change(job);
         });
-        leave_behind(&store, &job, 0, testkit::an_image(256, 256)).await;
+        store_as_dead_worker(&store, &job, 0, testkit::an_image(256, 256)).await;
         work(&store, &job).await.unwrap();
         let job = store.job(job.id).unwrap();
         assert_eq!(job.status, JobStatus::Completed);
@@ -196,13 +197,13 @@ async fn what_the_last_try_has_stored_is_not_thrown_away() {
 }
 
 #[tokio::test]
-async fn a_salvage_that_cannot_look_into_the_store_leaves_it_to_the_next() {
+async fn recovery_without_image_store_leaves_job_to_next_worker() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |job| {
         crashed(job);
         job.failures = 4;
     });
-    leave_behind(&store, &job, 0, testkit::an_image(256, 256)).await;
+    store_as_dead_worker(&store, &job, 0, testkit::an_image(256, 256)).await;
     store.fail_next("list", StoreError::Unavailable("down".into()));
     assert!(work(&store, &job).await.is_err());
     let mut waiting = store.job(job.id).unwrap();
@@ -215,7 +216,7 @@ async fn a_salvage_that_cannot_look_into_the_store_leaves_it_to_the_next() {
 }
 
 #[tokio::test]
-async fn an_end_that_cannot_be_written_or_read_is_written_later() {
+async fn final_write_is_retried_until_the_store_answers() {
     let down = || StoreError::Unavailable("down".into());
     let store = Memory::new();
     let job = accepted(&store, "[[slow:0.5]] a kite", |_| {});
@@ -235,7 +236,7 @@ async fn an_end_that_cannot_be_written_or_read_is_written_later() {
 }
 
 #[tokio::test]
-async fn an_outage_of_ours_is_no_failure_of_the_jobs() {
+async fn internal_error_does_not_count_as_failure() {
     let down = || StoreError::Unavailable("down".into());
     for (call, change) in
         [("read", (|_| {}) as fn(&mut Job)), ("list", |job| job.begin_attempt("dead", 1, Timestamp::now()))]
@@ -251,10 +252,10 @@ async fn an_outage_of_ours_is_no_failure_of_the_jobs() {
 }
 
 #[tokio::test]
-async fn an_image_that_comes_at_the_last_moment_is_stored() {
+async fn image_arriving_before_cut_off_is_stored() {
     let store = Memory::new();
     let job = accepted(&store, "[[slow:0.4]] a kite", |_| {});
-    // The provider is cut off while the store still fails: the image is kept all the same.
+    // The provider is cut off while the store still fails; the image is stored nevertheless.
     for _ in 0..3 {
         store.fail_next("put", StoreError::Unavailable("down".into()));
     }
@@ -275,7 +276,7 @@ async fn an_image_that_comes_at_the_last_moment_is_stored() {
 }
 
 #[tokio::test]
-async fn a_worker_that_keeps_dying_ends_its_job() {
+async fn job_whose_workers_keep_dying_fails() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |job| {
         crashed(job);
@@ -286,7 +287,7 @@ async fn a_worker_that_keeps_dying_ends_its_job() {
 }
 
 #[tokio::test]
-async fn a_refusal_ends_the_job_at_once_and_says_why() {
+async fn refusal_fails_the_job_with_its_warnings() {
     let store = Memory::new();
     let job = accepted(&store, "[[refuse]] a kite", |_| {});
     work(&store, &job).await.unwrap();
@@ -301,7 +302,7 @@ async fn a_refusal_ends_the_job_at_once_and_says_why() {
 }
 
 #[tokio::test]
-async fn waiting_for_room_or_for_the_operator_is_no_failure() {
+async fn capacity_and_operator_errors_count_no_failure() {
     for prompt in ["[[limit:5]] a kite", "[[fail:operator]] a kite"] {
         let store = Memory::new();
         let job = accepted(&store, prompt, |_| {});
@@ -313,7 +314,7 @@ async fn waiting_for_room_or_for_the_operator_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_not_enabled_is_not_replaced_by_another() {
+async fn disabled_provider_is_not_replaced() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |job| job.picture.provider = ProviderChoice::Dalle3);
     work(&store, &job).await.unwrap();
@@ -322,7 +323,7 @@ async fn a_provider_that_is_not_enabled_is_not_replaced_by_another() {
 }
 
 #[tokio::test]
-async fn a_job_past_its_deadline_is_not_begun() {
+async fn job_past_its_deadline_is_not_started() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |job| job.deadline = Timestamp::now());
     work(&store, &job).await.unwrap();
@@ -331,11 +332,11 @@ async fn a_job_past_its_deadline_is_not_begun() {
 }
 
 #[tokio::test]
-async fn stores_that_fail_in_passing_lose_nothing() {
+async fn transient_store_errors_lose_nothing() {
     let store = Memory::new();
     let down = || StoreError::Unavailable("down".into());
     let job = accepted(&store, "a kite", |_| {});
-    // The image twice, then the lease is written already: the first `save` after it is the end.
+    // Storing the image fails twice and is repeated.
     store.fail_next("put", down());
     store.fail_next("put", down());
     work(&store, &job).await.unwrap();
@@ -343,12 +344,12 @@ async fn stores_that_fail_in_passing_lose_nothing() {
 
     let job = accepted(&store, "a kite", |_| {});
     store.fail_next("load", down());
-    assert!(work(&store, &job).await.is_err(), "the message must come again");
+    assert!(work(&store, &job).await.is_err(), "the message must be received again");
     assert_eq!(store.job(job.id).unwrap().attempts, 0);
 }
 
 #[tokio::test]
-async fn whoever_loses_the_race_for_the_lease_reads_again_and_obeys() {
+async fn conflict_on_start_reads_the_row_again() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", |_| {});
     store.fail_next("save", StoreError::Conflict);
@@ -357,7 +358,7 @@ async fn whoever_loses_the_race_for_the_lease_reads_again_and_obeys() {
 }
 
 #[tokio::test]
-async fn every_size_comes_out_as_asked_for() {
+async fn every_size_is_generated_as_requested() {
     use domain::primitives::NamedValue as _;
     for size in Size::ALL {
         let store = Memory::new();
@@ -369,7 +370,7 @@ async fn every_size_comes_out_as_asked_for() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_ended_meanwhile_stays_as_it_is() {
+async fn job_ended_during_a_run_stays_unchanged() {
     let store = Memory::new();
     let job = accepted(&store, "[[slow:3]] a kite", |_| {});
     let ended = async {
@@ -388,7 +389,7 @@ async fn a_job_that_was_ended_meanwhile_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_message_about_nothing_is_forgotten() {
+async fn message_about_missing_job_does_nothing() {
     let store = Memory::new();
     let job = testkit::job("p", Timestamp::now());
     work(&store, &job).await.unwrap();
@@ -396,10 +397,10 @@ async fn a_message_about_nothing_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_left_behind_image_of_another_size_is_made_to_fit() {
+async fn stored_image_of_another_size_is_resized() {
     let store = Memory::new();
     let job = accepted(&store, "a kite", crashed);
-    leave_behind(&store, &job, 0, testkit::an_image(700, 300)).await;
+    store_as_dead_worker(&store, &job, 0, testkit::an_image(700, 300)).await;
     work(&store, &job).await.unwrap();
     let image = store.job(job.id).unwrap().result.unwrap().images.remove(0);
     let object = store.get(&image.key).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! `GET /images/batch/{batchId}/status`: how a batch stands.
+//! `GET /images/batch/{batchId}/status`: the status of a batch and of its jobs.
 
 use domain::Error;
 use domain::jobs::{BatchStore, JobStore};
@@ -6,26 +6,24 @@ use edge::api::images::batch_response::BatchStatusResponse;
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Where batches are kept.
     pub batches: &'a dyn BatchStore,
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// Where images are served, without a slash at the end.
+    /// The base URL of images, without a trailing slash.
     pub images_url: String,
 }
 
-/// Answers one request, by one read of the batch and one of all its jobs.
+/// Answers one request with one read of the batch and one read of all its jobs.
 ///
 /// # Errors
 ///
-/// As the API's contract has them. A batch of somebody else is as little there as one that never was.
+/// Those that the OpenAPI document lists for this endpoint.
+/// A batch of another client or user is [`Error::NotFound`], the same as one that does not exist.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let batch = app::jobs::ownership::batch(deps.batches, caller, request.path_parameter("batchId")).await?;
     let rows = deps.jobs.load_many(&batch.job_ids()).await?;
-    // The batch was read first: a job without a row now had none then, and the batch tells of it.
+    // The batch was read first: a job that has no row now had none then, so the batch's row describes it.
     let jobs =
         (0..batch.total).zip(rows).filter_map(|(index, row)| row.or_else(|| batch.unwritten_job(index)));
     let jobs: Vec<_> = jobs.collect();

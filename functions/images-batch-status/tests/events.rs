@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use domain::Timestamp;
@@ -12,14 +12,14 @@ use serde_json::Value;
 use testkit::{Memory, SAMPLE_BATCH};
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
     let mut batch = testkit::batch(2, Timestamp::now());
     batch.id = SAMPLE_BATCH.parse().unwrap();
     store.put_batch(&batch);
     let deps = Deps { batches: &store, jobs: &store, images_url: "https://cdn.example".into() };
-    let gate = Middleware::new(&store, &store, &store, Origins::default());
+    let middleware = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),
         ("no-key.json", 401, Some("UNAUTHORIZED")),
@@ -31,7 +31,8 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, code) in expected {
         let event = lambda_http::request::from_str(&testkit::event("images-batch-status", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "images-batch-status", &gate, |request| handle(&deps, request)).await;
+        let response =
+            respond(event, "images-batch-status", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(body["batchId"] == SAMPLE_BATCH, status == 200, "{file}");

@@ -1,6 +1,6 @@
-//! Who sees a batch, and what of it.
+//! Which callers see a batch, and what the answer contains.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use domain::access::{Principal, Scope};
@@ -23,7 +23,7 @@ fn acme() -> Principal {
 }
 
 #[tokio::test]
-async fn a_job_without_a_row_is_pending() {
+async fn job_without_row_is_pending() {
     let store = Memory::new();
     let batch = testkit::batch(3, Timestamp::now());
     store.put_batch(&batch);
@@ -48,7 +48,7 @@ async fn a_job_without_a_row_is_pending() {
 }
 
 #[tokio::test]
-async fn somebody_elses_batch_does_not_exist_and_neither_does_nonsense() {
+async fn other_callers_batch_or_invalid_id_is_not_found() {
     let store = Memory::new();
     let batch = testkit::batch(1, Timestamp::now());
     store.put_batch(&batch);
@@ -65,7 +65,7 @@ async fn somebody_elses_batch_does_not_exist_and_neither_does_nonsense() {
     }
 }
 
-/// The job completed, by a provider that rewrote the prompt at this length, four times.
+/// A completed job with four images, each with a revised prompt of `revised` characters.
 fn completed(job: Job, revised: usize) -> Job {
     let image = |index| StoredImage {
         id: ImageId::new(),
@@ -92,13 +92,13 @@ fn completed(job: Job, revised: usize) -> Job {
         processing_millis: 1,
         warnings: vec![],
     };
-    // 4096 bytes that take as much room on the way as any.
+    // 4096 bytes: every character is escaped, which gives the longest JSON string.
     let metadata = format!(r#"{{"a":"{}"}}"#, r#"\""#.repeat(2044)).try_into().unwrap();
     Job { status: JobStatus::Completed, result: Some(result), metadata: Some(metadata), ..job }
 }
 
 #[tokio::test]
-async fn the_largest_batch_fits_into_an_answer() {
+async fn largest_batch_fits_into_lambda_response() {
     for (revised, kept) in [(2_400, true), (16_000, false)] {
         let store = Memory::new();
         let batch = testkit::batch(100, Timestamp::now());
@@ -110,7 +110,7 @@ async fn the_largest_batch_fits_into_an_answer() {
         let said: Value = serde_json::from_slice(&answer.body).unwrap();
         let image = &said["jobs"][99]["result"]["images"][3];
         assert_eq!(image["metadata"]["revisedPrompt"].is_string(), kept);
-        // On the way it is a string in JSON.
+        // Lambda sends the body as a JSON string.
         let sent = serde_json::to_string(std::str::from_utf8(&answer.body).unwrap()).unwrap();
         assert!(sent.len() < 6_000_000, "{} bytes", sent.len());
     }

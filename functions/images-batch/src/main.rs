@@ -1,4 +1,4 @@
-//! `POST /images/batch`: accepts many image jobs at once.
+//! `POST /images/batch`: accepts many image jobs at once, all of them or none.
 
 use aws::access::AuthStores;
 use aws::dynamodb::JobsTable;
@@ -12,9 +12,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-batch");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let (dynamodb, name) = (aws_sdk_dynamodb::Client::new(&sdk), config::required::<String>("JOBS_TABLE")?);
     let table = JobsTable::new(dynamodb.clone(), name.clone());
     let urls = JobQueueUrls::from_env()?;
@@ -27,5 +27,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         policy: config::job_policy()?,
         webhook_url_policy: config::webhook_url_policy(),
     };
-    edge::http::serve("images-batch", &gate, |request| handle(&deps, request)).await
+    edge::http::serve("images-batch", &middleware, |request| handle(&deps, request)).await
 }

@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use domain::Timestamp;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use testkit::Memory;
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
     let deps = Deps {
@@ -27,7 +27,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 15_000;
-    let gate = Middleware::new(&store, &store, &store, Origins::default());
+    let middleware = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("invalid.json", 400, Some("VALIDATION_ERROR")),
         ("no-key.json", 401, Some("UNAUTHORIZED")),
@@ -41,11 +41,11 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, code) in expected {
         let event = lambda_http::request::from_str(&testkit::event("images-batch", file)).unwrap();
         let event = event.with_lambda_context(context.clone());
-        let response = respond(event, "images-batch", &gate, |request| handle(&deps, request)).await;
+        let response = respond(event, "images-batch", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
-        let faults = body["error"]["details"].as_array().into_iter().flatten();
-        let paths: Vec<_> = faults.map(|fault| fault["path"].as_str().unwrap()).collect();
+        let errors = body["error"]["details"].as_array().into_iter().flatten();
+        let paths: Vec<_> = errors.map(|error| error["path"].as_str().unwrap()).collect();
         match file {
             "invalid.json" => assert_eq!(paths, ["userId", "jobs[1].prompt", "jobs[1].count", "jobs[2]"]),
             "too-many.json" => assert_eq!(paths, ["jobs"]),
@@ -53,7 +53,7 @@ async fn every_sample_is_answered_as_it_should_be() {
             _ => assert_eq!(paths, [""; 0], "{file}"),
         }
     }
-    // Two samples of two jobs each, one of them with a webhook for what it does first.
+    // Two samples with two jobs each; one of the samples has a webhook for `job.queued`.
     assert_eq!((store.batches().len(), store.jobs().len(), store.sent().len()), (2, 4, 4));
     assert_eq!(store.deliveries().len(), 2);
 }

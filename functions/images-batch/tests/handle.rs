@@ -1,6 +1,6 @@
-//! What `POST /images/batch` does to rows and queues.
+//! What `POST /images/batch` writes to rows and queues.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn down() -> StoreError {
 }
 
 #[tokio::test]
-async fn a_batch_is_one_row_then_a_row_for_each_job_then_their_messages() {
+async fn batch_writes_its_row_then_job_rows_then_messages() {
     let store = Memory::new();
     let answer = send(&store, post(caller(), &batch_of(3))).await.unwrap();
     let said = read(&answer);
@@ -75,14 +75,14 @@ async fn a_batch_is_one_row_then_a_row_for_each_job_then_their_messages() {
         assert_eq!(job.metadata.unwrap().json(), format!(r#"{{"number":{index}}}"#));
         assert!(job.due_at > Some(Timestamp::now()));
     }
-    let calls: Vec<_> = store.calls().into_iter().filter(|call| *call != "expected").collect();
+    let calls: Vec<_> = store.calls().into_iter().filter(|call| *call != "estimate").collect();
     let in_order = ["save_batch", "save", "save", "save", "send_many", "send_one", "send_one", "send_one"];
     assert_eq!(calls, in_order);
-    assert!(batch.due_at.is_some(), "the sweeper looks whether that was all");
+    assert!(batch.due_at.is_some(), "the sweeper checks whether a job is missing");
 }
 
 #[tokio::test]
-async fn without_the_batchs_row_nothing_is_accepted() {
+async fn failed_batch_row_accepts_nothing() {
     let store = Memory::new();
     store.fail_next("save_batch", down());
     let refused = send(&store, post(caller(), &batch_of(3))).await;
@@ -91,7 +91,7 @@ async fn without_the_batchs_row_nothing_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_job_without_a_row_or_a_message_is_pending_and_the_batch_accepted() {
+async fn jobs_without_row_or_message_are_pending() {
     let store = Memory::new();
     store.fail_next("save", down());
     store.fail_next("send_one", down());
@@ -105,7 +105,7 @@ async fn a_job_without_a_row_or_a_message_is_pending_and_the_batch_accepted() {
 }
 
 #[tokio::test]
-async fn a_queue_that_takes_nothing_leaves_every_job_pending() {
+async fn queue_down_leaves_every_job_pending() {
     let store = Memory::new();
     store.fail_next("send_many", down());
     let said = read(&send(&store, post(caller(), &batch_of(30))).await.unwrap());
@@ -114,11 +114,11 @@ async fn a_queue_that_takes_nothing_leaves_every_job_pending() {
 }
 
 #[tokio::test]
-async fn a_second_run_of_the_same_request_makes_the_same_batch() {
+async fn second_run_of_same_request_completes_same_batch() {
     let store = Memory::new();
     let (caller, body) = (caller(), batch_of(3));
     let again = || post(caller.clone(), &body).with("idempotency-key", "k");
-    // The first run commits, writes one row, and its end is not kept: as if it had died.
+    // The first run writes the batch and one job row, but its answer is not stored, as after a crash.
     store.fail_next("save", down());
     store.fail_next("save", down());
     store.fail_next("settle", down());
@@ -139,7 +139,7 @@ async fn a_second_run_of_the_same_request_makes_the_same_batch() {
 }
 
 #[tokio::test]
-async fn a_function_whose_time_is_up_still_says_that_the_batch_is_accepted() {
+async fn batch_at_deadline_is_still_accepted() {
     let store = Memory::new();
     let mut request = post(caller(), &batch_of(3));
     request.deadline = request.now;
@@ -148,7 +148,7 @@ async fn a_function_whose_time_is_up_still_says_that_the_batch_is_accepted() {
 }
 
 #[tokio::test]
-async fn every_job_goes_to_the_queue_of_its_priority() {
+async fn jobs_go_to_queue_of_their_priority() {
     let store = Memory::new();
     let body = json!({"userId": USER, "jobs": [
         {"prompt": "a", "priority": "high"}, {"prompt": "b", "priority": "low"}, {"prompt": "c"}]});
@@ -161,22 +161,22 @@ async fn every_job_goes_to_the_queue_of_its_priority() {
 }
 
 #[tokio::test]
-async fn one_bad_job_and_none_is_made() {
+async fn batch_with_one_invalid_job_is_refused() {
     let store = Memory::new();
     let mut body = batch_of(100);
     body["jobs"][42] = json!({"prompt": ""});
     let refused = send(&store, post(caller(), &body)).await;
-    assert!(matches!(refused, Err(Error::Invalid(faults)) if faults[0].path == "jobs[42].prompt"));
+    assert!(matches!(refused, Err(Error::Invalid(errors)) if errors[0].path == "jobs[42].prompt"));
     let token = Principal { user: Some(UserId::new()), ..caller() };
     assert!(matches!(send(&store, post(token, &batch_of(1))).await, Err(Error::Forbidden(_))));
     assert!(store.calls().is_empty());
 }
 
 #[tokio::test]
-async fn every_job_of_a_batch_has_an_estimate_where_there_is_one() {
+async fn jobs_of_batch_have_estimated_completion() {
     let store = Memory::new();
-    let kind = JobClass { provider: ProviderChoice::Automatic, count: Count::ONE };
-    store.record_duration(kind, JobId::new(), Duration::from_secs(7)).await.unwrap();
+    let class = JobClass { provider: ProviderChoice::Automatic, count: Count::ONE };
+    store.record_duration(class, JobId::new(), Duration::from_secs(7)).await.unwrap();
     let said = read(&send(&store, post(caller(), &batch_of(2))).await.unwrap());
     for job in said["jobs"].as_array().unwrap() {
         assert!(job["estimatedCompletionTime"].is_string(), "{job}");

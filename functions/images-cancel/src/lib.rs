@@ -1,7 +1,7 @@
-//! `DELETE /images/cancel/{jobId}`: ends a job that nobody wants any more.
+//! `DELETE /images/cancel/{jobId}`: cancels a job.
 //!
-//! Its worker, if it has one, finds the row changed at its next write, and writes no more. What it has
-//! stored by then is deleted by the sweeper once the worker's lease has lapsed.
+//! If a worker is running the job, its next write conflicts with the changed row, and it stops. The sweeper
+//! deletes the images that the worker has stored, once the worker's lease has expired.
 
 use std::time::Duration;
 
@@ -12,14 +12,11 @@ use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::{error, info};
 
-/// How often the row is read again when others keep changing it.
+/// How often the row is read again after a conflict with another write.
 const MAX_CONFLICT_RETRIES: u32 = 10;
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Where batches are kept.
     pub batches: &'a dyn BatchStore,
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
 }
 
@@ -27,14 +24,15 @@ pub struct Deps<'a> {
 ///
 /// # Errors
 ///
-/// As the API's contract has them. A job of somebody else is as little there as one that never was.
+/// Those that the OpenAPI document lists for this endpoint.
+/// A job of another client or user is [`Error::NotFound`], the same as one that does not exist.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     for _ in 0..MAX_CONFLICT_RETRIES {
         let id = request.path_parameter("jobId");
         let mut job = app::jobs::ownership::job(deps.jobs, deps.batches, caller, id).await?;
         let now = Timestamp::now();
-        // A job of a batch that has no row yet gets it first, as any other does.
+        // A job of a batch may have no row yet. It gets one first, with the event that every job starts with.
         if job.revision == 0 && !save(deps.jobs, &mut job, WebhookEvent::Queued, now).await? {
             continue;
         }
@@ -50,16 +48,16 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
     Err(Error::Unavailable { cause: "the row kept changing".into(), retry_after: Duration::from_secs(1) })
 }
 
-/// Writes the job with the webhook that is owed because of `event`. `false` if somebody else wrote the
-/// row first.
+/// Writes the job, and the webhook delivery for `event` in the same transaction. Returns `false` on a
+/// conflict with another write.
 async fn save(
     jobs: &dyn JobStore,
     job: &mut Job,
     event: WebhookEvent,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let owed = job.delivery(event, now);
-    match jobs.save(job, owed.as_ref()).await {
+    let delivery = job.delivery(event, now);
+    match jobs.save(job, delivery.as_ref()).await {
         Ok(()) => Ok(true),
         Err(StoreError::Conflict) => Ok(false),
         Err(error) => Err(error.into()),

@@ -1,6 +1,6 @@
-//! What cancelling does to a job in every state, and when others write at the same time.
+//! What cancelling does to a job in every state, and with concurrent writes.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn cancel(store: &Memory, job: &Job) -> Result<Answer, Error> {
 }
 
 fn events(store: &Memory) -> Vec<WebhookEvent> {
-    store.deliveries().into_iter().map(|owed| owed.event).collect()
+    store.deliveries().into_iter().map(|delivery| delivery.event).collect()
 }
 
 fn lease() -> Lease {
@@ -42,14 +42,14 @@ fn open_jobs() -> Vec<Job> {
     let pending = Job { status: JobStatus::Pending, ..testkit::job("p", now) };
     let mut processing = testkit::job("p", now);
     processing.start(lease(), now).unwrap();
-    let mut waiting = testkit::job("p", now);
-    waiting.start(lease(), now).unwrap();
-    waiting.release(now + Duration::from_secs(60), true, &JobPolicy::default()).unwrap();
-    vec![queued, pending, processing, waiting]
+    let mut released = testkit::job("p", now);
+    released.start(lease(), now).unwrap();
+    released.release(now + Duration::from_secs(60), true, &JobPolicy::default()).unwrap();
+    vec![queued, pending, processing, released]
 }
 
 #[tokio::test]
-async fn a_job_that_has_not_ended_is_cancelled_and_its_receiver_told_in_the_same_write() {
+async fn cancel_open_job_saves_job_and_delivery_in_one_write() {
     for job in open_jobs() {
         let store = Memory::new();
         store.put_job(&job);
@@ -60,14 +60,14 @@ async fn a_job_that_has_not_ended_is_cancelled_and_its_receiver_told_in_the_same
         assert_eq!(events(&store), [WebhookEvent::Cancelled]);
         assert_eq!(store.deliveries()[0].snapshot.status, JobStatus::Cancelled);
         assert_eq!(store.calls(), ["load", "save"]);
-        assert_eq!(after.due_at.is_some(), job.started_at.is_some(), "a worker may have left something");
-        let worker_dies_at = job.lease.map(|lease| lease.until);
-        assert!(after.due_at >= worker_dies_at, "not cleaned up while that worker may be alive");
+        assert_eq!(after.due_at.is_some(), job.started_at.is_some(), "a worker may have stored images");
+        let lease_ends_at = job.lease.map(|lease| lease.until);
+        assert!(after.due_at >= lease_ends_at, "no cleanup while the worker may be running");
     }
 }
 
 #[tokio::test]
-async fn a_job_that_has_ended_stays_as_it_is() {
+async fn cancel_ended_job_changes_nothing() {
     let now = Timestamp::now();
     let result = JobResult {
         images: vec![],
@@ -93,16 +93,16 @@ async fn a_job_that_has_ended_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_job_of_a_batch_that_has_no_row_yet_gets_it_and_ends() {
+async fn cancel_batch_job_without_row_writes_row_first() {
     let store = Memory::new();
     let batch = testkit::batch(3, Timestamp::now());
     store.put_batch(&batch);
     let job = batch.unwritten_job(1).unwrap();
     assert_eq!(cancel(&store, &job).await.unwrap().status.as_u16(), 204);
     assert_eq!(store.job(job.id).unwrap().status, JobStatus::Cancelled);
-    let mut told = events(&store);
-    told.sort_by_key(|event| format!("{event:?}"));
-    assert_eq!(told, [WebhookEvent::Cancelled, WebhookEvent::Queued]);
+    let mut saved = events(&store);
+    saved.sort_by_key(|event| format!("{event:?}"));
+    assert_eq!(saved, [WebhookEvent::Cancelled, WebhookEvent::Queued]);
     assert_eq!(store.jobs().len(), 1);
     assert!(matches!(cancel(&store, &job).await, Err(Error::CannotCancel)));
     let beyond = batch.id.job(3).to_string();
@@ -110,7 +110,7 @@ async fn a_job_of_a_batch_that_has_no_row_yet_gets_it_and_ends() {
 }
 
 #[tokio::test]
-async fn whoever_loses_the_race_reads_again_and_obeys() {
+async fn cancel_on_conflict_retries_up_to_limit() {
     for job in open_jobs() {
         let store = Memory::new();
         store.put_job(&job);
@@ -123,11 +123,11 @@ async fn whoever_loses_the_race_reads_again_and_obeys() {
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
     (0..10).for_each(|_| store.fail_next("save", StoreError::Conflict));
-    assert!(matches!(cancel(&store, &job).await, Err(Error::Unavailable { .. })), "but not for ever");
+    assert!(matches!(cancel(&store, &job).await, Err(Error::Unavailable { .. })), "the retries are limited");
 }
 
 #[tokio::test]
-async fn a_row_of_a_batch_that_somebody_writes_meanwhile_is_cancelled_all_the_same() {
+async fn cancel_batch_job_on_row_conflict_retries() {
     let store = Memory::new();
     let batch = testkit::batch(1, Timestamp::now());
     store.put_batch(&batch);
@@ -138,7 +138,7 @@ async fn a_row_of_a_batch_that_somebody_writes_meanwhile_is_cancelled_all_the_sa
 }
 
 #[tokio::test]
-async fn somebody_elses_job_does_not_exist_and_neither_does_nonsense() {
+async fn other_callers_job_or_invalid_id_is_not_found() {
     let store = Memory::new();
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
@@ -159,7 +159,7 @@ async fn somebody_elses_job_does_not_exist_and_neither_does_nonsense() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_no_ending() {
+async fn store_failure_does_not_cancel() {
     let store = Memory::new();
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);

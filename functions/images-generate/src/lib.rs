@@ -10,45 +10,36 @@ use edge::http::{Answer, Request};
 use lambda_http::http::{StatusCode, header};
 use tracing::info;
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// Which `Idempotency-Key`s were used.
     pub idempotency: &'a dyn IdempotencyStore,
-    /// How long jobs take.
     pub estimates: &'a dyn EstimateStore,
-    /// What wakes the worker.
     pub queue: &'a dyn JobQueue,
-    /// How jobs live.
     pub policy: JobPolicy,
-    /// Where webhooks may go.
     pub webhook_url_policy: WebhookUrlPolicy,
 }
 
-/// Answers one request. Once the job's row is written the job is accepted, whatever happens after.
+/// Answers one request. The job is accepted once its row is written, even if a later step fails.
 ///
 /// # Errors
 ///
-/// As the API's contract has them.
+/// Those that the OpenAPI document lists for this endpoint.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let wanted = request
         .with_header_faults(edge::api::images::generate::parse(&request.body, deps.webhook_url_policy))?;
-    if !caller.acts_for(wanted.user) {
-        return Err(Error::Forbidden("the credential does not act for this userId"));
-    }
+    caller.require_user(wanted.user)?;
     once(deps.idempotency, &request, async |seed| {
         let id = JobId::from_uuid(seed);
         let client = caller.client.clone();
         let mut job = Job::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
         job.set_estimate(app::jobs::estimate::estimated_duration(deps.estimates, &job.picture).await);
-        let owed = job.delivery(WebhookEvent::Queued, request.now);
-        match deps.jobs.save(&mut job, owed.as_ref()).await {
+        let delivery = job.delivery(WebhookEvent::Queued, request.now);
+        match deps.jobs.save(&mut job, delivery.as_ref()).await {
             Ok(()) => enqueue(deps.queue, deps.jobs, &mut job, request.now).await,
-            // Either an earlier run of this very request wrote the row and died after it, or this one
-            // wrote it and the answer was lost. If the row is there the job is accepted; its message,
-            // if it never went, is the sweeper's to send.
+            // Either an earlier run of this same request wrote the row and then crashed, or this run wrote
+            // it and the store's answer was lost. If the row exists, the job is accepted; if its message was
+            // never sent, the sweeper sends it.
             Err(error) => match deps.jobs.load(id).await {
                 Ok(Some(accepted)) => job = accepted,
                 Ok(None) | Err(_) => return Err(error.into()),

@@ -12,9 +12,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-generate");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let (dynamodb, table) = (aws_sdk_dynamodb::Client::new(&sdk), config::required::<String>("JOBS_TABLE")?);
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
     let urls = JobQueueUrls::from_env()?;
@@ -26,5 +26,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         policy: config::job_policy()?,
         webhook_url_policy: config::webhook_url_policy(),
     };
-    edge::http::serve("images-generate", &gate, |request| handle(&deps, request)).await
+    edge::http::serve("images-generate", &middleware, |request| handle(&deps, request)).await
 }

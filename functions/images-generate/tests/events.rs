@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use lambda_http::{Context, RequestExt as _};
 use serde_json::Value;
 use testkit::{Memory, Sent};
 
-/// What becomes of a sample: the store, the status and the body of the answer.
+/// Sends a sample event, and returns the store, and the answer's status and body.
 async fn replay(file: &str) -> (Memory, u16, Value) {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
@@ -29,14 +29,14 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
     };
     let event = lambda_http::request::from_str(&testkit::event("images-generate", file)).unwrap();
     let event = event.with_lambda_context(Context::default());
-    let gate = Middleware::new(&store, &store, &store, Origins::default());
-    let response = respond(event, "images-generate", &gate, |request| handle(&deps, request)).await;
+    let middleware = Middleware::new(&store, &store, &store, Origins::default());
+    let response = respond(event, "images-generate", &middleware, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());
     (store, status, body)
 }
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let expected = [
         ("base64.json", 202, None),
         ("invalid.json", 400, Some("VALIDATION_ERROR")),
@@ -56,7 +56,7 @@ async fn every_sample_is_answered_as_it_should_be() {
 }
 
 #[tokio::test]
-async fn a_valid_sample_becomes_the_job_it_describes() {
+async fn valid_sample_becomes_the_job_it_describes() {
     for file in ["valid.json", "base64.json"] {
         let (store, _, body) = replay(file).await;
         let job = store.jobs().pop().unwrap();
@@ -71,16 +71,16 @@ async fn a_valid_sample_becomes_the_job_it_describes() {
 }
 
 #[tokio::test]
-async fn every_fault_of_the_invalid_sample_is_named() {
+async fn invalid_sample_lists_every_field_error() {
     let (_, _, body) = replay("invalid.json").await;
-    let faults = body["error"]["details"].as_array().unwrap();
-    let mut paths: Vec<_> = faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect();
+    let errors = body["error"]["details"].as_array().unwrap();
+    let mut paths: Vec<_> = errors.iter().map(|error| error["path"].as_str().unwrap()).collect();
     paths.sort_unstable();
     assert_eq!(paths, ["count", "prompt", "size", "userId"]);
 }
 
 #[tokio::test]
-async fn the_sample_with_a_webhook_owes_one_from_the_start() {
+async fn webhook_sample_saves_a_delivery_with_the_job() {
     let (store, ..) = replay("webhook.json").await;
     assert_eq!(store.deliveries().len(), 1);
 }

@@ -1,6 +1,6 @@
-//! What `POST /images/generate` does to rows and queues.
+//! What `POST /images/generate` writes to rows and queues.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
 }
 
 #[tokio::test]
-async fn a_job_is_a_row_and_then_a_message() {
+async fn job_writes_row_then_sends_message() {
     let store = Memory::new();
     let body = json!({"userId": USER, "prompt": "a kite", "priority": "high"});
     let answer = post(&store, body).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_job_is_a_row_and_then_a_message() {
 }
 
 #[tokio::test]
-async fn a_job_whose_message_is_refused_is_accepted_all_the_same() {
+async fn job_with_refused_message_is_accepted_as_pending() {
     let store = Memory::new();
     store.fail_next("send", StoreError::Unavailable("down".into()));
     let answer = post(&store, json!({"userId": USER, "prompt": "p"})).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_job_whose_message_is_refused_is_accepted_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_job_stays_due_when_not_even_that_can_be_written() {
+async fn failed_job_row_accepts_nothing() {
     let store = Memory::new();
     store.fail_next("send", StoreError::Unavailable("down".into()));
     let body = json!({"userId": USER, "prompt": "p"});
@@ -78,7 +78,7 @@ async fn a_job_stays_due_when_not_even_that_can_be_written() {
 }
 
 #[tokio::test]
-async fn a_queued_webhook_is_owed_from_the_same_moment() {
+async fn queued_delivery_is_saved_with_the_job() {
     let store = Memory::new();
     let body = json!({"userId": USER, "prompt": "p", "webhookUrl": "https://example.com/h",
         "webhookEvents": ["job.queued"]});
@@ -88,21 +88,21 @@ async fn a_queued_webhook_is_owed_from_the_same_moment() {
 }
 
 #[tokio::test]
-async fn a_bad_request_costs_nothing() {
+async fn invalid_request_makes_no_store_calls() {
     let store = Memory::new();
     let refused = post(&store, json!({"prompt": 1})).await;
-    assert!(matches!(refused, Err(Error::Invalid(faults)) if faults.len() == 2));
+    assert!(matches!(refused, Err(Error::Invalid(errors)) if errors.len() == 2));
     assert!(store.calls().is_empty());
 }
 
-/// The same request of the same caller, each time anew.
+/// A request of `caller` with this `Idempotency-Key`.
 fn with_key(caller: &Principal, key: &str, body: &Value) -> Request {
     let request = Request::by(caller.clone(), "images-generate", "POST", body.to_string());
     request.with("idempotency-key", key)
 }
 
 #[tokio::test]
-async fn the_same_key_and_body_make_one_job_and_get_one_answer() {
+async fn repeated_idempotency_key_replays_the_answer() {
     let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
     let body = json!({"userId": USER, "prompt": "p"});
     let first = send(&store, with_key(&caller, "k", &body)).await.unwrap();
@@ -115,14 +115,14 @@ async fn the_same_key_and_body_make_one_job_and_get_one_answer() {
 
     let other = testkit::principal("acme", &[Scope::ImagesWrite]);
     send(&store, with_key(&other, "k", &body)).await.unwrap();
-    assert_eq!(store.jobs().len(), 2, "another caller's key is another key");
+    assert_eq!(store.jobs().len(), 2, "keys of different callers are independent");
     let body = json!({"userId": USER, "prompt": "q"});
     let refused = send(&store, with_key(&caller, "k", &body)).await;
     assert!(matches!(refused, Err(Error::IdempotencyMismatch)));
 }
 
 #[tokio::test]
-async fn a_run_that_died_after_the_row_is_repeated_without_a_second_job() {
+async fn run_after_crash_creates_no_second_job() {
     let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
     let body = json!({"userId": USER, "prompt": "p"});
     store.fail_next("settle", StoreError::Unavailable("dies here".into()));
@@ -138,7 +138,7 @@ async fn a_run_that_died_after_the_row_is_repeated_without_a_second_job() {
 }
 
 #[tokio::test]
-async fn a_run_that_failed_may_be_repeated_at_once() {
+async fn failed_run_can_be_repeated_immediately() {
     let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
     let body = json!({"userId": USER, "prompt": "p"});
     store.fail_next("save", StoreError::Unavailable("down".into()));
@@ -147,11 +147,11 @@ async fn a_run_that_failed_may_be_repeated_at_once() {
 }
 
 #[tokio::test]
-async fn a_bad_key_is_told_with_every_other_fault_and_a_bad_request_uses_up_none() {
+async fn invalid_idempotency_key_is_a_field_error() {
     let (store, caller) = (Memory::new(), testkit::principal("acme", &[Scope::ImagesWrite]));
     let refused = send(&store, with_key(&caller, "a b", &json!({"userId": USER}))).await;
-    let Err(Error::Invalid(faults)) = refused else { panic!("{refused:?}") };
-    let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+    let Err(Error::Invalid(errors)) = refused else { panic!("{refused:?}") };
+    let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
     assert_eq!(paths, ["prompt", "Idempotency-Key"]);
     assert!(send(&store, with_key(&caller, "k", &json!({"userId": USER}))).await.is_err());
     assert!(send(&store, with_key(&caller, "k", &json!({"userId": USER, "prompt": "p"}))).await.is_ok());

@@ -1,4 +1,4 @@
-//! `GET /images/jobs`: the caller's jobs, the newest first.
+//! `GET /images/jobs`: lists the caller's jobs, newest first.
 
 use domain::Error;
 use domain::jobs::{JobFilter, JobList, JobStore};
@@ -6,32 +6,30 @@ use edge::api::images::list::JobListResponse;
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Which jobs there are.
+    /// The index that pages come from. It can lag behind `jobs`.
     pub list: &'a dyn JobList,
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// Where images are served, without a slash at the end.
+    /// The base URL of images, without a trailing slash.
     pub images_url: String,
 }
 
-/// Answers one request. A user's own token lists that user's jobs, whether it says so or not.
+/// Answers one request. A token of a user lists only that user's jobs, with or without `userId`.
 ///
 /// # Errors
 ///
-/// As the API's contract has them.
+/// Those that the OpenAPI document lists for this endpoint.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let wanted = edge::api::images::list::parse(|name| request.query(name))?;
     if wanted.user.is_some_and(|user| !caller.acts_for(user)) {
-        return Err(Error::Forbidden("the credential does not act for this userId"));
+        return Err(Error::Forbidden("the credential does not act for this userId".into()));
     }
     let user = wanted.user.or(caller.user);
     let filter = JobFilter { client: caller.client.clone(), user, status: wanted.status };
     let page = deps.list.list_jobs(&filter, wanted.after, wanted.limit).await?;
     let mut jobs: Vec<_> = deps.jobs.load_many(&page.ids).await?.into_iter().flatten().collect();
-    // The rows are newer than the index: what has moved on is not what was asked for.
+    // The rows are newer than the index: a job whose status has changed since no longer matches the filter.
     jobs.retain(|job| wanted.status.is_none_or(|status| status == job.status));
     Answer::json(StatusCode::OK, &JobListResponse::new(&jobs, page.next, &deps.images_url))
 }

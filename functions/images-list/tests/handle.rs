@@ -1,6 +1,6 @@
-//! Which jobs are listed, for whom, and in which order.
+//! Which jobs are listed for which caller, and in which order.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use domain::access::{Principal, Scope};
@@ -27,7 +27,7 @@ fn ids(page: &Value) -> Vec<&str> {
     page["jobs"].as_array().unwrap().iter().map(|job| job["jobId"].as_str().unwrap()).collect()
 }
 
-/// So many jobs of one user, the newest first.
+/// Stores `count` jobs of one user, and returns them newest first.
 fn jobs(store: &Memory, user: UserId, count: usize) -> Vec<Job> {
     let job = |_| Job { user_id: user, ..testkit::job("p", Timestamp::now()) };
     let mut jobs: Vec<_> = (0..count).map(job).collect();
@@ -37,7 +37,7 @@ fn jobs(store: &Memory, user: UserId, count: usize) -> Vec<Job> {
 }
 
 #[tokio::test]
-async fn pages_lead_from_the_newest_to_the_oldest() {
+async fn pages_cover_all_jobs_newest_first() {
     let store = Memory::new();
     let all: Vec<_> = jobs(&store, UserId::new(), 45).into_iter().map(|job| job.id.to_string()).collect();
     let first = list(&store, acme(), &[]).await.unwrap();
@@ -50,21 +50,21 @@ async fn pages_lead_from_the_newest_to_the_oldest() {
 }
 
 #[tokio::test]
-async fn a_caller_sees_its_own_alone() {
+async fn caller_sees_only_its_own_jobs() {
     let store = Memory::new();
-    let (one, other) = (UserId::new(), UserId::new());
-    jobs(&store, one, 2);
+    let (own, other) = (UserId::new(), UserId::new());
+    jobs(&store, own, 2);
     jobs(&store, other, 3);
-    let strange = Job { client_id: "other".parse().unwrap(), ..testkit::job("p", Timestamp::now()) };
-    store.put_job(&strange);
-    let token = Principal { user: Some(one), ..acme() };
-    let (one, other, nobody) = (one.to_string(), other.to_string(), strange.user_id.to_string());
+    let foreign = Job { client_id: "other".parse().unwrap(), ..testkit::job("p", Timestamp::now()) };
+    store.put_job(&foreign);
+    let token = Principal { user: Some(own), ..acme() };
+    let (own, other, of_other_client) = (own.to_string(), other.to_string(), foreign.user_id.to_string());
     for (caller, query, count) in [
         (acme(), vec![], 5),
         (acme(), vec![("userId", &*other)], 3),
-        (acme(), vec![("userId", &*nobody)], 0),
+        (acme(), vec![("userId", &*of_other_client)], 0),
         (token.clone(), vec![], 2),
-        (token.clone(), vec![("userId", &*one)], 2),
+        (token.clone(), vec![("userId", &*own)], 2),
     ] {
         assert_eq!(ids(&list(&store, caller, &query).await.unwrap()).len(), count, "{query:?}");
     }
@@ -72,7 +72,7 @@ async fn a_caller_sees_its_own_alone() {
 }
 
 #[tokio::test]
-async fn only_jobs_of_that_status_are_listed() {
+async fn status_filter_lists_only_matching_jobs() {
     let store = Memory::new();
     let mut all = jobs(&store, UserId::new(), 3);
     all[1].status = JobStatus::Pending;
@@ -83,11 +83,11 @@ async fn only_jobs_of_that_status_are_listed() {
 }
 
 #[tokio::test]
-async fn a_bad_query_is_told_every_fault_and_costs_nothing() {
+async fn invalid_query_lists_every_field_error() {
     let store = Memory::new();
-    let bad = [("userId", "me"), ("status", "done"), ("limit", "101"), ("cursor", "?")];
-    let Err(Error::Invalid(faults)) = list(&store, acme(), &bad).await else { panic!("not refused") };
-    let paths: Vec<_> = faults.into_iter().map(|fault| fault.path).collect();
+    let invalid = [("userId", "me"), ("status", "done"), ("limit", "101"), ("cursor", "?")];
+    let Err(Error::Invalid(errors)) = list(&store, acme(), &invalid).await else { panic!("not refused") };
+    let paths: Vec<_> = errors.into_iter().map(|error| error.path).collect();
     assert_eq!(paths, ["userId", "status", "limit", "cursor"]);
     assert!(store.calls().is_empty());
 }

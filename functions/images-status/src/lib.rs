@@ -1,4 +1,4 @@
-//! `GET /images/status/{jobId}`: how a job stands, or how it stands when it ends.
+//! `GET /images/status/{jobId}`: the status of a job, now or when it ends (`Prefer: wait=N`).
 
 mod wait;
 
@@ -10,15 +10,13 @@ use edge::http::prefer::PREFERENCE_APPLIED;
 use edge::http::{Answer, Request, etag, prefer};
 use lambda_http::http::{StatusCode, header};
 
-/// What the endpoint needs.
 pub struct Deps<'a> {
-    /// Where batches are kept, which tell of their jobs until these have rows.
+    /// A batch's row also describes those of its jobs that have no row yet.
     pub batches: &'a dyn BatchStore,
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// Which waits callers hold open.
+    /// Limits how many requests of a caller wait at the same time.
     pub long_polls: &'a dyn LongPollStore,
-    /// Where images are served, without a slash at the end.
+    /// The base URL of images, without a trailing slash.
     pub images_url: String,
 }
 
@@ -26,20 +24,21 @@ pub struct Deps<'a> {
 ///
 /// # Errors
 ///
-/// As the API's contract has them. A job of somebody else is as little there as one that never was.
+/// Those that the OpenAPI document lists for this endpoint.
+/// A job of another client or user is [`Error::NotFound`], the same as one that does not exist.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let id = request.path_parameter("jobId");
     let mut job = app::jobs::ownership::job(deps.jobs, deps.batches, caller, id).await?;
     let mut applied = None;
     if let Some(time) = prefer::wait(&request.headers)
-        && let Some(waited) = wait::for_end(deps, &request, job.clone(), time).await?
+        && let Some(latest) = wait::for_end(deps, &request, job.clone(), time).await?
     {
-        job = waited;
+        job = latest;
         applied = Some(format!("wait={}", time.as_secs()));
     }
     let mut answer = Answer::json(StatusCode::OK, &JobStatusResponse::new(&job, &deps.images_url))?
-        // A browser may keep it, but asks each time whether it is still so.
+        // A browser may store the answer, but must revalidate it each time.
         .with(header::CACHE_CONTROL, "private, no-cache");
     if let Some(applied) = applied {
         answer = answer.with(PREFERENCE_APPLIED, &applied);

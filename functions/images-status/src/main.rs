@@ -1,4 +1,4 @@
-//! `GET /images/status/{jobId}`: how a job stands.
+//! `GET /images/status/{jobId}`: the status of a job.
 
 use aws::access::AuthStores;
 use aws::dynamodb::JobsTable;
@@ -10,15 +10,15 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-status");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
     let deps = Deps {
         batches: &table,
         jobs: &table,
-        long_polls: &front.limits,
+        long_polls: &auth.limits,
         images_url: config::required("IMAGES_BASE_URL")?,
     };
-    edge::http::serve("images-status", &gate, |request| handle(&deps, request)).await
+    edge::http::serve("images-status", &middleware, |request| handle(&deps, request)).await
 }

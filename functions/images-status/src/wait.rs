@@ -1,4 +1,4 @@
-//! `Prefer: wait=N`: the request stays open until the job ends.
+//! `Prefer: wait=N` (RFC 7240): holds the request open until the job ends, for `N` seconds at most.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use tracing::warn;
 
 use crate::Deps;
 
-/// How often a wait reads the row at the most, the first time included.
+/// How often a long poll reads the row at most, including the read before it.
 const READS: u32 = 10;
-/// What is left of the function's time for the answer.
+/// The part of the function's time that is reserved for the answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// When read number `read` comes, from 1 to the last, counted from the beginning of a wait of
-/// `time`: soon at first, for most jobs are quick, and then less and less often.
-fn moment(time: Duration, read: u32) -> Duration {
-    let part = f64::from(read) / f64::from(READS - 1);
-    time.mul_f64(part * part)
+/// Returns when read number `read` happens (1 to `READS - 1`), counted from the start of a wait of `time`.
+/// The intervals grow, because most jobs end soon.
+fn read_offset(time: Duration, read: u32) -> Duration {
+    let fraction = f64::from(read) / f64::from(READS - 1);
+    time.mul_f64(fraction * fraction)
 }
 
-/// `job` when it has ended, or as it is after `time`; `None` if the caller holds all the waits
-/// open that it may, or there is nothing to wait for.
+/// Returns `job` when it has ended, or as it is after `time`. Returns `None` without waiting if the job has
+/// ended already, or the caller has no long-poll permit left.
 pub(crate) async fn for_end(
     deps: &Deps<'_>,
     request: &Request,
@@ -38,26 +38,26 @@ pub(crate) async fn for_end(
         Ok(Some(permit)) => permit,
         Ok(None) => return Ok(None),
         Err(error) => {
-            warn!(%error, "no place to wait could be had; answering at once");
+            warn!(%error, "could not acquire a long-poll permit; answering without waiting");
             return Ok(None);
         }
     };
     let id = job.id;
     for number in 1..READS {
-        let at = (began + moment(time, number)).min(until);
+        let at = (began + read_offset(time, number)).min(until);
         tokio::time::sleep(at.since(Timestamp::now())).await;
         match app::jobs::ownership::find(deps.jobs, deps.batches, id).await {
             Ok(Some(now)) => job = now,
             Ok(None) => break,
-            // What was read before is still true enough; the next read may succeed.
-            Err(error) => warn!(%error, "the job could not be read while waiting for it"),
+            // The job that was read before is recent enough, and the next read may succeed.
+            Err(error) => warn!(%error, "could not read the job during a long poll"),
         }
         if job.status.ended() || at >= until {
             break;
         }
     }
     if let Err(error) = deps.long_polls.release_long_poll(caller, permit).await {
-        warn!(%error, "the end of a wait could not be noted; it lapses by itself");
+        warn!(%error, "could not release a long-poll permit; it expires by itself");
     }
     Ok(Some(job))
 }
@@ -67,10 +67,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_reads_soon_at_first_and_to_the_very_end() {
-        let moments: Vec<_> = (1..READS).map(|read| moment(Duration::from_secs(20), read)).collect();
-        assert!(moments[0] < Duration::from_millis(300), "{moments:?}");
-        assert!(moments.is_sorted());
-        assert_eq!(moments.last(), Some(&Duration::from_secs(20)));
+    fn long_poll_reads_early_and_at_the_end() {
+        let offsets: Vec<_> = (1..READS).map(|read| read_offset(Duration::from_secs(20), read)).collect();
+        assert!(offsets[0] < Duration::from_millis(300), "{offsets:?}");
+        assert!(offsets.is_sorted());
+        assert_eq!(offsets.last(), Some(&Duration::from_secs(20)));
     }
 }

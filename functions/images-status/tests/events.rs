@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use edge::http::cors::Origins;
@@ -11,13 +11,13 @@ use serde_json::Value;
 use testkit::{Memory, SAMPLE_JOB};
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
     store.put_job(&testkit::sample_job());
     let deps =
         Deps { batches: &store, jobs: &store, long_polls: &store, images_url: "https://cdn.example".into() };
-    let gate = Middleware::new(&store, &store, &store, Origins::default());
+    let middleware = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),
         ("no-key.json", 401, Some("UNAUTHORIZED")),
@@ -28,7 +28,7 @@ async fn every_sample_is_answered_as_it_should_be() {
     for (file, status, code) in expected {
         let event = lambda_http::request::from_str(&testkit::event("images-status", file)).unwrap();
         let event = event.with_lambda_context(Context::default());
-        let response = respond(event, "images-status", &gate, |request| handle(&deps, request)).await;
+        let response = respond(event, "images-status", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(body["jobId"] == SAMPLE_JOB, status == 200, "{file}");

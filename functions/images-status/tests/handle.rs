@@ -1,6 +1,6 @@
-//! Who sees a job, and what of it.
+//! Which callers see a job, conditional requests, and long polls.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
 }
 
 #[tokio::test]
-async fn the_owner_sees_the_job() {
+async fn owner_sees_the_job() {
     let store = Memory::new();
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
@@ -45,7 +45,7 @@ async fn the_owner_sees_the_job() {
 }
 
 #[tokio::test]
-async fn somebody_elses_job_does_not_exist_and_neither_does_nonsense() {
+async fn other_clients_job_or_invalid_id_is_not_found() {
     let store = Memory::new();
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
@@ -57,7 +57,7 @@ async fn somebody_elses_job_does_not_exist_and_neither_does_nonsense() {
 }
 
 #[tokio::test]
-async fn who_has_the_answer_already_is_not_sent_it_again() {
+async fn matching_etag_is_not_modified() {
     let store = Memory::new();
     let mut job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
@@ -79,7 +79,7 @@ async fn who_has_the_answer_already_is_not_sent_it_again() {
 }
 
 #[tokio::test]
-async fn a_wait_ends_with_the_job() {
+async fn long_poll_ends_with_the_job() {
     let store = Arc::new(Memory::new());
     let mut job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
@@ -100,13 +100,13 @@ async fn a_wait_ends_with_the_job() {
         (said["status"].as_str(), &answer.headers["preference-applied"]),
         (Some("failed"), &"wait=9".parse().unwrap())
     );
-    assert!(began.elapsed() < Duration::from_secs(8), "it did not wait for the job only");
+    assert!(began.elapsed() < Duration::from_secs(8), "it waited longer than the job ran");
     let calls = store.calls();
-    assert_eq!((calls.first(), calls.last()), (Some(&"load"), Some(&"end_wait")));
+    assert_eq!((calls.first(), calls.last()), (Some(&"load"), Some(&"release_long_poll")));
 }
 
 #[tokio::test]
-async fn a_wait_reads_ten_times_at_most_whatever_the_store_says() {
+async fn long_poll_reads_ten_times_at_most() {
     let store = Memory::new();
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
@@ -119,21 +119,21 @@ async fn a_wait_reads_ten_times_at_most_whatever_the_store_says() {
 
     store.fail_next("acquire_long_poll", StoreError::Unavailable("down".into()));
     let request = asking(&caller, &job.id.to_string()).with("prefer", "wait=1");
-    let max_concurrent = send(&store, request).await.unwrap();
-    assert!(!max_concurrent.headers.contains_key("preference-applied"));
+    let immediate = send(&store, request).await.unwrap();
+    assert!(!immediate.headers.contains_key("preference-applied"));
 }
 
 #[tokio::test]
-async fn the_fifth_wait_of_a_caller_is_answered_at_once() {
+async fn fifth_long_poll_of_caller_does_not_wait() {
     let store = Memory::new();
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
     let caller = testkit::principal("acme", &[Scope::ImagesRead]);
     let waiting = || send(&store, asking(&caller, &job.id.to_string()).with("prefer", "wait=2"));
     let began = Instant::now();
-    let mut held: Vec<_> = (0..MAX_LONG_POLLS).map(|_| Box::pin(waiting())).collect();
-    for one in &mut held {
-        assert!(tokio::time::timeout(Duration::from_millis(10), one).await.is_err());
+    let mut polls: Vec<_> = (0..MAX_LONG_POLLS).map(|_| Box::pin(waiting())).collect();
+    for poll in &mut polls {
+        assert!(tokio::time::timeout(Duration::from_millis(10), poll).await.is_err());
     }
     let fifth = waiting().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1));
@@ -141,14 +141,14 @@ async fn the_fifth_wait_of_a_caller_is_answered_at_once() {
     let other = testkit::principal("acme", &[Scope::ImagesRead]);
     let mut others = Box::pin(send(&store, asking(&other, &job.id.to_string()).with("prefer", "wait=2")));
     let waits = tokio::time::timeout(Duration::from_millis(10), &mut others).await.is_err();
-    assert!(waits, "another caller has places of its own");
-    for one in held {
-        assert!(one.await.unwrap().headers.contains_key("preference-applied"));
+    assert!(waits, "another caller has its own permits");
+    for poll in polls {
+        assert!(poll.await.unwrap().headers.contains_key("preference-applied"));
     }
 }
 
 #[tokio::test]
-async fn a_job_of_a_batch_that_has_no_row_yet_is_pending() {
+async fn batch_job_without_row_is_pending() {
     let store = Memory::new();
     let batch = testkit::batch(3, Timestamp::now());
     store.put_batch(&batch);

@@ -1,7 +1,8 @@
-//! What became of webhooks, and sending them again: `/images/status/{jobId}/webhooks` and `/webhooks`.
+//! `/images/status/{jobId}/webhooks` and `/webhooks`: lists webhook deliveries, redelivers them, and enables
+//! disabled endpoints.
 
-mod again;
-mod urls;
+mod endpoints;
+mod redeliver;
 
 use domain::error::Missing;
 use domain::jobs::{BatchStore, JobStore, WebhookUrlPolicy};
@@ -12,36 +13,32 @@ use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
-/// What the endpoints need.
 pub struct Deps<'a> {
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// Where batches are kept.
     pub batches: &'a dyn BatchStore,
-    /// Where webhooks are kept.
     pub deliveries: &'a dyn DeliveryStore,
-    /// What finds them.
     pub list: &'a dyn DeliveryList,
-    /// The URLs that are, or were, in trouble.
+    /// Endpoints whose deliveries fail, or have failed.
     pub endpoints: &'a dyn WebhookEndpointStore,
-    /// What wakes senders.
     pub queue: &'a dyn WebhookQueue,
-    /// Where webhooks may go.
-    pub reach: WebhookUrlPolicy,
+    pub webhook_url_policy: WebhookUrlPolicy,
 }
 
 /// Answers one request.
 ///
 /// # Errors
 ///
-/// As the API's contract has them. A job of somebody else is as little there as one that never was.
+/// Those that the OpenAPI document lists for this endpoint.
+/// A job of another client or user is [`Error::NotFound`], the same as one that does not exist.
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     match (request.route.method, request.route.path) {
         ("GET", "/images/status/{jobId}/webhooks") => list(deps, &request).await,
-        ("POST", "/images/status/{jobId}/webhooks/{webhookId}/redeliver") => redeliver(deps, &request).await,
-        ("POST", "/webhooks/redeliver") => again::range(deps, &request).await,
-        ("POST", "/webhooks/enable") => urls::enable(deps, &request).await,
-        ("GET", "/webhooks/disabled") => urls::disabled(deps, &request).await,
+        ("POST", "/images/status/{jobId}/webhooks/{webhookId}/redeliver") => {
+            redeliver_one(deps, &request).await
+        }
+        ("POST", "/webhooks/redeliver") => redeliver::redeliver_range(deps, &request).await,
+        ("POST", "/webhooks/enable") => endpoints::enable(deps, &request).await,
+        ("GET", "/webhooks/disabled") => endpoints::disabled(deps, &request).await,
         (method, path) => Err(Error::internal(format!("no endpoint here is {method} {path}"))),
     }
 }
@@ -52,29 +49,31 @@ async fn list(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     Answer::json(StatusCode::OK, &Attempts::new(&deliveries, request.now))
 }
 
-async fn redeliver(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
+async fn redeliver_one(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     let missing = || Error::NotFound(Missing::Webhook);
     let job = own_job(deps, request).await?;
     let id = request.path_parameter("webhookId").and_then(|text| text.parse().ok());
     let webhook_id: WebhookId = id.ok_or_else(missing)?;
     let any = |_: &Delivery| true;
-    if !again::send(deps, (job, webhook_id), any).await? {
+    if !redeliver::redeliver(deps, (job, webhook_id), any).await? {
         return Err(missing());
     }
-    info!(jobId = %job, webhookId = %webhook_id, "webhook sent again by hand");
+    info!(jobId = %job, webhookId = %webhook_id, "webhook redelivery requested");
     Answer::json(StatusCode::ACCEPTED, &Redelivered { webhook_id })
 }
 
-/// The id of the job in the path, if it is the caller's.
+/// Returns the id of the job in the path if the caller may see it, else [`Error::NotFound`].
 async fn own_job(deps: &Deps<'_>, request: &Request) -> Result<JobId, Error> {
     let id = request.path_parameter("jobId");
     Ok(app::jobs::ownership::job(deps.jobs, deps.batches, request.caller()?, id).await?.id)
 }
 
-/// Passes for a key: what is not about one job is about all users of the client.
-fn by_key(request: &Request) -> Result<(), Error> {
+/// Checks that the caller uses a key: these endpoints concern all users of the client, not one job.
+fn require_key(request: &Request) -> Result<(), Error> {
     match request.caller()?.user {
         None => Ok(()),
-        Some(_) => Err(Error::Forbidden("a token acts for one user, and this is about all of its client's")),
+        Some(_) => {
+            Err(Error::Forbidden("a token acts for one user, and this is about all of its client's".into()))
+        }
     }
 }

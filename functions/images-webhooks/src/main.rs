@@ -1,4 +1,4 @@
-//! What became of webhooks, and sending them again.
+//! Lists webhook deliveries, redelivers them, and enables disabled endpoints.
 
 use aws::access::AuthStores;
 use aws::dynamodb::JobsTable;
@@ -11,9 +11,9 @@ use runtime::config;
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::log::init("images-webhooks");
     let sdk = aws::config::load_for_api().await;
-    let front = AuthStores::from_env(&sdk)?;
-    let gate =
-        Middleware::new(&front.keys, &front.token_keys, &front.limits, config::required("ALLOWED_ORIGINS")?);
+    let auth = AuthStores::from_env(&sdk)?;
+    let middleware =
+        Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
     let queue = WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), config::required("WEBHOOKS_QUEUE_URL")?);
     let deps = Deps {
@@ -23,7 +23,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         list: &table,
         endpoints: &table,
         queue: &queue,
-        reach: config::webhook_url_policy(),
+        webhook_url_policy: config::webhook_url_policy(),
     };
-    edge::http::serve("images-webhooks", &gate, |request| handle(&deps, request)).await
+    edge::http::serve("images-webhooks", &middleware, |request| handle(&deps, request)).await
 }

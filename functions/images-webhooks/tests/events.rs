@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use domain::Timestamp;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use testkit::Memory;
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn sample_events_get_expected_answers() {
     let expected = [
         ("disabled.json", 200, None),
         ("enable-invalid.json", 400, Some("VALIDATION_ERROR")),
@@ -32,13 +32,13 @@ async fn every_sample_is_answered_as_it_should_be() {
         let store = Memory::new();
         store.put_key(testkit::sample_key());
         let job = testkit::sample_job();
-        let mut owed = job.delivery(WebhookEvent::Completed, Timestamp::now()).unwrap();
-        owed.id = testkit::SAMPLE_WEBHOOK.parse().unwrap();
-        owed.revision = 1;
-        owed.give_up(Timestamp::now());
+        let mut delivery = job.delivery(WebhookEvent::Completed, Timestamp::now()).unwrap();
+        delivery.id = testkit::SAMPLE_WEBHOOK.parse().unwrap();
+        delivery.revision = 1;
+        delivery.give_up(Timestamp::now());
         store.put_job(&job);
-        store.put_delivery(&owed);
-        let gate = Middleware::new(&store, &store, &store, Origins::default());
+        store.put_delivery(&delivery);
+        let middleware = Middleware::new(&store, &store, &store, Origins::default());
         let deps = Deps {
             jobs: &store,
             batches: &store,
@@ -46,15 +46,16 @@ async fn every_sample_is_answered_as_it_should_be() {
             list: &store,
             endpoints: &store,
             queue: &store,
-            reach: WebhookUrlPolicy::HttpsOnly,
+            webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
         };
         let event = lambda_http::request::from_str(&testkit::event("images-webhooks", file)).unwrap();
         let mut context = Context::default();
         context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 28_000;
-        let response = respond(event.with_lambda_context(context), "images-webhooks", &gate, |request| {
-            handle(&deps, request)
-        })
-        .await;
+        let response =
+            respond(event.with_lambda_context(context), "images-webhooks", &middleware, |request| {
+                handle(&deps, request)
+            })
+            .await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(store.sent().len(), usize::from(status == 202), "{file}");

@@ -1,6 +1,6 @@
-//! What is told of webhooks, to whom, and which of them are sent again.
+//! Which callers see and redeliver which webhooks, and how endpoints are enabled.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn ask(store: &Memory, request: Request) -> Result<Answer, Error> {
         list: store,
         endpoints: store,
         queue: store,
-        reach: WebhookUrlPolicy::HttpsOnly,
+        webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
     handle(&deps, request).await
 }
@@ -51,8 +51,8 @@ fn json_of(answer: Result<Answer, Error>, status: u16) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
-/// A webhook of `job` that is there, and stands so.
-fn owed(store: &Memory, job: &Job, event: WebhookEvent, state: DeliveryState) -> Delivery {
+/// Stores a delivery of `job` in this state.
+fn stored_delivery(store: &Memory, job: &Job, event: WebhookEvent, state: DeliveryState) -> Delivery {
     let mut delivery = job.delivery(event, Timestamp::now()).unwrap();
     delivery.revision = 1;
     delivery.state = state;
@@ -63,13 +63,13 @@ fn owed(store: &Memory, job: &Job, event: WebhookEvent, state: DeliveryState) ->
     delivery
 }
 
-fn a_job(store: &Memory) -> Job {
+fn stored_job(store: &Memory) -> Job {
     let job = testkit::job("p", Timestamp::now());
     store.put_job(&job);
     job
 }
 
-fn now(store: &Memory, id: WebhookId) -> Delivery {
+fn current(store: &Memory, id: WebhookId) -> Delivery {
     store.deliveries().into_iter().find(|delivery| delivery.id == id).unwrap()
 }
 
@@ -79,31 +79,31 @@ async fn redeliver(store: &Memory, caller: Principal, job: &Job, webhook: &str) 
 }
 
 #[tokio::test]
-async fn every_attempt_is_told_and_what_comes_next() {
+async fn list_shows_attempts_and_next_attempt() {
     let store = Memory::new();
-    let job = a_job(&store);
-    let mut failed = owed(&store, &job, WebhookEvent::Queued, DeliveryState::Pending);
+    let job = stored_job(&store);
+    let mut failed = stored_delivery(&store, &job, WebhookEvent::Queued, DeliveryState::Pending);
     let lease = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
     failed.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
     store.put_delivery(&failed);
-    let untried = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Pending);
+    let unattempted = stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::Pending);
 
     let list = request(by("acme"), LIST, &json!({})).at("jobId", &job.id.to_string());
     let listed = json_of(ask(&store, list).await, 200);
     let [first, second] = &listed["attempts"].as_array().unwrap()[..] else { panic!("{listed}") };
     assert_eq!(first["webhookId"], json!(failed.id));
     assert_eq!((&first["attempt"], &first["state"]), (&json!(1), &json!("pending")));
-    assert_eq!(first.get("nextAttemptAt"), None, "this one is under way");
-    assert_eq!((&second["webhookId"], &second["event"]), (&json!(untried.id), &json!("job.completed")));
+    assert_eq!(first.get("nextAttemptAt"), None, "its attempt is under way");
+    assert_eq!((&second["webhookId"], &second["event"]), (&json!(unattempted.id), &json!("job.completed")));
     assert_eq!(second["attempt"], 0);
     assert!(second["nextAttemptAt"].is_string());
 }
 
 #[tokio::test]
-async fn nobody_else_sees_a_jobs_webhooks_or_sends_them_again() {
+async fn other_callers_cannot_list_or_redeliver() {
     let store = Memory::new();
-    let job = a_job(&store);
-    let delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    let job = stored_job(&store);
+    let delivery = stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
     let strangers = [by("apex"), Principal { user: Some(UserId::new()), ..by("acme") }];
     for stranger in strangers {
         let list = request(stranger.clone(), LIST, &json!({})).at("jobId", &job.id.to_string());
@@ -116,40 +116,40 @@ async fn nobody_else_sees_a_jobs_webhooks_or_sends_them_again() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_sent_again_however_it_stands() {
+async fn redeliver_works_in_every_state() {
     for state in [DeliveryState::Delivered, DeliveryState::GivenUp, DeliveryState::Pending] {
         let store = Memory::new();
-        let job = a_job(&store);
-        let delivery = owed(&store, &job, WebhookEvent::Completed, state);
+        let job = stored_job(&store);
+        let delivery = stored_delivery(&store, &job, WebhookEvent::Completed, state);
         let answer = redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await;
         assert_eq!(json_of(answer, 202), json!({"webhookId": delivery.id}));
-        let again = now(&store, delivery.id);
+        let again = current(&store, delivery.id);
         assert_eq!(again.state, DeliveryState::Pending, "{state:?}");
-        assert!(again.due_at.is_some(), "should the message be lost");
+        assert!(again.due_at.is_some(), "the sweeper finds it if the message is lost");
         assert_eq!(store.sent().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn of_a_webhook_that_is_under_way_the_wish_is_noted_and_counted() {
+async fn redeliver_during_attempt_is_recorded_and_counted() {
     let store = Memory::new();
-    let job = a_job(&store);
-    let mut delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::Pending);
+    let job = stored_job(&store);
+    let mut delivery = stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::Pending);
     let lease = Lease { id: LeaseId::new(), until: Timestamp::now() + DAY };
     delivery.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
     store.put_delivery(&delivery);
     json_of(redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await, 202);
-    let noted = now(&store, delivery.id);
-    assert_eq!((noted.redeliver_requested, noted.lease, store.sent().len()), (true, delivery.lease, 0));
+    let recorded = current(&store, delivery.id);
+    assert_eq!((recorded.redeliver_requested, recorded.lease, store.sent().len()), (true, delivery.lease, 0));
     let (since, until) = (Timestamp::now() - DAY, Timestamp::now() + DAY);
     let all = json!({"since": since.to_string(), "until": until.to_string()});
     assert_eq!(json_of(ask(&store, request(by("acme"), RANGE, &all)).await, 202), json!({"count": 1}));
 }
 
 #[tokio::test]
-async fn what_is_no_webhook_of_the_job_is_not_there() {
+async fn redeliver_unknown_webhook_is_not_found() {
     let store = Memory::new();
-    let job = a_job(&store);
+    let job = stored_job(&store);
     for id in [WebhookId::new().to_string(), "x".to_owned()] {
         let refused = redeliver(&store, by("acme"), &job, &id).await;
         assert!(matches!(refused, Err(Error::NotFound(Missing::Webhook))), "{refused:?}");
@@ -157,68 +157,68 @@ async fn what_is_no_webhook_of_the_job_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_queue_that_takes_nothing_and_a_row_that_changes_do_no_harm() {
+async fn redeliver_survives_conflict_and_queue_failure() {
     let store = Memory::new();
-    let job = a_job(&store);
-    let delivery = owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    let job = stored_job(&store);
+    let delivery = stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
     store.fail_next("save_delivery", StoreError::Conflict);
     store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
     json_of(redeliver(&store, by("acme"), &job, &delivery.id.to_string()).await, 202);
-    assert!(now(&store, delivery.id).due_at.is_some(), "the sweeper sends its message");
+    assert!(current(&store, delivery.id).due_at.is_some(), "the sweeper sends its message");
 }
 
 #[tokio::test]
-async fn a_range_sends_what_is_the_clients_and_stands_so() {
+async fn range_redelivers_own_webhooks_in_that_state() {
     let store = Memory::new();
-    let (job, mut other) = (a_job(&store), testkit::job("p", Timestamp::now()));
+    let (job, mut other) = (stored_job(&store), testkit::job("p", Timestamp::now()));
     other.client_id = "apex".parse().unwrap();
     store.put_job(&other);
-    let failed = owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
-    let delivered = owed(&store, &job, WebhookEvent::Queued, DeliveryState::Delivered);
-    let strangers = owed(&store, &other, WebhookEvent::Completed, DeliveryState::GivenUp);
+    let failed = stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    let delivered = stored_delivery(&store, &job, WebhookEvent::Queued, DeliveryState::Delivered);
+    let strangers = stored_delivery(&store, &other, WebhookEvent::Completed, DeliveryState::GivenUp);
     let around = |status: Option<&str>| {
         let (since, until) = (Timestamp::now() - DAY, Timestamp::now() + DAY);
         json!({"since": since.to_string(), "until": until.to_string(), "status": status})
     };
     let range = |body: Value| ask(&store, request(by("acme"), RANGE, &body));
     assert_eq!(json_of(range(around(Some("failed"))).await, 202), json!({"count": 1}));
-    assert_eq!(now(&store, failed.id).state, DeliveryState::Pending);
+    assert_eq!(current(&store, failed.id).state, DeliveryState::Pending);
     assert_eq!(json_of(range(around(Some("failed"))).await, 202), json!({"count": 0}));
     assert_eq!(json_of(range(around(None)).await, 202), json!({"count": 2}));
-    assert_eq!(now(&store, delivered.id).state, DeliveryState::Pending);
-    assert_eq!(now(&store, strangers.id), strangers);
+    assert_eq!(current(&store, delivered.id).state, DeliveryState::Pending);
+    assert_eq!(current(&store, strangers.id), strangers);
     let before = json!({"since": "2020-01-01T00:00:00Z", "until": "2020-01-02T00:00:00Z"});
     assert_eq!(json_of(range(before).await, 202), json!({"count": 0}));
 }
 
 #[tokio::test]
-async fn a_range_that_takes_too_long_says_where_to_go_on() {
+async fn range_at_deadline_returns_where_to_continue() {
     let store = Memory::new();
-    let job = a_job(&store);
+    let job = stored_job(&store);
     let start = Timestamp::now();
     for _ in 0..250 {
-        owed(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+        stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
     }
-    let (mut since, mut count, mut asked) = (start - DAY, 0, 0);
+    let (mut since, mut count, mut calls) = (start - DAY, 0, 0);
     loop {
         let body = json!({"since": since.to_string(), "until": (Timestamp::now() + DAY).to_string(), "status": "failed"});
         let mut request = request(by("acme"), RANGE, &body);
         request.deadline = Timestamp::now();
         let done = json_of(ask(&store, request).await, 202);
         count += done["count"].as_u64().unwrap();
-        asked += 1;
+        calls += 1;
         match done["next"].as_str() {
             Some(next) => since = next.parse().unwrap(),
             None => break,
         }
     }
-    assert_eq!(count, 250, "each once");
-    assert!((1..=3).contains(&asked), "{asked}");
+    assert_eq!(count, 250, "each webhook once");
+    assert!((1..=3).contains(&calls), "{calls}");
     assert!(store.deliveries().iter().all(|delivery| delivery.state == DeliveryState::Pending));
 }
 
-/// A URL of `client` that is switched off.
-async fn off(store: &Memory, client: &str) -> WebhookEndpoint {
+/// Stores a disabled endpoint of `client`.
+async fn disabled_endpoint(store: &Memory, client: &str) -> WebhookEndpoint {
     let url = testkit::job("p", Timestamp::now()).webhook.unwrap().url;
     let mut endpoint = WebhookEndpoint::new(client.parse().unwrap(), url, Timestamp::now());
     endpoint.record_failure(Timestamp::now() - 6 * DAY, TimeScale::REAL);
@@ -228,14 +228,14 @@ async fn off(store: &Memory, client: &str) -> WebhookEndpoint {
 }
 
 #[tokio::test]
-async fn a_url_that_is_switched_off_is_seen_and_switched_on_by_its_client_alone() {
+async fn only_its_client_lists_and_enables_an_endpoint() {
     let store = Memory::new();
-    let (own, strangers) = (off(&store, "acme").await, off(&store, "apex").await);
+    let (own, strangers) = (disabled_endpoint(&store, "acme").await, disabled_endpoint(&store, "apex").await);
     let url = own.url.url().as_str();
     let listed = json_of(ask(&store, request(by("acme"), DISABLED, &json!({}))).await, 200);
-    let [one] = &listed["urls"].as_array().unwrap()[..] else { panic!("{listed}") };
-    assert_eq!((one["url"].as_str(), one["offSince"].is_string()), (Some(url), true));
-    assert!(one["nextAttemptAt"].is_string() && one["failingSince"].is_string());
+    let [shown] = &listed["urls"].as_array().unwrap()[..] else { panic!("{listed}") };
+    assert_eq!((shown["url"].as_str(), shown["offSince"].is_string()), (Some(url), true));
+    assert!(shown["nextAttemptAt"].is_string() && shown["failingSince"].is_string());
 
     store.fail_next("save_endpoint", StoreError::Conflict);
     for _ in 0..2 {
@@ -245,7 +245,7 @@ async fn a_url_that_is_switched_off_is_seen_and_switched_on_by_its_client_alone(
     assert!(store.load_endpoint(&strangers.id()).await.unwrap().unwrap().is_disabled());
     let listed = json_of(ask(&store, request(by("acme"), DISABLED, &json!({}))).await, 200);
     assert_eq!(listed, json!({"urls": []}));
-    // A URL of which nothing is known is on.
+    // An unknown endpoint counts as enabled.
     json_of(
         ask(&store, request(by("acme"), ENABLE, &json!({"url": "https://elsewhere.example/"}))).await,
         204,
@@ -253,7 +253,7 @@ async fn a_url_that_is_switched_off_is_seen_and_switched_on_by_its_client_alone(
 }
 
 #[tokio::test]
-async fn what_is_about_all_users_is_not_for_who_acts_for_one() {
+async fn user_token_is_forbidden_for_client_wide_endpoints() {
     let store = Memory::new();
     let token = Principal { user: Some(UserId::new()), ..by("acme") };
     for endpoint in [RANGE, ENABLE, DISABLED] {

@@ -1,4 +1,4 @@
-//! Once a day: asks the makers of the models that the operator has chosen when they switch them off.
+//! Once a day: asks the vendors of the models in use for the models' deprecation dates.
 
 use std::time::Duration;
 
@@ -10,34 +10,35 @@ use providers::ModelList;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-/// How often the document is looked into for models that nobody has asked about yet.
+/// How often the providers document is read to find models that were not checked yet.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// What it takes to ask.
+/// The daily check of all models in use.
 pub struct DeprecationCheck<'a> {
     document: &'a dyn SecretSource,
     store: &'a dyn DeprecationStore,
-    /// Until when this process need not look.
+    /// The time before which this process does not check again.
     rest_until: Mutex<Timestamp>,
 }
 
 impl<'a> DeprecationCheck<'a> {
-    /// Asks about the models in `document`, and remembers in `store` what was said.
+    /// A check of the models in `document` that saves the vendors' answers in `store`.
     #[must_use]
     pub fn new(document: &'a dyn SecretSource, store: &'a dyn DeprecationStore) -> Self {
         Self { document, store, rest_until: Mutex::new(Timestamp::from_millis(0)) }
     }
 
-    /// Asks whoever is to be asked again. Whatever becomes of it, a sweep and every job go on.
+    /// Asks every vendor whose answer is outdated. Errors are only logged, because they must stop neither the
+    /// sweep nor a job.
     pub async fn look(&self, now: Timestamp) {
         let mut rest_until = self.rest_until.lock().await;
         if *rest_until > now {
             return;
         }
-        // Also after a failure: an hour is soon enough.
+        // This holds after a failure too: an hour later is soon enough.
         *rest_until = now + CHECK_INTERVAL;
         if let Err(error) = self.ask(now).await {
-            warn!(%error, "the ends of models could not be looked up");
+            warn!(%error, "the deprecation dates of models could not be checked");
         }
     }
 
@@ -52,15 +53,15 @@ impl<'a> DeprecationCheck<'a> {
             if before.as_ref().is_some_and(|before| !before.outdated(list.chosen(), now)) {
                 continue;
             }
-            let said = list.ends().await;
-            if let Err(error) = &said {
-                // A key need not be allowed to see the list, and a compatible server need not have one.
+            let answer = list.ends().await;
+            if let Err(error) = &answer {
+                // The key may not be allowed to read the list, and a compatible server may have none.
                 info!(provider = list.provider(), reason = ?error.reason, "no list of models");
             }
             let deprecations = ModelDeprecations::new(
                 list.provider(),
                 list.chosen(),
-                said.as_ref().ok(),
+                answer.as_ref().ok(),
                 before.as_ref(),
                 now,
             );
@@ -70,7 +71,7 @@ impl<'a> DeprecationCheck<'a> {
                     provider = list.provider(),
                     model,
                     end = end.date(),
-                    "a model in use is switched off"
+                    "the vendor ends a model that is in use"
                 );
             }
             self.store.save_deprecations(&deprecations).await?;

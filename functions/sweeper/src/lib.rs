@@ -1,14 +1,14 @@
-//! Re-enqueues what is due and unattended, ends what is past its deadline, deletes what no row names; and
-//! once a day asks when models end.
+//! Requeues rows that are due, ends jobs after their deadline, and deletes orphaned images. Once a day
+//! it checks the deprecation dates of models.
 //!
-//! The index only says where to look; each condition is checked on the row. A sweep does a bounded
-//! amount of work, and what is left over is the first thing the next one finds.
+//! The index only says where to look; each condition is checked on the row. A sweep does a bounded amount of
+//! work, and the next sweep starts with what is left.
 
 pub mod deprecations;
 mod webhooks;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use app::jobs::fan_out::FanOut;
 use aws::keys;
@@ -22,56 +22,47 @@ use futures_util::{StreamExt as _, stream};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
-/// How many rows a sweep takes from each part of the index at the most.
+/// The maximum number of rows that a sweep reads from each shard of the index.
 const PER_SHARD: u32 = 250;
-/// How many rows are looked at side by side.
+/// How many rows are processed concurrently.
 const SIDE_BY_SIDE: usize = 16;
 /// How long one row may take: a store that hangs must not use up the whole sweep.
 const PER_ROW: Duration = Duration::from_secs(10);
 
-/// What the sweeper needs.
+/// The ports and settings of the sweeper.
 pub struct Deps<'a> {
-    /// What is due.
     pub due: &'a dyn DueIndex,
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// Where batches are kept.
     pub batches: &'a dyn BatchStore,
-    /// Where webhooks are kept.
     pub deliveries: &'a dyn DeliveryStore,
-    /// What wakes workers.
     pub job_queue: &'a dyn JobQueue,
-    /// What wakes senders.
     pub webhook_queue: &'a dyn WebhookQueue,
-    /// Where images lie.
     pub images: &'a dyn ImageStore,
-    /// How jobs live.
     pub policy: JobPolicy,
-    /// What is known of receivers' URLs.
     pub endpoints: &'a dyn WebhookEndpointStore,
-    /// How fast the clock of webhooks runs.
     pub time_scale: TimeScale,
 }
 
-/// What a sweep did.
+/// The counts of one sweep.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Swept {
     /// Rows that the index named.
     pub due: u32,
-    /// Batches that were seen to have a row for each job.
+    /// Batches all of whose jobs have a row now.
     pub batches_written: u32,
     /// Jobs whose message was sent again.
     pub jobs_sent: u32,
-    /// Jobs that were ended.
+    /// Jobs that were failed, because they expired or used up their failures.
     pub jobs_failed: u32,
-    /// Jobs that were cleaned up after.
+    /// Ended jobs whose orphaned images were deleted.
     pub jobs_cleaned: u32,
     /// Webhooks whose message was sent again.
     pub webhooks_sent: u32,
-    /// Rows that could not be seen to; the next sweep finds them again.
+    /// Rows that could not be processed; the next sweep finds them again.
     pub failed: u32,
 }
 
@@ -85,7 +76,7 @@ enum Done {
     Failed,
 }
 
-/// Handles one event, whatever it holds: that it came is all it says.
+/// Handles one event. The content of the event is ignored.
 ///
 /// # Errors
 ///
@@ -161,17 +152,17 @@ async fn process(deps: &Deps<'_>, due: Due) -> Done {
     };
     match outcome {
         Ok(done) => done,
-        // Somebody is at it: that is all a sweep wants.
+        // Another function is working on the row, so the sweep has nothing to do.
         Err(StoreError::Conflict) => Done::Nothing,
         Err(error) => {
-            span.in_scope(|| warn!(%error, "a due row could not be seen to"));
+            span.in_scope(|| warn!(%error, "a due row could not be processed"));
             Done::Failed
         }
     }
 }
 
-/// Sees that each job of a batch has its row, and then lets the batch rest. Dying anywhere leaves the
-/// batch due, and rows that are due by themselves.
+/// Writes the missing rows of a batch's jobs; then the batch is no longer due. If the function dies before
+/// that, the batch stays due, and the rows that it wrote are due by themselves.
 async fn batch(deps: &Deps<'_>, id: BatchId) -> Result<Done, StoreError> {
     let now = Timestamp::now();
     let Some(mut batch) = deps.batches.load_batch(id).await? else { return Ok(Done::Nothing) };
@@ -184,8 +175,8 @@ async fn batch(deps: &Deps<'_>, id: BatchId) -> Result<Done, StoreError> {
         let fan_out = FanOut { jobs: deps.jobs, queue: deps.job_queue, policy: deps.policy };
         let done = fan_out.run(&batch, without_row, now + PER_ROW.mul_f32(0.7)).await;
         info!(jobs = done.written.len(), "jobs of a batch written");
-        // Only rows that are really there count: of two who write the same row at the same time both
-        // may be told that the other was faster, and neither have written it.
+        // Only rows that a read returns count: if two functions write the same row at the same time, both may
+        // get a conflict although neither has written it.
         let left = missing(deps, &batch).await?.len();
         if left > 0 {
             return Err(StoreError::Unavailable(format!("{left} jobs of the batch have no row yet")));
@@ -196,7 +187,7 @@ async fn batch(deps: &Deps<'_>, id: BatchId) -> Result<Done, StoreError> {
     Ok(Done::BatchWritten)
 }
 
-/// Which jobs of a batch have no row, by a consistent read.
+/// The indexes of a batch's jobs that have no row, by a consistent read.
 async fn missing(deps: &Deps<'_>, batch: &Batch) -> Result<Vec<u8>, StoreError> {
     let rows = deps.jobs.load_many(&batch.job_ids()).await?;
     Ok((0..batch.total).zip(rows).filter_map(|(index, row)| row.is_none().then_some(index)).collect())
@@ -213,13 +204,14 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
         Admission::Leased | Admission::TooEarly => Ok(Done::Nothing),
         Admission::Ended => clean_up(deps, job).await,
         Admission::Run | Admission::RecoverOnly => {
-            // The message first: dying between the two sends it once more, the other way round not at all.
+            // The message comes first: if the function dies in between, the message is sent twice. In the
+            // other order it would not be sent at all.
             let message = JobMessage::about(&job);
             deps.job_queue.send(&message, job.priority, &job.client_id, Duration::ZERO).await?;
-            if job.message_resent(now, &deps.policy).is_ok() {
+            if job.requeued(now, &deps.policy).is_ok() {
                 deps.jobs.save(&mut job, None).await?;
             }
-            info!(requeues = job.requeues, "job sent again");
+            info!(requeues = job.requeues, "job requeued");
             Ok(Done::JobSent)
         }
         admission @ (Admission::Expired | Admission::Exhausted) => {
@@ -227,8 +219,8 @@ async fn job(deps: &Deps<'_>, id: JobId) -> Result<Done, StoreError> {
             if job.fail(error, now).is_err() {
                 return Ok(Done::Nothing);
             }
-            let owed: Option<Delivery> = job.delivery(WebhookEvent::Failed, now);
-            deps.jobs.save(&mut job, owed.as_ref()).await?;
+            let webhook: Option<Delivery> = job.delivery(WebhookEvent::Failed, now);
+            deps.jobs.save(&mut job, webhook.as_ref()).await?;
             if let Some(calls) = job.paid_calls_in_flight() {
                 error!(metric = "possibly_paid", calls, "calls may have been paid for without a result");
             }
@@ -249,8 +241,8 @@ async fn clean_up(deps: &Deps<'_>, mut job: Job) -> Result<Done, StoreError> {
     let deleted = match delete_orphans(deps, &job, &named).await {
         Ok(deleted) => deleted,
         Err(error) => {
-            // To the back: at the head of the index, rows that cannot be cleaned up would in the end
-            // keep all others from being seen.
+            // The job moves to the end of the index: rows that cannot be cleaned up would otherwise pile up
+            // at its head, and the sweep would never reach the others.
             job.defer_cleanup(Timestamp::now());
             deps.jobs.save(&mut job, None).await?;
             return Err(error);
@@ -258,13 +250,13 @@ async fn clean_up(deps: &Deps<'_>, mut job: Job) -> Result<Done, StoreError> {
     };
     job.cleaned_up();
     deps.jobs.save(&mut job, None).await?;
-    info!(deleted, "job cleaned up after");
+    info!(deleted, "orphaned images of a job deleted");
     Ok(Done::JobCleaned)
 }
 
 async fn delete_orphans(deps: &Deps<'_>, job: &Job, named: &BTreeSet<String>) -> Result<usize, StoreError> {
-    let mut stray = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
-    stray.retain(|key| !named.contains(key));
-    deps.images.delete(&stray).await?;
-    Ok(stray.len())
+    let mut orphans = deps.images.list(&keys::image_prefix(&job.storage_prefix)).await?;
+    orphans.retain(|key| !named.contains(key));
+    deps.images.delete(&orphans).await?;
+    Ok(orphans.len())
 }

@@ -1,4 +1,4 @@
-//! Re-enqueues what is due and unattended, ends what is past its deadline, deletes what no row names.
+//! Requeues rows that are due, ends jobs after their deadline, and deletes orphaned images.
 
 use aws::dynamodb::JobsTable;
 use aws::jobs::ImagesBucket;
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Error> {
     let deprecations = DeprecationCheck::new(&providers, &table);
     let (deps, deprecations) = (&deps, &deprecations);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        // Neither waits for the other: makers may be slow, and a sweep may fail.
+        // Both run concurrently, because vendors may be slow and a sweep may fail.
         tokio::join!(handle(deps, event), deprecations.look(Timestamp::now())).0
     }))
     .await

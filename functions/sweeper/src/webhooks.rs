@@ -1,4 +1,4 @@
-//! Webhooks whose time has come, and URLs that are switched off, or were.
+//! Webhooks that are due, and endpoints that are disabled or were enabled again.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use tracing::{Span, field, info, warn};
 
 use crate::{Deps, Done, PER_ROW};
 
-/// How many held webhooks of a URL are looked up in one go, to find the first that is still there,
+/// The page size when a probe looks for the oldest held webhook that still exists.
 const CANDIDATES: u16 = 25;
-/// and to let them go.
+/// The page size when held webhooks are released.
 const PAGE: u16 = 100;
-/// How many held webhooks of a URL one sweep lets go, to the end of a page.
+/// After how many released webhooks of an endpoint a sweep stops, at the end of a page.
 const RELEASED: usize = 250;
-/// How many of them side by side.
+/// How many held webhooks are processed concurrently.
 const SIDE_BY_SIDE: usize = 8;
 
 pub(crate) async fn delivery(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Done, StoreError> {
@@ -30,9 +30,9 @@ pub(crate) async fn delivery(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Resu
     }
     Span::current().record("traceId", field::display(delivery.trace_id));
     send(deps, &delivery).await?;
-    delivery.message_resent(now);
+    delivery.requeued(now);
     deps.deliveries.save_delivery(&mut delivery).await?;
-    info!(attempts = delivery.attempts, "webhook sent again");
+    info!(attempts = delivery.attempts, "webhook requeued");
     Ok(Done::WebhookSent)
 }
 
@@ -50,17 +50,17 @@ pub(crate) async fn endpoint(deps: &Deps<'_>, id: &WebhookEndpointId) -> Result<
     }
 }
 
-/// A walk through the held webhooks of a URL, the longest held first. What has expired or cannot be
-/// read must not stand before the others.
+/// An iteration over the held webhooks of an endpoint, those held longest first. Expired and unreadable
+/// webhooks are skipped, so that they do not block the others.
 struct HeldDeliveries<'a> {
     deps: &'a Deps<'a>,
     id: WebhookEndpointId,
     after: Option<(Timestamp, DeliveryKey)>,
-    /// Whether there may be some that it has not come to.
+    /// Whether there may be further webhooks.
     more: bool,
     last_start: Timestamp,
     expired: usize,
-    /// How many could not be seen to.
+    /// How many could not be processed.
     failed: usize,
 }
 
@@ -70,7 +70,8 @@ impl<'a> HeldDeliveries<'a> {
         Self { deps, id: endpoint.id(), after: None, more: true, last_start, expired: 0, failed: 0 }
     }
 
-    /// Those of the next `limit` that are there; nothing after the last, or if the time is up.
+    /// Those of the next `limit` webhooks that still exist and are held; `None` after the last, or if the
+    /// time is up.
     async fn next(&mut self, limit: u16) -> Result<Option<Vec<Delivery>>, StoreError> {
         if !self.more || Timestamp::now() >= self.last_start {
             return Ok(None);
@@ -80,63 +81,64 @@ impl<'a> HeldDeliveries<'a> {
         let deliveries = self.deps.deliveries;
         let load = |key: DeliveryKey| async move { (key, deliveries.load_delivery(key.0, key.1).await) };
         let mut rows = stream::iter(page.keys).map(load).buffered(SIDE_BY_SIDE);
-        let mut there = Vec::new();
+        let mut held = Vec::new();
         while let Some((key, row)) = rows.next().await {
             match row {
-                Ok(Some(delivery)) => there.extend(Some(delivery).filter(|delivery| delivery.held)),
+                Ok(Some(delivery)) => held.extend(Some(delivery).filter(|delivery| delivery.held)),
                 Ok(None) => self.expired += 1,
                 Err(error) => self.failed(key, &error),
             }
         }
-        Ok(Some(there))
+        Ok(Some(held))
     }
 
     fn failed(&mut self, (job, id): DeliveryKey, error: &StoreError) {
-        warn!(jobId = %job, webhookId = %id, %error, "a held webhook could not be seen to");
+        warn!(jobId = %job, webhookId = %id, %error, "a held webhook could not be processed");
         self.failed += 1;
     }
 
-    /// Ends the walk, and says whether there may be some left that were not seen to.
+    /// Ends the iteration, and returns whether there may be webhooks that were not processed.
     fn end(self) -> bool {
         if self.expired > 0 {
-            // They were owed until their jobs' time was up. Nothing else ends without a last try.
+            // They were pending until their jobs expired. No other delivery ends without a last attempt.
             warn!(expired = self.expired, "held webhooks have expired with their jobs");
         }
         self.more || self.failed > 0
     }
 }
 
-/// Wakes a sender for the webhook that has been held longest; the sender makes it the try of the day.
+/// Wakes a sender for the webhook that has been held longest; the sender makes it the daily probe.
 async fn probe(deps: &Deps<'_>, mut endpoint: WebhookEndpoint) -> Result<Done, StoreError> {
     let (mut held, mut oldest) = (HeldDeliveries::of(deps, &endpoint), None);
     while oldest.is_none()
-        && let Some(there) = held.next(CANDIDATES).await?
+        && let Some(page) = held.next(CANDIDATES).await?
     {
-        oldest = there.into_iter().next();
+        oldest = page.into_iter().next();
     }
     if let Some(delivery) = &oldest {
-        // The message first: dying between the two sends it once more, the other way round not at all.
+        // The message comes first: if the function dies in between, the message is sent twice. In the other
+        // order it would not be sent at all.
         send(deps, delivery).await?;
     }
     let found = oldest.is_some();
     endpoint.probe_requested(held.end() || found, Timestamp::now(), deps.time_scale);
     deps.endpoints.save_endpoint(&mut endpoint).await?;
-    info!(found, "a URL that is switched off has its day");
+    info!(found, "daily probe of a disabled endpoint");
     Ok(if found { Done::WebhookSent } else { Done::Nothing })
 }
 
-/// Lets the webhooks go that were held until the URL is on again; what is left has the next sweep.
+/// Releases the held webhooks of an endpoint that is enabled again; the next sweep releases the rest.
 async fn release_all(deps: &Deps<'_>, mut endpoint: WebhookEndpoint) -> Result<Done, StoreError> {
     let (mut held, mut released) = (HeldDeliveries::of(deps, &endpoint), 0);
     while released < RELEASED
-        && let Some(there) = held.next(PAGE).await?
+        && let Some(page) = held.next(PAGE).await?
     {
         let mut all =
-            stream::iter(there).map(|delivery| release(deps, delivery)).buffer_unordered(SIDE_BY_SIDE);
+            stream::iter(page).map(|delivery| release(deps, delivery)).buffer_unordered(SIDE_BY_SIDE);
         while let Some((key, done)) = all.next().await {
             match done {
                 Ok(()) => released += 1,
-                // A sender has it.
+                // A sender is working on it.
                 Err(StoreError::Conflict) => {}
                 Err(error) => held.failed(key, &error),
             }
@@ -145,7 +147,7 @@ async fn release_all(deps: &Deps<'_>, mut endpoint: WebhookEndpoint) -> Result<D
     endpoint.held_released(held.end() || released > 0, Timestamp::now());
     deps.endpoints.save_endpoint(&mut endpoint).await?;
     if released > 0 {
-        info!(released, "webhooks of a URL that is on again go out");
+        info!(released, "held webhooks released");
     }
     Ok(if released > 0 { Done::WebhookSent } else { Done::Nothing })
 }
@@ -157,9 +159,9 @@ async fn release(deps: &Deps<'_>, mut delivery: Delivery) -> (DeliveryKey, Resul
     if saved.is_err() {
         return (key, saved);
     }
-    // From here on it is due like any other; the message only makes it come sooner.
+    // From here on the webhook is due like any other; the message only makes its attempt start sooner.
     if let Err(error) = send(deps, &delivery).await {
-        warn!(jobId = %key.0, webhookId = %key.1, %error, "the message was not taken");
+        warn!(jobId = %key.0, webhookId = %key.1, %error, "the queue did not take the message");
     }
     (key, Ok(()))
 }

@@ -1,6 +1,6 @@
-//! When makers are asked about the end of their models, and what is kept of their answers.
+//! When vendors are asked for the deprecation dates of their models, and what is saved of their answers.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -16,8 +16,8 @@ use testkit::{KeptSecret, Memory};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn document(maker: &OpenAi, model: &str) -> KeptSecret {
-    let openai = json!({"apiKey": openai::KEY, "baseUrl": maker.base_url(), "models": {"gpt_image": model}});
+fn document(vendor: &OpenAi, model: &str) -> KeptSecret {
+    let openai = json!({"apiKey": openai::KEY, "baseUrl": vendor.base_url(), "models": {"gpt_image": model}});
     KeptSecret::new(json!({"openai": openai, "sandbox": {}}).to_string())
 }
 
@@ -26,11 +26,11 @@ async fn known(store: &Memory) -> Option<ModelDeprecations> {
 }
 
 #[tokio::test]
-async fn a_maker_is_asked_once_a_day_however_often_the_sweep_comes() {
-    let (maker, store) = (OpenAi::start().await, Memory::new());
-    let document = document(&maker, "gpt-image-1.5");
+async fn vendor_is_asked_once_a_day() {
+    let (vendor, store) = (OpenAi::start().await, Memory::new());
+    let document = document(&vendor, "gpt-image-1.5");
     let now = Timestamp::now();
-    let asked = || store.calls().into_iter().filter(|call| *call == "save_sunset").count();
+    let asked = || store.calls().into_iter().filter(|call| *call == "save_deprecations").count();
     let deprecations = DeprecationCheck::new(&document, &store);
     for minute in 0..60 {
         deprecations.look(now + Duration::from_secs(60 * minute)).await;
@@ -39,7 +39,7 @@ async fn a_maker_is_asked_once_a_day_however_often_the_sweep_comes() {
     let end = "2026-12-01T00:00:00Z".parse().unwrap();
     assert_eq!(known(&store).await.unwrap().models["gpt-image-1.5"], Some(end));
 
-    // Another process knows of it by the row.
+    // Another process reads it from the row.
     DeprecationCheck::new(&document, &store).look(now + DAY / 2).await;
     assert_eq!(asked(), 1);
     DeprecationCheck::new(&document, &store).look(now + DAY).await;
@@ -47,49 +47,49 @@ async fn a_maker_is_asked_once_a_day_however_often_the_sweep_comes() {
 }
 
 #[tokio::test]
-async fn a_model_that_the_operator_has_left_is_warned_of_no_more() {
-    let (maker, store) = (OpenAi::start().await, Memory::new());
+async fn unused_model_is_removed() {
+    let (vendor, store) = (OpenAi::start().await, Memory::new());
     let now = Timestamp::now();
-    DeprecationCheck::new(&document(&maker, "gpt-image-1.5"), &store).look(now).await;
-    DeprecationCheck::new(&document(&maker, "gpt-image-2"), &store).look(now).await;
+    DeprecationCheck::new(&document(&vendor, "gpt-image-1.5"), &store).look(now).await;
+    DeprecationCheck::new(&document(&vendor, "gpt-image-2"), &store).look(now).await;
     let known = known(&store).await.unwrap();
     assert_eq!(known.models.get("gpt-image-2"), Some(&None));
     assert!(!known.models.contains_key("gpt-image-1.5"));
 }
 
 #[tokio::test]
-async fn a_maker_that_says_nothing_is_not_asked_every_minute_and_takes_nothing_back() {
-    let (maker, store) = (OpenAi::start().await, Memory::new());
-    let document = document(&maker, "gpt-image-1.5");
+async fn vendor_error_waits_a_day_and_keeps_known_dates() {
+    let (vendor, store) = (OpenAi::start().await, Memory::new());
+    let document = document(&vendor, "gpt-image-1.5");
     let now = Timestamp::now();
     DeprecationCheck::new(&document, &store).look(now).await;
     let first = known(&store).await.unwrap();
-    maker.lists(Reply::new(403, "text/html", "<html>"));
+    vendor.lists(Reply::new(403, "text/html", "<html>"));
     DeprecationCheck::new(&document, &store).look(now + DAY).await;
     let second = known(&store).await.unwrap();
     assert_eq!((second.models, second.asked_at), (first.models, now + DAY));
 }
 
 #[tokio::test]
-async fn a_model_that_its_maker_has_switched_off_is_warned_of_all_the_more() {
-    let (maker, store) = (OpenAi::start().await, Memory::new());
-    let document = document(&maker, "gpt-image-1.5");
+async fn withdrawn_model_keeps_its_deprecation_date() {
+    let (vendor, store) = (OpenAi::start().await, Memory::new());
+    let document = document(&vendor, "gpt-image-1.5");
     let now = Timestamp::now();
     DeprecationCheck::new(&document, &store).look(now).await;
     let first = known(&store).await.unwrap();
-    maker.withdraw("gpt-image-1.5");
+    vendor.withdraw("gpt-image-1.5");
     DeprecationCheck::new(&document, &store).look(now + DAY).await;
     let second = known(&store).await.unwrap();
     assert_eq!((second.models, second.asked_at), (first.models, now + DAY));
 }
 
 #[tokio::test]
-async fn a_document_or_a_store_that_fails_is_seen_to_an_hour_later() {
-    let (maker, store) = (OpenAi::start().await, Memory::new());
+async fn failed_check_is_repeated_after_an_hour() {
+    let (vendor, store) = (OpenAi::start().await, Memory::new());
     let now = Timestamp::now();
     let bad = KeptSecret::new(r#"{"openai": "sk-canary"}"#);
     DeprecationCheck::new(&bad, &store).look(now).await;
-    let document = document(&maker, "gpt-image-1.5");
+    let document = document(&vendor, "gpt-image-1.5");
     let deprecations = DeprecationCheck::new(&document, &store);
     store.fail_next("save_deprecations", StoreError::Unavailable("down".into()));
     deprecations.look(now).await;

@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use sweeper::{Deps, Swept, handle};
 use testkit::{Memory, Sent};
 
 #[tokio::test]
-async fn the_schedule_starts_a_sweep() {
+async fn schedule_event_starts_a_sweep() {
     assert_eq!(testkit::event_names("sweeper"), ["schedule.json"]);
     let payload: Value = serde_json::from_str(&testkit::event("sweeper", "schedule.json")).unwrap();
     let store = Memory::new();

@@ -1,6 +1,6 @@
-//! What a sweep does about each kind of row.
+//! What a sweep does with each kind of row.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn old_job(age: Duration) -> Job {
 }
 
 #[tokio::test]
-async fn a_job_without_its_message_is_sent_again_but_not_at_every_sweep() {
+async fn job_without_message_is_requeued_once() {
     let store = Memory::new();
     let mut job = old_job(HOUR);
     job.status = JobStatus::Pending;
@@ -50,7 +50,7 @@ async fn a_job_without_its_message_is_sent_again_but_not_at_every_sweep() {
 }
 
 #[tokio::test]
-async fn a_job_whose_worker_died_is_sent_again() {
+async fn job_of_dead_worker_is_requeued() {
     let store = Memory::new();
     let mut job = old_job(HOUR);
     let begun = Timestamp::now() - Duration::from_secs(600);
@@ -58,11 +58,11 @@ async fn a_job_whose_worker_died_is_sent_again() {
     store.put_job(&job);
     assert_eq!(swept(&store).await.jobs_sent, 1);
     let job = store.job(job.id).unwrap();
-    assert!(job.lease.is_some(), "the next worker must see that the last one died");
+    assert!(job.lease.is_some(), "the next worker must see that the previous one died");
 }
 
 #[tokio::test]
-async fn a_job_that_somebody_works_at_is_left_alone() {
+async fn leased_job_is_skipped() {
     let store = Memory::new();
     let mut job = old_job(HOUR);
     let now = Timestamp::now();
@@ -73,7 +73,7 @@ async fn a_job_that_somebody_works_at_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_job_past_its_deadline_ends_and_its_receiver_is_told() {
+async fn job_past_its_deadline_fails_with_a_webhook() {
     let store = Memory::new();
     let job = old_job(25 * HOUR);
     store.put_job(&job);
@@ -86,14 +86,14 @@ async fn a_job_past_its_deadline_ends_and_its_receiver_is_told() {
 }
 
 #[tokio::test]
-async fn after_the_end_only_what_the_row_names_stays() {
+async fn clean_up_keeps_only_objects_of_the_row() {
     let store = Memory::new();
     let mut job = old_job(25 * HOUR);
     let begun = Timestamp::now() - HOUR;
     job.start(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
     store.put_job(&job);
-    let stray = format!("images/{}/0.png", job.storage_prefix);
-    store.put(&stray, Bytes::from_static(b"x"), ImageFormat::Png, None).await.unwrap();
+    let orphan = format!("images/{}/0.png", job.storage_prefix);
+    store.put(&orphan, Bytes::from_static(b"x"), ImageFormat::Png, None).await.unwrap();
     store.put("images/other/0.png", Bytes::from_static(b"x"), ImageFormat::Png, None).await.unwrap();
 
     assert_eq!(swept(&store).await.jobs_failed, 1);
@@ -103,7 +103,7 @@ async fn after_the_end_only_what_the_row_names_stays() {
 }
 
 #[tokio::test]
-async fn a_clean_up_that_fails_is_done_later() {
+async fn failed_clean_up_is_repeated_later() {
     let store = Memory::new();
     let mut job = old_job(HOUR);
     let begun = Timestamp::now() - HOUR;
@@ -113,7 +113,7 @@ async fn a_clean_up_that_fails_is_done_later() {
     store.put_job(&job);
     store.fail_next("delete", StoreError::Unavailable("down".into()));
     assert_eq!(swept(&store).await.failed, 1);
-    assert_eq!(swept(&store).await, Swept::default(), "it must not stand in the way of others");
+    assert_eq!(swept(&store).await, Swept::default(), "it must not block the others");
     let later = store.job(job.id).unwrap();
     assert!(later.due_at > Some(Timestamp::now() + Duration::from_secs(500)));
     store.put_job(&Job { due_at: Some(Timestamp::now()), ..later });
@@ -121,24 +121,24 @@ async fn a_clean_up_that_fails_is_done_later() {
 }
 
 #[tokio::test]
-async fn an_overdue_webhook_is_sent_again_and_a_claimed_one_is_not() {
+async fn overdue_webhook_is_requeued_unless_leased() {
     let store = Memory::new();
     let job = old_job(HOUR);
     let mut overdue: Delivery = job.delivery(WebhookEvent::Queued, Timestamp::now() - HOUR).unwrap();
     overdue.revision = 1;
-    let mut claimed = job.delivery(WebhookEvent::Started, Timestamp::now() - HOUR).unwrap();
-    claimed.revision = 1;
+    let mut leased = job.delivery(WebhookEvent::Started, Timestamp::now() - HOUR).unwrap();
+    leased.revision = 1;
     let lease = Lease { id: LeaseId::new(), until: Timestamp::now() + HOUR };
-    claimed.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
+    leased.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
     store.put_delivery(&overdue);
-    store.put_delivery(&claimed);
+    store.put_delivery(&leased);
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert!(matches!(&store.sent()[..], [Sent::Webhook(_, Duration::ZERO)]));
     assert_eq!(swept(&store).await, Swept::default());
 }
 
-/// A URL that was switched off an hour ago, with three webhooks parked until it is on again.
-fn parked_at_a_url_that_is_off(store: &Memory, due: Timestamp) -> WebhookEndpoint {
+/// An endpoint that was disabled an hour ago, with three held webhooks.
+fn disabled_endpoint_with_held(store: &Memory, due: Timestamp) -> WebhookEndpoint {
     let job = old_job(HOUR);
     let mut endpoint = None;
     for event in [WebhookEvent::Queued, WebhookEvent::Started, WebhookEvent::Failed] {
@@ -154,14 +154,14 @@ fn parked_at_a_url_that_is_off(store: &Memory, due: Timestamp) -> WebhookEndpoin
     endpoint.record_failure(Timestamp::now() - HOUR, TimeScale::REAL);
     assert!(endpoint.is_disabled());
     endpoint.due_at = Some(due);
-    store.put_receiver(&endpoint);
+    store.put_endpoint(&endpoint);
     endpoint
 }
 
 #[tokio::test]
-async fn of_a_url_that_is_off_one_webhook_is_tried_when_its_day_has_come() {
+async fn due_probe_sends_one_held_webhook() {
     let store = Memory::new();
-    parked_at_a_url_that_is_off(&store, Timestamp::now());
+    disabled_endpoint_with_held(&store, Timestamp::now());
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert_eq!(store.sent().len(), 1);
     assert!(store.deliveries().iter().all(|delivery| delivery.held), "the sender decides");
@@ -169,21 +169,21 @@ async fn of_a_url_that_is_off_one_webhook_is_tried_when_its_day_has_come() {
 }
 
 #[tokio::test]
-async fn when_a_url_is_on_again_all_that_is_parked_goes_out() {
+async fn enabled_endpoint_releases_all_held_webhooks() {
     let store = Memory::new();
-    let mut endpoint = parked_at_a_url_that_is_off(&store, Timestamp::now());
+    let mut endpoint = disabled_endpoint_with_held(&store, Timestamp::now());
     endpoint.enable(Timestamp::now());
-    store.put_receiver(&endpoint);
+    store.put_endpoint(&endpoint);
     store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert_eq!(store.sent().len(), 2, "one message was not taken");
     assert!(store.deliveries().iter().all(|delivery| !delivery.held && delivery.due_at.is_some()));
-    assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() }, "there may have been more of them");
-    assert!(store.endpoints()[0].due_at > Some(Timestamp::now()), "for those that are parked at this moment");
+    assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() }, "there may be more of them");
+    assert!(store.endpoints()[0].due_at > Some(Timestamp::now()), "for those that are held meanwhile");
 }
 
-/// More than fits a page of webhooks that were parked before all others, and have expired.
-fn expired_before_them(store: &Memory) {
+/// Adds more expired webhooks than fit a page, held before all others, and makes some reads fail.
+fn add_expired_and_unreadable(store: &Memory) {
     let job = old_job(HOUR);
     for _ in 0..150 {
         let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now() - HOUR).unwrap();
@@ -197,30 +197,30 @@ fn expired_before_them(store: &Memory) {
 }
 
 #[tokio::test]
-async fn what_has_expired_or_cannot_be_read_keeps_no_other_from_being_the_try_of_the_day() {
+async fn probe_skips_expired_and_unreadable_webhooks() {
     let store = Memory::new();
-    parked_at_a_url_that_is_off(&store, Timestamp::now());
-    expired_before_them(&store);
+    disabled_endpoint_with_held(&store, Timestamp::now());
+    add_expired_and_unreadable(&store);
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert_eq!(store.sent().len(), 1);
 }
 
 #[tokio::test]
-async fn what_has_expired_or_cannot_be_read_keeps_no_other_from_going_out() {
+async fn release_skips_expired_and_unreadable_webhooks() {
     let store = Memory::new();
-    let mut endpoint = parked_at_a_url_that_is_off(&store, Timestamp::now());
+    let mut endpoint = disabled_endpoint_with_held(&store, Timestamp::now());
     endpoint.enable(Timestamp::now());
-    store.put_receiver(&endpoint);
-    expired_before_them(&store);
+    store.put_endpoint(&endpoint);
+    add_expired_and_unreadable(&store);
     assert_eq!(swept(&store).await, Swept { due: 1, webhooks_sent: 1, ..Swept::default() });
     assert_eq!(store.sent().len(), 3);
-    // Not all could be read: it looks again, and finds nothing.
+    // Some rows could not be read, so the next sweep looks again and finds nothing.
     assert_eq!(swept(&store).await, Swept { due: 1, ..Swept::default() });
     assert!(store.endpoints()[0].due_at > Some(Timestamp::now()));
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_go_out_leaves_the_row_due() {
+async fn unsent_message_leaves_the_job_due() {
     let store = Memory::new();
     store.put_job(&old_job(HOUR));
     store.fail_next("send", StoreError::Unavailable("down".into()));
@@ -228,7 +228,7 @@ async fn a_message_that_does_not_go_out_leaves_the_row_due() {
     assert_eq!(swept(&store).await.jobs_sent, 1);
 }
 
-/// A batch of three whose function died right after the commit.
+/// A batch of three jobs whose function died right after the commit.
 fn abandoned_batch(store: &Memory) -> Batch {
     let batch = testkit::batch(3, Timestamp::now() - HOUR);
     store.put_batch(&batch);
@@ -236,7 +236,7 @@ fn abandoned_batch(store: &Memory) -> Batch {
 }
 
 #[tokio::test]
-async fn a_batch_without_rows_gets_them_their_webhooks_and_their_messages() {
+async fn batch_without_rows_gets_rows_webhooks_and_messages() {
     let store = Memory::new();
     let batch = abandoned_batch(&store);
     assert_eq!(swept(&store).await, Swept { due: 1, batches_written: 1, ..Swept::default() });
@@ -244,33 +244,33 @@ async fn a_batch_without_rows_gets_them_their_webhooks_and_their_messages() {
     for (index, job) in jobs.iter().enumerate() {
         assert_eq!((job.status, job.batch_id), (JobStatus::Queued, Some(batch.id)));
         assert_eq!(job.picture.prompt.as_str(), format!("kite {index}"));
-        assert_eq!(job.created_at, batch.created_at, "it was accepted when the batch was");
-        assert!(job.due_at > Some(Timestamp::now()), "its message has only just gone out");
+        assert_eq!(job.created_at, batch.created_at, "the job was accepted with the batch");
+        assert!(job.due_at > Some(Timestamp::now()), "its message was just sent");
     }
     assert_eq!(store.sent().len(), 3);
-    let queued = store.deliveries().iter().filter(|owed| owed.event == WebhookEvent::Queued).count();
+    let queued = store.deliveries().iter().filter(|delivery| delivery.event == WebhookEvent::Queued).count();
     assert_eq!(queued, 3);
 
-    let rests = store.batch(batch.id).unwrap();
-    assert_eq!((rests.due_at, rests.unwritten.len(), rests.total), (None, 0, 3));
+    let written = store.batch(batch.id).unwrap();
+    assert_eq!((written.due_at, written.unwritten.len(), written.total), (None, 0, 3));
     assert_eq!(swept(&store).await, Swept::default());
 }
 
 #[tokio::test]
-async fn rows_that_are_there_are_left_alone() {
+async fn existing_rows_of_a_batch_stay_unchanged() {
     let store = Memory::new();
     let batch = abandoned_batch(&store);
-    let mut there = batch.unwritten_job(1).unwrap();
-    there.cancel(Timestamp::now()).unwrap();
-    there.revision = 7;
-    store.put_job(&there);
+    let mut existing = batch.unwritten_job(1).unwrap();
+    existing.cancel(Timestamp::now()).unwrap();
+    existing.revision = 7;
+    store.put_job(&existing);
     assert_eq!(swept(&store).await.batches_written, 1);
-    assert_eq!(store.job(there.id), Some(there));
+    assert_eq!(store.job(existing.id), Some(existing));
     assert_eq!((store.jobs().len(), store.sent().len()), (3, 2));
 }
 
 #[tokio::test]
-async fn a_batch_stays_due_until_its_last_row_is_written() {
+async fn batch_stays_due_until_its_last_row_is_written() {
     let store = Memory::new();
     let batch = abandoned_batch(&store);
     store.fail_next("save", StoreError::Unavailable("down".into()));
@@ -282,7 +282,7 @@ async fn a_batch_stays_due_until_its_last_row_is_written() {
 }
 
 #[tokio::test]
-async fn a_sweeper_that_dies_before_the_batch_rests_does_nothing_twice() {
+async fn crash_before_the_batch_is_saved_repeats_nothing() {
     let store = Memory::new();
     let batch = abandoned_batch(&store);
     store.fail_next("save_batch", StoreError::Unavailable("down".into()));
@@ -293,11 +293,11 @@ async fn a_sweeper_that_dies_before_the_batch_rests_does_nothing_twice() {
 }
 
 #[tokio::test]
-async fn messages_of_a_batch_that_do_not_go_out_leave_their_rows_due() {
+async fn unsent_messages_of_a_batch_leave_their_rows_due() {
     let store = Memory::new();
     let batch = abandoned_batch(&store);
     store.fail_next("send_one", StoreError::Unavailable("down".into()));
-    assert_eq!(swept(&store).await.batches_written, 1, "the rows are there, and see to themselves");
+    assert_eq!(swept(&store).await.batches_written, 1, "the rows exist and are due by themselves");
     let pending: Vec<_> = store.jobs().into_iter().filter(|job| job.status == JobStatus::Pending).collect();
     assert_eq!((pending.len(), store.sent().len()), (1, 2));
     assert_eq!(swept(&store).await, Swept { due: 1, jobs_sent: 1, ..Swept::default() });
@@ -305,7 +305,7 @@ async fn messages_of_a_batch_that_do_not_go_out_leave_their_rows_due() {
 }
 
 #[tokio::test]
-async fn the_jobs_of_a_batch_that_nobody_saw_for_a_day_end_as_any_other() {
+async fn jobs_of_a_day_old_batch_expire() {
     let store = Memory::new();
     let batch = testkit::batch(1, Timestamp::now() - 25 * HOUR);
     store.put_batch(&batch);

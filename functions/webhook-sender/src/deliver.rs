@@ -1,41 +1,44 @@
-//! The second trigger: one message, one try at one webhook.
+//! The second trigger: one message, one attempt to deliver one webhook.
 //!
-//! The function may die between any two lines. Until the claim is written nothing has happened; from
-//! then on until the result is written, the claim and the place at the host lapse by themselves, and
-//! whoever comes next sends the same id again.
+//! The function may die between any two lines. Before the lease is written nothing has happened. If it dies
+//! between that and the write of the result, the lease and the host permit lapse by themselves, and the next
+//! sender sends the same id again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use app::backoff::Backoff;
+use domain::primitives::source::random_fraction;
 use domain::primitives::{Lease, LeaseId, Secret};
 use domain::store::StoreError;
 use domain::webhooks::{
     Delivery, DeliveryState, HostPermit, Outcome, Readiness, SecretVersions, SigningSecret, WebhookMessage,
 };
 use domain::{Error, JobId, Timestamp, WebhookId};
+use tokio::time::Instant;
 use tracing::{info, warn};
 use url::Url;
 
 use crate::post::{Signed, TIMEOUT};
 use crate::{Deps, endpoints};
 
-/// How often a sender reads again when others keep changing the row before it does.
+/// How often a sender reads the row again after a write conflict.
 const MAX_CONFLICT_RETRIES: u32 = 10;
-/// How long a place at a host is held: a little longer than a request can take.
+/// How long a host permit lasts: a little longer than a request can take.
 const PERMIT_TTL: Duration = Duration::from_secs(TIMEOUT.as_secs() + 5);
-/// After how long in vain a receiver is slow.
+/// An endpoint is slow if an attempt fails after at least this time.
 const SLOW_RESPONSE: Duration = Duration::from_secs(5);
-/// For how long a slow receiver's host has fewer places.
+/// How long the host of a slow endpoint has fewer permits.
 const SLOW_PERIOD: Duration = Duration::from_secs(30);
 
-/// Handles one message. `deadline` is when Lambda ends this function.
+/// Handles one message. `deadline` is the time at which Lambda ends this function.
 ///
 /// # Errors
 ///
-/// If a store did not answer; the message then comes again, or the sweeper sends another.
+/// If a store did not answer. The message is then received again, or the sweeper sends another.
 pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timestamp) -> Result<(), Error> {
     let WebhookMessage::V1 { job_id, webhook_id, .. } = message;
     let Some(delivery) = load_due(deps, job_id, webhook_id).await? else { return Ok(()) };
-    // Before the claim: a try that cannot be made must not count as one.
+    // This comes before the lease: an attempt that cannot be made must not count.
     let body =
         edge::api::webhooks::payload::webhook_body(&delivery, &deps.images_url).map_err(Error::internal)?;
     let master = deps.master_secret.read().await?;
@@ -48,7 +51,7 @@ pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timesta
     let delivery = match begin(deps, delivery, deadline).await {
         Ok(Some(delivery)) => delivery,
         nothing => {
-            leave(deps, &host, permit, false).await;
+            release_permit(deps, &host, permit, false).await;
             return nothing.map(|_| ());
         }
     };
@@ -57,23 +60,23 @@ pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timesta
     let accepted = outcome.accepted();
     let slow = !accepted && outcome.duration >= SLOW_RESPONSE;
     let record = async {
-        // A failure first teaches what is known of the URL: whether this one is kept depends on that.
-        let url_off = !accepted && endpoints::failed(deps, &delivery).await;
-        record(deps, delivery.clone(), &outcome, url_off, deadline).await
+        // A failure first updates the endpoint, because the delivery is held if the endpoint is disabled.
+        let disabled = !accepted && endpoints::failed(deps, &delivery).await;
+        record(deps, delivery.clone(), &outcome, disabled, deadline).await
     };
-    let learn = async {
+    let update_endpoint = async {
         if accepted {
             endpoints::succeeded(deps, &delivery).await;
         }
     };
-    let (recorded, (), ()) = tokio::join!(record, learn, leave(deps, &host, permit, slow));
+    let (recorded, (), ()) = tokio::join!(record, update_endpoint, release_permit(deps, &host, permit, slow));
     recorded
 }
 
-/// The delivery, if there is something to do for it.
+/// Loads the delivery; `None` if there is nothing to do for it.
 async fn load_due(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Option<Delivery>, Error> {
     let Some(delivery) = deps.deliveries.load_delivery(job, id).await? else {
-        warn!("a message about a webhook that does not exist, or not any more");
+        warn!("the message names a webhook that does not exist or has expired");
         return Ok(None);
     };
     let readiness = delivery.readiness(Timestamp::now());
@@ -84,8 +87,8 @@ async fn load_due(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Option<D
     Ok(Some(delivery))
 }
 
-/// Claims the delivery for this sender, if its URL may be tried; `None` if there is nothing to do for it.
-/// It has its place at the host by then: the one try of a day must not be one that finds none.
+/// Leases the delivery to this sender if its endpoint may be called; `None` if there is nothing to do for it.
+/// The caller holds a host permit by then, so that the daily probe is not used up for want of a permit.
 async fn begin(deps: &Deps<'_>, delivery: Delivery, deadline: Timestamp) -> Result<Option<Delivery>, Error> {
     if endpoints::may_attempt(deps, &delivery).await? {
         return begin_attempt(deps, delivery, deadline).await;
@@ -93,9 +96,9 @@ async fn begin(deps: &Deps<'_>, delivery: Delivery, deadline: Timestamp) -> Resu
     hold(deps, delivery).await.map(|()| None)
 }
 
-/// Keeps the delivery until its URL is on again.
+/// Holds the delivery until its endpoint is enabled again.
 async fn hold(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
-    info!("the URL is switched off");
+    info!("the endpoint is disabled");
     if !delivery.held {
         delivery.hold(Timestamp::now());
         save_unless_changed(deps, &mut delivery).await?;
@@ -103,17 +106,17 @@ async fn hold(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
     Ok(())
 }
 
-/// Has the delivery come again when there may be a place at its host. That is no try.
+/// Defers the delivery until its host may have a permit. That does not count as an attempt.
 async fn wait(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
-    delivery.defer_for_permit(Timestamp::now(), rand::random());
-    info!(waits = delivery.deferrals, "as many requests are under way to the host as may be");
+    delivery.defer_for_permit(Timestamp::now(), random_fraction());
+    info!(deferrals = delivery.deferrals, "the host has no free permit");
     if save_unless_changed(deps, &mut delivery).await? {
         send_message(deps, &delivery).await;
     }
     Ok(())
 }
 
-/// Whether the row could be written; if somebody was faster, what they wrote holds.
+/// Returns whether the row was written; after a conflict the other function's write stays.
 async fn save_unless_changed(deps: &Deps<'_>, delivery: &mut Delivery) -> Result<bool, StoreError> {
     match deps.deliveries.save_delivery(delivery).await {
         Ok(()) => Ok(true),
@@ -122,15 +125,15 @@ async fn save_unless_changed(deps: &Deps<'_>, delivery: &mut Delivery) -> Result
     }
 }
 
-/// Gives the place at the host back; if that fails, it lapses.
-async fn leave(deps: &Deps<'_>, host: &str, permit: HostPermit, slow: bool) {
+/// Releases the host permit; if that fails, the permit lapses.
+async fn release_permit(deps: &Deps<'_>, host: &str, permit: HostPermit, slow: bool) {
     let slow_until = slow.then(|| Timestamp::now() + SLOW_PERIOD);
     if let Err(error) = deps.hosts.release_host_permit(host, permit, slow_until).await {
-        warn!(%error, "the place at the host could not be given back");
+        warn!(%error, "the host permit could not be released");
     }
 }
 
-/// Claims the delivery for this sender; `None` if there is nothing to do for it.
+/// Leases the delivery to this sender; `None` if there is nothing to do for it.
 async fn begin_attempt(
     deps: &Deps<'_>,
     mut delivery: Delivery,
@@ -144,7 +147,7 @@ async fn begin_attempt(
             save_unless_changed(deps, &mut delivery).await?;
             return Ok(None);
         }
-        delivery.begin_attempt(lease, Timestamp::now(), deps.time_scale, rand::random());
+        delivery.begin_attempt(lease, Timestamp::now(), deps.time_scale, random_fraction());
         if save_unless_changed(deps, &mut delivery).await? {
             return Ok(Some(delivery));
         }
@@ -162,9 +165,8 @@ async fn attempt(
     secret_versions: &SecretVersions,
 ) -> Outcome {
     let now = Timestamp::now();
-    let sign = |generation| {
-        SigningSecret::derive(master, &delivery.client_id, generation).sign(delivery.id, now, &body)
-    };
+    let sign =
+        |version| SigningSecret::derive(master, &delivery.client_id, version).sign(delivery.id, now, &body);
     let signatures: Vec<_> = secret_versions.signing(now).into_iter().map(sign).collect();
     let webhook = Signed {
         id: delivery.id.to_string(),
@@ -184,18 +186,18 @@ async fn attempt(
     outcome
 }
 
-/// Writes what came of the try, and has itself woken for the next one if that is soon.
+/// Writes the outcome of the attempt, and queues the message of the next attempt if that is soon.
 async fn record(
     deps: &Deps<'_>,
     mut delivery: Delivery,
     outcome: &Outcome,
-    url_off: bool,
+    disabled: bool,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    let mut pause = Duration::from_millis(100);
+    let mut backoff = Backoff::until(deadline);
     loop {
         let mut next = delivery.clone();
-        next.record_outcome(outcome, url_off, Timestamp::now(), deps.time_scale, rand::random());
+        next.record_outcome(outcome, disabled, Timestamp::now(), deps.time_scale, random_fraction());
         let problem = match deps.deliveries.save_delivery(&mut next).await {
             Ok(()) => {
                 delivery = next;
@@ -203,12 +205,12 @@ async fn record(
             }
             Err(StoreError::Conflict) => match deps.deliveries.load_delivery(next.job_id, next.id).await {
                 Ok(Some(row)) if row.lease == delivery.lease => {
-                    // Somebody wants it sent again meanwhile.
+                    // The client asked for a redelivery meanwhile.
                     delivery = row;
                     StoreError::Conflict
                 }
                 Ok(_) => {
-                    // The claim lapsed and somebody else has it.
+                    // The lease lapsed, and another sender has it.
                     info!("the webhook is no longer this sender's");
                     return Ok(());
                 }
@@ -216,12 +218,10 @@ async fn record(
             },
             Err(error) => error,
         };
-        if Timestamp::now() + pause >= deadline {
+        warn!(error = %problem, "the row could not be written; trying again");
+        if !backoff.pause().await {
             return Err(problem.into());
         }
-        warn!(error = %problem, "the row could not be written; trying again");
-        tokio::time::sleep(pause).await;
-        pause *= 2;
     }
     if delivery.state == DeliveryState::GivenUp {
         warn!(attempts = delivery.attempts, "webhook given up");
@@ -230,7 +230,8 @@ async fn record(
     Ok(())
 }
 
-/// Sends the message of the next try, if a queue can keep it so long; otherwise the sweeper does.
+/// Sends the message of the next attempt if the queue can delay it for so long; otherwise the sweeper sends
+/// it.
 async fn send_message(deps: &Deps<'_>, delivery: &Delivery) {
     let Some(delay) = delivery.message_delay(Timestamp::now()) else { return };
     let message = WebhookMessage::about(delivery);
@@ -239,7 +240,7 @@ async fn send_message(deps: &Deps<'_>, delivery: &Delivery) {
     }
 }
 
-/// The host and port that share places. A dot may end a name, which names the same host.
+/// The host and port that share permits. A trailing dot is removed, because it names the same host.
 fn host(url: &Url) -> String {
     let name = url.host_str().unwrap_or_default();
     let name = name.strip_suffix('.').unwrap_or(name);

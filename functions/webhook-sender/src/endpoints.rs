@@ -1,4 +1,4 @@
-//! What is known of a delivery's URL: whether it may be tried, and what a try teaches of it.
+//! The endpoint of a delivery: whether an attempt is allowed, and how its result changes the endpoint.
 
 use domain::Timestamp;
 use domain::store::StoreError;
@@ -7,11 +7,11 @@ use tracing::{info, warn};
 
 use crate::Deps;
 
-/// How often a sender reads again when others keep changing the row before it does.
+/// How often a sender reads the row again after a write conflict.
 const MAX_CONFLICT_RETRIES: u32 = 10;
 
-/// Whether the delivery may be tried: its URL is on, or somebody wants it tried all the same, or it is
-/// the one that is tried today.
+/// Whether the delivery may be attempted: its endpoint is enabled, or the client asked for a redelivery, or
+/// this attempt becomes the daily probe of the disabled endpoint.
 pub(crate) async fn may_attempt(deps: &Deps<'_>, delivery: &Delivery) -> Result<bool, StoreError> {
     let id = WebhookEndpointId::of(&delivery.client_id, &delivery.url);
     for _ in 0..MAX_CONFLICT_RETRIES {
@@ -24,58 +24,59 @@ pub(crate) async fn may_attempt(deps: &Deps<'_>, delivery: &Delivery) -> Result<
         }
         match deps.endpoints.save_endpoint(&mut endpoint).await {
             Ok(()) => {
-                info!("the URL is switched off; this is its try of the day");
+                info!("the endpoint is disabled; this attempt is its daily probe");
                 return Ok(true);
             }
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),
         }
     }
-    // Others are at it: one of them makes the try.
+    // Other senders keep changing the row: one of them makes the probe.
     Ok(false)
 }
 
-/// A try has failed. Says whether the URL is switched off by now.
+/// Records a failed attempt. Returns whether the endpoint is disabled now.
 pub(crate) async fn failed(deps: &Deps<'_>, delivery: &Delivery) -> bool {
     let now = Timestamp::now();
-    let learned = learn(deps, delivery, |endpoint| endpoint.record_failure(now, deps.time_scale)).await;
-    learned.is_some_and(|endpoint| endpoint.is_disabled())
+    let updated = update(deps, delivery, |endpoint| endpoint.record_failure(now, deps.time_scale)).await;
+    updated.is_some_and(|endpoint| endpoint.is_disabled())
 }
 
-/// A try has succeeded.
+/// Records a successful attempt.
 pub(crate) async fn succeeded(deps: &Deps<'_>, delivery: &Delivery) {
     let now = Timestamp::now();
-    learn(deps, delivery, |endpoint| endpoint.enable(now)).await;
+    update(deps, delivery, |endpoint| endpoint.enable(now)).await;
 }
 
-/// Changes what is known of the delivery's URL, if that is a change. If the row cannot be written, it
-/// is the next try that teaches the same.
-async fn learn(
+/// Applies `change` to the row of the delivery's endpoint, and saves it if it changed. If the row cannot be
+/// written, the next attempt changes it.
+async fn update(
     deps: &Deps<'_>,
     delivery: &Delivery,
     change: impl Fn(&mut WebhookEndpoint),
 ) -> Option<WebhookEndpoint> {
     let id = WebhookEndpointId::of(&delivery.client_id, &delivery.url);
     for _ in 0..MAX_CONFLICT_RETRIES {
-        let learned = async {
+        let saved = async {
             let known = deps.endpoints.load_endpoint(&id).await?;
             let blank = || WebhookEndpoint::new(id.client.clone(), delivery.url.clone(), Timestamp::now());
             let known = known.unwrap_or_else(blank);
-            let mut learned = known.clone();
-            change(&mut learned);
-            if learned != known {
-                deps.endpoints.save_endpoint(&mut learned).await?;
-                if learned.is_disabled() != known.is_disabled() {
-                    info!(off = learned.is_disabled(), host = delivery.url.url().host_str(), "URL switched");
+            let mut updated = known.clone();
+            change(&mut updated);
+            if updated != known {
+                deps.endpoints.save_endpoint(&mut updated).await?;
+                if updated.is_disabled() != known.is_disabled() {
+                    let host = delivery.url.url().host_str();
+                    info!(disabled = updated.is_disabled(), host, "endpoint changed");
                 }
             }
-            Ok(learned)
+            Ok(updated)
         };
-        match learned.await {
-            Ok(learned) => return Some(learned),
+        match saved.await {
+            Ok(updated) => return Some(updated),
             Err(StoreError::Conflict) => {}
             Err(StoreError::Unavailable(cause)) => {
-                warn!(cause, "what is known of the URL could not be read or written");
+                warn!(cause, "the row of the endpoint could not be read or written");
                 return None;
             }
         }

@@ -1,4 +1,4 @@
-//! The first trigger: new rows in the stream go onto the queue.
+//! The first trigger: a message is queued for each new row in the stream.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::Deps;
 
-/// How many messages are sent side by side.
+/// How many messages are sent concurrently.
 const SIDE_BY_SIDE: usize = 16;
 
 #[derive(Deserialize)]
@@ -31,8 +31,8 @@ struct Image {
     client_id: ClientId,
 }
 
-/// Sends a message for each new delivery. The first one that fails is reported, and with it all that
-/// follow come again: sending one twice costs a message and no more.
+/// Sends a message for each new delivery. Reports the first record that fails; Lambda then delivers it and
+/// all that follow again. Sending a message twice costs one message and nothing else.
 pub async fn forward(deps: &Deps<'_>, event: Event) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
     let mut sent = stream::iter(event.records).map(|record| send(deps, record)).buffered(SIDE_BY_SIDE);
@@ -47,11 +47,15 @@ pub async fn forward(deps: &Deps<'_>, event: Event) -> DynamoDbEventResponse {
     response
 }
 
-/// Sends the message of one record, or gives the number by which it comes again.
+/// Sends the message of one record.
+///
+/// # Errors
+///
+/// The sequence number of the record, by which Lambda delivers it again.
 async fn send(deps: &Deps<'_>, record: EventRecord) -> Result<(), Option<String>> {
     let Some((message, client)) = message(&record) else {
-        // Would be no better the next time; and the sweeper finds every delivery.
-        warn!(event_id = record.event_id, "a stream record that is no delivery");
+        // Another attempt would fail too, and the sweeper finds every delivery anyway.
+        warn!(event_id = record.event_id, "the stream record is not a delivery");
         return Ok(());
     };
     let WebhookMessage::V1 { job_id, webhook_id, trace_id } = &message;

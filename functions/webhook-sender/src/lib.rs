@@ -1,6 +1,6 @@
-//! Delivers webhooks: from the stream to the queue, from the queue to the receiver.
+//! Delivers webhooks: from the stream to the queue, from the queue to the endpoint.
 //!
-//! The row of a delivery decides everything; stream and queue only wake.
+//! The row of a delivery decides everything; stream and queue only wake a sender.
 
 pub mod deliver;
 mod endpoints;
@@ -21,35 +21,28 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tracing::{Instrument as _, info_span};
 
-/// What the sender needs.
+/// The ports and settings of the sender.
 pub struct Deps<'a> {
-    /// Where deliveries are kept.
     pub deliveries: &'a dyn DeliveryStore,
-    /// What is known of receivers' URLs.
     pub endpoints: &'a dyn WebhookEndpointStore,
-    /// The requests under way to receivers' hosts.
     pub hosts: &'a dyn HostPermitStore,
-    /// Which secrets of clients sign.
     pub secret_versions: &'a dyn SecretVersionStore,
-    /// What wakes senders.
     pub queue: &'a dyn WebhookQueue,
-    /// What clients' secrets are derived from.
+    /// The secret from which the signing secrets of all clients are derived.
     pub master_secret: &'a dyn SecretSource,
-    /// The way to receivers.
     pub post: &'a dyn post::Post,
-    /// Where images are served, without a slash at the end.
+    /// The base URL of images, without a trailing slash.
     pub images_url: String,
-    /// How much longer than this function a claim lasts.
+    /// How long a lease lasts after this function's deadline.
     pub lease_margin: Duration,
-    /// How fast the clock of webhooks runs.
     pub time_scale: TimeScale,
 }
 
-/// Handles one event of either trigger, and says which of its records failed.
+/// Handles one event of either trigger, and returns which of its records failed.
 ///
 /// # Errors
 ///
-/// If it is an event of neither.
+/// If the event is of neither trigger.
 pub async fn handle(deps: &Deps<'_>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let from_stream = event.payload["Records"][0]["eventSource"] == "aws:dynamodb";
     if from_stream {

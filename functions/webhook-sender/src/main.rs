@@ -1,4 +1,4 @@
-//! Delivers webhooks: from the stream to the queue, from the queue to the receiver.
+//! Delivers webhooks: from the stream to the queue, from the queue to the endpoint.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One request to a receiver.
+//! One request to a webhook endpoint.
 
 use std::time::Duration;
 
@@ -9,53 +9,53 @@ use domain::webhooks::{EndpointResponse, MAX_RESPONSE_KEPT};
 use egress::{Client, EgressError, EgressPolicy, Timeouts};
 use url::Url;
 
-/// How long a receiver may take, from the connection to the end of its answer's head.
+/// How long an endpoint may take, from the connection to the end of the response's head.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
-/// How long the beginning of its answer's body is waited for. It has answered already.
+/// How long the sender waits for the beginning of the response's body, after the head has arrived.
 pub const BODY: Duration = Duration::from_secs(1);
 
-/// A signed webhook, ready to go.
+/// A signed webhook, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Signed {
-    /// `webhook-id`.
+    /// Header `webhook-id`.
     pub id: String,
-    /// `webhook-timestamp`, in epoch seconds.
+    /// Header `webhook-timestamp`, in Unix seconds.
     pub timestamp: String,
-    /// `webhook-signature`.
+    /// Header `webhook-signature`.
     pub signature: String,
-    /// The very bytes that were signed.
+    /// Exactly the bytes that were signed.
     pub body: Vec<u8>,
 }
 
 /// Posts webhooks.
 #[async_trait]
 pub trait Post: Send + Sync {
-    /// Posts one and gives the answer.
+    /// Posts one webhook and returns the response.
     ///
     /// # Errors
     ///
-    /// Why there was no answer, in words that hold nothing of the URL.
+    /// Why there was no response, in words that contain no part of the URL.
     async fn post(&self, url: &Url, webhook: Signed) -> Result<EndpointResponse, String>;
 }
 
-/// Posts over HTTP, and only to where webhooks may go.
+/// Posts over HTTP, and only to addresses that webhooks may reach.
 #[derive(Debug)]
 pub struct HttpPost {
     client: Client,
 }
 
 impl HttpPost {
-    /// Posts as far as `reach` says, and waits 15 s.
+    /// A client for the URLs that `policy` allows, with a timeout of 15 s.
     ///
     /// # Errors
     ///
     /// If TLS cannot be set up.
-    pub fn new(reach: WebhookUrlPolicy) -> Result<Self, EgressError> {
-        let reach = match reach {
+    pub fn new(policy: WebhookUrlPolicy) -> Result<Self, EgressError> {
+        let policy = match policy {
             WebhookUrlPolicy::HttpsOnly => EgressPolicy::PublicOnly,
             WebhookUrlPolicy::AllowLoopbackHttp => EgressPolicy::PublicOrLoopback,
         };
-        Ok(Self { client: Client::new(reach, Timeouts { connect: TIMEOUT, total: TIMEOUT })? })
+        Ok(Self { client: Client::new(policy, Timeouts { connect: TIMEOUT, total: TIMEOUT })? })
     }
 
     async fn send(&self, url: &Url, webhook: Signed) -> Result<EndpointResponse, EgressError> {

@@ -1,6 +1,6 @@
-//! One message, one try, and what it leaves on the row.
+//! One message, one attempt, and its result on the row.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Mutex;
@@ -49,7 +49,7 @@ impl WebhookEndpoint {
     }
 }
 
-fn owed(store: &Memory) -> Delivery {
+fn pending(store: &Memory) -> Delivery {
     let job = testkit::job("p", Timestamp::now());
     let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now()).unwrap();
     delivery.revision = 1;
@@ -78,7 +78,7 @@ fn row(store: &Memory) -> Delivery {
 }
 
 #[tokio::test]
-async fn two_hundreds_are_success_and_nothing_else() {
+async fn only_a_2xx_response_is_success() {
     for (answer, state) in [
         (Ok(200), DeliveryState::Delivered),
         (Ok(204), DeliveryState::Delivered),
@@ -88,16 +88,16 @@ async fn two_hundreds_are_success_and_nothing_else() {
         (Err("no connection".to_owned()), DeliveryState::Pending),
     ] {
         let store = Memory::new();
-        let delivery = owed(&store);
+        let delivery = pending(&store);
         handle(&store, &WebhookEndpoint::answering(answer.clone()), &delivery).await.unwrap();
         assert_eq!(row(&store).state, state, "{answer:?}");
     }
 }
 
 #[tokio::test]
-async fn a_failed_try_puts_the_next_one_on_the_row_and_on_the_queue() {
+async fn failed_attempt_schedules_the_next_on_row_and_queue() {
     let store = Memory::new();
-    let delivery = owed(&store);
+    let delivery = pending(&store);
     handle(&store, &WebhookEndpoint::answering(Ok(500)), &delivery).await.unwrap();
     let row = row(&store);
     let wait = row.not_before.unwrap().since(Timestamp::now());
@@ -110,9 +110,9 @@ async fn a_failed_try_puts_the_next_one_on_the_row_and_on_the_queue() {
 }
 
 #[tokio::test]
-async fn the_same_message_again_sends_nothing_again() {
+async fn duplicate_message_sends_nothing() {
     let store = Memory::new();
-    let delivery = owed(&store);
+    let delivery = pending(&store);
     let endpoint = WebhookEndpoint::default();
     for _ in 0..3 {
         handle(&store, &endpoint, &delivery).await.unwrap();
@@ -120,24 +120,24 @@ async fn the_same_message_again_sends_nothing_again() {
     assert_eq!(endpoint.got.lock().unwrap().len(), 1);
 }
 
-/// A sender took it on at `at`, for a minute.
-fn taken(delivery: &mut Delivery, at: Timestamp) {
+/// Leases the delivery to a sender at `at`, for a minute.
+fn lease_at(delivery: &mut Delivery, at: Timestamp) {
     let lease = Lease { id: LeaseId::new(), until: at + Duration::from_secs(60) };
     delivery.begin_attempt(lease, at, TimeScale::REAL, 0.5);
 }
 
 #[tokio::test]
-async fn a_claimed_webhook_is_left_to_its_sender_until_the_claim_lapses() {
+async fn leased_webhook_is_not_sent_until_the_lease_lapses() {
     let store = Memory::new();
-    let mut delivery = owed(&store);
-    taken(&mut delivery, Timestamp::now());
+    let mut delivery = pending(&store);
+    lease_at(&mut delivery, Timestamp::now());
     store.put_delivery(&delivery);
     let endpoint = WebhookEndpoint::default();
     handle(&store, &endpoint, &delivery).await.unwrap();
     assert!(endpoint.got.lock().unwrap().is_empty());
 
-    let mut delivery = owed(&store);
-    taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
+    let mut delivery = pending(&store);
+    lease_at(&mut delivery, Timestamp::now() - Duration::from_secs(60));
     store.put_delivery(&delivery);
     handle(&store, &endpoint, &delivery).await.unwrap();
     let got = endpoint.got.lock().unwrap();
@@ -145,34 +145,34 @@ async fn a_claimed_webhook_is_left_to_its_sender_until_the_claim_lapses() {
 }
 
 #[tokio::test]
-async fn a_sender_that_died_at_the_last_try_is_followed_by_another_and_that_ones_answer_counts() {
+async fn crash_in_the_last_attempt_allows_one_more() {
     for (answer, state) in [(500, DeliveryState::GivenUp), (204, DeliveryState::Delivered)] {
         let store = Memory::new();
-        let mut delivery = owed(&store);
-        taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
+        let mut delivery = pending(&store);
+        lease_at(&mut delivery, Timestamp::now() - Duration::from_secs(60));
         delivery.retry_index = 10;
         store.put_delivery(&delivery);
-        let (calls, row) = tried(&store, &delivery, Ok(answer)).await;
+        let (calls, row) = attempt(&store, &delivery, Ok(answer)).await;
         assert_eq!((calls, row.state, row.log.len()), (1, state, 2));
         assert!(row.log[0].error.is_some() && row.log[1].status == Some(answer));
     }
 }
 
 #[tokio::test]
-async fn only_when_senders_have_died_for_three_days_it_is_given_up_without_an_answer() {
+async fn webhook_at_the_crash_limit_is_given_up() {
     let store = Memory::new();
-    let mut delivery = owed(&store);
-    taken(&mut delivery, Timestamp::now() - Duration::from_secs(60));
+    let mut delivery = pending(&store);
+    lease_at(&mut delivery, Timestamp::now() - Duration::from_secs(60));
     delivery.crashes = 9;
     store.put_delivery(&delivery);
-    let (calls, row) = tried(&store, &delivery, Ok(204)).await;
+    let (calls, row) = attempt(&store, &delivery, Ok(204)).await;
     assert_eq!((calls, row.state, row.lease), (0, DeliveryState::GivenUp, None));
 }
 
 #[tokio::test]
-async fn every_try_carries_the_same_id_and_the_same_body() {
+async fn every_attempt_sends_the_same_id_and_body() {
     let store = Memory::new();
-    let delivery = owed(&store);
+    let delivery = pending(&store);
     let endpoint = WebhookEndpoint::answering(Ok(500));
     handle(&store, &endpoint, &delivery).await.unwrap();
     let mut again = row(&store);
@@ -185,10 +185,10 @@ async fn every_try_carries_the_same_id_and_the_same_body() {
 }
 
 #[tokio::test]
-async fn a_result_that_cannot_be_written_at_once_is_written_later() {
+async fn result_write_is_retried() {
     let store = Memory::new();
-    let delivery = owed(&store);
-    // The first write is the claim; the second one, of the result, fails once.
+    let delivery = pending(&store);
+    // The first write is the lease; the second one, of the result, fails once.
     struct FailAfterPost<'a>(&'a Memory);
     #[async_trait]
     impl Post for FailAfterPost<'_> {
@@ -201,11 +201,11 @@ async fn a_result_that_cannot_be_written_at_once_is_written_later() {
     assert_eq!(row(&store).state, DeliveryState::Delivered);
 }
 
-/// While the webhook is under way, somebody wants it sent again.
-struct WantedMeanwhile<'a>(&'a Memory, u16);
+/// Requests a redelivery while the webhook is being sent.
+struct RedeliverDuringPost<'a>(&'a Memory, u16);
 
 #[async_trait]
-impl Post for WantedMeanwhile<'_> {
+impl Post for RedeliverDuringPost<'_> {
     async fn post(&self, _: &Url, _: Signed) -> Result<EndpointResponse, String> {
         let mut row = row(self.0);
         assert!(!row.redeliver(Timestamp::now()));
@@ -215,57 +215,57 @@ impl Post for WantedMeanwhile<'_> {
 }
 
 #[tokio::test]
-async fn who_wants_a_webhook_again_while_it_is_under_way_gets_it_unless_the_try_succeeds() {
+async fn redeliver_during_attempt_retries_unless_it_succeeds() {
     for (status, state) in [(500, DeliveryState::Pending), (204, DeliveryState::Delivered)] {
         let store = Memory::new();
-        let mut delivery = owed(&store);
+        let mut delivery = pending(&store);
         delivery.retry_index = 9;
         store.put_delivery(&delivery);
-        handle(&store, &WantedMeanwhile(&store, status), &delivery).await.unwrap();
+        handle(&store, &RedeliverDuringPost(&store, status), &delivery).await.unwrap();
         let row = row(&store);
         assert_eq!((row.state, row.lease, row.redeliver_requested), (state, None, false));
-        assert_eq!(row.log[0].status, Some(status), "what came of the try is not lost");
+        assert_eq!(row.log[0].status, Some(status), "the attempt's outcome is kept");
         if state == DeliveryState::Pending {
             assert!(matches!(store.sent()[..], [Sent::Webhook(_, Duration::ZERO)]), "{:?}", store.sent());
             assert_eq!(
-                tried(&store, &delivery, Ok(500)).await.1.retry_index,
+                attempt(&store, &delivery, Ok(500)).await.1.retry_index,
                 1,
-                "from the foot of the ladder"
+                "from the start of the schedule"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn a_sender_whose_claim_is_another_ones_by_now_writes_nothing() {
-    struct TakenMeanwhile<'a>(&'a Memory);
+async fn sender_that_lost_its_lease_writes_nothing() {
+    struct LeasedDuringPost<'a>(&'a Memory);
     #[async_trait]
-    impl Post for TakenMeanwhile<'_> {
+    impl Post for LeasedDuringPost<'_> {
         async fn post(&self, _: &Url, _: Signed) -> Result<EndpointResponse, String> {
             let mut row = row(self.0);
-            taken(&mut row, Timestamp::now());
+            lease_at(&mut row, Timestamp::now());
             self.0.save_delivery(&mut row).await.unwrap();
             Ok(plain(500))
         }
     }
     let store = Memory::new();
-    let delivery = owed(&store);
-    handle(&store, &TakenMeanwhile(&store), &delivery).await.unwrap();
+    let delivery = pending(&store);
+    handle(&store, &LeasedDuringPost(&store), &delivery).await.unwrap();
     let row = row(&store);
     assert!(row.lease.is_some() && row.log[1].status.is_none(), "{row:?}");
 }
 
 #[tokio::test]
-async fn a_try_that_cannot_be_signed_is_no_try() {
+async fn unsigned_webhook_counts_no_attempt() {
     let store = Memory::new();
-    let delivery = owed(&store);
+    let delivery = pending(&store);
     store.fail_next("read", StoreError::Unavailable("down".into()));
     assert!(handle(&store, &WebhookEndpoint::default(), &delivery).await.is_err());
     assert_eq!(row(&store).attempts, 0);
 }
 
-/// How often the receiver was called, and the row then.
-async fn tried(store: &Memory, delivery: &Delivery, answer: Result<u16, String>) -> (usize, Delivery) {
+/// Handles one message; returns how often the endpoint was called, and the row afterwards.
+async fn attempt(store: &Memory, delivery: &Delivery, answer: Result<u16, String>) -> (usize, Delivery) {
     let endpoint = WebhookEndpoint::answering(answer);
     handle(store, &endpoint, delivery).await.unwrap();
     let calls = endpoint.got.lock().unwrap().len();
@@ -273,59 +273,59 @@ async fn tried(store: &Memory, delivery: &Delivery, answer: Result<u16, String>)
 }
 
 #[tokio::test]
-async fn what_finds_no_place_at_its_host_waits_and_that_is_no_try() {
+async fn webhook_without_host_permit_is_deferred() {
     let store = Memory::new();
-    let delivery = owed(&store);
+    let delivery = pending(&store);
     let until = Timestamp::now() + Duration::from_secs(60);
     for _ in 0..2 {
         store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
     }
-    let (calls, row) = tried(&store, &delivery, Ok(200)).await;
+    let (calls, row) = attempt(&store, &delivery, Ok(200)).await;
     assert_eq!((calls, row.attempts, row.deferrals, row.lease), (0, 0, 1, None));
     assert!(row.not_before.is_some());
     assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
-    assert_eq!(tried(&store, &delivery, Ok(200)).await.0, 0, "too early");
-    assert_eq!(store.sent().len(), 1, "one message and no more waits for its turn");
+    assert_eq!(attempt(&store, &delivery, Ok(200)).await.0, 0, "too early");
+    assert_eq!(store.sent().len(), 1, "exactly one message is queued");
 }
 
 #[tokio::test]
-async fn a_dot_at_the_end_of_a_hosts_name_gives_it_no_further_places() {
+async fn trailing_dot_of_a_host_shares_its_permits() {
     let store = Memory::new();
-    let mut delivery = owed(&store);
+    let mut delivery = pending(&store);
     delivery.url = WebhookUrl::parse("https://example.com./hook", WebhookUrlPolicy::HttpsOnly).unwrap();
     store.put_delivery(&delivery);
     let until = Timestamp::now() + Duration::from_secs(60);
     for _ in 0..2 {
         store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
     }
-    assert_eq!(tried(&store, &delivery, Ok(200)).await.0, 0);
+    assert_eq!(attempt(&store, &delivery, Ok(200)).await.0, 0);
 }
 
 #[tokio::test]
-async fn the_place_is_given_back_however_the_try_ends() {
+async fn host_permit_is_released_after_every_outcome() {
     for answer in [Ok(200), Ok(500), Err("no connection".to_owned())] {
         let store = Memory::new();
-        let delivery = owed(&store);
-        tried(&store, &delivery, answer).await;
+        let delivery = pending(&store);
+        attempt(&store, &delivery, answer).await;
         assert_eq!(store.under_way("example.com:443"), (vec![], None));
     }
-    // Somebody else was faster to claim it, after the place was taken.
+    // The lease cannot be written after the permit was acquired.
     let store = Memory::new();
-    let delivery = owed(&store);
+    let delivery = pending(&store);
     store.fail_next("save_delivery", StoreError::Unavailable("down".into()));
     assert!(handle(&store, &WebhookEndpoint::default(), &delivery).await.is_err());
     assert_eq!(store.under_way("example.com:443").0, []);
 }
 
 #[tokio::test]
-async fn no_further_try_comes_after_a_410() {
+async fn status_410_ends_the_attempts() {
     let store = Memory::new();
-    let delivery = owed(&store);
-    let (calls, row) = tried(&store, &delivery, Ok(410)).await;
+    let delivery = pending(&store);
+    let (calls, row) = attempt(&store, &delivery, Ok(410)).await;
     assert_eq!((calls, row.state, store.sent().len()), (1, DeliveryState::GivenUp, 0));
 }
 
-/// A URL all of whose tries have failed for five days, up to now.
+/// An endpoint all of whose attempts have failed for five days, up to now.
 fn failing(delivery: &Delivery) -> domain::webhooks::WebhookEndpoint {
     let now = Timestamp::now();
     let mut endpoint =
@@ -336,30 +336,30 @@ fn failing(delivery: &Delivery) -> domain::webhooks::WebhookEndpoint {
 }
 
 #[tokio::test]
-async fn a_url_that_has_only_failed_for_five_days_is_switched_off_and_keeps_its_events() {
+async fn endpoint_failing_for_five_days_is_disabled_and_held() {
     let store = Memory::new();
-    let first = owed(&store);
-    store.put_receiver(&failing(&first));
-    let (calls, row) = tried(&store, &first, Ok(500)).await;
+    let first = pending(&store);
+    store.put_endpoint(&failing(&first));
+    let (calls, row) = attempt(&store, &first, Ok(500)).await;
     assert_eq!((calls, row.held, row.state), (1, true, DeliveryState::Pending));
     assert!(store.endpoints()[0].is_disabled());
 
-    let second = owed(&store);
-    let (calls, row) = tried(&store, &second, Ok(200)).await;
-    assert_eq!((calls, row.held, row.attempts), (0, true, 0), "its day has not come");
+    let second = pending(&store);
+    let (calls, row) = attempt(&store, &second, Ok(200)).await;
+    assert_eq!((calls, row.held, row.attempts), (0, true, 0), "its probe is not due");
 
-    let mut wanted = row;
-    assert!(wanted.redeliver(Timestamp::now()));
-    store.put_delivery(&wanted);
-    let (calls, row) = tried(&store, &second, Ok(200)).await;
-    assert_eq!((calls, row.state), (1, DeliveryState::Delivered), "who sends by hand means it");
-    assert!(!store.endpoints()[0].is_disabled(), "the first success switches it on");
-    assert!(store.endpoints()[0].due_at.is_some(), "and the sweep lets the others go");
+    let mut redelivered = row;
+    assert!(redelivered.redeliver(Timestamp::now()));
+    store.put_delivery(&redelivered);
+    let (calls, row) = attempt(&store, &second, Ok(200)).await;
+    assert_eq!((calls, row.state), (1, DeliveryState::Delivered), "a redelivery bypasses the hold");
+    assert!(!store.endpoints()[0].is_disabled(), "the first success enables it");
+    assert!(store.endpoints()[0].due_at.is_some(), "and the sweep releases the others");
 }
 
-/// A webhook that is parked at a URL whose try of the day has come.
+/// A webhook that is held for an endpoint whose daily probe is due.
 fn held(store: &Memory) -> Delivery {
-    let mut delivery = owed(store);
+    let mut delivery = pending(store);
     let (now, day) = (Timestamp::now(), Duration::from_secs(24 * 3600));
     let mut endpoint =
         domain::webhooks::WebhookEndpoint::new(delivery.client_id.clone(), delivery.url.clone(), now);
@@ -367,14 +367,14 @@ fn held(store: &Memory) -> Delivery {
     endpoint.record_failure(now - day, TimeScale::REAL);
     endpoint.revision = 1;
     assert!(endpoint.is_disabled());
-    store.put_receiver(&endpoint);
+    store.put_endpoint(&endpoint);
     delivery.hold(Timestamp::now());
     store.put_delivery(&delivery);
     delivery
 }
 
 #[tokio::test]
-async fn the_try_of_the_day_waits_for_a_place_and_is_made_then() {
+async fn daily_probe_waits_for_a_host_permit() {
     let store = Memory::new();
     let delivery = held(&store);
     let endpoint = store.endpoints().remove(0);
@@ -383,47 +383,47 @@ async fn the_try_of_the_day_waits_for_a_place_and_is_made_then() {
     for _ in 0..2 {
         permits.extend(store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap());
     }
-    let (calls, row) = tried(&store, &delivery, Ok(200)).await;
+    let (calls, row) = attempt(&store, &delivery, Ok(200)).await;
     assert_eq!((calls, row.held, row.deferrals), (0, true, 1));
-    assert_eq!(store.endpoints(), [endpoint], "its day is not over");
+    assert_eq!(store.endpoints(), [endpoint], "its probe is not used up");
     assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
 
     store.release_host_permit("example.com:443", permits[0], None).await.unwrap();
     store.put_delivery(&Delivery { not_before: None, ..row });
-    let (calls, row) = tried(&store, &delivery, Ok(200)).await;
+    let (calls, row) = attempt(&store, &delivery, Ok(200)).await;
     assert_eq!((calls, row.state), (1, DeliveryState::Delivered));
     assert!(!store.endpoints()[0].is_disabled());
 }
 
 #[tokio::test]
-async fn of_a_url_that_is_off_one_webhook_a_day_is_tried() {
+async fn disabled_endpoint_gets_one_probe_a_day() {
     let store = Memory::new();
     let delivery = held(&store);
-    let (calls, row) = tried(&store, &delivery, Ok(500)).await;
+    let (calls, row) = attempt(&store, &delivery, Ok(500)).await;
     assert_eq!((calls, row.held, row.attempts), (1, true, 1));
-    let (calls, _) = tried(&store, &delivery, Ok(500)).await;
-    assert_eq!((calls, store.under_way("example.com:443").0.len()), (0, 0), "and no place is kept");
+    let (calls, _) = attempt(&store, &delivery, Ok(500)).await;
+    assert_eq!((calls, store.under_way("example.com:443").0.len()), (0, 0), "and no permit is held");
     let next = store.endpoints()[0].probe_at().unwrap().since(Timestamp::now());
     assert!(next > Duration::from_secs(23 * 3600), "{next:?}");
 }
 
 #[tokio::test]
-async fn one_success_ends_what_was_counted_against_a_url() {
+async fn success_resets_the_failures_of_an_endpoint() {
     let store = Memory::new();
-    let delivery = owed(&store);
-    store.put_receiver(&failing(&delivery));
-    tried(&store, &delivery, Ok(200)).await;
+    let delivery = pending(&store);
+    store.put_endpoint(&failing(&delivery));
+    attempt(&store, &delivery, Ok(200)).await;
     assert_eq!(store.endpoints()[0].failing_since, None);
     let healthy = Memory::new();
-    let delivery = owed(&healthy);
-    tried(&healthy, &delivery, Ok(200)).await;
-    assert!(healthy.endpoints().is_empty(), "a URL that does well has no row");
+    let delivery = pending(&healthy);
+    attempt(&healthy, &delivery, Ok(200)).await;
+    assert!(healthy.endpoints().is_empty(), "a healthy endpoint has no row");
 }
 
 #[tokio::test]
-async fn a_rotated_secret_and_the_one_before_it_both_sign() {
+async fn current_and_previous_secret_version_both_sign() {
     let store = Memory::new();
-    let delivery = owed(&store);
+    let delivery = pending(&store);
     let first = SecretVersions::default();
     let second = first.rotated(Timestamp::now(), Duration::from_secs(60));
     store.replace_secret_versions(&delivery.client_id, &first, &second).await.unwrap();
@@ -432,8 +432,8 @@ async fn a_rotated_secret_and_the_one_before_it_both_sign() {
     let master = store.read().await.unwrap();
     let got = endpoint.got.lock().unwrap();
     let at = Timestamp::from_millis(got[0].timestamp.parse::<i64>().unwrap() * 1000);
-    let sign = |generation| {
-        SigningSecret::derive(&master, &delivery.client_id, generation).sign(delivery.id, at, &got[0].body)
+    let sign = |version| {
+        SigningSecret::derive(&master, &delivery.client_id, version).sign(delivery.id, at, &got[0].body)
     };
     assert_eq!(got[0].signature, format!("{} {}", sign(2), sign(1)));
 }
@@ -443,7 +443,7 @@ fn signed() -> Signed {
 }
 
 #[tokio::test]
-async fn over_http_it_sends_the_standard_headers_and_follows_no_redirect() {
+async fn http_post_sends_standard_headers_without_redirects() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(header("webhook-id", "i"))
@@ -463,13 +463,13 @@ async fn over_http_it_sends_the_standard_headers_and_follows_no_redirect() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_says_when_to_come_again_is_left_alone_until_then() {
+async fn retry_after_of_429_and_503_is_obeyed() {
     for (status, counts) in [(429, true), (503, true), (500, false)] {
         let server = MockServer::start().await;
         let answer = ResponseTemplate::new(status).insert_header("retry-after", "600");
         Mock::given(method("POST")).respond_with(answer).expect(1).mount(&server).await;
         let store = Memory::new();
-        let mut delivery = owed(&store);
+        let mut delivery = pending(&store);
         delivery.url = WebhookUrl::parse(&server.uri(), WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
         store.put_delivery(&delivery);
         handle(&store, &HttpPost::new(WebhookUrlPolicy::AllowLoopbackHttp).unwrap(), &delivery)
@@ -482,7 +482,7 @@ async fn a_receiver_that_says_when_to_come_again_is_left_alone_until_then() {
     }
 }
 
-/// A receiver that takes one webhook and answers it after so long, if ever.
+/// An endpoint that accepts one webhook and answers it after `answer_after`, or never.
 async fn slow(answer_after: Option<Duration>) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
@@ -502,7 +502,7 @@ async fn slow(answer_after: Option<Duration>) -> Url {
 }
 
 #[tokio::test]
-async fn a_receiver_has_fifteen_seconds_and_no_more() {
+async fn endpoint_has_fifteen_seconds_to_answer() {
     let post = HttpPost::new(WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
     let (silent, late) = (slow(None).await, slow(Some(Duration::from_secs(14))).await);
     let began = Instant::now();
@@ -516,7 +516,7 @@ async fn a_receiver_has_fifteen_seconds_and_no_more() {
     assert!((14.5..20.0).contains(&seconds), "{seconds} s");
 }
 
-/// What the template says of `name` in the part that begins with `part`.
+/// The value of `name` in the part of the template that begins with `part`.
 fn in_template(part: &str, name: &str) -> u64 {
     let template = include_str!("../../../template.yaml");
     let (_, part) = template.split_once(&format!("\n  {part}:\n")).unwrap();
@@ -525,15 +525,15 @@ fn in_template(part: &str, name: &str) -> u64 {
 }
 
 #[test]
-fn the_template_leaves_senders_time_for_a_slow_receiver_and_keeps_what_is_owed_for_a_month() {
+fn template_fits_the_timeout_and_retains_jobs_for_a_month() {
     let timeout = Duration::from_secs(in_template("WebhookSenderFunction", "Timeout"));
-    // What comes before and after a request takes some seconds at the worst.
+    // The work before and after a request takes some seconds at worst.
     assert!(TIMEOUT + BODY + Duration::from_secs(10) <= timeout, "{timeout:?}");
     assert!(in_template("JobRetentionDays", "MinValue") >= 31);
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_not_there_is_told_of_without_its_url() {
+async fn connection_error_does_not_reveal_the_url() {
     let url: Url = "http://127.0.0.1:1/secret-token".parse().unwrap();
     let problem =
         HttpPost::new(WebhookUrlPolicy::AllowLoopbackHttp).unwrap().post(&url, signed()).await.unwrap_err();
@@ -541,7 +541,7 @@ async fn a_receiver_that_is_not_there_is_told_of_without_its_url() {
 }
 
 #[tokio::test]
-async fn where_only_public_receivers_are_allowed_nothing_reaches_this_machine() {
+async fn https_only_policy_blocks_loopback() {
     let server = MockServer::start().await;
     let post = HttpPost::new(WebhookUrlPolicy::HttpsOnly).unwrap();
     let port = server.address().port();

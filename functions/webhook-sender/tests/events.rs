@@ -1,6 +1,6 @@
-//! The sample events, replayed.
+//! Replays the sample events.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Mutex;
@@ -51,13 +51,13 @@ async fn replay(store: &Memory, endpoint: &WebhookEndpoint, file: &str) -> Value
 }
 
 #[test]
-fn no_sample_is_missed() {
+fn every_sample_event_is_replayed() {
     let replayed = ["queue.json", "stream-other-row.json", "stream.json", "unreadable.json"];
     assert_eq!(testkit::event_names("webhook-sender"), replayed);
 }
 
 #[tokio::test]
-async fn a_new_row_in_the_stream_becomes_a_message() {
+async fn new_row_in_the_stream_queues_a_message() {
     for file in ["stream.json", "stream-other-row.json"] {
         let (store, endpoint) = (Memory::new(), WebhookEndpoint::default());
         assert_eq!(replay(&store, &endpoint, file).await, json!({"batchItemFailures": []}), "{file}");
@@ -69,7 +69,7 @@ async fn a_new_row_in_the_stream_becomes_a_message() {
 }
 
 #[tokio::test]
-async fn a_row_whose_message_is_refused_comes_again() {
+async fn record_whose_message_fails_is_reported() {
     let (store, endpoint) = (Memory::new(), WebhookEndpoint::default());
     store.fail_next("send_webhook", StoreError::Unavailable("down".into()));
     let answer = replay(&store, &endpoint, "stream.json").await;
@@ -77,7 +77,7 @@ async fn a_row_whose_message_is_refused_comes_again() {
 }
 
 #[test]
-fn the_row_in_the_stream_is_a_whole_one() {
+fn sample_stream_row_is_a_complete_delivery() {
     let event: dynamodb::Event =
         serde_json::from_str(&testkit::event("webhook-sender", "stream.json")).unwrap();
     let delivery: Delivery = serde_dynamo::from_item(event.records[0].change.new_image.clone()).unwrap();
@@ -85,7 +85,7 @@ fn the_row_in_the_stream_is_a_whole_one() {
 }
 
 #[tokio::test]
-async fn a_message_becomes_a_request_to_the_receiver() {
+async fn message_becomes_a_request_to_the_endpoint() {
     let (store, endpoint) = (Memory::new(), WebhookEndpoint::default());
     let job = testkit::sample_job();
     let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now()).unwrap();
@@ -95,7 +95,7 @@ async fn a_message_becomes_a_request_to_the_receiver() {
 
     let nothing_failed = json!({"batchItemFailures": []});
     assert_eq!(replay(&store, &endpoint, "unreadable.json").await, nothing_failed);
-    assert!(endpoint.0.lock().unwrap().is_empty(), "acknowledged, for it gets no better");
+    assert!(endpoint.0.lock().unwrap().is_empty(), "a poison message is acknowledged");
 
     assert_eq!(replay(&store, &endpoint, "queue.json").await, nothing_failed);
     assert_eq!(endpoint.0.lock().unwrap()[0].id, SAMPLE_WEBHOOK);

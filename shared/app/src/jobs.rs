@@ -1,4 +1,4 @@
-//! Accepting, finding and fanning out jobs.
+//! Enqueuing, estimating, finding and fanning out jobs.
 
 pub mod enqueue;
 pub mod estimate;

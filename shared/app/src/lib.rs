@@ -1,3 +1,4 @@
-//! What several functions do with jobs: neither HTTP nor AWS.
+//! Logic that several functions share, independent of HTTP and AWS.
 
+pub mod backoff;
 pub mod jobs;

@@ -1,4 +1,4 @@
-//! How the SDK is set up, once per cold start.
+//! Configuration of the AWS SDK, loaded once per cold start.
 
 use std::time::Duration;
 
@@ -7,11 +7,12 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A call that takes longer than this is lost; a picture of some megabytes takes a fraction of it.
+/// Timeout of one attempt. An image of some megabytes takes a fraction of it, so a slower call is lost.
 const ATTEMPT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// The configuration for functions that somebody waits for: they must say 503 before Lambda ends them.
+/// Loads the configuration for functions that answer API requests. Its timeouts are short, so that the
+/// function can answer 503 before Lambda's own timeout ends it.
 pub async fn load_for_api() -> SdkConfig {
     let short = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
@@ -21,15 +22,16 @@ pub async fn load_for_api() -> SdkConfig {
     loader().timeout_config(short).load().await
 }
 
-/// The configuration of every client, from the environment that Lambda gives.
+/// Loads the default configuration, from the environment that Lambda sets.
 pub async fn load() -> SdkConfig {
     loader().load().await
 }
 
-/// The same, for who must set more.
+/// Returns the loader of the default configuration, for callers that set more options.
 #[must_use]
 pub fn loader() -> ConfigLoader {
-    // One HTTP stack and one TLS library for all clients: the crates' own defaults bring a second of each.
+    // One HTTP stack and one TLS library for all clients: the defaults of the crates would add a second of
+    // each.
     let http =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(

@@ -1,4 +1,4 @@
-//! What every table has in common.
+//! Access to DynamoDB that all tables share.
 
 pub(crate) mod conditional;
 pub(crate) mod row;

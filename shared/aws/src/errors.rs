@@ -1,17 +1,17 @@
-//! Errors of the SDK as errors of stores.
+//! Conversion of SDK errors to [`StoreError`].
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use domain::store::StoreError;
 
-/// The error of a call that did not go through.
+/// Returns the error of an SDK call that failed.
 ///
-/// The SDK's own account of an error shows the raw answer, which for a secret that could not be read
-/// would be the secret: so only what the service called the error, or that there was no answer.
+/// The SDK's own error text includes the raw response. For a secret that could not be parsed, that response
+/// is the secret. So the text holds only the code and message of the service, or the kind of the failure.
 pub(crate) fn unavailable<E: ProvideErrorMetadata, R>(call: &str, error: SdkError<E, R>) -> StoreError {
     let reason = match &error {
-        SdkError::ServiceError(refusal) => {
-            let refusal = refusal.err();
-            format!("{}: {}", refusal.code().unwrap_or("?"), refusal.message().unwrap_or("no message"))
+        SdkError::ServiceError(rejected) => {
+            let rejected = rejected.err();
+            format!("{}: {}", rejected.code().unwrap_or("?"), rejected.message().unwrap_or("no message"))
         }
         SdkError::DispatchFailure(failure) => failure
             .as_connector_error()
@@ -24,7 +24,8 @@ pub(crate) fn unavailable<E: ProvideErrorMetadata, R>(call: &str, error: SdkErro
     StoreError::Unavailable(format!("{call}: {reason}"))
 }
 
-/// The error of something that is not what it should be.
+/// Returns the error of a value that could not be encoded, decoded or built. `what` names the value or the
+/// call.
 pub(crate) fn unusable(what: &str, error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(format!("{what}: {error}"))
 }

@@ -1,4 +1,4 @@
-//! The key of every row of every table, and of every object of every bucket.
+//! Keys of the rows of all tables and of the objects of all buckets.
 
 use domain::access::{Caller, ClientId, Endpoint, IdempotencyKey};
 use domain::due::Due;
@@ -8,17 +8,17 @@ use domain::primitives::NamedValue as _;
 use domain::webhooks::{DeliveryKey, WebhookEndpointId};
 use domain::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, UserId, WebhookId};
 
-/// How many parts the index of due rows has: in one, a busy minute would be throttled.
+/// Number of shards of the due index: with a single shard, a busy minute would be throttled.
 pub const DUE_SHARDS: u8 = 16;
-/// The index of due rows: `dueShard`, then `dueAt`.
+/// The index of due rows; its key is `dueShard`, `dueAt`.
 pub const DUE_INDEX: &str = "due";
 
-/// The index by client: of the access table, a client's keys (`clientId`, `id`; it holds no hash); of the
-/// jobs table, a client's jobs (`listClient`, then `pk`, which sorts by age).
+/// The index by client. On the access table it lists a client's API keys (`clientId`, `id`; it holds no
+/// hash). On the jobs table it lists a client's jobs (`listClient`, `pk`; `pk` sorts by age).
 pub const CLIENT_INDEX: &str = "client";
-/// The index of a client's webhooks: `hookClient`, then `sk`, which sorts by the time of the event.
+/// The index of a client's webhooks (`hookClient`, `sk`; `sk` sorts by the time of the event).
 pub const HOOKS_INDEX: &str = "hooks";
-/// The index of the jobs of a client's user: `listUser`, then `pk`.
+/// The index of the jobs of one user of a client (`listUser`, `pk`).
 pub const USER_INDEX: &str = "user";
 
 const BATCH: &str = "BATCH#";
@@ -32,72 +32,68 @@ const KEY: &str = "KEY#";
 const SESSION: &str = "SESSION#";
 const SESSION_ROW: &str = "SESSION";
 
-/// The partition of a job and of the webhooks that tell of it.
+/// Returns the partition of a job and of its webhooks.
 #[must_use]
 pub fn job_partition(id: JobId) -> String {
     format!("{JOB}{id}")
 }
 
-/// The sort key of a job's own row.
 #[must_use]
 pub const fn job_sort() -> &'static str {
     JOB_ROW
 }
 
-/// The job whose partition this is.
+/// Returns the job of a partition; `None` if the partition is not a job's.
 #[must_use]
 pub fn job_of(partition: &str) -> Option<JobId> {
     partition.strip_prefix(JOB)?.parse().ok()
 }
 
-/// The partition of a batch.
 #[must_use]
 pub fn batch_partition(id: BatchId) -> String {
     format!("{BATCH}{id}")
 }
 
-/// The sort key of a batch's row.
 #[must_use]
 pub const fn batch_sort() -> &'static str {
     BATCH_ROW
 }
 
-/// What the jobs of a client's user have in common in the index of them. No client's name has a `#`.
+/// Returns the partition of a user's jobs in [`USER_INDEX`]. A client id never contains `#`.
 #[must_use]
 pub fn listed_user(client: &ClientId, user: UserId) -> String {
     format!("{client}#{user}")
 }
 
-/// The sort key of a webhook's row. The template's stream filter looks for its beginning.
+/// Returns the sort key of a webhook's row. The stream filter in `template.yaml` matches its prefix.
 #[must_use]
 pub fn webhook_sort(id: WebhookId) -> String {
     format!("{HOOK}{id}")
 }
 
-/// What the sort keys of all webhooks of a job begin with.
+/// Prefix of the sort keys of a job's webhooks.
 pub const HOOKS: &str = HOOK;
 
-/// Before the sort key of every webhook whose event happened at `at` or later, and after that of every
-/// earlier one: a version 7 UUID begins with its time.
+/// Returns a bound for webhook sort keys: it sorts before every webhook whose event happened at `at` or later
+/// and after every earlier one. This works because a version 7 UUID begins with its time in Unix ms.
 #[must_use]
 pub fn webhook_time(at: Timestamp) -> String {
     let millis = u64::try_from(at.millis()).unwrap_or(0) & 0xffff_ffff_ffff;
     format!("{HOOK}{:08x}-{:04x}", millis >> 16, millis & 0xffff)
 }
 
-/// The webhook whose keys these are.
+/// Returns the webhook of a row's keys; `None` if the row is not a webhook.
 #[must_use]
 pub fn webhook_of(partition: &str, sort: &str) -> Option<DeliveryKey> {
     Some((job_of(partition)?, sort.strip_prefix(HOOK)?.parse().ok()?))
 }
 
-/// The partition of what is known of a client's URL. No client's name has a `#`.
+/// Returns the partition of a webhook endpoint. A client id never contains `#`.
 #[must_use]
 pub fn endpoint_partition(id: &WebhookEndpointId) -> String {
     format!("{ENDPOINT}{}#{}", id.client, id.digest)
 }
 
-/// The sort key of what is known of a client's URL.
 #[must_use]
 pub const fn endpoint_sort() -> &'static str {
     ENDPOINT_ROW
@@ -108,22 +104,22 @@ fn endpoint_of(partition: &str) -> Option<WebhookEndpointId> {
     Some(WebhookEndpointId { client: client.parse().ok()?, digest: digest.to_owned() })
 }
 
-/// The part of the due index that a client's URL is in.
+/// Returns the shard of the due index for a webhook endpoint.
 #[must_use]
 pub fn endpoint_due_shard(id: &WebhookEndpointId) -> String {
-    // Two hex digits of a hash.
+    // The first two hex digits of a hash are evenly distributed.
     let byte = id.digest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
     shard(byte.unwrap_or(0) % DUE_SHARDS)
 }
 
-/// The part of the due index in which webhooks lie that are parked until their URL is on again. No
-/// sweep looks for what is due there.
+/// Returns the shard of the due index for webhooks that are held until their endpoint is enabled again. The
+/// sweeper does not read this shard.
 #[must_use]
 pub fn held_shard(id: &WebhookEndpointId) -> String {
     format!("held#{}#{}", id.client, id.digest)
 }
 
-/// What a row of the jobs table is, by its keys.
+/// Identifies a row of the jobs table by its keys; `None` if the keys match no type of row that can be due.
 #[must_use]
 pub fn parse(partition: &str, sort: &str) -> Option<Due> {
     if sort == BATCH_ROW {
@@ -139,140 +135,134 @@ pub fn parse(partition: &str, sort: &str) -> Option<Due> {
     Some(Due::Delivery(job, sort.strip_prefix(HOOK)?.parse().ok()?))
 }
 
-/// The part of the due index that a job and its webhooks are in.
+/// Returns the shard of the due index for a job and its webhooks.
 #[must_use]
 pub fn due_shard(job: JobId) -> String {
-    // The last byte of a version 7 UUID is random; the first ones are the time.
+    // The last byte of a version 7 UUID is random; the first bytes are the time.
     shard(job.uuid().as_bytes()[15] % DUE_SHARDS)
 }
 
-/// The part of the due index that a batch is in.
+/// Returns the shard of the due index for a batch.
 #[must_use]
 pub fn batch_due_shard(batch: BatchId) -> String {
-    // Of the last byte all bits but one are zero: they tell its jobs apart.
+    // In the last byte of a batch id only one bit varies: the other bits number the jobs of the batch.
     shard(batch.uuid().as_bytes()[14] % DUE_SHARDS)
 }
 
-/// The name of one part of the due index.
 #[must_use]
 pub fn shard(number: u8) -> String {
     format!("due#{number}")
 }
 
-/// The partition of an API key.
 #[must_use]
 pub fn api_key_partition(id: KeyId) -> String {
     format!("{KEY}{id}")
 }
 
-/// The row of what is set for a client.
+/// Returns the partition of a client's settings: its rate limits and its webhook secret versions.
 #[must_use]
 pub fn client_partition(client: &ClientId) -> String {
     format!("CLIENT#{client}")
 }
 
-/// The attribute of a client's row that holds its limit of an endpoint.
+/// Returns the attribute of a client's row that holds its rate limit for an endpoint.
 #[must_use]
 pub fn limit_attribute(endpoint: Endpoint) -> String {
     format!("limit:{}", endpoint.as_str())
 }
 
-/// The row that counts a caller's requests to an endpoint.
+/// Returns the partition of the counter of a caller's requests to an endpoint.
 #[must_use]
 pub fn limit_partition(caller: &Caller, endpoint: Endpoint) -> String {
     format!("LIMIT#{caller}#{}", endpoint.as_str())
 }
 
-/// The row of the places for requests to a host.
+/// Returns the partition of the concurrency permits for a webhook host.
 #[must_use]
 pub fn host_partition(host: &str) -> String {
     format!("HOST#{host}")
 }
 
-/// The row of a caller's places to wait.
+/// Returns the partition of a caller's long-poll permits.
 #[must_use]
 pub fn long_poll_partition(caller: &Caller) -> String {
     format!("WAITS#{caller}")
 }
 
-/// The partition of a caller's `Idempotency-Key`.
+/// Returns the partition of a caller's idempotency record.
 #[must_use]
 pub fn idempotency_partition(key: &IdempotencyKey) -> String {
     format!("IDEMPOTENCY#{}", key.digest())
 }
 
-/// The sort key of an `Idempotency-Key`'s row.
 #[must_use]
 pub const fn idempotency_sort() -> &'static str {
     "IDEMPOTENCY"
 }
 
-/// The partition of what jobs of a kind took.
+/// Returns the partition of the measured durations of a job class.
 #[must_use]
-pub fn estimate_partition(kind: JobClass) -> String {
-    format!("ESTIMATE#{}", kind.name())
+pub fn estimate_partition(class: JobClass) -> String {
+    format!("ESTIMATE#{}", class.name())
 }
 
-/// The sort key of what jobs of a kind took.
 #[must_use]
 pub const fn estimate_sort() -> &'static str {
     "ESTIMATE"
 }
 
-/// The partition of what was last seen of the providers. The template names it to the function `health`.
+/// The partition of the provider statuses. `template.yaml` names it in the permissions of the function
+/// `health`.
 pub const PROVIDERS: &str = "PROVIDERS";
 
-/// The partition of what is under way at the providers.
+/// The partition of the provider capacities.
 pub(crate) const CAPACITY: &str = "CAPACITY";
 
-/// The partition of what makers said about the end of their models. The template names it to the function
-/// `health`.
+/// The partition of the model deprecations that vendors announced. `template.yaml` names it in the
+/// permissions of the function `health`.
 pub const DEPRECATIONS: &str = "DEPRECATIONS";
 
-/// The partition of a chat session and of its messages.
+/// Returns the partition of a chat session and its messages.
 #[must_use]
 pub fn session_partition(id: SessionId) -> String {
     format!("{SESSION}{id}")
 }
 
-/// The sort key of a session's own row. It comes after those of all messages, so that one query
-/// backwards reads the session and what was said last.
+/// Returns the sort key of a session's own row. It sorts after all message keys, so that one query in
+/// descending order reads the session and its latest messages.
 #[must_use]
 pub const fn session_sort() -> &'static str {
     SESSION_ROW
 }
 
-/// What the sort keys of a session's messages begin with.
+/// Prefix of the sort keys of a session's messages.
 pub const MESSAGES: &str = "MSG#";
 
-/// The sort key of a message.
 #[must_use]
 pub fn message_sort(id: MessageId) -> String {
     format!("{MESSAGES}{id}")
 }
 
-/// Where all images lie; the distribution serves nothing else.
+/// Prefix of the keys of all images. The CloudFront distribution serves only this prefix.
 pub const IMAGES: &str = "images/";
 
-/// What the keys of all images of a job begin with.
+/// Returns the prefix of the keys of a job's images.
 #[must_use]
 pub fn image_prefix(storage_prefix: &str) -> String {
     format!("{IMAGES}{storage_prefix}/")
 }
 
-/// The key of a job's image, without the ending that tells its format.
+/// Returns the key of a job's image, without the file extension.
 #[must_use]
 pub fn image_stem(storage_prefix: &str, index: u8) -> String {
     format!("{IMAGES}{storage_prefix}/{index}.")
 }
 
-/// The key of a job's image.
 #[must_use]
 pub fn image(storage_prefix: &str, index: u8, format: ImageFormat) -> String {
     format!("{}{}", image_stem(storage_prefix, index), format.as_str())
 }
 
-/// The key of the thumbnail of a job's image.
 #[must_use]
 pub fn thumbnail(storage_prefix: &str, index: u8, format: ImageFormat) -> String {
     format!("{IMAGES}{storage_prefix}/{index}-256.{}", format.as_str())
@@ -284,7 +274,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn a_row_is_known_by_its_keys() {
+    fn parse_row_keys_returns_the_due_item() {
         let (job, webhook) = (JobId::new(), WebhookId::new());
         assert_eq!(parse(&job_partition(job), job_sort()), Some(Due::Job(job)));
         assert_eq!(parse(&job_partition(job), &webhook_sort(webhook)), Some(Due::Delivery(job, webhook)));
@@ -301,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn webhooks_sort_by_their_time() {
+    fn webhook_time_bounds_the_sort_keys_of_its_millisecond() {
         let webhook = WebhookId::new();
         let (seconds, nanos) = webhook.uuid().get_timestamp().unwrap().to_unix();
         let millis = i64::try_from(seconds).unwrap() * 1000 + i64::from(nanos / 1_000_000);
@@ -311,26 +301,28 @@ mod tests {
     }
 
     #[test]
-    fn a_session_comes_after_its_messages_and_they_in_their_order() {
+    fn session_row_sorts_after_its_messages() {
         let (first, second) = (MessageId::new(), MessageId::new());
         let (first, second) = (message_sort(first), message_sort(second));
         assert!(first < second && second.as_str() < session_sort());
     }
 
     #[test]
-    fn the_due_index_spreads_jobs_and_batches() {
+    fn due_shards_spread_jobs_and_batches() {
         let shards: BTreeSet<_> = (0..500).map(|_| due_shard(JobId::new())).collect();
         assert_eq!(shards.len(), usize::from(DUE_SHARDS));
         let batches = || (0..500).map(|_| BatchId::made_from(JobId::new().uuid()));
         let shards: BTreeSet<_> = batches().map(batch_due_shard).collect();
         assert_eq!(shards.len(), usize::from(DUE_SHARDS));
-        let shards: BTreeSet<_> =
-            batches().take(1).flat_map(|one| (0..100).map(move |index| due_shard(one.job(index)))).collect();
+        let shards: BTreeSet<_> = batches()
+            .take(1)
+            .flat_map(|batch| (0..100).map(move |index| due_shard(batch.job(index))))
+            .collect();
         assert_eq!(shards.len(), usize::from(DUE_SHARDS));
     }
 
     #[test]
-    fn a_thumbnail_is_not_taken_for_its_image() {
+    fn image_stem_does_not_match_a_thumbnail() {
         let stem = image_stem("p", 1);
         assert!(image("p", 1, ImageFormat::Png).starts_with(&stem));
         assert!(!thumbnail("p", 1, ImageFormat::Png).starts_with(&stem));

@@ -1,7 +1,7 @@
-//! Outbound: the domain's ports on DynamoDB, SQS, S3 and Secrets Manager.
+//! Outbound adapters: implement the domain's ports with DynamoDB, SQS, S3 and Secrets Manager.
 //!
-//! One file for each port, in the areas of the domain. [`keys`] holds the key of every row and object, and
-//! nothing else builds one.
+//! Each port has one file, in a folder named after its area of the domain. [`keys`] builds the keys of all
+//! rows and objects; no other module builds a key.
 
 pub mod access;
 pub mod chat;

@@ -1,12 +1,13 @@
-//! Whether the queues and the bucket answer.
+//! Health probes of the queues and the bucket.
 
-use crate::errors::unavailable;
 use async_trait::async_trait;
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::health::Probe;
 use domain::store::StoreError;
 
-/// A queue, as far as it can be asked whether it answers.
+use crate::errors::unavailable;
+
+/// Probes a queue by reading one of its attributes.
 #[derive(Debug, Clone)]
 pub struct QueueProbe {
     client: aws_sdk_sqs::Client,
@@ -14,7 +15,6 @@ pub struct QueueProbe {
 }
 
 impl QueueProbe {
-    /// The queue behind this URL.
     #[must_use]
     pub const fn new(client: aws_sdk_sqs::Client, url: String) -> Self {
         Self { client, url }
@@ -24,14 +24,14 @@ impl QueueProbe {
 #[async_trait]
 impl Probe for QueueProbe {
     async fn probe(&self) -> Result<(), StoreError> {
-        let ask = self.client.get_queue_attributes().queue_url(&self.url);
-        let ask = ask.attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
-        ask.send().await.map_err(|error| unavailable("GetQueueAttributes", error))?;
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let call = call.attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
+        call.send().await.map_err(|error| unavailable("GetQueueAttributes", error))?;
         Ok(())
     }
 }
 
-/// A bucket, as far as it can be asked whether it answers.
+/// Probes a bucket with a HEAD request.
 #[derive(Debug, Clone)]
 pub struct BucketProbe {
     client: aws_sdk_s3::Client,
@@ -39,7 +39,6 @@ pub struct BucketProbe {
 }
 
 impl BucketProbe {
-    /// The bucket of this name.
     #[must_use]
     pub const fn new(client: aws_sdk_s3::Client, bucket: String) -> Self {
         Self { client, bucket }
@@ -49,8 +48,8 @@ impl BucketProbe {
 #[async_trait]
 impl Probe for BucketProbe {
     async fn probe(&self) -> Result<(), StoreError> {
-        let ask = self.client.head_bucket().bucket(&self.bucket);
-        ask.send().await.map_err(|error| unavailable("HeadBucket", error))?;
+        let call = self.client.head_bucket().bucket(&self.bucket);
+        call.send().await.map_err(|error| unavailable("HeadBucket", error))?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What is known about providers.
+//! Provider statuses, capacities and model deprecations.
 
 mod capacity;
 mod deprecations;

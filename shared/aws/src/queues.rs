@@ -1,4 +1,4 @@
-//! The queues that wake workers and senders.
+//! The SQS queues of jobs and of webhooks.
 
 use std::time::Duration;
 
@@ -15,23 +15,20 @@ use serde::Serialize;
 
 use crate::errors::{unavailable, unusable};
 
-/// The URLs of the three queues of jobs.
+/// The URLs of the job queues, one for each priority.
 #[derive(Debug, Clone)]
 pub struct JobQueueUrls {
-    /// High priority.
     pub high: String,
-    /// Normal priority.
     pub normal: String,
-    /// Low priority.
     pub low: String,
 }
 
 impl JobQueueUrls {
-    /// The URLs that the template gives to a function.
+    /// Reads the URLs from the environment variables that `template.yaml` sets.
     ///
     /// # Errors
     ///
-    /// If one of them is missing.
+    /// If a variable is missing.
     pub fn from_env() -> Result<Self, std::env::VarError> {
         let url = |name: &str| std::env::var(name);
         Ok(Self {
@@ -42,10 +39,10 @@ impl JobQueueUrls {
     }
 }
 
-/// The most messages that one SendMessageBatch takes.
+/// The most messages of one SendMessageBatch call (a limit of SQS).
 const BATCH: usize = 10;
 
-/// The three queues of jobs.
+/// The job queues, one for each priority.
 #[derive(Debug, Clone)]
 pub struct JobQueues {
     client: Client,
@@ -53,7 +50,6 @@ pub struct JobQueues {
 }
 
 impl JobQueues {
-    /// The queues behind these URLs.
     #[must_use]
     pub const fn new(client: Client, urls: JobQueueUrls) -> Self {
         Self { client, urls }
@@ -67,10 +63,10 @@ impl JobQueues {
         }
     }
 
-    /// Sends the messages about at most [`BATCH`] jobs to one queue, and gives back those that it did
-    /// not take.
-    async fn send_ten(&self, url: &str, jobs: Vec<&Job>) -> Vec<(JobId, StoreError)> {
-        let all_lost = |error: StoreError| jobs.iter().map(|job| (job.id, error.clone())).collect();
+    /// Sends the messages of at most [`BATCH`] jobs to one queue. Returns the jobs whose message was not
+    /// sent, with the error.
+    async fn send_chunk(&self, url: &str, jobs: Vec<&Job>) -> Vec<(JobId, StoreError)> {
+        let all_failed = |error: StoreError| jobs.iter().map(|job| (job.id, error.clone())).collect();
         let entries = jobs.iter().enumerate().map(|(index, job)| {
             let body = serde_json::to_string(&JobMessage::about(job));
             let entry = SendMessageBatchRequestEntry::builder()
@@ -81,24 +77,23 @@ impl JobQueues {
         });
         let entries = match entries.collect::<Result<Vec<_>, _>>() {
             Ok(entries) => entries,
-            Err(error) => return all_lost(error),
+            Err(error) => return all_failed(error),
         };
         let sent = self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await;
         match sent {
             Ok(answer) => answer
                 .failed()
                 .iter()
-                .filter_map(|lost| {
-                    let job = jobs.get(lost.id().parse::<usize>().ok()?)?;
-                    Some((job.id, StoreError::Unavailable(format!("SendMessageBatch: {}", lost.code()))))
+                .filter_map(|failed| {
+                    let job = jobs.get(failed.id().parse::<usize>().ok()?)?;
+                    Some((job.id, StoreError::Unavailable(format!("SendMessageBatch: {}", failed.code()))))
                 })
                 .collect(),
-            Err(error) => all_lost(unavailable("SendMessageBatch", error)),
+            Err(error) => all_failed(unavailable("SendMessageBatch", error)),
         }
     }
 }
 
-/// The queue of webhooks.
 #[derive(Debug, Clone)]
 pub struct WebhooksQueue {
     client: Client,
@@ -106,7 +101,6 @@ pub struct WebhooksQueue {
 }
 
 impl WebhooksQueue {
-    /// The queue behind this URL.
     #[must_use]
     pub const fn new(client: Client, url: String) -> Self {
         Self { client, url }
@@ -121,7 +115,7 @@ async fn send(
     delay: Duration,
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(message).map_err(|error| unusable("SendMessage", error))?;
-    // Rounded up: a message that comes before its time is acknowledged and gone.
+    // Rounded up: a message that arrives too early is acknowledged without an effect, and is then gone.
     let seconds = delay.min(MAX_QUEUE_DELAY).as_millis().div_ceil(1000);
     client
         .send_message()
@@ -145,17 +139,17 @@ impl JobQueue for JobQueues {
         delay: Duration,
     ) -> Result<(), StoreError> {
         let url = self.url(priority);
-        // On a standard queue the group does not order messages; it keeps one client's thousand jobs
-        // from holding up another's one (SQS fair queues).
+        // On a standard queue the message group does not order messages. It keeps the many jobs of one client
+        // from delaying the few jobs of another (SQS fair queues).
         send(&self.client, url, message, client, delay).await
     }
 
     async fn send_many(&self, jobs: &[Job]) -> Vec<(JobId, StoreError)> {
         let calls = Priority::ALL.iter().flat_map(|priority| {
-            let of_it: Vec<_> = jobs.iter().filter(|job| job.priority == *priority).collect();
-            of_it
+            let selected: Vec<_> = jobs.iter().filter(|job| job.priority == *priority).collect();
+            selected
                 .chunks(BATCH)
-                .map(|ten| self.send_ten(self.url(*priority), ten.to_vec()))
+                .map(|chunk| self.send_chunk(self.url(*priority), chunk.to_vec()))
                 .collect::<Vec<_>>()
         });
         futures_util::future::join_all(calls).await.into_iter().flatten().collect()
@@ -170,7 +164,8 @@ impl WebhookQueue for WebhooksQueue {
         client: &ClientId,
         delay: Duration,
     ) -> Result<(), StoreError> {
-        // As above: one client's receiver that hangs must not hold up the others' (SQS fair queues).
+        // The message group keeps an endpoint that hangs from delaying the webhooks of other clients (SQS
+        // fair queues).
         send(&self.client, &self.url, message, client, delay).await
     }
 }

@@ -1,6 +1,6 @@
-//! Secrets Manager.
+//! Secrets in AWS Secrets Manager.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
@@ -8,34 +8,34 @@ use domain::access::SecretSource;
 use domain::primitives::Secret;
 use domain::store::StoreError;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::errors::unavailable;
 
-/// How long a function goes on with a value it has read.
+/// How long a function uses a value before it reads the secret again.
 const CACHE_TTL: Duration = Duration::from_secs(300);
-/// How much longer, each time that it cannot be read again.
+/// How much longer a function uses the old value each time a new read fails.
 const STALE_GRACE: Duration = Duration::from_secs(60);
 
-/// One secret, with a memory of its value.
+/// A secret whose value is cached for five minutes.
 #[derive(Debug)]
 pub struct ManagedSecret {
     client: Client,
     id: String,
-    // Held over the read, so that a burst of messages reads once.
+    // The lock is held during the read, so that a burst of messages causes one read.
     known: Mutex<Option<Known>>,
 }
 
-/// A value that was read.
 #[derive(Debug)]
 struct Known {
     secret: Secret,
-    /// Until when it is taken to be the present one.
+    /// The value is used without a new read until then.
     until: Instant,
 }
 
 impl ManagedSecret {
-    /// The secret of this name or ARN.
+    /// `id` is the name or the ARN of the secret.
     #[must_use]
     pub fn new(client: Client, id: String) -> Self {
         Self { client, id, known: Mutex::new(None) }
@@ -70,7 +70,8 @@ impl SecretSource for ManagedSecret {
     }
 }
 
-/// The value that is known, or that `fetch` brings where it is too old or there is none.
+/// Returns the cached value if it is fresh. Otherwise fetches the value, and falls back to the cached one if
+/// the fetch fails.
 async fn current(
     known: &mut Option<Known>,
     fetch: impl Future<Output = Result<Secret, StoreError>>,
@@ -85,9 +86,9 @@ async fn current(
             *known = Some(Known { secret: secret.clone(), until: Instant::now() + CACHE_TTL });
             Ok(secret)
         }
-        // The old value is most probably still the right one, and without it nothing goes on.
+        // The old value is most probably still valid, and without a value the function cannot work.
         (Err(error), Some(Known { secret, until })) => {
-            warn!(%error, "a secret could not be read again; its last value is used");
+            warn!(%error, "a secret could not be refreshed; its last value is used");
             *until = Instant::now() + STALE_GRACE;
             Ok(secret.clone())
         }
@@ -106,22 +107,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_that_is_known_outlives_an_outage() {
+    async fn read_during_outage_returns_the_cached_value() {
         let mut known = None;
-        assert!(current(&mut known, ready(down())).await.is_err(), "there is none yet");
+        assert!(current(&mut known, ready(down())).await.is_err(), "no value is cached yet");
         assert_eq!(current(&mut known, ready(Ok(Secret::new("old")))).await.unwrap(), Secret::new("old"));
-        let young = current(&mut known, ready(Ok(Secret::new("new")))).await;
-        assert_eq!(young.unwrap(), Secret::new("old"), "it is not asked for");
+        let cached = current(&mut known, ready(Ok(Secret::new("new")))).await;
+        assert_eq!(cached.unwrap(), Secret::new("old"), "a fresh value is not fetched again");
 
-        let lapse = |known: &mut Option<Known>| known.as_mut().unwrap().until = Instant::now();
-        lapse(&mut known);
+        let expire = |known: &mut Option<Known>| known.as_mut().unwrap().until = Instant::now();
+        expire(&mut known);
         assert_eq!(current(&mut known, ready(down())).await.unwrap(), Secret::new("old"));
         let until = known.as_ref().unwrap().until;
         assert!(
             until > Instant::now() && until <= Instant::now() + STALE_GRACE,
-            "asked again soon, not at once"
+            "the next fetch comes soon, but not at once"
         );
-        lapse(&mut known);
+        expire(&mut known);
         assert_eq!(current(&mut known, ready(Ok(Secret::new("new")))).await.unwrap(), Secret::new("new"));
     }
 }

@@ -1,24 +1,25 @@
-//! A short memory of what was read.
+//! An in-memory cache whose entries expire.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How many things of a kind a function remembers.
+use tokio::time::Instant;
+
+/// The most entries of one cache.
 const CAPACITY: usize = 1000;
 
-/// What was read lately.
+/// Keeps values for a fixed time after they were read, up to [`CAPACITY`] of them.
 #[derive(Debug)]
 pub(crate) struct TtlCache<K, V> {
-    keep: Duration,
+    ttl: Duration,
     entries: Mutex<HashMap<K, (Instant, V)>>,
 }
 
 impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
-    /// A memory that keeps what it is given so long.
-    pub(crate) fn new(keep: Duration) -> Self {
-        Self { keep, entries: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(ttl: Duration) -> Self {
+        Self { ttl, entries: Mutex::new(HashMap::new()) }
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<K, (Instant, V)>> {
@@ -27,14 +28,15 @@ impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
 
     pub(crate) fn get(&self, key: &K) -> Option<V> {
         let entries = self.entries();
-        entries.get(key).filter(|(read_at, _)| read_at.elapsed() < self.keep).map(|(_, value)| value.clone())
+        entries.get(key).filter(|(read_at, _)| read_at.elapsed() < self.ttl).map(|(_, value)| value.clone())
     }
 
-    /// The age counts from before the read: what changes during it must not live longer for that.
+    /// Adds an entry. `read_at` is the time before the read began, so that a change during the read does not
+    /// extend the entry's life. A cache that is full of fresh entries ignores the new one.
     pub(crate) fn put(&self, key: K, value: V, read_at: Instant) {
         let mut entries = self.entries();
         if entries.len() >= CAPACITY {
-            entries.retain(|_, (read_at, _)| read_at.elapsed() < self.keep);
+            entries.retain(|_, (read_at, _)| read_at.elapsed() < self.ttl);
         }
         if entries.len() < CAPACITY {
             entries.insert(key, (read_at, value));
@@ -46,30 +48,30 @@ impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
 mod tests {
     use super::*;
 
-    const KEEP: Duration = Duration::from_secs(30);
+    const TTL: Duration = Duration::from_secs(30);
 
     #[test]
-    fn what_was_read_is_known_for_its_time() {
-        let recent = TtlCache::new(KEEP);
-        let Some(long_ago) = Instant::now().checked_sub(KEEP) else { return };
-        recent.put(1, "old", long_ago);
-        recent.put(2, "new", Instant::now());
-        assert_eq!((recent.get(&1), recent.get(&2), recent.get(&3)), (None, Some("new"), None));
+    fn entry_older_than_ttl_is_gone() {
+        let cache = TtlCache::new(TTL);
+        let Some(long_ago) = Instant::now().checked_sub(TTL) else { return };
+        cache.put(1, "old", long_ago);
+        cache.put(2, "new", Instant::now());
+        assert_eq!((cache.get(&1), cache.get(&2), cache.get(&3)), (None, Some("new"), None));
     }
 
     #[test]
-    fn the_memory_is_bounded_and_makes_room_for_what_is_new() {
-        let recent = TtlCache::new(KEEP);
+    fn full_cache_takes_new_entries_once_old_ones_expire() {
+        let cache = TtlCache::new(TTL);
         let now = Instant::now();
         for key in 0..=CAPACITY {
-            recent.put(key, (), now);
+            cache.put(key, (), now);
         }
-        assert_eq!(recent.get(&CAPACITY), None);
-        assert_eq!(recent.entries().len(), CAPACITY);
-        let Some(long_ago) = now.checked_sub(KEEP) else { return };
-        recent.entries().values_mut().for_each(|(read_at, ())| *read_at = long_ago);
-        recent.put(CAPACITY, (), now);
-        assert_eq!(recent.get(&CAPACITY), Some(()));
-        assert_eq!(recent.entries().len(), 1);
+        assert_eq!(cache.get(&CAPACITY), None);
+        assert_eq!(cache.entries().len(), CAPACITY);
+        let Some(long_ago) = now.checked_sub(TTL) else { return };
+        cache.entries().values_mut().for_each(|(read_at, ())| *read_at = long_ago);
+        cache.put(CAPACITY, (), now);
+        assert_eq!(cache.get(&CAPACITY), Some(()));
+        assert_eq!(cache.entries().len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls, what they may do, and how often.
+//! Authentication, scopes, rate limits and idempotency keys.
 
 pub(crate) mod api_key;
 pub(crate) mod client;

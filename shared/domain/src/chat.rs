@@ -1,4 +1,4 @@
-//! Chat sessions, and what a chat provider is asked.
+//! Chat sessions, and requests to chat providers.
 
 pub(crate) mod ports;
 pub(crate) mod request;

@@ -1,27 +1,29 @@
 //! Rows that the sweeper must look at.
 
+use async_trait::async_trait;
+
 use crate::primitives::id::{BatchId, JobId, WebhookId};
 use crate::store::StoreError;
 use crate::webhooks::endpoint::WebhookEndpointId;
-use async_trait::async_trait;
 
-/// Something that the sweeper must look at.
+/// One row that the sweeper must look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
-    /// A job.
     Job(JobId),
-    /// A webhook.
     Delivery(JobId, WebhookId),
-    /// A batch some of whose jobs may have no row yet.
+    /// A batch that may have jobs without a row yet.
     Batch(BatchId),
-    /// A URL of webhooks that is switched off, or was.
+    /// A webhook endpoint that is disabled, or was disabled before.
     WebhookEndpoint(WebhookEndpointId),
 }
 
-/// Finds what is due without scanning anything.
+/// An index of the rows that are due, so that the sweeper never scans a table.
 #[async_trait]
 pub trait DueIndex: Send + Sync {
-    /// What is due at `now`, the longest overdue first, at most `limit` from each part of the index.
-    /// The index may lag behind the rows: the condition is to be checked again on the row.
+    /// Returns the rows that are due at `now`: at most `limit` from each part of the index, and from each
+    /// part the longest overdue first. The index may lag behind the rows, so the caller must check the
+    /// row again.
+    ///
+    /// Gives [`StoreError::Unavailable`] if no part of the index can be read.
     async fn due(&self, now: crate::Timestamp, limit: u32) -> Result<Vec<Due>, StoreError>;
 }

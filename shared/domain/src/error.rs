@@ -1,111 +1,107 @@
-//! What can be wrong with a request, without a word about HTTP.
+//! The errors of a request, independent of HTTP.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-/// One thing wrong with a request: where, and what is expected there.
+/// One invalid field of a request: where it is, and which value is expected there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// Where in the body: `prompt`, `imageGeneration.count`, `jobs[3].prompt`; empty for the body itself.
+    /// The path in the body: `prompt`, `imageGeneration.count`, `jobs[3].prompt`; empty for the body itself.
     pub path: String,
-    /// What is expected, for a person.
+    /// The expected value, as text for a person.
     pub message: String,
 }
 
 impl FieldError {
-    /// A fault at `path`.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
     }
 }
 
-/// What kind of thing was not found.
+/// The kind of resource that was not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// No such path.
     Path,
-    /// No such job, or not the caller's.
+    /// The job does not exist, or it belongs to another client or user.
     Job,
-    /// No such batch, or not the caller's.
+    /// The batch does not exist, or it belongs to another client or user.
     Batch,
-    /// No such chat session, or not the caller's.
+    /// The chat session does not exist, or it belongs to another client or user.
     Session,
-    /// No such API key, not the caller's, or no longer good.
+    /// The API key does not exist, belongs to another client, or has expired or been revoked.
     Key,
-    /// No such webhook of that job.
+    /// The job has no such webhook.
     Webhook,
 }
 
-/// Why a call was not carried out.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request breaks these rules: all that were found, not only the first.
+    /// The request is invalid. Holds every error that was found, not only the first.
     #[error("the request is not valid")]
     Invalid(Vec<FieldError>),
-    /// The body is longer than this many bytes.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
-        /// The most that is taken, in bytes.
+        /// The maximum length of the body, in bytes.
         limit: usize,
     },
-    /// No credential, or one that is malformed, unknown, revoked or expired.
+    /// The credential is missing, malformed, unknown, revoked or expired.
     #[error("no valid credential")]
     Unauthorized,
-    /// The credential does not allow this; the text says what is missing.
+    /// The credential does not allow this request; the text says what is missing.
     #[error("{0}")]
-    Forbidden(&'static str),
-    /// It does not exist, or it belongs to somebody else: nobody is told which.
+    Forbidden(Cow<'static, str>),
+    /// The resource does not exist, or it belongs to another client. The error does not say which, so that
+    /// a caller cannot find out what exists.
     #[error("not found")]
     NotFound(Missing),
-    /// The path takes only these methods.
     #[error("method not allowed")]
     MethodNotAllowed {
-        /// The methods that it does take.
+        /// The methods that the path supports.
         allow: Vec<&'static str>,
     },
-    /// The job has ended already.
+    /// The job has ended, so it cannot be canceled.
     #[error("the job has ended already")]
     CannotCancel,
-    /// Another request with the same `Idempotency-Key` is still at work.
+    /// Another request with the same `Idempotency-Key` is still running.
     #[error("a request with this Idempotency-Key is still at work")]
     IdempotencyInFlight {
-        /// When it is done or dead.
+        /// The time until that request has ended or its claim on the key has expired.
         retry_after: Duration,
     },
-    /// The `Idempotency-Key` was used with another request.
     #[error("this Idempotency-Key was used with another request")]
     IdempotencyMismatch,
-    /// The caller has had its share of this window.
+    /// The caller has reached its limit for this window.
     #[error("too many requests")]
     RateLimited {
-        /// When the window ends.
+        /// The time until the window ends.
         retry_after: Duration,
     },
-    /// The chat provider failed; the text says how, for a person.
+    /// The chat provider failed; the text explains the failure to a person.
     #[error("{0}")]
     GenerationFailed(String),
-    /// A store or a queue did not answer; the same call may pass later.
+    /// A store or a queue did not answer. The same request may succeed later.
     #[error("unavailable: {cause}")]
     Unavailable {
-        /// What did not answer, for the log only.
+        /// The call that failed. For the log only, never for the caller.
         cause: String,
-        /// When to try again.
+        /// How long the caller should wait before it retries.
         retry_after: Duration,
     },
-    /// A fault of ours.
+    /// An error of this service, not of the caller.
     #[error("internal: {cause}")]
     Internal {
-        /// What went wrong, for the log only.
+        /// For the log only, never for the caller.
         cause: String,
     },
 }
 
 impl Error {
-    /// A fault of ours, with its cause for the log.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::Internal { cause: cause.to_string() }
     }
 
-    /// The stable word that clients match on.
+    /// The stable error code of the API, which clients match on.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

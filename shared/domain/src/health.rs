@@ -1,12 +1,14 @@
-//! How the parts of a deployment are.
+//! The health of a deployment and of its parts.
 
-use crate::store::StoreError;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-/// A part that answers, but takes longer than this, is degraded.
+use crate::store::StoreError;
+
+/// A part that takes longer than this to answer is degraded.
 pub const SLOW: Duration = Duration::from_millis(500);
 
 /// How one part is.
@@ -35,8 +37,8 @@ pub enum Overall {
     Unhealthy,
 }
 
-/// How the whole is when its parts are so. Without the database no job exists; without the rest a
-/// job waits.
+/// Combines the states of the parts. Without the database no job can be accepted, so the deployment is
+/// unhealthy. Without another part jobs only wait, so it is degraded.
 #[must_use]
 pub fn overall(database: State, rest: &[State]) -> Overall {
     match database {
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_the_database_nothing_works_and_without_the_rest_jobs_wait() {
+    fn overall_is_unhealthy_only_without_database() {
         use State::{Degraded, Down, Up};
         assert_eq!(overall(Up, &[Up, Up]), Overall::Healthy);
         assert_eq!(overall(Up, &[Up, Down]), Overall::Degraded);
@@ -60,9 +62,9 @@ mod tests {
     }
 }
 
-/// Something that can be asked whether it answers.
+/// A health check of one part.
 #[async_trait]
 pub trait Probe: Send + Sync {
-    /// Asks.
+    /// Succeeds if the part answers. Gives [`StoreError::Unavailable`] if it does not.
     async fn probe(&self) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What an image should look like, and what is stored of one.
+//! The description of the images that a job makes, and the stored images.
 
 pub(crate) mod content_warning;
 pub(crate) mod picture;

@@ -1,4 +1,4 @@
-//! Image jobs and batches: their rows, and every change of them.
+//! Image jobs and batches: what their rows hold, and how each event changes them.
 
 pub(crate) mod admission;
 pub(crate) mod attempt;

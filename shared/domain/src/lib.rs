@@ -1,8 +1,8 @@
-//! What an image job is and what may happen to it: no runtime, no SDK, no HTTP.
+//! The rules of image jobs, chats, webhooks and access: no runtime, no SDK, no HTTP.
 //!
-//! Everything here is plain data and pure functions, so that each rule can be tested without anything
-//! around it. One module for each area; its `ports` say what the rules need from the outside, which the
-//! crates `aws` and `providers` supply.
+//! Everything here is plain data and pure functions, so that each rule can be tested on its own.
+//! Each area has one module. Its `ports` module declares the traits of the stores and services that the
+//! rules need; the crates `aws` and `providers` implement them.
 
 pub mod access;
 pub mod chat;

@@ -1,4 +1,4 @@
-//! What every other part is made of: ids, times, leases, secrets, addresses.
+//! The basic types of all other modules: ids, timestamps, leases, secrets, addresses.
 
 pub(crate) mod address;
 pub(crate) mod hash;
@@ -7,6 +7,7 @@ pub(crate) mod lease;
 pub(crate) mod named;
 pub(crate) mod priority;
 pub(crate) mod secret;
+pub mod source;
 pub(crate) mod timestamp;
 
 pub use address::{AddressScope, address_scope, unwrapped};

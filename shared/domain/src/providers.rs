@@ -1,4 +1,5 @@
-//! What image and chat providers must offer, how they fail, and how much they can take.
+//! Image and chat providers: what an adapter implements, how calls fail, and how much capacity a provider
+//! has.
 
 pub(crate) mod capacity;
 pub(crate) mod deprecation;

@@ -1,16 +1,16 @@
-//! How a store or a queue fails.
+//! The errors of stores and queues.
 
 #![warn(missing_docs)]
 
 use std::time::Duration;
 
-/// Why a store or a queue did not do as asked.
+/// Why a call to a store or a queue failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else changed the row first: read again and obey.
+    /// Another writer changed the row first. The caller must read the row again and decide again.
     #[error("the row has changed since it was read")]
     Conflict,
-    /// It did not answer, or not as it should: the same call may pass later.
+    /// The store did not answer, or its answer could not be used. The same call may succeed later.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -21,5 +21,5 @@ impl From<StoreError> for crate::Error {
     }
 }
 
-/// The longest delay that a queue keeps (SQS: 15 minutes).
+/// The maximum delay of a message in a queue (SQS: 15 minutes).
 pub const MAX_QUEUE_DELAY: Duration = Duration::from_secs(900);

@@ -1,4 +1,4 @@
-//! Webhooks: the outbox, attempts and retries, endpoints and signatures.
+//! Webhooks: the outbox, delivery attempts and retries, endpoints, and signatures.
 
 pub(crate) mod attempt;
 pub(crate) mod delivery;

@@ -8,6 +8,7 @@ use crate::canvas::Canvas;
 use crate::scene::Scene;
 use crate::sky;
 use crate::words::Place;
+
 pub(crate) use ridge::Ridge;
 
 /// Paints everything between the sky and the foreground.

@@ -14,12 +14,13 @@ mod stand;
 mod tree;
 mod windmill;
 
+use stand::Stand;
+
 use crate::canvas::Canvas;
 use crate::land::Ridge;
 use crate::path::at;
 use crate::scene::Scene;
 use crate::words::Subject;
-use stand::Stand;
 
 /// Paints what flies. It is painted before the water, which reflects it.
 pub(super) fn in_the_air(canvas: &mut Canvas, scene: &Scene) {

@@ -1,4 +1,4 @@
-//! The bodies of requests and answers, by area.
+//! The bodies of requests and responses, by area.
 
 pub mod access;
 pub mod chat;

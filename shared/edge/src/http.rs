@@ -1,4 +1,4 @@
-//! HTTP as every endpoint has it: routing, credentials, limits, CORS, errors, conditional requests.
+//! The HTTP layer that all endpoints share: routing, credentials, limits, CORS, errors, conditional requests.
 
 pub(crate) mod answer;
 pub mod cors;

@@ -1,4 +1,4 @@
-//! Inbound HTTP: requests into domain values, and answers back.
+//! Inbound HTTP: turns requests into domain values and domain values into responses.
 
 pub mod api;
 pub mod auth;

@@ -1,8 +1,8 @@
 //! The OpenAPI 3.0 document of the API.
 //!
-//! What it says of answers comes from the types that are sent; of requests, from the types in
-//! [`bodies`], which a test holds against the parsers; who may call and how often, from [`ROUTES`]. It is
-//! checked in as `docs/openapi.json`, which the function `docs` serves: no function makes it at run time.
+//! Responses are described by the types that are serialized; requests by the types in [`bodies`], which a
+//! test compares with the parsers; access and rate limits by [`ROUTES`]. The document is checked in as
+//! `docs/openapi.json`, which the function `docs` serves: it is not generated at run time.
 
 mod access;
 #[cfg(test)]
@@ -21,12 +21,12 @@ mod service;
 mod tests;
 mod webhooks;
 
+use operation::Operation;
+use schemas::Schemas;
 use serde_json::{Map, Value, json};
 
 use crate::API;
 use crate::http::routes::{ROUTES, Route};
-use operation::Operation;
-use schemas::Schemas;
 
 const ABOUT: &str = "\
 Image generation that you run yourself: post a prompt, get a job id at once, and be told by a signed \
@@ -48,11 +48,11 @@ caller's first request. Every counted answer carries `X-RateLimit-*`, `RateLimit
 **Requests.** Bodies are JSON, of at most 256 KiB. Unknown fields are ignored; `null` for an optional field \
 means that it is absent.";
 
-/// The document.
+/// Generates the document.
 ///
 /// # Panics
 ///
-/// If a route has no operation here: the test that holds the checked-in document against this one fails.
+/// If a route has no operation. The test that compares the checked-in document with this one then fails.
 #[must_use]
 pub fn document() -> Value {
     let mut schemas = Schemas::new();
@@ -98,5 +98,5 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .or_else(|| deliveries::operation(route, schemas))
         .or_else(|| access::operation(route, schemas))
         .or_else(|| service::operation(route, schemas))
-        .unwrap_or_else(|| panic!("{} {} is in no part of the document", route.method, route.path))
+        .unwrap_or_else(|| panic!("{} {} has no operation in the document", route.method, route.path))
 }

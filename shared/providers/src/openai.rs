@@ -14,21 +14,22 @@ mod unavailable_models;
 
 use std::collections::BTreeSet;
 
+use answer::{Answer, Content};
+use api_client::{ApiClient, CallContext};
 use async_trait::async_trait;
 use bytes::Bytes;
+use checkpoint::{Checkpoint, CheckpointWriter, PendingImage};
 use domain::Timestamp;
 use domain::images::{ImageOrigin, Picture, ProviderChoice};
 use domain::providers::{
     CapacityLimits, ErrorClass, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
     Step, Unsupported,
 };
+use settings::ModelNames;
 
 use crate::call::{self, fail_if_any, run_concurrently};
 use crate::models::{OpenAiRow, models};
-use answer::{Answer, Content};
-use api_client::{ApiClient, CallContext};
-use checkpoint::{Checkpoint, CheckpointWriter, PendingImage};
-use settings::ModelNames;
+
 pub(crate) use settings::Settings;
 use unavailable_models::UnavailableModels;
 

@@ -29,7 +29,7 @@
 mod chat;
 mod switches;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -39,9 +39,10 @@ use domain::providers::{
     Reason, Step, Unsupported,
 };
 use domain::{JobId, Timestamp};
-use sha2::{Digest as _, Sha256};
-
 use drawing::{Brief, Mood, draw};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
 pub use switches::{Failure, Switches, parse};
 
 /// Its name in jobs and in `order`.

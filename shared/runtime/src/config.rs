@@ -1,4 +1,4 @@
-//! Settings from the environment, read once per cold start.
+//! Settings from environment variables, read once per cold start.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use domain::webhooks::TimeScale;
 
-/// A setting is missing or is not what it should be.
+/// A setting is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {name}: {problem}")]
 pub struct BadSetting {
@@ -15,7 +15,7 @@ pub struct BadSetting {
     problem: String,
 }
 
-/// The setting `name`, which must be there.
+/// Reads the required setting `name`.
 ///
 /// # Errors
 ///
@@ -25,20 +25,20 @@ pub fn required<T: FromStr<Err: Display>>(name: &'static str) -> Result<T, BadSe
     text.parse().map_err(|error: T::Err| BadSetting { name, problem: error.to_string() })
 }
 
-/// The setting `name` as a number of `unit`s.
+/// Reads the required setting `name` as a number of `unit`s.
 ///
 /// # Errors
 ///
-/// [`BadSetting`] if it is missing or no whole number.
+/// [`BadSetting`] if it is missing or not a whole number.
 pub fn duration(name: &'static str, unit: Duration) -> Result<Duration, BadSetting> {
     Ok(unit.saturating_mul(required::<u32>(name)?))
 }
 
-/// How jobs live, as the template's parameters say.
+/// Reads the job policy from the variables that the template's parameters set.
 ///
 /// # Errors
 ///
-/// [`BadSetting`].
+/// [`BadSetting`] if a variable is missing or invalid.
 pub fn job_policy() -> Result<JobPolicy, BadSetting> {
     let (second, hour, day) =
         (Duration::from_secs(1), Duration::from_secs(3600), Duration::from_secs(24 * 3600));
@@ -51,7 +51,8 @@ pub fn job_policy() -> Result<JobPolicy, BadSetting> {
     })
 }
 
-/// Where webhooks may go. Only the local launcher sets this variable; the template has no parameter for it.
+/// Reads the policy for webhook URLs, HTTPS only by default. Only the local launcher sets the variable; the
+/// template has no parameter for it.
 #[must_use]
 pub fn webhook_url_policy() -> WebhookUrlPolicy {
     match std::env::var("SEMANTEST_LOCAL_WEBHOOKS").as_deref() {
@@ -60,10 +61,10 @@ pub fn webhook_url_policy() -> WebhookUrlPolicy {
     }
 }
 
-/// How fast the clock of webhooks runs. Only the local launcher sets this variable, and only for tests;
-/// the template has no parameter for it.
+/// Reads the time scale of webhooks, real time by default. Only the local launcher sets the variable, and
+/// only for tests; the template has no parameter for it.
 #[must_use]
 pub fn webhook_time_scale() -> TimeScale {
-    let faster = std::env::var("SEMANTEST_LOCAL_WEBHOOK_TEMPO").ok();
-    faster.and_then(|times| times.parse().ok()).map_or(TimeScale::REAL, TimeScale::times)
+    let scale = std::env::var("SEMANTEST_LOCAL_WEBHOOK_TEMPO").ok();
+    scale.and_then(|times| times.parse().ok()).map_or(TimeScale::REAL, TimeScale::times)
 }

@@ -1,4 +1,4 @@
-//! What every function needs around its handler: configuration, logs, batches of queue messages.
+//! Shared setup of all functions: configuration, logging, batches of queue messages.
 
 pub mod config;
 pub mod log;

@@ -1,7 +1,7 @@
-//! Logs: one JSON object a line, flat, with what the spans around an event know of it.
+//! Logging: one flat JSON object per line, with the fields of the event and of its enclosing spans.
 //!
-//! A prompt, a key, a secret or image bytes never go in: their types do not show themselves in
-//! `Debug`, and nothing else of a request is logged but ids, words and numbers.
+//! Prompts, keys, secrets and image bytes are never logged: the `Debug` output of their types hides the
+//! content, and only ids, enum values and numbers of a request are logged.
 
 use std::fmt;
 
@@ -14,7 +14,8 @@ use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Starts logging for the function of this name. The environment's `RUST_LOG` sets the level.
+/// Starts logging to stdout. `function` is a field of every line. The environment variable `RUST_LOG` sets
+/// the level, `info` by default.
 pub fn init(function: &'static str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

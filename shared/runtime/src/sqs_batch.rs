@@ -1,4 +1,4 @@
-//! Batches of queue messages and stream records: one bad item must not take the others with it.
+//! Batches of queue messages: a failed message does not affect the others.
 
 use std::panic::AssertUnwindSafe;
 
@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use tracing::error;
 
-/// Hands each message of the batch to `handle` and reports those that failed, to be delivered again.
-/// A body that nobody can read is logged and acknowledged: it would be no better the next time.
+/// Passes each message of the batch to `handle` and reports the failed ones, which are delivered again. A
+/// poison message, whose body cannot be parsed, is logged and acknowledged: it would fail the next time too.
 pub async fn messages<M, F>(records: Vec<SqsMessage>, handle: impl Fn(M) -> F) -> SqsBatchResponse
 where
     M: DeserializeOwned,
@@ -22,7 +22,7 @@ where
         let message = match serde_json::from_str(&body) {
             Ok(message) => message,
             Err(problem) => {
-                error!(messageId = id, %problem, "a message that nobody can read");
+                error!(messageId = id, %problem, "a poison message: its body cannot be parsed");
                 continue;
             }
         };
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bad_message_takes_no_other_with_it() {
+    async fn failed_message_does_not_affect_others() {
         let records = vec![message("a", "1"), message("b", "{"), message("c", "2"), message("d", "3")];
         let response = messages(records, |number: u32| async move {
             match number {

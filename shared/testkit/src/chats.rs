@@ -1,4 +1,4 @@
-//! The memory as the store of chats.
+//! [`Memory`] as the store of chat sessions.
 
 use async_trait::async_trait;
 use domain::chat::{Message, Page, RecentMessages, Session, SessionStore, Turn, TurnStore};
@@ -9,12 +9,12 @@ use domain::{Job, MessageId, SessionId};
 use crate::Memory;
 
 impl Memory {
-    /// Puts a chat there, as if its turns had been saved.
+    /// Adds a chat session with its messages, without recording a call.
     pub fn put_session(&self, chat: RecentMessages) {
         self.state().sessions.insert(chat.session.id, chat);
     }
 
-    /// Every chat, with all of its messages.
+    /// Returns all chat sessions, each with all its messages.
     #[must_use]
     pub fn sessions(&self) -> Vec<RecentMessages> {
         self.state().sessions.values().cloned().collect()
@@ -65,9 +65,10 @@ impl TurnStore for Memory {
             Some(chat) => !begins && chat.session.belongs_to(&session.client_id, session.user_id),
             None => begins,
         };
-        let there = known.is_some_and(|chat| chat.messages.iter().any(|message| message.id == reply.id));
-        let job_there = job.as_ref().is_some_and(|(job, _)| state.jobs.contains_key(&job.id));
-        if !as_expected || there || job_there {
+        let reply_exists =
+            known.is_some_and(|chat| chat.messages.iter().any(|message| message.id == reply.id));
+        let job_exists = job.as_ref().is_some_and(|(job, _)| state.jobs.contains_key(&job.id));
+        if !as_expected || reply_exists || job_exists {
             return Err(StoreError::Conflict);
         }
         let chat = state
@@ -77,13 +78,13 @@ impl TurnStore for Memory {
         chat.session = session;
         chat.messages.extend([prompt, reply]);
         chat.messages.sort_by_key(|message| message.id.uuid());
-        if let Some((job, owed)) = job {
+        if let Some((job, delivery)) = job {
             job.revision += 1;
             state.jobs.insert(job.id, job.clone());
-            if let Some(owed) = owed {
-                let mut owed = owed.clone();
-                owed.revision = 1;
-                state.deliveries.insert(owed.id.to_string(), owed);
+            if let Some(delivery) = delivery {
+                let mut delivery = delivery.clone();
+                delivery.revision = 1;
+                state.deliveries.insert(delivery.id.to_string(), delivery);
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The sample events in `events/`, and what must be there for them to be about something.
+//! The sample events in `events/`, and the records that they refer to.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,31 +8,27 @@ use domain::access::{ApiKey, KeyRecord, Scope};
 use domain::chat::{Message, RecentMessages, Role, Session};
 use domain::{Job, MessageId, Timestamp};
 
-/// The API key that the samples call with. It is a secret of nobody.
+/// The API key in the sample events. It is not a real secret.
 pub const SAMPLE_KEY: &str = "sk_0190b8a0000070008000000000005a3ethis-is-the-key-of-the-sample-events-only-0";
-/// The job that the samples are about.
 pub const SAMPLE_JOB: &str = "0190b8a0-0000-7000-8000-00000000000a";
-/// The chat that the samples are about.
 pub const SAMPLE_SESSION: &str = "0190b8a0-0000-7000-8000-00000000000c";
-/// The user that the samples are about.
 const SAMPLE_USER: &str = "0190b8a0-0000-7000-8000-000000000001";
-/// The batch that the samples are about.
 pub const SAMPLE_BATCH: &str = "0190b8a0-0000-7000-8000-000000000100";
-/// The webhook that the samples are about.
 pub const SAMPLE_WEBHOOK: &str = "0190b8a0-0000-7000-8000-00000000000b";
 
 fn folder(function: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events").join(function)
 }
 
-/// The text of one sample, such as `health`, `get.json`.
+/// Returns the text of one sample event, for example of the function `health` and the file `get.json`.
 #[must_use]
 pub fn event(function: &str, file: &str) -> String {
     let path = folder(function).join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The names of all samples of a function, sorted: a test that replays them shows that it misses none.
+/// Returns the file names of a function's sample events, sorted. A test that replays the events uses the list
+/// to show that it replays all of them.
 #[must_use]
 pub fn event_names(function: &str) -> Vec<String> {
     let files = fs::read_dir(folder(function)).expect("every function has sample events");
@@ -42,7 +38,7 @@ pub fn event_names(function: &str) -> Vec<String> {
     names
 }
 
-/// What is stored of the samples' key, for client `acme`.
+/// Returns the record of [`SAMPLE_KEY`], for client `acme`.
 #[must_use]
 pub fn sample_key() -> KeyRecord {
     let key: ApiKey = SAMPLE_KEY.parse().expect("a key");
@@ -58,7 +54,7 @@ pub fn sample_key() -> KeyRecord {
     }
 }
 
-/// The job that the samples are about, just accepted, of client `acme`.
+/// Returns the job [`SAMPLE_JOB`] of client `acme`, just accepted.
 #[must_use]
 pub fn sample_job() -> Job {
     let mut job = crate::job("a lighthouse at dusk", Timestamp::now());
@@ -66,7 +62,7 @@ pub fn sample_job() -> Job {
     job
 }
 
-/// The chat that the samples are about, of client `acme`, with one turn in it.
+/// Returns the chat session [`SAMPLE_SESSION`] of client `acme`, with one turn.
 #[must_use]
 pub fn sample_session() -> RecentMessages {
     let now = Timestamp::now();

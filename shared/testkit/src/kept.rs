@@ -1,16 +1,16 @@
-//! What a provider under test hands over.
+//! A fake image sink.
 
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::providers::{GeneratedImage, ImageSink, Stop};
 
-/// Keeps what a provider hands over.
+/// Records the images, progress and checkpoints that a provider under test reports.
 #[derive(Debug, Default)]
 pub struct Kept {
     images: Mutex<Vec<(u8, GeneratedImage)>>,
     progress: Mutex<Vec<u8>>,
-    notes: Mutex<Vec<String>>,
+    checkpoints: Mutex<Vec<String>>,
     full: bool,
 }
 
@@ -23,28 +23,28 @@ fn add<T>(list: &Mutex<Vec<T>>, value: T) {
 }
 
 impl Kept {
-    /// One that takes nothing.
+    /// Returns a sink that answers every image with [`Stop`].
     #[must_use]
     pub fn full() -> Self {
         Self { full: true, ..Self::default() }
     }
 
-    /// The images with their indexes, in the order in which they came.
+    /// Returns the images with their indexes, in the order of arrival.
     #[must_use]
     pub fn images(&self) -> Vec<(u8, GeneratedImage)> {
         all(&self.images)
     }
 
-    /// Every progress that was told.
+    /// Returns all reported percentages, in order.
     #[must_use]
     pub fn progress(&self) -> Vec<u8> {
         all(&self.progress)
     }
 
-    /// Every handle that was noted.
+    /// Returns the task handles of all checkpoints, in order.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        all(&self.notes)
+        all(&self.checkpoints)
     }
 }
 
@@ -64,7 +64,7 @@ impl ImageSink for Kept {
     }
 
     async fn checkpoint(&self, handle: &str) -> Result<(), Stop> {
-        add(&self.notes, handle.to_owned());
+        add(&self.checkpoints, handle.to_owned());
         Ok(())
     }
 }

@@ -1,20 +1,20 @@
-//! Fakes of every port and makers of values, for tests. The stores keep the very promises of the
-//! real ones: conditional writes, all or nothing, and reads of what was written last.
+//! In-memory fakes of all ports and builders of values, for tests. The fake stores give the same guarantees
+//! as the real ones: conditional writes, atomic transactions and reads of the last write.
 
-// A test helper that cannot go on has nothing better to do than to panic.
+// A test helper that cannot continue may only panic.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod auth_stores;
 mod chats;
 mod events;
-mod front;
 mod kept;
 mod logs;
 mod memory;
+mod provider_stores;
 mod registry;
 mod secret;
 pub mod standin;
 mod values;
-mod watch;
 mod webhooks;
 pub mod webp;
 

@@ -1,4 +1,4 @@
-//! What the code under test logs.
+//! Capture of the log lines of the code under test.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,8 @@ use serde_json::Value;
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Takes down what is logged in this thread from now on, as the functions log: a JSON object a line.
+/// Captures the log lines of the current thread until it is dropped. As in the functions, each line is a JSON
+/// object.
 pub struct Logs {
     lines: Lines,
     _until: DefaultGuard,
@@ -17,7 +18,7 @@ pub struct Logs {
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// Begins.
+    /// Starts capturing.
     #[must_use]
     pub fn begin() -> Self {
         let lines = Lines::default();
@@ -26,7 +27,7 @@ impl Logs {
         Self { lines, _until: set_default(subscriber) }
     }
 
-    /// The lines so far in which `field` is `value`.
+    /// Returns the captured lines in which `field` is `value`.
     #[must_use]
     pub fn with(&self, field: &str, value: &str) -> Vec<Value> {
         let bytes = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

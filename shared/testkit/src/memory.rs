@@ -1,4 +1,4 @@
-//! One store in memory behind all ports.
+//! An in-memory store that implements all ports.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,16 +22,15 @@ use domain::webhooks::{
 };
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
-/// A message that was sent.
+/// A message that was sent, with its delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// To a queue of jobs.
+    /// Sent to the job queue of this priority.
     Job(JobMessage, Priority, Duration),
-    /// To the queue of webhooks.
     Webhook(WebhookMessage, Duration),
 }
 
-/// Every port at once, in memory.
+/// Implements all ports in memory. Records the name of each call, and can make calls fail.
 #[derive(Default)]
 pub struct Memory {
     state: Mutex<State>,
@@ -62,7 +61,6 @@ pub(crate) struct State {
 }
 
 impl Memory {
-    /// An empty one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -81,90 +79,82 @@ impl Memory {
         }
     }
 
-    /// Makes the next call of this name fail with `error`; may be said several times.
+    /// Makes the next call of this name fail with `error`. Several failures of one call are used in order.
     pub fn fail_next(&self, call: &'static str, error: StoreError) {
         self.state().failures.push_back((call, error));
     }
 
-    /// Nothing fails any more.
+    /// Removes all failures that are still to come.
     pub fn forget_failures(&self) {
         self.state().failures.clear();
     }
 
-    /// Puts a job there, as if it had been saved.
+    /// Adds or replaces a job, without a check of its revision.
     pub fn put_job(&self, job: &Job) {
         self.state().jobs.insert(job.id, job.clone());
     }
 
-    /// Puts a batch there, as if it had been saved.
+    /// Adds or replaces a batch, without a check of its revision.
     pub fn put_batch(&self, batch: &Batch) {
         self.state().batches.insert(batch.id, batch.clone());
     }
 
-    /// The batch as it is now.
     #[must_use]
     pub fn batch(&self, id: BatchId) -> Option<Batch> {
         self.state().batches.get(&id).cloned()
     }
 
-    /// All batches.
     #[must_use]
     pub fn batches(&self) -> Vec<Batch> {
         self.state().batches.values().cloned().collect()
     }
 
-    /// Puts a webhook there, as if it had been saved.
+    /// Adds or replaces a webhook, without a check of its revision.
     pub fn put_delivery(&self, delivery: &Delivery) {
         self.state().deliveries.insert(delivery.id.to_string(), delivery.clone());
     }
 
-    /// Puts a key there.
     pub fn put_key(&self, record: KeyRecord) {
         self.state().keys.insert(record.id.to_string(), record);
     }
 
-    /// Gives a client limits of its own.
     pub fn put_limits(&self, client: &ClientId, limits: Limits) {
         self.state().limits.insert(client.clone(), limits);
     }
 
-    /// The key as it is now.
     #[must_use]
     pub fn key(&self, id: KeyId) -> Option<KeyRecord> {
         self.state().keys.get(&id.to_string()).cloned()
     }
 
-    /// The job as it is now.
     #[must_use]
     pub fn job(&self, id: JobId) -> Option<Job> {
         self.state().jobs.get(&id).cloned()
     }
 
-    /// All jobs.
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
         self.state().jobs.values().cloned().collect()
     }
 
-    /// All webhooks, in the order of their ids.
+    /// Returns all webhooks, in the order of their ids.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.state().deliveries.values().cloned().collect()
     }
 
-    /// The keys of all objects.
     #[must_use]
     pub fn object_keys(&self) -> Vec<String> {
         self.state().objects.keys().cloned().collect()
     }
 
-    /// Every message that was sent, in order.
+    /// Returns all sent messages, in order.
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
         self.state().sent.clone()
     }
 
-    /// The names of all calls, in order.
+    /// Returns the names of all calls of ports, in order, including the failed ones.
     #[must_use]
     pub fn calls(&self) -> Vec<&'static str> {
         self.state().calls.clone()
@@ -182,17 +172,17 @@ impl JobStore for Memory {
         Ok(ids.iter().map(|id| state.jobs.get(id).cloned()).collect())
     }
 
-    async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError> {
+    async fn save(&self, job: &mut Job, delivery: Option<&Delivery>) -> Result<(), StoreError> {
         let mut state = self.call("save")?;
         if state.jobs.get(&job.id).map_or(0, |row| row.revision) != job.revision {
             return Err(StoreError::Conflict);
         }
         job.revision += 1;
         state.jobs.insert(job.id, job.clone());
-        if let Some(owed) = owed {
-            let mut owed = owed.clone();
-            owed.revision = 1;
-            state.deliveries.insert(owed.id.to_string(), owed);
+        if let Some(delivery) = delivery {
+            let mut delivery = delivery.clone();
+            delivery.revision = 1;
+            state.deliveries.insert(delivery.id.to_string(), delivery);
         }
         Ok(())
     }
@@ -294,21 +284,21 @@ impl JobQueue for Memory {
         Ok(())
     }
 
-    /// Takes each message by itself: `fail_next("send_one")` loses one of them.
+    /// Sends each message as a call of its own: `fail_next("send_one")` makes one of them fail.
     async fn send_many(&self, jobs: &[Job]) -> Vec<(JobId, StoreError)> {
         if let Err(error) = self.call("send_many") {
             return jobs.iter().map(|job| (job.id, error.clone())).collect();
         }
-        let mut lost = Vec::new();
+        let mut failed = Vec::new();
         for job in jobs {
             match self.call("send_one") {
                 Ok(mut state) => {
                     state.sent.push(Sent::Job(JobMessage::about(job), job.priority, Duration::ZERO))
                 }
-                Err(error) => lost.push((job.id, error)),
+                Err(error) => failed.push((job.id, error)),
             }
         }
-        lost
+        failed
     }
 }
 

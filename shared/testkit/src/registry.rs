@@ -1,4 +1,4 @@
-//! The memory as the place where API keys are managed.
+//! [`Memory`] as the registry of API keys.
 
 use async_trait::async_trait;
 use domain::access::{ClientId, KeyRecord, KeyRegistry, KeySummary, Limits};

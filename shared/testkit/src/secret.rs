@@ -1,4 +1,4 @@
-//! A secret that tests change.
+//! A fake secret that tests can change.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,10 +7,10 @@ use domain::access::SecretSource;
 use domain::primitives::Secret;
 use domain::store::StoreError;
 
-/// A secret with a memory, as the real one: what is put there shows when it is read anew.
+/// A cached secret, like the real one: a changed value is visible only after a refresh.
 pub struct KeptSecret {
     stored: Mutex<Stored>,
-    known: tokio::sync::Mutex<Option<Secret>>,
+    cache: tokio::sync::Mutex<Option<Secret>>,
 }
 
 struct Stored {
@@ -19,28 +19,27 @@ struct Stored {
 }
 
 impl KeptSecret {
-    /// One of this value.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         let stored = Mutex::new(Stored { text: Some(text.into()), reads: 0 });
-        Self { stored, known: tokio::sync::Mutex::new(None) }
+        Self { stored, cache: tokio::sync::Mutex::new(None) }
     }
 
     fn stored(&self) -> MutexGuard<'_, Stored> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes it.
+    /// Changes the stored value. The cached value stays until the next refresh.
     pub fn put(&self, text: impl Into<String>) {
         self.stored().text = Some(text.into());
     }
 
-    /// From now on it cannot be read.
+    /// Makes all later reads of the stored value fail, until the next [`KeptSecret::put`].
     pub fn fail(&self) {
         self.stored().text = None;
     }
 
-    /// How often it was really read, and not remembered.
+    /// Returns the number of reads of the stored value. Reads of the cached value do not count.
     #[must_use]
     pub fn reads(&self) -> usize {
         self.stored().reads
@@ -48,7 +47,7 @@ impl KeptSecret {
 
     async fn fetch(&self) -> Result<Secret, StoreError> {
         self.stored().reads += 1;
-        // Takes a while, as the real one does: others who ask meanwhile get their turn.
+        // Yields, because the real read takes time: other callers run in the meantime.
         tokio::task::yield_now().await;
         let text = self.stored().text.clone();
         text.map(Secret::new).ok_or_else(|| StoreError::Unavailable("no answer".into()))
@@ -58,15 +57,15 @@ impl KeptSecret {
 #[async_trait]
 impl SecretSource for KeptSecret {
     async fn read(&self) -> Result<Secret, StoreError> {
-        let mut known = self.known.lock().await;
-        if let Some(secret) = known.as_ref() {
+        let mut cached = self.cache.lock().await;
+        if let Some(secret) = cached.as_ref() {
             return Ok(secret.clone());
         }
-        Ok(known.insert(self.fetch().await?).clone())
+        Ok(cached.insert(self.fetch().await?).clone())
     }
 
     async fn refresh(&self) -> Result<Secret, StoreError> {
-        let mut known = self.known.lock().await;
-        Ok(known.insert(self.fetch().await?).clone())
+        let mut cached = self.cache.lock().await;
+        Ok(cached.insert(self.fetch().await?).clone())
     }
 }

@@ -1,4 +1,4 @@
-//! Values that tests start from.
+//! Default values for tests.
 
 use domain::access::{ApiKey, Caller, KeyRecord, Limits, Principal, Scope};
 use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
@@ -10,7 +10,7 @@ use domain::primitives::Priority;
 use domain::providers::ImageTask;
 use domain::{Batch, BatchId, Job, JobId, KeyId, Timestamp, TraceId, UserId};
 
-/// What a webhook-less caller asks for: one picture of 256 by 256.
+/// Returns a request for one image of 256 by 256 pixels, without a webhook.
 #[must_use]
 pub fn a_request(prompt: &str) -> GenerateRequest {
     GenerateRequest {
@@ -30,7 +30,7 @@ pub fn a_request(prompt: &str) -> GenerateRequest {
     }
 }
 
-/// What a provider is told to make: all images of `picture`, within a minute.
+/// Returns a provider's task: all images of `picture`, with a deadline in one minute.
 #[must_use]
 pub fn image_task(picture: Picture) -> ImageTask {
     ImageTask {
@@ -44,7 +44,7 @@ pub fn image_task(picture: Picture) -> ImageTask {
     }
 }
 
-/// A job of client `acme`, just accepted, its receiver told of everything.
+/// Returns a job of client `acme`, just accepted, with a webhook for all events but progress.
 #[must_use]
 pub fn job(prompt: &str, now: Timestamp) -> Job {
     use WebhookEvent as E;
@@ -60,23 +60,27 @@ pub fn job(prompt: &str, now: Timestamp) -> Job {
     job
 }
 
-/// A batch of client `acme` of `jobs` jobs, just accepted, its receiver told of everything.
+/// Returns a batch of client `acme` with `jobs` jobs, just accepted, with a webhook for all events but
+/// progress.
 #[must_use]
 pub fn batch(jobs: u8, now: Timestamp) -> Batch {
-    let one = job("kite", now);
+    let sample = job("kite", now);
     let batched = |index: u8| {
         let GenerateRequest { picture, priority, metadata, .. } = a_request(&format!("kite {index}"));
         BatchedJob { picture, priority, metadata, estimate: None }
     };
-    let request =
-        BatchRequest { user: one.user_id, jobs: (0..jobs).map(batched).collect(), webhook: one.webhook };
+    let request = BatchRequest {
+        user: sample.user_id,
+        jobs: (0..jobs).map(batched).collect(),
+        webhook: sample.webhook,
+    };
     let id = BatchId::made_from(JobId::new().uuid());
-    let mut batch = Batch::accept(id, request, one.client_id, TraceId::new(), now, &JobPolicy::default());
+    let mut batch = Batch::accept(id, request, sample.client_id, TraceId::new(), now, &JobPolicy::default());
     batch.revision = 1;
     batch
 }
 
-/// A key of client `client`, good for ever.
+/// Returns a new API key of `client` that never expires, and its record.
 #[must_use]
 pub fn api_key(client: &str, scopes: &[Scope]) -> (ApiKey, KeyRecord) {
     let key = ApiKey::generate();
@@ -93,7 +97,7 @@ pub fn api_key(client: &str, scopes: &[Scope]) -> (ApiKey, KeyRecord) {
     (key, record)
 }
 
-/// Somebody who calls with an API key of `client`.
+/// Returns the principal of a request with an API key of `client`.
 #[must_use]
 pub fn principal(client: &str, scopes: &[Scope]) -> Principal {
     Principal {
@@ -105,12 +109,12 @@ pub fn principal(client: &str, scopes: &[Scope]) -> Principal {
     }
 }
 
-/// A plain PNG of this size.
+/// Returns a PNG image of one color. Width and height are in pixels.
 #[must_use]
 pub fn an_image(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::RgbImage::from_pixel(width, height, image::Rgb([200, 120, 40]))
         .write_to(&mut bytes, image::ImageFormat::Png)
-        .expect("memory takes everything");
+        .expect("writing to memory succeeds");
     bytes.into_inner()
 }

@@ -1,4 +1,4 @@
-//! The memory as what webhooks need besides their rows and their queue.
+//! [`Memory`] as the store of webhook lists, endpoints, secret versions and host permits.
 
 use async_trait::async_trait;
 use domain::access::ClientId;
@@ -12,22 +12,21 @@ use domain::{JobId, Timestamp};
 
 use crate::Memory;
 
-/// How many requests to a host may be under way.
-const PLACES: usize = 2;
+/// The number of concurrency permits of one host.
+const HOST_PERMITS: usize = 2;
 
 impl Memory {
-    /// Puts a URL's row there, as if it had been saved.
-    pub fn put_receiver(&self, endpoint: &WebhookEndpoint) {
+    /// Adds or replaces an endpoint, without a check of its revision.
+    pub fn put_endpoint(&self, endpoint: &WebhookEndpoint) {
         self.state().endpoints.insert(endpoint.id(), endpoint.clone());
     }
 
-    /// All URLs of which something is known.
     #[must_use]
     pub fn endpoints(&self) -> Vec<WebhookEndpoint> {
         self.state().endpoints.values().cloned().collect()
     }
 
-    /// The requests that are under way to a host, and until when it is thought slow.
+    /// Returns the permits of a host that are in use, and the time until which the host counts as slow.
     #[must_use]
     pub fn under_way(&self, host: &str) -> (Vec<HostPermit>, Option<Timestamp>) {
         self.state().hosts.get(host).cloned().unwrap_or_default()
@@ -92,8 +91,8 @@ impl WebhookEndpointStore for Memory {
         limit: u16,
     ) -> Result<Vec<WebhookEndpoint>, StoreError> {
         let state = self.call("disabled_endpoints")?;
-        let off = state.endpoints.values().filter(|row| row.client_id == *client && row.is_disabled());
-        Ok(off.take(usize::from(limit)).cloned().collect())
+        let disabled = state.endpoints.values().filter(|row| row.client_id == *client && row.is_disabled());
+        Ok(disabled.take(usize::from(limit)).cloned().collect())
     }
 
     async fn held_deliveries(
@@ -104,20 +103,20 @@ impl WebhookEndpointStore for Memory {
     ) -> Result<HeldPage, StoreError> {
         let state = self.call("held_deliveries")?;
         let order = |(at, (_, id)): &(Timestamp, DeliveryKey)| (*at, id.uuid());
-        let mut parked: Vec<_> = state
+        let mut held: Vec<_> = state
             .deliveries
             .values()
             .filter(|delivery| {
                 delivery.held && WebhookEndpointId::of(&delivery.client_id, &delivery.url) == *id
             })
             .filter_map(|delivery| Some((delivery.due_at?, key(delivery))))
-            .filter(|one| after.is_none_or(|after| order(one) > order(&after)))
+            .filter(|entry| after.is_none_or(|after| order(entry) > order(&after)))
             .collect();
-        parked.sort_by_key(order);
-        let more = parked.len() > usize::from(limit);
-        parked.truncate(usize::from(limit));
-        let next = parked.last().copied().filter(|_| more);
-        Ok(HeldPage { keys: parked.into_iter().map(|(_, key)| key).collect(), next })
+        held.sort_by_key(order);
+        let more = held.len() > usize::from(limit);
+        held.truncate(usize::from(limit));
+        let next = held.last().copied().filter(|_| more);
+        Ok(HeldPage { keys: held.into_iter().map(|(_, key)| key).collect(), next })
     }
 }
 
@@ -154,7 +153,7 @@ impl HostPermitStore for Memory {
         let mut state = self.call("acquire_host_permit")?;
         let (permits, _) = state.hosts.entry(host.to_owned()).or_default();
         permits.retain(|permit| permit.lease.until > now);
-        let free = (0..PLACES).find(|number| permits.iter().all(|permit| permit.number != *number));
+        let free = (0..HOST_PERMITS).find(|number| permits.iter().all(|permit| permit.number != *number));
         let permit = free.map(|number| HostPermit { number, lease: Lease { id: LeaseId::new(), until } });
         permits.extend(permit);
         Ok(permit)
@@ -168,7 +167,7 @@ impl HostPermitStore for Memory {
     ) -> Result<(), StoreError> {
         let mut state = self.call("release_host_permit")?;
         let (permits, slow) = state.hosts.entry(host.to_owned()).or_default();
-        permits.retain(|one| *one != permit);
+        permits.retain(|held| *held != permit);
         *slow = slow_until.or(*slow);
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! WebP files that no encoder writes.
+//! Hand-built WebP files that no encoder writes.
 
-/// A file of these chunks.
+/// Returns a WebP file with these chunks.
 #[must_use]
 pub fn riff(chunks: &[Chunk<'_>]) -> Vec<u8> {
     let body: Vec<u8> = chunks.iter().flat_map(|(name, content)| chunk(name, content)).collect();
@@ -12,14 +12,15 @@ fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&name[..], &(content.len() as u32).to_le_bytes(), content, &padding].concat()
 }
 
-/// A file in the extended format (`VP8X`): width and height in pixels, and the flags of its features.
+/// Returns a file in the extended format (`VP8X`). The head holds the width and height in pixels and the
+/// feature flags.
 #[must_use]
 pub fn with_head((width, height, flags): (u32, u32, u8), chunks: &[Chunk<'_>]) -> Vec<u8> {
     let head = [&[flags, 0, 0, 0], &three(width - 1)[..], &three(height - 1)].concat();
     riff(&[&[(b"VP8X", &head[..])][..], chunks].concat())
 }
 
-/// An animation of one frame, which has these chunks.
+/// Returns an animation with one frame that consists of these chunks.
 #[must_use]
 pub fn animation((width, height): (u32, u32), frame: &[Chunk<'_>]) -> Vec<u8> {
     let head = [&[0; 6][..], &three(width - 1), &three(height - 1), &[0; 4]].concat();
@@ -35,11 +36,11 @@ fn three(number: u32) -> [u8; 3] {
 /// A chunk's name and content.
 pub type Chunk<'a> = (&'a [u8; 4], &'a [u8]);
 
-/// A lossy frame (`VP8 `) of one color: its data is all zeros, which select every default.
+/// Returns a lossy frame (`VP8 `) of one color. Its data is all zeros, which selects all defaults.
 #[must_use]
 pub fn lossy(width: u16, height: u16) -> Vec<u8> {
     let blocks = usize::from(width.div_ceil(16)) * usize::from(height.div_ceil(16));
-    // The field for the length has 19 bits.
+    // The length field has 19 bits.
     let modes = (64 + blocks).min((1 << 19) - 1);
     let head = [
         &three(1 << 4 | (modes as u32) << 5)[..],
@@ -50,7 +51,7 @@ pub fn lossy(width: u16, height: u16) -> Vec<u8> {
     [&head.concat()[..], &vec![0; modes + 64 + blocks * 16]].concat()
 }
 
-/// A lossless alpha channel of one value, for a frame of any size.
+/// Returns a lossless alpha channel with a single value. It fits a frame of any size.
 #[must_use]
 pub fn alpha() -> Vec<u8> {
     let mut bits = Bits::default();
@@ -60,21 +61,22 @@ pub fn alpha() -> Vec<u8> {
     [&[1][..], &bits.bytes()].concat()
 }
 
-/// A lossless image in which each block of 4 by 4 pixels has its own prefix codes, 65,536 groups in all.
+/// Returns a lossless image in which each block of 4 by 4 pixels selects its group of prefix codes. The
+/// file has 65,536 groups in all.
 #[must_use]
 pub fn bomb(width: u16, height: u16) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.push(0x2f, 8);
     bits.push(u64::from(width) - 1, 14);
     bits.push(u64::from(height) - 1, 14);
-    // No alpha, version 0, no transforms, no color cache; meta prefix codes, of the smallest blocks, which
-    // all select the last group by their red and green.
+    // No alpha, version 0, no transforms, no color cache. Then meta prefix codes for blocks of the smallest
+    // size; the red and green values of all blocks select the last group.
     bits.push(0, 4 + 1 + 1);
     bits.push(1, 1);
     bits.push(0, 3 + 1);
     [255, 255, 0, 255, 0].into_iter().for_each(|symbol| bits.one_symbol(symbol));
     let mut table = Bits::default();
-    // A normal code. It uses the code lengths 1 to 10, with codes of three and four bits.
+    // A normal prefix code with the code lengths 1 to 10, which are themselves coded in three or four bits.
     table.push(0, 1);
     table.push(14 - 4, 4);
     for length in [0, 0, 0, 3, 3, 3, 3, 3, 0, 3, 4, 4, 4, 4] {

@@ -6,6 +6,7 @@ mod refused;
 
 use std::time::{Duration, Instant};
 
+use chatter::{Chatter, reply, told};
 use domain::access::Scope;
 use reqwest::Method;
 use semantest_tests::receiver::Receiver;
@@ -13,7 +14,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Round;
-use chatter::{Chatter, reply, told};
 
 pub(crate) fn tests(round: &mut Round<'_>) {
     history::tests(round);

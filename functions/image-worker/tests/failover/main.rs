@@ -1,6 +1,6 @@
-//! The worker and its providers: whom it asks, what it pays, and what it tells of it.
+//! The worker and its providers: which ones it calls, what it pays for, and what it records.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
 mod money;

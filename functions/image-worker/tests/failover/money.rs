@@ -1,4 +1,4 @@
-//! What is paid for is not lost, not paid for twice, and told.
+//! Paid images are not lost and not paid for twice, and calls without a result are counted.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ fn down() -> StoreError {
     StoreError::Unavailable("down".into())
 }
 
-/// How many calls the metric would count.
-fn told(logs: &Logs) -> Vec<u64> {
+/// The numbers of calls that the metric `PossiblyPaid` counts.
+fn possibly_paid(logs: &Logs) -> Vec<u64> {
     logs.with("metric", "possibly_paid").iter().map(|line| line["calls"].as_u64().unwrap()).collect()
 }
 
-/// A worker died while this provider was at work for the job.
+/// The state of a job whose worker died while `provider` was working for it.
 fn dead_worker(job: &mut Job, provider: &str, calls: u32) {
     let begun = Timestamp::now() - MARGIN;
     job.start(Lease { id: LeaseId::new(), until: begun }, begun).unwrap();
@@ -29,7 +29,7 @@ fn dead_worker(job: &mut Job, provider: &str, calls: u32) {
 }
 
 #[tokio::test]
-async fn a_store_that_takes_no_images_is_not_paid_for_without_end() {
+async fn unwritable_image_store_counts_as_failure() {
     let logs = Logs::begin();
     let provider = Acting::new("openai", Does::Draws);
     let world = World::of(&[&provider]);
@@ -39,11 +39,11 @@ async fn a_store_that_takes_no_images_is_not_paid_for_without_end() {
     let job = world.work_for(&world.job(|_| {}), Duration::from_millis(1500)).await;
     assert_eq!((job.status, job.failures, provider.asked()), (JobStatus::Processing, 1, 1));
     assert!(job.provider_attempts[0].failure.as_ref().unwrap().possibly_paid);
-    assert_eq!(told(&logs), [1]);
+    assert_eq!(possibly_paid(&logs), [1]);
 }
 
 #[tokio::test]
-async fn what_is_under_way_is_kept_while_a_store_of_ours_does_not_answer() {
+async fn pending_task_survives_an_unavailable_image_store() {
     let provider = Acting::new("stability", Does::NotesAndDraws);
     let world = World::of(&[&provider]);
     for _ in 0..50 {
@@ -56,7 +56,7 @@ async fn what_is_under_way_is_kept_while_a_store_of_ours_does_not_answer() {
     let done = world.work_again(&job).await;
     assert_eq!((done.status, done.paid_calls, provider.asked()), (JobStatus::Completed, 1, 2));
 
-    // At the job's end too: the lease lapses, and the next worker has it.
+    // The same after the job's deadline: the lease lapses, and the next worker recovers the task.
     let job = world.job(|job| {
         dead_worker(job, "stability", 1);
         job.checkpoint("task 7");
@@ -71,11 +71,11 @@ async fn what_is_under_way_is_kept_while_a_store_of_ours_does_not_answer() {
 }
 
 #[tokio::test]
-async fn a_salvage_pays_for_nothing() {
+async fn recovery_makes_no_paid_call() {
     let logs = Logs::begin();
     let wants_more = Acting::new("midjourney", Does::WantsMore);
     let other = Acting::new("openai", Does::Draws);
-    // It would cost money to go on; it is not enabled any more.
+    // First case: continuing would cost money. Second case: the provider is no longer enabled.
     for providers in [vec![&wants_more, &other], vec![&other]] {
         let world = World::of(&providers);
         let job = world.job(|job| {
@@ -88,26 +88,26 @@ async fn a_salvage_pays_for_nothing() {
         assert_eq!((ended.status, reason), (JobStatus::Failed, FailureReason::DeadlineExceeded));
         assert_eq!((ended.paid_calls, wants_more.asked(), other.asked()), (2, 0, 0));
     }
-    assert_eq!(told(&logs), [2, 2]);
+    assert_eq!(possibly_paid(&logs), [2, 2]);
 }
 
 #[tokio::test]
-async fn every_call_in_vain_is_counted() {
+async fn every_possibly_paid_call_is_counted() {
     let logs = Logs::begin();
     let three = |job: &mut Job| job.picture.count = Count::try_from(3).unwrap();
-    // Cut off with three calls under way.
+    // A provider is cut off during three calls.
     let world = World::of(&[&Acting::new("openai", Does::Vanishes)]);
     world.work_for(&world.job(three), Duration::from_millis(1500)).await;
-    assert_eq!(told(&logs), [3]);
-    // A picture that nobody can use.
+    assert_eq!(possibly_paid(&logs), [3]);
+    // An unusable image.
     let world = World::of(&[&Acting::new("openai", Does::Garbles)]);
     world.work(&world.job(|_| {})).await;
-    assert_eq!(told(&logs), [3, 1]);
-    // A worker that died with two.
+    assert_eq!(possibly_paid(&logs), [3, 1]);
+    // A worker that died during two calls.
     let world = World::of(&[&Acting::new("openai", Does::Draws)]);
     world.work(&world.job(|job| dead_worker(job, "openai", 2))).await;
-    assert_eq!(told(&logs), [3, 1, 2]);
-    // A task of which nothing had come when the job's time was up, and nobody was at it.
+    assert_eq!(possibly_paid(&logs), [3, 1, 2]);
+    // A pending task without a result when the job expires, with no worker running.
     let job = world.job(|job| {
         dead_worker(job, "midjourney", 4);
         job.checkpoint("task 7");
@@ -115,14 +115,14 @@ async fn every_call_in_vain_is_counted() {
         job.deadline = Timestamp::now();
     });
     world.work(&job).await;
-    assert_eq!(told(&logs), [3, 1, 2, 4]);
-    // What goes well is no such call.
+    assert_eq!(possibly_paid(&logs), [3, 1, 2, 4]);
+    // A successful call is not counted.
     world.work(&world.job(three)).await;
-    assert_eq!(told(&logs).len(), 4);
+    assert_eq!(possibly_paid(&logs).len(), 4);
 }
 
 #[tokio::test]
-async fn a_refusal_stays_one_whatever_came_beside_it() {
+async fn refusal_with_an_unusable_image_stays_a_refusal() {
     let first = Acting::new("openai", Does::GarblesAndRefuses);
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
@@ -132,7 +132,7 @@ async fn a_refusal_stays_one_whatever_came_beside_it() {
 }
 
 #[tokio::test]
-async fn what_was_made_and_cannot_be_had_fails_the_job_by_nobodys_fault() {
+async fn unfetchable_images_fail_the_job_as_exhausted() {
     let world = World::of(&[&Acting::new("openai", Does::Fails(ErrorClass::Caller, Reason::BadResponse))]);
     let job = world.work(&world.job(|_| {})).await;
     let error = job.error.unwrap();
@@ -140,12 +140,12 @@ async fn what_was_made_and_cannot_be_had_fails_the_job_by_nobodys_fault() {
 }
 
 #[tokio::test]
-async fn how_a_try_ended_is_not_forgotten_where_an_answer_of_the_store_was_lost() {
+async fn attempt_outcome_survives_a_conflict() {
     let first = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
     let job = world.job(|_| {});
-    // Somebody else writes the row while the second is about to be asked.
+    // Another function writes the row just before the second provider is called.
     let (store, id) = (std::sync::Arc::clone(&world.store), job.id);
     *second.meanwhile.lock().unwrap() = Some(Box::new(move || {
         let mut row = store.job(id).unwrap();

@@ -1,4 +1,4 @@
-//! Whom a worker asks, in which order, and what it writes down about it.
+//! Which providers a worker calls, in which order, and what it records about the calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use testkit::Sent;
 use crate::world::{Acting, Does, MARGIN, World, reasons};
 
 #[tokio::test]
-async fn automatic_goes_to_the_next_on_passing_and_on_operators_failures() {
-    for (fault, reason) in [
+async fn automatic_fails_over_on_transient_and_operator_errors() {
+    for (class, reason) in [
         (ErrorClass::Provider, Reason::Failed),
         (ErrorClass::Operator, Reason::QuotaExhausted),
         (ErrorClass::Capacity, Reason::RateLimited),
     ] {
         let (first, second) =
-            (Acting::new("openai", Does::Fails(fault, reason)), Acting::new("stability", Does::Draws));
+            (Acting::new("openai", Does::Fails(class, reason)), Acting::new("stability", Does::Draws));
         let world = World::of(&[&first, &second]);
         let job = world.work(&world.job(|_| {})).await;
-        assert_eq!((job.status, job.attempts, job.failures), (JobStatus::Completed, 2, 0), "{fault:?}");
+        assert_eq!((job.status, job.attempts, job.failures), (JobStatus::Completed, 2, 0), "{class:?}");
         assert_eq!(job.result.as_ref().unwrap().provider, "stability");
         assert_eq!(reasons(&job), [("openai", reason)]);
         assert_eq!(job.paid_calls, 2);
@@ -32,7 +32,7 @@ async fn automatic_goes_to_the_next_on_passing_and_on_operators_failures() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_and_nobody_else_is_asked() {
+async fn refusal_fails_the_job_without_failover() {
     let first = Acting::new("openai", Does::Fails(ErrorClass::Caller, Reason::Moderated));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
@@ -43,7 +43,7 @@ async fn a_refusal_is_told_and_nobody_else_is_asked() {
 }
 
 #[tokio::test]
-async fn what_one_provider_cannot_make_another_may() {
+async fn unsupported_request_fails_over() {
     let cannot = || Acting::new("openai", Does::Fails(ErrorClass::Caller, Reason::Unsupported));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&cannot(), &second]);
@@ -53,13 +53,13 @@ async fn what_one_provider_cannot_make_another_may() {
     second.now_does(Does::Fails(ErrorClass::Provider, Reason::Failed));
     let world = World::of(&[&cannot(), &second]);
     let job = world.work(&world.job(|_| {})).await;
-    assert_eq!((job.status, job.failures), (JobStatus::Processing, 1), "the other one may still make it");
+    assert_eq!((job.status, job.failures), (JobStatus::Processing, 1), "the other may still succeed");
     let world = World::of(&[&cannot()]);
     assert_eq!(world.work(&world.job(|_| {})).await.status, JobStatus::Failed);
 }
 
 #[tokio::test]
-async fn the_provider_that_was_asked_for_is_the_only_one() {
+async fn requested_provider_is_the_only_candidate() {
     let first = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
@@ -68,23 +68,23 @@ async fn the_provider_that_was_asked_for_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn what_one_provider_made_stays_and_the_next_makes_the_rest() {
+async fn failover_generates_only_missing_images() {
     let first = Acting::new("openai", Does::DrawsOne);
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
     let job = world.work(&world.job(|job| job.picture.count = Count::try_from(3).unwrap())).await;
     let result = job.result.unwrap();
-    let makers: Vec<_> = result.images.iter().map(|image| image.origin.provider.as_str()).collect();
-    assert_eq!((makers, result.cost_micros), (vec!["openai", "stability", "stability"], 15));
+    let providers: Vec<_> = result.images.iter().map(|image| image.origin.provider.as_str()).collect();
+    assert_eq!((providers, result.cost_micros), (vec!["openai", "stability", "stability"], 15));
 }
 
 #[tokio::test]
-async fn who_has_failed_a_job_is_asked_after_the_others_the_next_time() {
+async fn provider_that_failed_the_job_comes_last() {
     let first = Acting::new("openai", Does::Vanishes);
     let second = Acting::new("stability", Does::Draws);
     let world = World::of(&[&first, &second]);
     let job = world.job(|_| {});
-    // The first uses up all the time there is, and may have been paid.
+    // The first provider uses up all the time, and was possibly paid.
     let waiting = world.work_for(&job, Duration::from_millis(1600)).await;
     assert_eq!((waiting.status, waiting.failures, second.asked()), (JobStatus::Processing, 1, 0));
     let failure = waiting.provider_attempts[0].failure.clone().unwrap();
@@ -94,7 +94,7 @@ async fn who_has_failed_a_job_is_asked_after_the_others_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_make_it_is_passed_over_and_none_that_can_is_the_callers_fault() {
+async fn unsupporting_provider_is_skipped_and_none_left_fails() {
     let unable = Acting { able: false, ..Acting::new("openai", Does::Draws) };
     let able = Acting::new("stability", Does::Draws);
     let world = World::of(&[&unable, &able]);
@@ -108,7 +108,7 @@ async fn a_provider_that_cannot_make_it_is_passed_over_and_none_that_can_is_the_
 }
 
 #[tokio::test]
-async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
+async fn pending_task_is_polled_with_its_checkpoint() {
     let provider = Acting::new("stability", Does::WorksOn);
     let world = World::of(&[&provider]);
     let job = world.job(|job| job.priority = Priority::Low);
@@ -116,7 +116,7 @@ async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
     assert_eq!((waiting.status, waiting.failures, waiting.paid_calls), (JobStatus::Processing, 0, 1));
     assert_eq!(waiting.handle.as_ref().unwrap().checkpoint, "task 7");
     assert!(matches!(world.store.sent()[..], [Sent::Job(_, _, delay)] if delay <= Duration::from_secs(4)));
-    // Its place is kept while nobody is there.
+    // Its permit is held while no worker runs for it.
     let full = world.work(&world.job(|job| job.priority = Priority::Low)).await;
     assert_eq!((full.attempts, full.deferrals), (0, 1));
 
@@ -128,7 +128,7 @@ async fn a_provider_that_works_on_is_asked_again_with_its_own_words() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_cut_off_with_work_under_way_is_not_paid_again() {
+async fn pending_task_that_is_cut_off_is_not_paid_again() {
     let provider = Acting::new("stability", Does::NotesAndVanishes);
     let world = World::of(&[&provider]);
     let job = world.job(|_| {});
@@ -140,7 +140,7 @@ async fn a_provider_that_is_cut_off_with_work_under_way_is_not_paid_again() {
 }
 
 #[tokio::test]
-async fn what_a_dead_workers_provider_has_under_way_is_asked_for_and_not_paid_again() {
+async fn pending_task_of_dead_worker_is_not_paid_again() {
     let provider = Acting::new("midjourney", Does::Draws);
     let world = World::of(&[&provider]);
     for change in [(|_| {}) as fn(&mut Job), |job| job.failures = 4, |job| job.deadline = Timestamp::now()] {
@@ -157,7 +157,7 @@ async fn what_a_dead_workers_provider_has_under_way_is_asked_for_and_not_paid_ag
 }
 
 #[tokio::test]
-async fn a_job_that_finds_no_place_waits_without_a_failure_or_an_attempt() {
+async fn job_without_permit_is_deferred_without_an_attempt() {
     let provider = Acting {
         bounds: Some(CapacityLimits { max_concurrent: 1, images_per_minute: None }),
         ..Acting::new("openai", Does::Draws)
@@ -173,7 +173,7 @@ async fn a_job_that_finds_no_place_waits_without_a_failure_or_an_attempt() {
 }
 
 #[tokio::test]
-async fn retry_after_is_obeyed_by_coming_again_and_for_all_jobs() {
+async fn retry_after_delays_this_and_all_other_jobs() {
     let provider = Acting::new("openai", Does::Limits(Duration::from_secs(40)));
     let world = World::of(&[&provider]);
     let job = world.work(&world.job(|_| {})).await;
@@ -185,11 +185,11 @@ async fn retry_after_is_obeyed_by_coming_again_and_for_all_jobs() {
 }
 
 #[tokio::test]
-async fn a_job_cancelled_before_the_call_costs_nothing() {
+async fn job_cancelled_before_the_call_costs_nothing() {
     let provider = Acting::new("openai", Does::Draws);
     let world = World::of(&[&provider]);
     let job = world.job(|_| {});
-    // The row changes between the lease and the call: the write that comes before the call finds out.
+    // The row changes between the lease and the call; the write before the call detects it.
     let (store, id) = (Arc::clone(&world.store), job.id);
     *provider.meanwhile.lock().unwrap() = Some(Box::new(move || {
         let mut row = store.job(id).unwrap();
@@ -202,7 +202,7 @@ async fn a_job_cancelled_before_the_call_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_be_counted_is_not_asked() {
+async fn provider_with_unreadable_capacity_is_not_called() {
     let provider = Acting::new("openai", Does::Draws);
     let world = World::of(&[&provider]);
     world.store.fail_next("load_capacity", StoreError::Unavailable("down".into()));

@@ -1,4 +1,4 @@
-//! Providers without room, and time that is short.
+//! Providers without capacity, and calls with little time.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use testkit::Logs;
 
 use crate::world::{Acting, Does, MARGIN, World, reasons};
 
-const TRIES: u32 = 5;
+const MAX_FAILURES: u32 = 5;
 
 #[tokio::test]
-async fn a_job_is_not_failed_by_one_provider_while_another_only_has_no_room() {
+async fn job_with_a_full_provider_is_not_failed_by_another() {
     let failing = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let full = Acting::new("stability", Does::Draws);
     let world = World::of(&[&failing, &full]);
     let job = world.job(|_| {});
     for round in 0..12 {
-        // Its breaker is another matter.
-        world.store.forget_traffic("openai");
+        // The circuit breaker is not part of this test.
+        world.store.forget_capacity("openai");
         world.fill(&full).await;
         let waiting = match round {
             0 => world.work(&job).await,
@@ -26,29 +26,29 @@ async fn a_job_is_not_failed_by_one_provider_while_another_only_has_no_room() {
         };
         assert_eq!((waiting.status, waiting.failures), (JobStatus::Processing, 0), "{round}");
     }
-    // Nor is it paid for again and again at the one that fails.
-    assert_eq!(failing.asked(), TRIES);
-    world.store.forget_traffic("stability");
+    // The failing provider is not paid again and again.
+    assert_eq!(failing.asked(), MAX_FAILURES);
+    world.store.forget_capacity("stability");
     assert_eq!(world.work_again(&job).await.status, JobStatus::Completed);
 }
 
 #[tokio::test]
-async fn who_has_failed_is_left_alone_for_its_time_though_the_job_comes_back_sooner() {
+async fn failed_provider_is_not_called_before_its_retry_time() {
     let failing = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let full = Acting::new("stability", Does::Draws);
     let world = World::of(&[&failing, &full]);
     let job = world.job(|_| {});
     world.fill(&full).await;
     let waiting = world.work(&job).await;
-    let rest = waiting.provider_attempts[0].failure.as_ref().unwrap().not_before.unwrap();
-    assert!(rest > Timestamp::now() + Duration::from_secs(1));
+    let retry_at = waiting.provider_attempts[0].failure.as_ref().unwrap().not_before.unwrap();
+    assert!(retry_at > Timestamp::now() + Duration::from_secs(1));
     world.store.put_job(&domain::Job { not_before: None, ..waiting });
     let waiting = world.work(&job).await;
     assert_eq!((failing.asked(), waiting.failures), (1, 0));
 }
 
 #[tokio::test]
-async fn when_all_have_failed_it_too_often_the_job_ends_though_one_has_no_room() {
+async fn job_that_all_providers_failed_ends_without_capacity() {
     let failing = Acting::new("openai", Does::Fails(ErrorClass::Provider, Reason::Failed));
     let other = Acting::new("stability", Does::Fails(ErrorClass::Provider, Reason::BadResponse));
     let world = World::of(&[&failing, &other]);
@@ -56,19 +56,19 @@ async fn when_all_have_failed_it_too_often_the_job_ends_though_one_has_no_room()
     let mut rounds = 0;
     let ended = loop {
         rounds += 1;
-        world.store.forget_traffic("openai");
-        world.store.forget_traffic("stability");
+        world.store.forget_capacity("openai");
+        world.store.forget_capacity("stability");
         world.fill(if rounds % 2 == 0 { &failing } else { &other }).await;
         let row = if rounds == 1 { world.work(&job).await } else { world.work_again(&job).await };
         if row.status.ended() {
             break row;
         }
     };
-    assert_eq!((ended.status, rounds <= 4 * TRIES), (JobStatus::Failed, true), "{rounds}");
+    assert_eq!((ended.status, rounds <= 4 * MAX_FAILURES), (JobStatus::Failed, true), "{rounds}");
 }
 
 #[tokio::test]
-async fn a_further_provider_is_not_asked_with_too_little_time_to_answer() {
+async fn failover_needs_enough_time_to_answer() {
     let slow = Acting::new("openai", Does::Vanishes);
     let next = Acting::new("stability", Does::Draws);
     let world = World::of(&[&slow, &next]);
@@ -77,7 +77,7 @@ async fn a_further_provider_is_not_asked_with_too_little_time_to_answer() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_for_what_would_come_after_the_jobs_end() {
+async fn no_call_outlasts_the_jobs_deadline() {
     let hangs = Acting::new("openai", Does::Vanishes);
     let world = World::of(&[&hangs]);
     let begun = Timestamp::now();
@@ -87,14 +87,14 @@ async fn nobody_is_asked_for_what_would_come_after_the_jobs_end() {
     assert!(Timestamp::now().since(begun) < Duration::from_secs(5));
     assert_eq!(waiting.status, JobStatus::Processing);
 
-    // Just before its end it is not even begun.
+    // Just before its deadline no call is made.
     let job = world.job(|job| job.deadline = Timestamp::now() + Duration::from_millis(500));
     world.work(&job).await;
     assert_eq!(hangs.asked(), 1);
 }
 
 #[tokio::test]
-async fn what_no_provider_is_enabled_for_raises_an_alarm_and_waits() {
+async fn job_without_enabled_provider_raises_alarm_and_waits() {
     let logs = Logs::begin();
     let world = World::of(&[]);
     let job = world.work(&world.job(|_| {})).await;
@@ -105,20 +105,20 @@ async fn what_no_provider_is_enabled_for_raises_an_alarm_and_waits() {
 }
 
 #[tokio::test]
-async fn an_account_in_trouble_raises_an_alarm_and_a_full_provider_does_not() {
+async fn operator_error_raises_alarm_and_denied_call_does_not() {
     let logs = Logs::begin();
     let broke = Acting::new("openai", Does::Fails(ErrorClass::Operator, Reason::QuotaExhausted));
     let world = World::of(&[&broke]);
     world.work(&world.job(|_| {})).await;
     let alarms = logs.with("alarm", "provider_account");
     assert_eq!((alarms.len(), alarms[0]["provider"].as_str()), (1, Some("openai")));
-    // The next one finds the account closed, and tells of it no more.
+    // The next job's call is denied, and raises no further alarm.
     world.work(&world.job(|_| {})).await;
     assert_eq!(logs.with("alarm", "provider_account").len(), 1);
 }
 
 #[tokio::test]
-async fn an_outage_of_ours_is_waited_for_longer_and_longer() {
+async fn internal_errors_increase_the_pause() {
     let provider = Acting::new("openai", Does::Draws);
     let world = World::of(&[&provider]);
     let job = world.job(|_| {});
@@ -133,18 +133,18 @@ async fn an_outage_of_ours_is_waited_for_longer_and_longer() {
 }
 
 #[tokio::test]
-async fn progress_is_told_also_of_a_provider_that_works_on_by_itself() {
+async fn pending_task_reports_progress() {
     let provider = Acting::new("stability", Does::ComesTo(30));
     let world = World::of(&[&provider]);
     let job = world.job(|job| {
         job.webhook.as_mut().unwrap().events.push(domain::jobs::WebhookEvent::Progress);
     });
-    let told = || {
+    let progress_webhooks = || {
         let progress = domain::jobs::WebhookEvent::Progress;
         world.store.deliveries().iter().filter(|delivery| delivery.event == progress).count()
     };
     let waiting = world.work(&job).await;
-    assert_eq!((waiting.progress, told()), (0, 0), "it has only just begun");
+    assert_eq!((waiting.progress, progress_webhooks()), (0, 0), "it has only just begun");
     let later = |row: domain::Job| domain::Job {
         started_at: row.started_at.map(|at| at - Duration::from_secs(4)),
         progress_at: row.progress_at.map(|at| at - Duration::from_secs(4)),
@@ -154,6 +154,6 @@ async fn progress_is_told_also_of_a_provider_that_works_on_by_itself() {
         world.store.put_job(&later(world.store.job(job.id).unwrap()));
         provider.now_does(Does::ComesTo(percent));
         let waiting = world.work_again(&job).await;
-        assert_eq!((waiting.progress, told()), expected);
+        assert_eq!((waiting.progress, progress_webhooks()), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Providers that do as they are told, and a worker among them.
+//! Providers with scripted behavior, and a worker that calls them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use testkit::Memory;
 
 pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 
-/// What a provider of these tests does when it is asked.
+/// What a provider of these tests does when it is called.
 #[derive(Clone)]
 pub(crate) enum Does {
     Draws,
@@ -26,14 +26,14 @@ pub(crate) enum Does {
     Fails(ErrorClass, Reason),
     Limits(Duration),
     WorksOn,
-    /// With so much done, and it wants to be asked again.
+    /// Reports this progress in percent, with its task still pending.
     ComesTo(u8),
     NotesAndVanishes,
     NotesAndDraws,
-    /// It is at work, and asks for more that costs money.
+    /// Has a pending task, and needs another paid call.
     WantsMore,
     Vanishes,
-    /// One picture is none, and another is refused.
+    /// Delivers one unusable image, then refuses.
     GarblesAndRefuses,
     Garbles,
 }
@@ -118,7 +118,7 @@ impl ImageProvider for Acting {
         match does {
             Does::Draws => draw(self.name, &task.missing, sink).await?,
             Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
-            Does::Fails(fault, reason) => return Err(ProviderError::new(fault, reason, "as it was told to")),
+            Does::Fails(class, reason) => return Err(ProviderError::new(class, reason, "scripted failure")),
             Does::Limits(after) => {
                 let limited = ProviderError::new(ErrorClass::Capacity, Reason::RateLimited, "slowly");
                 return Err(limited.retry_after(after));
@@ -158,8 +158,9 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn of(providers: &[&Acting]) -> Self {
-        let images = providers.iter().map(|one| Box::new((*one).clone()) as Box<dyn ImageProvider>).collect();
-        let order = providers.iter().map(|one| one.name.to_owned()).collect();
+        let images =
+            providers.iter().map(|acting| Box::new((*acting).clone()) as Box<dyn ImageProvider>).collect();
+        let order = providers.iter().map(|acting| acting.name.to_owned()).collect();
         let registry = Registry::new(images, None, Some(order));
         Self { store: Arc::default(), registry: CurrentRegistry::fixed(registry) }
     }
@@ -171,7 +172,7 @@ impl World {
         job
     }
 
-    /// One message about the job, to a worker that lives so long.
+    /// Sends one message about the job to a worker whose function ends after `time`.
     pub(crate) async fn message(&self, job: &Job, time: Duration) -> Result<Job, Error> {
         let deps = Deps {
             jobs: &*self.store,
@@ -196,18 +197,18 @@ impl World {
         self.work_for(job, Duration::from_secs(60)).await
     }
 
-    /// The same once the job's time has come, and its providers' too.
+    /// Runs the job again as if the retry times of the job and its providers had passed.
     pub(crate) async fn work_again(&self, job: &Job) -> Job {
         let mut row = self.store.job(job.id).unwrap();
         row.not_before = None;
-        for failure in row.provider_attempts.iter_mut().filter_map(|one| one.failure.as_mut()) {
+        for failure in row.provider_attempts.iter_mut().filter_map(|attempt| attempt.failure.as_mut()) {
             failure.not_before = None;
         }
         self.store.put_job(&row);
         self.work(job).await
     }
 
-    /// Every place at the provider is another job's.
+    /// Gives every permit of the provider to other jobs.
     pub(crate) async fn fill(&self, provider: &Acting) {
         let mut capacity = self.store.load_capacity(provider.name).await.unwrap();
         for _ in 0..provider.bounds.unwrap().max_concurrent {
@@ -218,5 +219,5 @@ impl World {
 }
 
 pub(crate) fn reasons(job: &Job) -> Vec<(&str, Reason)> {
-    job.failed_attempts().map(|(one, failure)| (one.provider.as_str(), failure.reason)).collect()
+    job.failed_attempts().map(|(attempt, failure)| (attempt.provider.as_str(), failure.reason)).collect()
 }

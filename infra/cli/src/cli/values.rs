@@ -16,7 +16,7 @@ pub(super) fn job_statuses() -> String {
 
 /// The scopes that any client's key may have, or with `operator_only` the other ones: `a, b and c`.
 pub(super) fn scopes(operator_only: bool) -> String {
-    let scopes = Scope::ALL.into_iter().filter(|scope| scope.is_operators() == operator_only);
+    let scopes = Scope::ALL.iter().copied().filter(|scope| scope.is_operators() == operator_only);
     join(scopes.map(Scope::as_str), "and")
 }
 

@@ -8,6 +8,7 @@ use domain::Timestamp;
 use domain::access::{
     ApiKey, ClientId, KeyName, KeyRecord, KeyRegistry as _, KeyStore as _, Scope, SecretSource as _,
 };
+use domain::primitives::NamedValue as _;
 use domain::webhooks::{SecretVersionStore as _, SigningSecret};
 use serde_json::Value;
 

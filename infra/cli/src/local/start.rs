@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use domain::access::{ClientId, Scope};
+use domain::primitives::NamedValue as _;
 
 use super::access::{Access, LOCAL_CLIENT};
 use super::cloud::{Cloud, Report};
@@ -86,7 +87,7 @@ async fn provision(
     cloud.client_admin_key =
         Some(access.ensure_key(cloud.client_admin_key.as_deref(), LOCAL_CLIENT, &admin_scopes).await?);
     cloud.admin_key =
-        Some(access.ensure_key(cloud.admin_key.as_deref(), ClientId::OPERATOR, &Scope::ALL).await?);
+        Some(access.ensure_key(cloud.admin_key.as_deref(), ClientId::OPERATOR, Scope::ALL).await?);
     cloud.webhook_secret = Some(cloud.current_webhook_secret().await?);
     cloud.save(data)
 }

@@ -1,4 +1,4 @@
-//! When a job will probably be done.
+//! Estimates the duration of a job.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use domain::images::Picture;
 use domain::jobs::{EstimateStore, JobClass};
 use tracing::warn;
 
-/// How long a job for `picture` takes, by what the last ones took. An estimate is no reason to refuse
-/// a job: where none can be had there is none.
+/// Estimates how long a job for `picture` takes, from recent jobs of its class. If the store fails, there is
+/// no estimate: a missing estimate is no reason to refuse a job.
 pub async fn estimated_duration(estimates: &dyn EstimateStore, picture: &Picture) -> Option<Duration> {
     match estimates.estimate(JobClass::of(picture)).await {
-        Ok(time) => time,
+        Ok(estimate) => estimate,
         Err(error) => {
-            warn!(%error, "no estimate could be had");
+            warn!(%error, "the estimate could not be read");
             None
         }
     }

@@ -1,9 +1,9 @@
-//! Gives the jobs of a batch their rows and their messages.
+//! Writes the rows of a batch's jobs and sends their messages.
 //!
-//! The function that accepts a batch does this right away, the sweeper whenever that one did not come
-//! to its end. Both may be at it at the same time: a row is written by one of them, and whoever wrote
-//! it sends its message. Between any two lines either may die. A row that is missing then is written
-//! by the next sweep that finds the batch; a message that is missing is sent when its row is due.
+//! The function that accepts a batch does this at once; the sweeper does it if that function did not finish.
+//! Both may run at the same time: only one of them succeeds in writing a row, and that one sends its message.
+//! Either may crash at any point. The next sweep that finds the batch then writes the missing rows, and a
+//! missing message is sent when its row is due.
 
 use std::time::Duration;
 
@@ -13,41 +13,38 @@ use domain::{Batch, Job, JobId, Timestamp};
 use futures_util::stream::{self, StreamExt as _};
 use tracing::warn;
 
-/// How many rows are written side by side.
-const SIDE_BY_SIDE: usize = 25;
+/// The maximum number of concurrent writes of rows.
+const MAX_CONCURRENT_WRITES: usize = 25;
 
-/// What it takes to fan out a batch.
+/// Fans out batches.
 pub struct FanOut<'a> {
-    /// Where jobs are kept.
     pub jobs: &'a dyn JobStore,
-    /// What wakes workers.
     pub queue: &'a dyn JobQueue,
-    /// How jobs live.
     pub policy: JobPolicy,
 }
 
-/// What became of a fan-out.
+/// The result of a fan-out.
 #[derive(Debug)]
 pub struct FannedOut {
-    /// The jobs whose rows this run has written, as it left them.
+    /// The jobs whose rows this fan-out has written, in their latest state.
     pub written: Vec<Job>,
 }
 
 impl FanOut<'_> {
-    /// Writes the rows of these jobs of the batch, which are thought to have none, and sends their
-    /// messages. Whatever fails is left to the sweeper, and so is what is not done by `until`.
+    /// Writes the rows of these jobs of the batch, which seem to have none yet, and sends their messages. The
+    /// sweeper does later what fails or is not finished by `until`.
     pub async fn run(&self, batch: &Batch, indexes: Vec<u8>, until: Timestamp) -> FannedOut {
         let now = Timestamp::now();
         let mut rows = stream::iter(indexes.into_iter().filter_map(|index| batch.unwritten_job(index)))
             .map(|job| self.write(job, now))
-            .buffer_unordered(SIDE_BY_SIDE);
+            .buffer_unordered(MAX_CONCURRENT_WRITES);
         let mut written = Vec::new();
-        // What is left of the time is for the messages.
+        // The remaining third of the time is for the messages.
         let rows_until = now + until.since(now) * 2 / 3;
         while let Some(row) = by(rows_until, rows.next()).await.flatten() {
             match row {
                 Ok(job) => written.push(job),
-                // Somebody else is at it.
+                // The other fan-out has written the row.
                 Err(StoreError::Conflict) => {}
                 Err(error) => warn!(%error, "a job of a batch could not be written; the sweeper will"),
             }
@@ -59,23 +56,23 @@ impl FanOut<'_> {
 
     async fn write(&self, mut job: Job, now: Timestamp) -> Result<Job, StoreError> {
         job.enqueue(now, &self.policy).map_err(|refused| StoreError::Unavailable(refused.to_string()))?;
-        let owed = job.delivery(WebhookEvent::Queued, now);
-        self.jobs.save(&mut job, owed.as_ref()).await?;
+        let delivery = job.delivery(WebhookEvent::Queued, now);
+        self.jobs.save(&mut job, delivery.as_ref()).await?;
         Ok(job)
     }
 
     async fn send(&self, written: &mut [Job], until: Timestamp) {
         let lost = match by(until, self.queue.send_many(written)).await {
             Some(lost) => lost,
-            // Whatever went out did; a message more does no harm.
+            // Some messages may have been sent. The sweeper may send them again, which is harmless.
             None => return,
         };
         let Some((_, error)) = lost.first() else { return };
-        warn!(lost = lost.len(), %error, "the queue did not take messages; the sweeper will send them");
+        warn!(lost = lost.len(), %error, "the queue did not accept messages; the sweeper will send them");
         let is_lost = |job: &&mut Job| lost.iter().any(|(id, _): &(JobId, _)| *id == job.id);
         let marks = written.iter_mut().filter(is_lost).map(|job| self.mark_lost(job));
-        let marks = stream::iter(marks.collect::<Vec<_>>()).buffer_unordered(SIDE_BY_SIDE);
-        // Only brings the sweeper sooner: each row was due from the start.
+        let marks = stream::iter(marks.collect::<Vec<_>>()).buffer_unordered(MAX_CONCURRENT_WRITES);
+        // This only makes the sweeper act earlier: each row has had a due time from the start.
         by(until, marks.collect::<Vec<()>>()).await;
     }
 
@@ -88,7 +85,7 @@ impl FanOut<'_> {
     }
 }
 
-/// What `work` gives if it does so by `until`.
+/// Runs `work` until `until` at most; returns `None` if it has not finished by then.
 async fn by<T>(until: Timestamp, work: impl Future<Output = T>) -> Option<T> {
     let left: Duration = until.since(Timestamp::now());
     tokio::time::timeout(left, work).await.ok()

@@ -1,4 +1,4 @@
-//! Jobs and batches, as far as their caller may know of them.
+//! Finds jobs and batches that the caller may access.
 
 use domain::access::Principal;
 use domain::error::Missing;
@@ -6,11 +6,11 @@ use domain::jobs::{BatchStore, JobStore};
 use domain::store::StoreError;
 use domain::{Batch, Error, Job, JobId};
 
-/// The job `id`, as its row has it, or as its batch has it as long as it has no row.
+/// Returns the job `id`, from its row or, as long as it has no row, from its batch.
 ///
 /// # Errors
 ///
-/// If a store did not answer.
+/// If a store does not answer.
 pub async fn find(
     jobs: &dyn JobStore,
     batches: &dyn BatchStore,
@@ -28,11 +28,11 @@ pub async fn find(
     }
 }
 
-/// The job `id` of the caller, as [`find`] gives it.
+/// Finds the job `id` of the caller with [`find`].
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], for a job of somebody else too; [`Error::Unavailable`].
+/// [`Error::NotFound`], also for another caller's job; [`Error::Unavailable`] if a store does not answer.
 pub async fn job(
     jobs: &dyn JobStore,
     batches: &dyn BatchStore,
@@ -45,11 +45,11 @@ pub async fn job(
     job.filter(|job| job.client_id == caller.client && caller.acts_for(job.user_id)).ok_or_else(missing)
 }
 
-/// The batch `id` of the caller.
+/// Finds the batch `id` of the caller.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], for a batch of somebody else too; [`Error::Unavailable`].
+/// [`Error::NotFound`], also for another caller's batch; [`Error::Unavailable`] if the store does not answer.
 pub async fn batch(batches: &dyn BatchStore, caller: &Principal, id: Option<&str>) -> Result<Batch, Error> {
     let missing = || Error::NotFound(Missing::Batch);
     let id = id.and_then(|text| text.parse().ok()).ok_or_else(missing)?;

@@ -1,4 +1,4 @@
-//! The access table, where its keys are managed.
+//! Administration of API keys in the access table.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
@@ -13,7 +13,7 @@ use crate::dynamodb::table::transact;
 use crate::errors::{unavailable, unusable};
 use crate::keys;
 
-/// A key that is in the table stays as it is.
+/// Condition of a put: a key that exists is not overwritten.
 const NEW: &str = "attribute_not_exists(pk)";
 
 #[async_trait]
@@ -50,7 +50,7 @@ impl KeyRegistry for AccessTable {
             for item in page.items.unwrap_or_default() {
                 let key: KeySummary =
                     serde_dynamo::from_item(item).map_err(|error| unusable("key", error))?;
-                // DynamoDB may take days to delete what has expired.
+                // DynamoDB may take days to delete an expired row.
                 if key.forgotten_at().is_none_or(|at| now < at) {
                     all.push(key);
                 }
@@ -72,7 +72,7 @@ impl KeyRegistry for AccessTable {
             .expression_attribute_values(":ttl", number((at + KEY_RETENTION).seconds()))
             .send()
             .await;
-        // A condition that does not hold: revoked already, or never there. What was asked for is so.
+        // If the condition does not hold, the key is revoked already or does not exist: both are a success.
         conditional(answer).map(|_| ())
     }
 

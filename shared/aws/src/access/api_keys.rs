@@ -1,6 +1,6 @@
-//! The access table: API keys, and what is set for clients.
+//! The access table: API keys and the settings of clients.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -9,16 +9,17 @@ use domain::KeyId;
 use domain::access::{ClientId, Endpoint, KeyRecord, KeyStore, Limits};
 use domain::primitives::NamedValue as _;
 use domain::store::StoreError;
+use tokio::time::Instant;
 
 use crate::dynamodb::row::Item;
 use crate::errors::{unavailable, unusable};
 use crate::keys;
 use crate::ttl_cache::TtlCache;
 
-/// How long a function may go on with what it knows of a key: the time in which a revoked key stops.
+/// How long a function uses a key or limit that it has read. A revoked key works for at most this long.
 const CACHE_TTL: Duration = Duration::from_secs(30);
 
-/// The access table, with a short memory of what it was asked for.
+/// The access table, with a short-lived cache of keys and limits.
 #[derive(Debug)]
 pub struct AccessTable {
     pub(crate) client: Client,
@@ -28,13 +29,12 @@ pub struct AccessTable {
 }
 
 impl AccessTable {
-    /// The table of this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table, keys: TtlCache::new(CACHE_TTL), limits: TtlCache::new(CACHE_TTL) }
     }
 
-    /// The row as it is now.
+    /// Reads a row, past the cache (a strongly consistent read).
     pub(crate) async fn row(&self, partition: String) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
@@ -48,7 +48,7 @@ impl AccessTable {
         Ok(answer.item)
     }
 
-    /// The key as it is now.
+    /// Reads a key, past the cache.
     pub(crate) async fn read_key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
         let Some(item) = self.row(keys::api_key_partition(id)).await? else { return Ok(None) };
         serde_dynamo::from_item(item).map(Some).map_err(|error| unusable("key", error))
@@ -62,7 +62,7 @@ impl KeyStore for AccessTable {
             return Ok(Some(record));
         }
         let read_at = Instant::now();
-        // That there is none is not remembered: a key must be good from the moment it is made.
+        // A missing key is not cached: a new key must be valid from the moment it is created.
         let Some(record) = self.read_key(id).await? else { return Ok(None) };
         self.keys.put(id, record.clone(), read_at);
         Ok(Some(record))

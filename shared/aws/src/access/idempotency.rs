@@ -1,4 +1,4 @@
-//! The jobs table: the `Idempotency-Key`s that were used.
+//! The idempotency records in the jobs table.
 
 use std::collections::HashMap;
 
@@ -9,6 +9,7 @@ use domain::Timestamp;
 use domain::access::{
     Claim, FirstAnswer, IDEMPOTENCY_RETENTION, IdempotencyKey, IdempotencyRecord, IdempotencyStore,
 };
+use domain::primitives::source::new_uuid;
 use domain::store::StoreError;
 use uuid::Uuid;
 
@@ -28,8 +29,8 @@ impl JobsTable {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// Lets this time of the row be over, if `owner` still holds it.
-    async fn end_at_once(&self, key: &IdempotencyKey, owner: Uuid, time: &str) -> Result<(), StoreError> {
+    /// Sets the time attribute `time` to 0, so that it has passed, if `owner` still holds the record.
+    async fn expire_now(&self, key: &IdempotencyKey, owner: Uuid, time: &str) -> Result<(), StoreError> {
         let update = self
             .update_key(key)
             .update_expression("SET #time = :zero")
@@ -55,14 +56,15 @@ impl IdempotencyStore for JobsTable {
         let expires = now + IDEMPOTENCY_RETENTION;
         let values = HashMap::from([
             (":print".to_owned(), AttributeValue::S(fingerprint.to_owned())),
-            (":seed".to_owned(), AttributeValue::S(Uuid::now_v7().to_string())),
+            (":seed".to_owned(), AttributeValue::S(new_uuid().to_string())),
             (":owner".to_owned(), AttributeValue::S(owner.to_string())),
             (":until".to_owned(), number(until.millis())),
             (":expires".to_owned(), number(expires.millis())),
             (":ttl".to_owned(), number(expires.seconds())),
             (":now".to_owned(), number(now.millis())),
         ]);
-        // A new key, or the same request after its run has died or failed: that keeps its seed.
+        // Succeeds for a new key, and for the same request after its first run died or failed. Such a request
+        // keeps the seed of the first run.
         let update = self
             .update_key(key)
             .update_expression(
@@ -84,7 +86,7 @@ impl IdempotencyStore for JobsTable {
         if numeral(&found, "expiresAt").is_some_and(|at| at > now.millis()) {
             return Ok(read(found)?.claim(fingerprint, owner));
         }
-        // Forgotten, but not deleted yet: a new key in the old one's row.
+        // The record has expired but is not deleted yet: the new one replaces it.
         let update = self
             .update_key(key)
             .update_expression(
@@ -120,11 +122,11 @@ impl IdempotencyStore for JobsTable {
     }
 
     async fn release(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {
-        self.end_at_once(key, owner, "claimedUntil").await
+        self.expire_now(key, owner, "claimedUntil").await
     }
 
     async fn forget(&self, key: &IdempotencyKey, owner: Uuid) -> Result<(), StoreError> {
-        self.end_at_once(key, owner, "expiresAt").await
+        self.expire_now(key, owner, "expiresAt").await
     }
 }
 

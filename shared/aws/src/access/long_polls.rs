@@ -1,4 +1,4 @@
-//! The limits table: the waits that a caller holds open, in one row with a place for each.
+//! The long-poll permits of a caller, in one row of the limits table with one attribute for each permit.
 
 use async_trait::async_trait;
 use domain::Timestamp;
@@ -10,7 +10,7 @@ use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::dynamodb::row::{number, numeral};
 use crate::keys;
 
-/// How long the row outlives its last wait.
+/// How long the row is kept after its last permit has expired.
 const RETENTION: std::time::Duration = std::time::Duration::from_secs(3600);
 
 fn attribute(permit: usize) -> String {
@@ -25,8 +25,8 @@ impl LongPollStore for LimitsTable {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<LongPollPermit>, StoreError> {
-        // Where the row is known to be, the place that is free is known too; so at most two calls
-        // for each place that others take in between.
+        // A rejected update returns the row, which shows the next free permit. So there is one more call for
+        // each permit that other requests acquire in the meantime.
         let mut permit = 0;
         for _ in 0..=MAX_LONG_POLLS {
             let update = self
@@ -57,7 +57,7 @@ impl LongPollStore for LimitsTable {
         let update = self
             .update(keys::long_poll_partition(caller))
             .update_expression("REMOVE #permit")
-            // Only its own: a place that has lapsed may be another wait's by now.
+            // Releases only its own permit: an expired permit may belong to another long poll by now.
             .condition_expression("#permit = :until")
             .expression_attribute_names("#permit", attribute(permit.number))
             .expression_attribute_values(":until", number(permit.until.millis()));

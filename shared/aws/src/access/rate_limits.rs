@@ -1,4 +1,4 @@
-//! The limits table: one row counts one caller's requests to one endpoint.
+//! The limits table: one row counts the requests of one caller to one endpoint.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
 use domain::access::{Caller, Counted, Endpoint, LimitStore, WINDOW};
+use domain::primitives::source::new_uuid;
 use domain::store::StoreError;
-use uuid::Uuid;
 
 use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::dynamodb::row::{Item, number, numeral};
 use crate::keys;
 
-/// How often a request looks again when others keep opening and filling windows before it does.
+/// The most rounds of one request when other requests keep opening and filling windows first.
 const MAX_CONFLICT_RETRIES: u32 = 5;
 
-/// How long a call may take, where the SDK's configuration does not say.
+/// Timeout of a call, if the SDK's configuration sets none.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The limits table.
+/// The limits table: rate limit counters and long-poll permits.
 #[derive(Debug, Clone)]
 pub struct LimitsTable {
     client: Client,
@@ -33,13 +33,13 @@ pub struct LimitsTable {
 }
 
 impl LimitsTable {
-    /// The table of this name.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
-        // The SDK would ask a counter again after a lost answer, and count twice. So its one attempt
-        // has all the time that other calls have for several.
-        let time = sdk.timeout_config().and_then(|times| times.operation_timeout()).unwrap_or(TIMEOUT);
-        let once = TimeoutConfig::builder().connect_timeout(time).operation_attempt_timeout(time).build();
+        // A retry of the SDK after a lost response would count a request twice, so retries are disabled. The
+        // single attempt gets the time that other calls have for all their attempts.
+        let timeout = sdk.timeout_config().and_then(|times| times.operation_timeout()).unwrap_or(TIMEOUT);
+        let once =
+            TimeoutConfig::builder().connect_timeout(timeout).operation_attempt_timeout(timeout).build();
         let config = aws_sdk_dynamodb::config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
             .timeout_config(once);
@@ -55,7 +55,7 @@ impl LimitsTable {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// One request within a window that is open.
+    /// Counts a request in the current window, if the window is open and the limit is not reached.
     async fn add(
         &self,
         row: &str,
@@ -71,10 +71,11 @@ impl LimitsTable {
             .expression_attribute_values(":limit", number(limit))
             .expression_attribute_values(":mark", AttributeValue::S(mark.to_owned()))
             .expression_attribute_values(":now", number(now.millis()));
-        sent(update).await
+        send(update).await
     }
 
-    /// The first request of a new window. Of two that open one at the same time, one succeeds.
+    /// Opens a new window with this request as its first. If two requests open one at the same time, one of
+    /// them succeeds.
     async fn open(&self, row: &str, mark: &str, now: Timestamp) -> Result<Conditional, StoreError> {
         let ends_at = now + WINDOW;
         let update = self
@@ -85,17 +86,17 @@ impl LimitsTable {
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":end", number(ends_at.millis()))
             .expression_attribute_values(":mark", AttributeValue::S(mark.to_owned()))
-            // Later than the window: DynamoDB must never delete a row that still counts.
+            // Later than the end of the window: DynamoDB must not delete a row that still counts.
             .expression_attribute_values(":ttl", number((ends_at + WINDOW).seconds()))
             .expression_attribute_values(":now", number(now.millis()));
-        sent(update).await
+        send(update).await
     }
 }
 
-/// Sends an update, and sends it again if the connection broke. One that stood idle while Lambda held
-/// the function still is often closed at the other end, and that must not be a caller's 503. By its
-/// mark a request that was counted the first time is known the second time.
-async fn sent(update: UpdateItemFluentBuilder) -> Result<Conditional, StoreError> {
+/// Sends an update, and sends it once more if the connection broke. A connection that was idle while Lambda
+/// froze the function is often closed by the server, and that must not cause a 503 for the caller. The mark
+/// identifies a request that was already counted by the first send.
+async fn send(update: UpdateItemFluentBuilder) -> Result<Conditional, StoreError> {
     match update.clone().send().await {
         Err(SdkError::DispatchFailure(failure)) if !failure.is_timeout() => conditional(update.send().await),
         answer => conditional(answer),
@@ -111,7 +112,7 @@ impl LimitStore for LimitsTable {
         limit: u32,
         now: Timestamp,
     ) -> Result<Counted, StoreError> {
-        let (row, mark) = (keys::limit_partition(caller, endpoint), Uuid::now_v7().simple().to_string());
+        let (row, mark) = (keys::limit_partition(caller, endpoint), new_uuid().simple().to_string());
         for _ in 0..MAX_CONFLICT_RETRIES {
             let found = match self.add(&row, &mark, limit, now).await? {
                 Conditional::Applied(item) => return Ok(counted(true, &item)),
@@ -119,7 +120,7 @@ impl LimitStore for LimitsTable {
             };
             if let Some(item) = found {
                 if item.get("mark").and_then(|own| own.as_s().ok()) == Some(&mark) {
-                    // Its own write, whose confirmation was lost on the way.
+                    // This request's own write, whose response was lost.
                     return Ok(counted(true, &item));
                 }
                 let full = counted(false, &item);

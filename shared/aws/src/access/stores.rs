@@ -1,4 +1,4 @@
-//! What stands before every endpoint that asks for a credential.
+//! The stores that authentication and rate limits need.
 
 use std::env::VarError;
 
@@ -8,23 +8,22 @@ use crate::access::api_keys::AccessTable;
 use crate::access::rate_limits::LimitsTable;
 use crate::secrets::ManagedSecret;
 
-/// The stores behind credentials and limits.
+/// The stores for checking credentials and rate limits.
 #[derive(Debug)]
 pub struct AuthStores {
-    /// API keys.
     pub keys: AccessTable,
-    /// What tokens are checked against.
+    /// The secret with the keys that access tokens are checked against.
     pub token_keys: ManagedSecret,
-    /// What counts requests.
     pub limits: LimitsTable,
 }
 
 impl AuthStores {
-    /// The stores that the template names to a function.
+    /// Reads the names of the tables and of the secret from the environment variables that `template.yaml`
+    /// sets.
     ///
     /// # Errors
     ///
-    /// If it does not name one of them.
+    /// If a variable is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, VarError> {
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
         Ok(Self {

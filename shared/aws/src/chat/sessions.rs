@@ -1,4 +1,4 @@
-//! The sessions table: chats, and what was said in them.
+//! The sessions table: chat sessions and their messages.
 
 use std::time::Duration;
 
@@ -18,24 +18,21 @@ use crate::errors::{unavailable, unusable};
 use crate::jobs::jobs::writes;
 use crate::keys;
 
-/// How often a turn is stored again that met another one of the same session.
+/// The most attempts to store a turn while other turns of the same session are being stored.
 const MAX_CONFLICT_RETRIES: u32 = 6;
-/// How long it waits at first before that.
+/// The pause after the first conflict. Each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The sessions table.
 #[derive(Debug, Clone)]
 pub struct SessionsTable {
     client: Client,
     table: String,
 }
 
-/// The sessions table, and the table of the jobs that turns ask for.
+/// Stores turns: the messages in the sessions table, and the image job of a turn in the jobs table.
 #[derive(Debug, Clone)]
 pub struct Turns {
-    /// Where turns are kept.
     pub sessions: SessionsTable,
-    /// Where their jobs are kept.
     pub jobs: JobsTable,
 }
 
@@ -53,14 +50,13 @@ fn sort(item: &Item) -> &str {
     item.get("sk").and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 
-/// The messages in these rows that have not expired.
+/// Returns the messages in these rows, without the expired ones.
 fn messages(items: Vec<Item>) -> Result<Vec<Message>, StoreError> {
     let now = Timestamp::now();
     items.into_iter().filter_map(|item| read(item, now).transpose()).collect()
 }
 
 impl SessionsTable {
-    /// The table of this name.
     #[must_use]
     pub const fn new(client: Client, table: String) -> Self {
         Self { client, table }
@@ -79,7 +75,8 @@ impl SessionsTable {
         Put::builder().table_name(&self.table).set_item(Some(item))
     }
 
-    /// The parts of the transaction that stores a turn.
+    /// Returns the transaction items that store a turn. Their conditions: a new session does not exist yet, a
+    /// known one belongs to the same client and user, and the messages are new.
     fn turn(&self, turn: &Turn) -> Result<Vec<TransactWriteItem>, StoreError> {
         let Turn { session, begins, prompt, reply } = turn;
         let row = self.put(item(session.id, keys::session_sort().to_owned(), session.expires_at, session)?);
@@ -135,14 +132,14 @@ impl SessionStore for SessionsTable {
             .set_exclusive_start_key(
                 after.map(|after| key(keys::session_partition(id), keys::message_sort(after))),
             )
-            // One more than is shown tells whether there is a next page.
+            // One more than requested shows whether there is a next page.
             .limit(i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| unavailable("Query", error))?;
         let mut items = answer.items.unwrap_or_default();
-        // A page also ends where DynamoDB has read its megabyte.
+        // A page also ends where DynamoDB has read 1 MB, its limit for one query.
         let more = items.len() > limit || answer.last_evaluated_key.is_some();
         items.truncate(limit);
         let last = items.last().and_then(|item| sort(item).strip_prefix(keys::MESSAGES)?.parse().ok());
@@ -163,10 +160,10 @@ impl TurnStore for Turns {
     ) -> Result<(), StoreError> {
         let mut all = self.sessions.turn(turn)?;
         let saved = match job {
-            Some((job, owed)) => {
+            Some((job, delivery)) => {
                 let mut next = job.clone();
                 next.revision += 1;
-                all.extend(writes(&self.jobs, &next, job.revision, owed)?);
+                all.extend(writes(&self.jobs, &next, job.revision, delivery)?);
                 Some((job, next))
             }
             None => None,
@@ -180,8 +177,8 @@ impl TurnStore for Turns {
                     }
                     return Ok(());
                 }
-                // Every turn of a session writes the session's row.
-                Err(Cancelled::Race) => tokio::time::sleep(pause).await,
+                // Every turn of a session writes the session's row, so turns at the same time conflict.
+                Err(Cancelled::Conflict) => tokio::time::sleep(pause).await,
                 Err(other @ (Cancelled::Condition | Cancelled::Unavailable(_))) => return Err(other.into()),
             }
             pause *= 2;

@@ -7,14 +7,15 @@ use domain::store::StoreError;
 use crate::dynamodb::row::Item;
 use crate::errors::unavailable;
 
-/// The row as a conditional write left or found it.
+/// The result of a conditional update.
 pub(crate) enum Conditional {
+    /// The row after the update.
     Applied(Item),
-    /// What is there instead; nothing, if there is no such row.
+    /// The condition did not hold. Holds the current row, or `None` if there is no such row.
     Rejected(Option<Item>),
 }
 
-/// What came of a conditional update that asks for the row either way.
+/// Converts the answer to a conditional update. The update must request the row for both cases.
 pub(crate) fn conditional<R>(
     answer: Result<UpdateItemOutput, SdkError<UpdateItemError, R>>,
 ) -> Result<Conditional, StoreError> {

@@ -1,21 +1,18 @@
-//! The jobs table: jobs, the webhooks that are owed because of them, and batches.
+//! The jobs table: jobs, their webhooks (the outbox), batches and more.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-
 use domain::store::StoreError;
 
 use crate::dynamodb::row::{Item, get, key, unchanged};
 use crate::errors::{unavailable, unusable};
 
-/// The jobs table.
+/// The jobs table. It also holds webhook endpoints, idempotency records and the data about providers.
 #[derive(Debug, Clone)]
 pub struct JobsTable {
     pub(crate) client: Client,
@@ -23,7 +20,6 @@ pub struct JobsTable {
 }
 
 impl JobsTable {
-    /// The table of this name.
     #[must_use]
     pub const fn new(client: Client, table: String) -> Self {
         Self { client, table }
@@ -34,6 +30,10 @@ impl JobsTable {
     }
 
     /// Writes `item` if the row still has the revision `read`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if the row has another revision or a transaction is writing it.
     pub(crate) async fn put(&self, item: Item, read: u64) -> Result<(), StoreError> {
         let (condition, value) = unchanged(read);
         let answer = self
@@ -49,9 +49,9 @@ impl JobsTable {
         let Err(error) = answer else { return Ok(()) };
         if let SdkError::ServiceError(failed) = &error {
             if let PutItemError::ConditionalCheckFailedException(check) = failed.err() {
-                // The SDK tries again when an answer is lost, and then meets its own write.
-                let ours = check.item() == Some(&item);
-                return if ours { Ok(()) } else { Err(StoreError::Conflict) };
+                // The SDK retries when a response is lost, and then finds its own write.
+                let own_write = check.item() == Some(&item);
+                return if own_write { Ok(()) } else { Err(StoreError::Conflict) };
             }
             if failed.err().is_transaction_conflict_exception() {
                 return Err(StoreError::Conflict);
@@ -60,7 +60,7 @@ impl JobsTable {
         Err(unavailable("PutItem", error))
     }
 
-    /// The part of a transaction that writes `item` if the row still has the revision `read`.
+    /// Returns the transaction item that writes `item` if the row still has the revision `read`.
     pub(crate) fn write(&self, item: Item, read: u64) -> Result<TransactWriteItem, StoreError> {
         let (condition, value) = unchanged(read);
         let put = Put::builder()
@@ -74,9 +74,9 @@ impl JobsTable {
     }
 }
 
-/// Writes all of it or nothing.
+/// Applies all writes or none.
 pub(crate) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) -> Result<(), Cancelled> {
-    // The SDK gives each transaction a token of its own: trying again after a lost answer is safe.
+    // The SDK gives each transaction a token of its own, so a retry after a lost response is safe.
     let answer = client.transact_write_items().set_transact_items(Some(writes)).send().await;
     let Err(error) = answer else { return Ok(()) };
     if let SdkError::ServiceError(failed) = &error
@@ -88,7 +88,7 @@ pub(crate) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) ->
             return Err(Cancelled::Condition);
         }
         if codes.contains(&"TransactionConflict") {
-            return Err(Cancelled::Race);
+            return Err(Cancelled::Conflict);
         }
     }
     Err(Cancelled::Unavailable(unavailable("TransactWriteItems", error)))
@@ -98,16 +98,15 @@ pub(crate) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) ->
 pub(crate) enum Cancelled {
     /// A condition did not hold.
     Condition,
-    /// Another one was at work at the same rows: the same may pass a moment later.
-    Race,
-    /// The table did not answer.
+    /// Another transaction was writing the same rows: a retry a moment later may succeed.
+    Conflict,
     Unavailable(StoreError),
 }
 
 impl From<Cancelled> for StoreError {
     fn from(cancelled: Cancelled) -> Self {
         match cancelled {
-            Cancelled::Condition | Cancelled::Race => Self::Conflict,
+            Cancelled::Condition | Cancelled::Conflict => Self::Conflict,
             Cancelled::Unavailable(error) => error,
         }
     }

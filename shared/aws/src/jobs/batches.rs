@@ -1,4 +1,4 @@
-//! The batches: rows of the jobs table.
+//! The rows of batches in the jobs table.
 
 use async_trait::async_trait;
 use domain::jobs::BatchStore;
@@ -51,28 +51,28 @@ mod tests {
     use domain::primitives::{NamedValue as _, Priority};
     use domain::{TraceId, UserId};
 
-    /// What DynamoDB counts for a value: its bytes, and some for the shape of what holds others.
+    /// Returns the size that DynamoDB counts for a value: its bytes, plus an overhead for lists and maps.
     fn size(value: &AttributeValue) -> usize {
         if let AttributeValue::S(text) = value {
             text.len()
         } else if let AttributeValue::N(number) = value {
             number.len() / 2 + 2
         } else if let AttributeValue::L(list) = value {
-            3 + list.iter().map(|one| 1 + size(one)).sum::<usize>()
+            3 + list.iter().map(|value| 1 + size(value)).sum::<usize>()
         } else if let AttributeValue::M(map) = value {
-            3 + map.iter().map(|(name, one)| 1 + name.len() + size(one)).sum::<usize>()
+            3 + map.iter().map(|(name, value)| 1 + name.len() + size(value)).sum::<usize>()
         } else {
             panic!("{value:?}")
         }
     }
 
     #[test]
-    fn the_largest_request_fits_into_a_row() {
+    fn largest_batch_request_fits_into_a_row() {
         const BODY: usize = 256 * 1024;
         let metadata = format!(r#"{{"a":"{}"}}"#, "x".repeat(1000));
         let job = BatchedJob {
             picture: Picture {
-                // Every byte of the body that is not a name or a bracket.
+                // The prompt takes all bytes of the body that the metadata leaves.
                 prompt: Prompt::try_from("ü".repeat((BODY / 100 - metadata.len()) / 2)).unwrap(),
                 provider: ProviderChoice::StableDiffusion,
                 size: Size::Wide1792,
@@ -84,7 +84,7 @@ mod tests {
             metadata: Some(Metadata::try_from(metadata).unwrap()),
             estimate: None,
         };
-        // Each of these bytes becomes three.
+        // Percent-encoding turns each of these bytes into three.
         let url = format!("https://example.com/{}", "\u{7f}".repeat(2000));
         let url = WebhookUrl::parse(&url, WebhookUrlPolicy::HttpsOnly).unwrap();
         let webhook = Some(WebhookTarget { url, events: WebhookEvent::ALL.to_vec() });
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_survives_its_row() {
+    fn batch_read_from_its_row_is_equal() {
         let mut batch = Batch::accept(
             BatchId::made_from(BatchId::new().uuid()),
             BatchRequest { user: UserId::new(), jobs: vec![], webhook: None },

@@ -1,4 +1,4 @@
-//! The index of due rows.
+//! The due index of the jobs table.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -39,18 +39,18 @@ impl DueIndex for JobsTable {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let shards = (0..keys::DUE_SHARDS).map(|number| self.due_in(keys::shard(number), now, limit));
         let mut parts = Vec::new();
-        let mut problem = None;
+        let mut failure = None;
         for part in futures_util::future::join_all(shards).await {
             match part {
                 Ok(part) => parts.push(part.into_iter()),
-                // One part that is throttled must not keep the others from being seen.
-                Err(error) => problem = Some(error),
+                // A throttled shard must not hide the due rows of the others.
+                Err(error) => failure = Some(error),
             }
         }
-        if let (true, Some(error)) = (parts.is_empty(), problem) {
+        if let (true, Some(error)) = (parts.is_empty(), failure) {
             return Err(error);
         }
-        // In turns: what fills one part must not keep the others waiting.
+        // Takes one row from each shard in turn: a shard with many due rows must not delay the others.
         let mut all = Vec::new();
         while !parts.is_empty() {
             parts.retain_mut(|part| part.next().map(|due| all.push(due)).is_some());

@@ -1,39 +1,38 @@
-//! The jobs table: how long jobs of a kind took.
+//! The measured durations of jobs of a class, in the jobs table.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use domain::JobId;
 use domain::jobs::{ESTIMATE_SAMPLES, EstimateStore, JobClass, estimate_from, sample_index};
 use domain::store::StoreError;
+use tokio::time::Instant;
 
 use crate::dynamodb::row::{Item, key, number, numeral};
 use crate::errors::unavailable;
 use crate::keys;
 use crate::ttl_cache::TtlCache;
 
-/// How long a function goes on with what it has read.
+/// How long a function uses an estimate before it reads the row again.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// What jobs took, with a memory.
+/// The durations of jobs, with a cache of the estimates.
 #[derive(Debug)]
 pub struct EstimatesTable {
     client: Client,
     table: String,
-    known: TtlCache<JobClass, Option<Duration>>,
+    cache: TtlCache<JobClass, Option<Duration>>,
 }
 
 impl EstimatesTable {
-    /// The table of this name.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, known: TtlCache::new(CACHE_TTL) }
+        Self { client, table, cache: TtlCache::new(CACHE_TTL) }
     }
 }
 
-/// The key of what is known of a kind.
-fn of(class: JobClass) -> Item {
+fn row_key(class: JobClass) -> Item {
     key(keys::estimate_partition(class), keys::estimate_sort().to_owned())
 }
 
@@ -44,18 +43,18 @@ fn attribute(slot: u8) -> String {
 #[async_trait]
 impl EstimateStore for EstimatesTable {
     async fn estimate(&self, class: JobClass) -> Result<Option<Duration>, StoreError> {
-        if let Some(time) = self.known.get(&class) {
+        if let Some(time) = self.cache.get(&class) {
             return Ok(time);
         }
         let read_at = Instant::now();
-        let answer = self.client.get_item().table_name(&self.table).set_key(Some(of(class)));
+        let answer = self.client.get_item().table_name(&self.table).set_key(Some(row_key(class)));
         let item = answer.send().await.map_err(|error| unavailable("GetItem", error))?.item;
         let row = item.unwrap_or_default();
         let millis = |slot| u64::try_from(numeral(&row, &attribute(slot))?).ok();
         let recent =
             (0..ESTIMATE_SAMPLES).filter_map(|slot| millis(slot).map(Duration::from_millis)).collect();
         let time = estimate_from(recent);
-        self.known.put(class, time, read_at);
+        self.cache.put(class, time, read_at);
         Ok(time)
     }
 
@@ -63,7 +62,7 @@ impl EstimateStore for EstimatesTable {
         self.client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(of(class)))
+            .set_key(Some(row_key(class)))
             .update_expression("SET #slot = :millis")
             .expression_attribute_names("#slot", attribute(sample_index(job)))
             .expression_attribute_values(":millis", number(time.as_millis()))

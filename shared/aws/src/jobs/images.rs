@@ -11,14 +11,14 @@ use domain::store::StoreError;
 
 use crate::errors::{unavailable, unusable};
 
-/// The URL of an image never shows another image: its key is random and written once.
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
-/// The object's user metadata that says where an image comes from.
+/// Caches may keep an image permanently: its key is random and written once, so its URL never shows another
+/// image.
+const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+/// Name of the user metadata that holds the [`ImageOrigin`].
 const ORIGIN: &str = "origin";
-/// S3 takes 2 KB of user metadata; its name and some room are off that.
-const ORIGIN_LIMIT: usize = 1900;
+/// The most bytes of an encoded origin: S3 takes 2 KB of user metadata, less the name and a margin.
+const MAX_ORIGIN_LEN: usize = 1900;
 
-/// The bucket of images.
 #[derive(Debug, Clone)]
 pub struct ImagesBucket {
     client: Client,
@@ -26,15 +26,14 @@ pub struct ImagesBucket {
 }
 
 impl ImagesBucket {
-    /// The bucket of this name.
     #[must_use]
     pub const fn new(client: Client, bucket: String) -> Self {
         Self { client, bucket }
     }
 }
 
-/// An origin as one ASCII header value. Where it would be too long, the rewritten prompt is left
-/// out: only a takeover reads this, and only the prompt can be long.
+/// Encodes an origin as one ASCII header value. If the value is too long, the revised prompt is left out: it
+/// is the only part that can be long, and only the recovery of a job reads the origin.
 fn encode(origin: &ImageOrigin) -> Result<String, StoreError> {
     let text = |origin: &ImageOrigin| {
         serde_json::to_vec(origin)
@@ -42,7 +41,7 @@ fn encode(origin: &ImageOrigin) -> Result<String, StoreError> {
             .map_err(|error| unusable("PutObject", error))
     };
     let whole = text(origin)?;
-    if whole.len() <= ORIGIN_LIMIT {
+    if whole.len() <= MAX_ORIGIN_LEN {
         return Ok(whole);
     }
     text(&ImageOrigin { revised_prompt: None, ..origin.clone() })
@@ -67,7 +66,7 @@ impl ImageStore for ImagesBucket {
             .bucket(&self.bucket)
             .key(key)
             .content_type(format.media_type())
-            .cache_control(FOR_GOOD)
+            .cache_control(CACHE_CONTROL)
             .body(ByteStream::from(bytes));
         if let Some(origin) = origin {
             put = put.metadata(ORIGIN, encode(origin)?);
@@ -101,7 +100,8 @@ impl ImageStore for ImagesBucket {
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
-        // A job has eight objects at most: not worth DeleteObjects, whose answer hides failures in a list.
+        // A job has at most eight objects. So DeleteObjects would save little, and its answer reports
+        // failures only in a list.
         for key in keys {
             self.client
                 .delete_object()
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_survives_the_header_and_always_fits() {
+    fn decode_encoded_origin_returns_it_and_long_prompt_is_cut() {
         let origin = ImageOrigin {
             provider: "openai".into(),
             model: "m".into(),
@@ -132,7 +132,7 @@ mod tests {
 
         let long = ImageOrigin { revised_prompt: Some("ü".repeat(4000)), ..origin.clone() };
         let text = encode(&long).unwrap();
-        assert!(text.len() <= ORIGIN_LIMIT && text.is_ascii());
+        assert!(text.len() <= MAX_ORIGIN_LEN && text.is_ascii());
         assert_eq!(decode(&text), Some(ImageOrigin { revised_prompt: None, ..origin }));
     }
 }

@@ -1,30 +1,32 @@
-//! The rows of jobs.
+//! The rows of jobs in the jobs table.
 
-use crate::dynamodb::row::{Item, Listed, Row, key, read, read_if_there};
-use crate::dynamodb::table::JobsTable;
-use crate::dynamodb::table::transact;
-use crate::errors::{unavailable, unusable};
-use crate::keys;
+use std::collections::HashMap;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 use domain::jobs::JobStore;
 use domain::store::StoreError;
 use domain::webhooks::Delivery;
 use domain::{Job, JobId, Timestamp};
-use std::collections::HashMap;
-use std::time::Duration;
 
-/// The most rows that one BatchGetItem takes.
+use crate::dynamodb::row::{Item, Listed, Row, key, read, read_if_there};
+use crate::dynamodb::table::JobsTable;
+use crate::dynamodb::table::transact;
+use crate::errors::{unavailable, unusable};
+use crate::keys;
+
+/// The most rows of one BatchGetItem call (a limit of DynamoDB).
 const GET_LIMIT: usize = 100;
 
-/// The first pause when a BatchGetItem brings nothing; each further one is twice as long.
+/// The first pause after a BatchGetItem that returned no row. Each further pause is twice as long.
 const GET_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest of these pauses.
+/// The longest of these pauses. After it, the call fails.
 const MAX_GET_PAUSE: Duration = Duration::from_millis(800);
 
 impl JobsTable {
-    /// The rows of these jobs, in any order; those that are there.
+    /// Reads the rows of these jobs, in any order. Jobs that do not exist are left out.
     async fn get_many(&self, jobs: &[JobId]) -> Result<Vec<Item>, StoreError> {
         let key = |job: &JobId| key(keys::job_partition(*job), keys::job_sort().to_owned());
         let mut open: Vec<_> = jobs.iter().map(key).collect();
@@ -42,11 +44,11 @@ impl JobsTable {
                 .map_err(|error| unavailable("BatchGetItem", error))?;
             let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
             let left = left.map(|left| left.keys).unwrap_or_default();
-            let none_came = left.len() == open.len();
+            let no_rows = left.len() == open.len();
             items.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
-            // An answer holds 16 MB at the most, and the rest is asked for at once. If nothing came at
-            // all, the table is throttled.
-            if none_came {
+            // A response holds at most 16 MB, so the rest is requested at once. A response without any row
+            // means that the table is throttled.
+            if no_rows {
                 if pause > MAX_GET_PAUSE {
                     return Err(StoreError::Unavailable("BatchGetItem: throttled".into()));
                 }
@@ -59,7 +61,6 @@ impl JobsTable {
     }
 }
 
-/// The row of a job.
 pub(crate) fn item(job: &Job) -> Result<Item, StoreError> {
     Row {
         pk: keys::job_partition(job.id),
@@ -75,18 +76,19 @@ pub(crate) fn item(job: &Job) -> Result<Item, StoreError> {
     .into_item()
 }
 
-/// The parts of a transaction that write the job as it is to be, and what is owed because of it.
+/// Returns the transaction items that write the job as `next`, if its row still has the revision `read`, and
+/// the webhook of this change.
 pub(crate) fn writes(
     table: &JobsTable,
     next: &Job,
     read: u64,
-    owed: Option<&Delivery>,
+    delivery: Option<&Delivery>,
 ) -> Result<Vec<TransactWriteItem>, StoreError> {
     let mut writes = vec![table.write(item(next)?, read)?];
-    if let Some(owed) = owed {
-        let mut owed = owed.clone();
-        owed.revision = 1;
-        writes.push(table.write(crate::webhooks::deliveries::item(&owed)?, 0)?);
+    if let Some(delivery) = delivery {
+        let mut delivery = delivery.clone();
+        delivery.revision = 1;
+        writes.push(table.write(crate::webhooks::deliveries::item(&delivery)?, 0)?);
     }
     Ok(writes)
 }
@@ -108,13 +110,13 @@ impl JobStore for JobsTable {
         Ok(ids.iter().map(|id| found.remove(id)).collect())
     }
 
-    async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError> {
+    async fn save(&self, job: &mut Job, delivery: Option<&Delivery>) -> Result<(), StoreError> {
         let read = job.revision;
         let mut next = job.clone();
         next.revision += 1;
-        match owed {
+        match delivery {
             None => self.put(item(&next)?, read).await?,
-            Some(_) => transact(&self.client, writes(self, &next, read, owed)?).await?,
+            Some(_) => transact(&self.client, writes(self, &next, read, delivery)?).await?,
         }
         *job = next;
         Ok(())

@@ -1,4 +1,4 @@
-//! The indexes of jobs: a client's, and those of each of its users.
+//! Lists of jobs, from the indexes by client and by user.
 
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ use crate::dynamodb::table::JobsTable;
 use crate::errors::unavailable;
 use crate::keys;
 
-/// How many jobs a query looks at when it keeps only some of them.
-const LOOK_AT: i32 = 1000;
-/// How many such queries one page may take.
-const QUERIES: usize = 4;
+/// The most jobs that one query reads when it filters by status.
+const FILTERED_READ_LIMIT: i32 = 1000;
+/// The most queries for one page.
+const MAX_QUERIES: usize = 4;
 
-/// Where in an index a page begins: right after this job.
+/// Returns the start key of a page that begins right after `job`.
 fn start(attribute: &str, owner: &str, job: JobId) -> Item {
     HashMap::from([
         (attribute.to_owned(), AttributeValue::S(owner.to_owned())),
@@ -54,16 +54,16 @@ impl JobList for JobsTable {
             .expression_attribute_values(":owner", AttributeValue::S(owner.clone()))
             .scan_index_forward(false);
         query = match filter.status {
-            // One more than asked for tells whether there is a next page.
+            // One more than requested shows whether there is a next page.
             None => query.limit(i32::try_from(limit + 1).unwrap_or(i32::MAX)),
             Some(status) => query
-                .limit(LOOK_AT)
+                .limit(FILTERED_READ_LIMIT)
                 .filter_expression("#status = :status")
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":status", AttributeValue::S(status.as_str().to_owned())),
         };
         let mut page = JobPage { ids: Vec::new(), next: after };
-        for _ in 0..QUERIES {
+        for _ in 0..MAX_QUERIES {
             let from = page.next.map(|job| start(attribute, &owner, job));
             let answer = query.clone().set_exclusive_start_key(from).send().await;
             let answer = answer.map_err(|error| unavailable("Query", error))?;

@@ -1,4 +1,4 @@
-//! The jobs table: what is under way at the providers.
+//! The provider capacities in the jobs table.
 
 use async_trait::async_trait;
 use domain::Timestamp;
@@ -9,14 +9,15 @@ use crate::dynamodb::row::{Row, numeral, read_if_there};
 use crate::dynamodb::table::JobsTable;
 use crate::keys;
 
-/// How long a provider's row outlives its last call: longer than anything in it is of use.
+/// How long a provider's row is kept after its last call. This is longer than anything in it is needed.
 const RETENTION: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 #[async_trait]
 impl CapacityStore for JobsTable {
     async fn load_capacity(&self, provider: &str) -> Result<ProviderCapacity, StoreError> {
         let row = self.get(keys::CAPACITY.to_owned(), provider.to_owned()).await?;
-        // A row whose time is up may still be there, and would refuse to be made a second time.
+        // An expired row may still exist. A write with revision 0 would then fail, so its revision is read
+        // too.
         let revision = row.as_ref().and_then(|row| numeral(row, "revision")).unwrap_or(0);
         let capacity: Option<ProviderCapacity> = read_if_there(row)?;
         let mut capacity = capacity.unwrap_or_else(|| ProviderCapacity::new(provider));

@@ -1,4 +1,4 @@
-//! What makers said about the end of their models.
+//! The model deprecations that vendors announced, in the jobs table.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -18,9 +18,10 @@ impl DeprecationStore for JobsTable {
     }
 
     async fn all_deprecations(&self) -> Result<Vec<ModelDeprecations>, StoreError> {
-        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :sunsets");
         let query =
-            query.expression_attribute_values(":sunsets", AttributeValue::S(keys::DEPRECATIONS.to_owned()));
+            self.client.query().table_name(&self.table).key_condition_expression("pk = :deprecations");
+        let query = query
+            .expression_attribute_values(":deprecations", AttributeValue::S(keys::DEPRECATIONS.to_owned()));
         let answer = query.send().await.map_err(|error| unavailable("Query", error))?;
         let now = Timestamp::now();
         let rows = answer.items.unwrap_or_default().into_iter().map(|item| read(item, now));

@@ -1,16 +1,14 @@
-//! What is asked whether it answers, and what was last seen of the providers.
+//! The provider statuses in the jobs table.
 
-use async_trait::async_trait;
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-
 use domain::providers::{ProviderStatus, ProviderStatusStore, STATUS_MAX_AGE};
-
-use crate::dynamodb::table::JobsTable;
 use domain::store::StoreError;
 
 use crate::dynamodb::row::number;
+use crate::dynamodb::table::JobsTable;
 use crate::errors::{unavailable, unusable};
 use crate::keys;
 
@@ -18,7 +16,7 @@ use crate::keys;
 impl ProviderStatusStore for JobsTable {
     async fn record_status(&self, status: &ProviderStatus) -> Result<(), StoreError> {
         let mut item: HashMap<String, AttributeValue> =
-            serde_dynamo::to_item(status).map_err(|error| unusable("sighting", error))?;
+            serde_dynamo::to_item(status).map_err(|error| unusable("provider status", error))?;
         item.insert("pk".to_owned(), AttributeValue::S(keys::PROVIDERS.to_owned()));
         item.insert("sk".to_owned(), AttributeValue::S(status.provider.clone()));
         item.insert("ttl".to_owned(), number((status.observed_at + STATUS_MAX_AGE).seconds()));
@@ -38,6 +36,6 @@ impl ProviderStatusStore for JobsTable {
             .await
             .map_err(|error| unavailable("Query", error))?;
         serde_dynamo::from_items(answer.items.unwrap_or_default())
-            .map_err(|error| unusable("sighting", error))
+            .map_err(|error| unusable("provider status", error))
     }
 }

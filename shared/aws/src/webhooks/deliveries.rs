@@ -1,4 +1,4 @@
-//! The webhooks that are owed: rows beside their job's.
+//! The outbox of webhooks: rows in the partition of their job.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ pub(crate) fn item(delivery: &Delivery) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// The webhook that a row of an index names.
+/// Returns the webhook that a row of an index belongs to.
 pub(crate) fn key_of(item: &Item) -> Option<DeliveryKey> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     keys::webhook_of(text("pk")?, text("sk")?)
@@ -100,7 +100,8 @@ impl DeliveryList for JobsTable {
             .query()
             .table_name(&self.table)
             .index_name(keys::HOOKS_INDEX)
-            // No key of a webhook is the beginning of another's time: both ends are open in effect.
+            // BETWEEN includes both bounds, but no webhook key equals a bound: in effect the bounds are
+            // exclusive.
             .key_condition_expression("hookClient = :client AND sk BETWEEN :since AND :until")
             .expression_attribute_values(":client", owner)
             .expression_attribute_values(":since", AttributeValue::S(keys::webhook_time(since)))

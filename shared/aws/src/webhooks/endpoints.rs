@@ -1,4 +1,4 @@
-//! The jobs table: the URLs of webhooks that are, or were, in trouble.
+//! The rows of webhook endpoints that are failing or have failed, in the jobs table.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -23,7 +23,8 @@ impl WebhookEndpointStore for JobsTable {
         let id = endpoint.id();
         let mut read = endpoint.revision;
         if read == 0 {
-            // A row whose time is up may still be there, and would refuse to be made a second time.
+            // An expired row may still exist. A write with revision 0 would then fail, so its revision is
+            // used.
             let row = self.get(keys::endpoint_partition(&id), keys::endpoint_sort().to_owned()).await?;
             let expired: Option<WebhookEndpoint> = read_if_there(row.clone())?;
             if let (Some(row), None) = (&row, expired) {
@@ -43,7 +44,7 @@ impl WebhookEndpointStore for JobsTable {
         };
         let mut item = row.into_item()?;
         if next.is_disabled() {
-            // By which its client finds it, beside its webhooks.
+            // Puts the row into the index by client, beside the client's webhooks.
             item.insert("hookClient".to_owned(), AttributeValue::S(id.client.to_string()));
         }
         self.put(item, read).await?;
@@ -61,15 +62,15 @@ impl WebhookEndpointStore for JobsTable {
             .query()
             .table_name(&self.table)
             .index_name(keys::HOOKS_INDEX)
-            .key_condition_expression("hookClient = :client AND sk = :receiver")
+            .key_condition_expression("hookClient = :client AND sk = :endpoint")
             .expression_attribute_values(":client", AttributeValue::S(client.to_string()))
-            .expression_attribute_values(":receiver", AttributeValue::S(keys::endpoint_sort().to_owned()))
+            .expression_attribute_values(":endpoint", AttributeValue::S(keys::endpoint_sort().to_owned()))
             .limit(i32::from(limit))
             .send()
             .await
             .map_err(|error| unavailable("Query", error))?;
         let mut all = Vec::new();
-        // They are few: a URL that fails for five days is a rare thing.
+        // There are few of them: an endpoint that fails for five days is rare.
         for partition in answer.items().iter().filter_map(|item| item.get("pk")?.as_s().ok()) {
             let row = self.get(partition.clone(), keys::endpoint_sort().to_owned()).await?;
             // The index may lag behind the rows.

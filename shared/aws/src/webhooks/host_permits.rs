@@ -1,4 +1,5 @@
-//! The limits table: the requests that are under way to a receiver's host, in one row with a place for each.
+//! The concurrency permits for requests to a webhook host, in one row of the limits table with two attributes
+//! for each permit.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
+use domain::primitives::source::random_index;
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
 use domain::webhooks::{HostPermit, HostPermitStore};
@@ -15,15 +17,17 @@ use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::dynamodb::row::{Item, number, numeral};
 use crate::keys;
 
-/// How many requests may be under way at a time to a host that has let us wait in vain: so many, that
-/// one which is well again is soon found out.
+/// The number of permits for a slow host, which recently did not answer in time. It is high enough to notice
+/// soon when the host has recovered.
 const SLOW_HOST_PERMITS: usize = 2;
-/// How often another one may be faster before there is thought to be no place.
+/// The most attempts to acquire a permit while other senders are faster. After them, no permit counts as
+/// free.
 const MAX_CONFLICT_RETRIES: usize = 4;
-/// How long the row outlives its last request.
+/// How long the row is kept after its last permit has expired.
 const RETENTION: Duration = Duration::from_secs(3600);
 
-/// The places of receivers' hosts. Its calls may be repeated after a lost answer: a place says whose it is.
+/// The permits of webhook hosts. A call may be retried after a lost response, because each permit names its
+/// owner.
 #[derive(Debug, Clone)]
 pub struct HostPermitsTable {
     client: Client,
@@ -32,13 +36,13 @@ pub struct HostPermitsTable {
 }
 
 impl HostPermitsTable {
-    /// So many places for each host, in the table of this name.
+    /// `permits` is the number of concurrent requests to one host, at least 1.
     #[must_use]
     pub fn new(client: Client, table: String, permits: usize) -> Self {
         Self { client, table, permits: permits.max(1) }
     }
 
-    /// An update of what is known of a place at `host`.
+    /// Starts an update of one permit of `host`. A rejected update returns the row.
     fn update(&self, host: &str, permit: usize, owner: LeaseId) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
@@ -59,23 +63,24 @@ fn owner_attribute(permit: usize) -> String {
     format!("owner{permit}")
 }
 
-/// Whether the row says that the place is `owner`'s.
+/// Whether `owner` holds the permit, according to the row.
 fn owned(row: &Item, permit: usize, owner: LeaseId) -> bool {
     let written = row.get(&owner_attribute(permit)).and_then(|owner| owner.as_s().ok());
     written.is_some_and(|written| *written == owner.to_string())
 }
 
-/// The places that are free in the row.
+/// Returns the free permits of the row. A slow host has at most [`SLOW_HOST_PERMITS`].
 fn free(row: &Item, permits: usize, now: Timestamp) -> Vec<usize> {
     let slow = numeral(row, "slowUntil").is_some_and(|until| until > now.millis());
     let usable = if slow { permits.min(SLOW_HOST_PERMITS) } else { permits };
-    let taken = |permit: &usize| numeral(row, &attribute(*permit)).is_some_and(|until| until > now.millis());
-    (0..usable).filter(|permit| !taken(permit)).collect()
+    let held = |permit: &usize| numeral(row, &attribute(*permit)).is_some_and(|until| until > now.millis());
+    (0..usable).filter(|permit| !held(permit)).collect()
 }
 
 fn any(permits: &[usize]) -> Option<usize> {
-    // Many senders look at the same moment: the same place for all would be one's and a race of the others.
-    permits.get(rand::random_range(0..permits.len().max(1))).copied()
+    // Many senders choose at the same moment. If all chose the same permit, one would get it and the others
+    // would conflict.
+    random_index(permits.len()).map(|index| permits[index])
 }
 
 #[async_trait]
@@ -90,7 +95,7 @@ impl HostPermitStore for HostPermitsTable {
         let mut choice = any(&(0..self.permits).collect::<Vec<_>>());
         for _ in 0..MAX_CONFLICT_RETRIES {
             let Some(permit) = choice else { return Ok(None) };
-            let open = if permit < SLOW_HOST_PERMITS {
+            let not_slow = if permit < SLOW_HOST_PERMITS {
                 ""
             } else {
                 " AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)"
@@ -98,7 +103,7 @@ impl HostPermitStore for HostPermitsTable {
             let update = self
                 .update(host, permit, lease.id)
                 .update_expression("SET #permit = :until, #owner = :owner, #ttl = :ttl")
-                .condition_expression(format!("(attribute_not_exists(#permit) OR #permit <= :now){open}"))
+                .condition_expression(format!("(attribute_not_exists(#permit) OR #permit <= :now){not_slow}"))
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":until", number(until.millis()))
                 .expression_attribute_values(":now", number(now.millis()))
@@ -108,7 +113,7 @@ impl HostPermitStore for HostPermitsTable {
                 Conditional::Rejected(row) => row.unwrap_or_default(),
             };
             if owned(&row, permit, lease.id) {
-                // The SDK has tried again after a lost answer, and met its own write.
+                // The SDK has retried after a lost response and found its own write.
                 return Ok(Some(HostPermit { number: permit, lease }));
             }
             choice = any(&free(&row, self.permits, now));
@@ -124,7 +129,7 @@ impl HostPermitStore for HostPermitsTable {
     ) -> Result<(), StoreError> {
         let update = self
             .update(host, permit.number, permit.lease.id)
-            // Only its own: a place that has lapsed may be another request's by now.
+            // Releases only its own permit: an expired permit may belong to another request by now.
             .condition_expression("#owner = :owner");
         let update = match slow_until {
             None => update.update_expression("REMOVE #permit, #owner"),
@@ -144,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    /// The JSON of the request that comes over this connection.
+    /// Reads the JSON body of the request on this connection.
     async fn request(stream: &mut TcpStream) -> Value {
         let mut bytes = Vec::new();
         loop {
@@ -157,24 +162,24 @@ mod tests {
         }
     }
 
-    /// A table whose first answer is lost, and that says from then on that the place is taken: by
-    /// `owner`, or else by whom it was asked for.
-    async fn forgetful_table(owner: Option<&'static str>) -> HostPermitsTable {
+    /// Returns a table that loses its first response. After that it says that the permit is held: by `owner`,
+    /// or if that is `None`, by the owner in the request.
+    async fn table_losing_a_response(owner: Option<&'static str>) -> HostPermitsTable {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
             request(&mut listener.accept().await.unwrap().0).await;
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let asked = request(&mut stream).await;
+                let received = request(&mut stream).await;
                 let (names, values) =
-                    (&asked["ExpressionAttributeNames"], &asked["ExpressionAttributeValues"]);
+                    (&received["ExpressionAttributeNames"], &received["ExpressionAttributeValues"]);
                 let owner = owner.map_or_else(|| values[":owner"].clone(), |owner| json!({"S": owner}));
                 let mut row = json!({});
                 row[names["#permit"].as_str().unwrap()] = json!({"N": "9999999999999"});
                 row[names["#owner"].as_str().unwrap()] = owner;
-                let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-                let body = json!({"__type": kind, "Item": row}).to_string();
+                let error_type = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+                let body = json!({"__type": error_type, "Item": row}).to_string();
                 let head = format!(
                     "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                     body.len()
@@ -193,23 +198,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_lost_is_asked_for_again_and_its_place_is_known() {
+    async fn acquire_after_lost_response_recognizes_its_own_permit() {
         let now = Timestamp::now();
         let until = now + Duration::from_secs(20);
-        let permit = forgetful_table(None).await.acquire_host_permit("h", now, until).await.unwrap().unwrap();
+        let permit =
+            table_losing_a_response(None).await.acquire_host_permit("h", now, until).await.unwrap().unwrap();
         assert_eq!((permit.number, permit.lease.until), (0, until));
-        let other = forgetful_table(Some("somebody")).await;
+        let other = table_losing_a_response(Some("another-owner")).await;
         assert_eq!(
             other.acquire_host_permit("h", now, until).await.unwrap(),
             None,
-            "to the millisecond the same"
+            "another owner holds it until the same millisecond"
         );
-        // Given back by the call whose answer was lost.
-        forgetful_table(Some("somebody")).await.release_host_permit("h", permit, None).await.unwrap();
+        // The call whose response was lost has released the permit already.
+        table_losing_a_response(Some("another-owner"))
+            .await
+            .release_host_permit("h", permit, None)
+            .await
+            .unwrap();
     }
 
     #[test]
-    fn a_host_that_lets_us_wait_has_fewer_places() {
+    fn free_permits_of_slow_host_are_fewer() {
         let now = Timestamp::from_millis(1000);
         let row = |slow: i64| {
             Item::from([
@@ -218,7 +228,7 @@ mod tests {
                 ("slowUntil".to_owned(), number(slow)),
             ])
         };
-        assert_eq!(free(&row(1000), 4, now), [1, 2, 3], "a place lapses");
+        assert_eq!(free(&row(1000), 4, now), [1, 2, 3], "an expired permit is free");
         assert_eq!(free(&row(1001), 4, now), [1]);
         assert_eq!(free(&row(1001), 1, now), [0; 0]);
         assert_eq!(free(&Item::new(), 3, now), [0, 1, 2]);

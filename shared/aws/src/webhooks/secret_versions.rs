@@ -1,4 +1,4 @@
-//! The access table: which webhook secrets of a client sign. The secrets themselves are in no table.
+//! The versions of a client's webhook secrets, in the access table. The secrets themselves are in no table.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -11,7 +11,7 @@ use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::errors::unusable;
 use crate::keys;
 
-/// The attribute of a client's row.
+/// The attribute of a client's row that holds the versions.
 const ATTRIBUTE: &str = "webhookSecrets";
 
 #[async_trait]
@@ -40,7 +40,8 @@ impl SecretVersionStore for AccessTable {
             .update_expression("SET #all = :next")
             .expression_attribute_names("#all", ATTRIBUTE)
             .expression_attribute_values(":next", next);
-        // Each rotation makes a number of its own: it tells whether there was another one in between.
+        // Each rotation creates a new version number. A changed number shows that another rotation came
+        // first.
         let update = if *read == SecretVersions::default() {
             update.condition_expression("attribute_not_exists(#all)")
         } else {

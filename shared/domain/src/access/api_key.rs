@@ -1,27 +1,30 @@
 //! The text of an API key, and its hash.
 
-use crate::primitives::id::KeyId;
-use crate::primitives::secret::Secret;
+use std::fmt;
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fmt;
-use std::str::FromStr;
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-/// Never change this: keys that are out there begin with it, and secret scanners look for it.
+use crate::primitives::id::KeyId;
+use crate::primitives::secret::Secret;
+use crate::primitives::source::random_bytes;
+
+/// Never change this prefix: the keys in use begin with it, and secret scanners look for it.
 const PREFIX: &str = "sk_";
 
 const ID_LENGTH: usize = 32;
 
 const SECRET_BYTES: usize = 32;
 
-/// 32 bytes in base64 without padding.
+/// The length of 32 bytes in base64 without padding.
 const SECRET_LENGTH: usize = 43;
 
-/// An API key as its holder sends it: `sk_`, the key's id, its secret.
+/// An API key as its holder sends it: `sk_`, then the key's id, then its secret.
 #[derive(Clone)]
 pub struct ApiKey {
     id: KeyId,
@@ -29,28 +32,28 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// A new key, its secret from the operating system's generator.
+    /// Generates a new key. Its secret has 256 random bits.
     #[must_use]
     pub fn generate() -> Self {
         let id = KeyId::new();
-        let secret: [u8; SECRET_BYTES] = rand::random();
+        let secret: [u8; SECRET_BYTES] = random_bytes();
         let text = format!("{PREFIX}{}{}", id.uuid().simple(), URL_SAFE_NO_PAD.encode(secret));
         Self { id, text: Secret::new(text) }
     }
 
-    /// The public half, by which its row is found.
+    /// The public half, which finds the key's row.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The whole key. To be shown once, and never stored.
+    /// The whole key. Show it once, and never store it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text.expose()
     }
 
-    /// What is stored in its place. A plain SHA-256 is enough for a secret of 256 random bits.
+    /// The hash that is stored instead of the key. A plain SHA-256 is enough for a secret of 256 random bits.
     #[must_use]
     pub fn hash(&self) -> KeyHash {
         KeyHash(Sha256::digest(self.expose().as_bytes()).into())
@@ -78,18 +81,18 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The text has not the form of an API key.
+/// The text does not have the form of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an API key")]
 pub struct NotAKey;
 
-/// The SHA-256 of a whole API key, in hex where it is stored.
+/// The SHA-256 of a whole API key. Rows store it in hex.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// Whether both are the same, in a time that does not tell where they differ.
+    /// Compares both hashes in constant time, so that the duration does not reveal where they differ.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_back_and_shows_nothing_of_its_secret() {
+    fn key_parses_back_and_debug_hides_its_secret() {
         let key = ApiKey::generate();
         let again: ApiKey = key.expose().parse().unwrap();
         assert_eq!(again.id(), key.id());
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_keys() {
+    fn key_parse_rejects_other_texts() {
         let key = ApiKey::generate();
         let text = key.expose();
         let long = format!("{text}A");

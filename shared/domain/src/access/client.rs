@@ -1,9 +1,10 @@
-//! Clients: the tenants of a deployment.
+//! Clients: the owners of keys, jobs, batches and sessions.
+
+use std::fmt;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 
 /// The name of a client (tenant): what owns keys, jobs, batches and sessions, and sees only its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -11,16 +12,15 @@ use std::str::FromStr;
 #[schemars(inline, extend("pattern" = "^[a-z0-9][a-z0-9._-]{0,63}$"))]
 pub struct ClientId(String);
 
-/// The text cannot name a client.
+/// The text is not a valid client name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 characters of a-z, 0-9, '.', '_' and '-', beginning with a letter or a digit")]
 pub struct NotAClientId;
 
 impl ClientId {
-    /// The client whose keys may have the scopes that act across clients.
+    /// The client whose keys may have the scopes that act across all clients.
     pub const OPERATOR: &'static str = "operator";
 
-    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_lower_case_and_short() {
+    fn client_id_is_lower_case_and_short() {
         for good in ["operator", "a", "0", "acme-2.eu_x"] {
             assert!(good.parse::<ClientId>().is_ok(), "{good}");
         }

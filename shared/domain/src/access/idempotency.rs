@@ -1,20 +1,22 @@
-//! `Idempotency-Key`: the same request, sent again, has no second effect.
+//! `Idempotency-Key`: a request that is sent again has no second effect.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::access::principal::Caller;
 use crate::primitives::named::InvalidValue;
 use crate::primitives::timestamp::Timestamp;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use std::time::Duration;
-use uuid::Uuid;
 
-/// How long a key is remembered, from its first use.
+/// How long an idempotency record is valid, from the first use of its key.
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The most characters that a key may have.
+/// The maximum number of characters of a key.
 pub const KEY_LIMIT: usize = 255;
 
-/// One caller's key.
+/// An `Idempotency-Key` of one caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     caller: Caller,
@@ -22,8 +24,6 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The key `text` of `caller`.
-    ///
     /// # Errors
     ///
     /// [`InvalidValue`] for anything but 1 to [`KEY_LIMIT`] visible ASCII characters.
@@ -35,16 +35,16 @@ impl IdempotencyKey {
         Ok(Self { caller, key: text.to_owned() })
     }
 
-    /// A short name for the caller and the key, different for each pair.
+    /// A hash of the caller and the key, in hex. It is different for each pair.
     #[must_use]
     pub fn digest(&self) -> String {
-        // The caller's text holds no line break, so no two pairs run together into the same text.
+        // The caller's text has no line break, so two different pairs never give the same text.
         let text = format!("{}\n{}", self.caller, self.key);
         crate::primitives::hash::hex(&Sha256::digest(text))
     }
 }
 
-/// What tells one request from another: where it went and every byte of it.
+/// A hash of the path and the body, in hex. Two requests with the same fingerprint are the same request.
 #[must_use]
 pub fn fingerprint(path: &str, body: &[u8]) -> String {
     let mut hash = Sha256::new();
@@ -54,55 +54,55 @@ pub fn fingerprint(path: &str, body: &[u8]) -> String {
     crate::primitives::hash::hex(&hash.finalize())
 }
 
-/// The answer that the first request with a key got.
+/// The response to the first request with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FirstAnswer {
-    /// Its status.
+    /// The HTTP status.
     pub status: u16,
-    /// Its body.
     pub body: String,
-    /// Its `Location`, if it had one.
+    /// The `Location` header, if the response had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
 }
 
-/// What is known of a key.
+/// The stored state of an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IdempotencyRecord {
-    /// Which request it was first used with.
+    /// The [`fingerprint`] of the request that first used the key.
     pub fingerprint: String,
-    /// What everything is named after that the request makes. It outlives the function that began
-    /// it, so that a second run makes the same things, and finds those that are there already.
+    /// The ids of everything that the request creates are derived from this seed. A second run, after
+    /// the first one died, uses the same seed: it creates the same things, and finds those that already
+    /// exist.
     pub seed: Uuid,
-    /// Which run holds it.
+    /// The run that holds the key.
     pub owner: Uuid,
-    /// Until when that run is thought to be alive.
+    /// Until then that run counts as alive, in Unix ms.
     pub claimed_until: Timestamp,
-    /// When the key is forgotten.
+    /// When the record stops being valid, in Unix ms.
     pub expires_at: Timestamp,
-    /// How it ended, once it has.
+    /// The response, once the run has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<FirstAnswer>,
 }
 
-/// What a request with a key is to do.
+/// How to handle a request with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// Run, and name what it makes after this.
+    /// Run the request, and derive the ids of what it creates from this seed.
     Run(Uuid),
-    /// Answer the same again.
+    /// Return the stored response.
     Replay(FirstAnswer),
-    /// Another run holds the key until then.
+    /// Another run holds the key until this time.
     InFlight(Timestamp),
-    /// The key stands for another request.
+    /// The key was used with another request.
     OtherRequest,
 }
 
 impl IdempotencyRecord {
-    /// What the request `fingerprint`, run by `owner`, is to do when it finds this record, which it
-    /// could not take over.
+    /// Decides how to handle the request `fingerprint`, run by `owner`, when it finds this record and
+    /// could not take it over.
     #[must_use]
     pub fn claim(self, fingerprint: &str, owner: Uuid) -> Claim {
         if self.fingerprint != fingerprint {
@@ -110,7 +110,7 @@ impl IdempotencyRecord {
         }
         match self.answer {
             Some(answer) => Claim::Replay(answer),
-            // Its own claim, whose confirmation was lost on the way.
+            // The run's own claim: the store wrote it, but the confirmation was lost.
             None if self.owner == owner => Claim::Run(self.seed),
             None => Claim::InFlight(self.claimed_until),
         }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_visible_and_bounded() {
+    fn idempotency_key_is_visible_ascii_and_bounded() {
         let caller = Caller::Key(KeyId::new());
         let new = |text: &str| IdempotencyKey::new(caller.clone(), text);
         assert!(new("!").is_ok() && new(&"~".repeat(255)).is_ok());
@@ -144,21 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn two_callers_never_share_a_key() {
+    fn idempotency_key_digest_differs_between_callers() {
         let digest = |caller| IdempotencyKey::new(caller, "k").unwrap().digest();
-        let (one, other) = (Caller::Key(KeyId::new()), Caller::Key(KeyId::new()));
-        assert_eq!(digest(one.clone()), digest(one.clone()));
-        assert_ne!(digest(one), digest(other));
+        let (first, second) = (Caller::Key(KeyId::new()), Caller::Key(KeyId::new()));
+        assert_eq!(digest(first.clone()), digest(first.clone()));
+        assert_ne!(digest(first), digest(second));
     }
 
     #[test]
-    fn path_and_body_tell_requests_apart() {
+    fn fingerprint_differs_by_path_and_by_body() {
         let all = [fingerprint("/a", b"{}"), fingerprint("/b", b"{}"), fingerprint("/a", b"{ }")];
         assert!(all[0] != all[1] && all[0] != all[2]);
     }
 
     #[test]
-    fn who_meets_a_record_waits_or_repeats_it() {
+    fn claim_of_an_existing_record_replays_or_waits() {
         let other = Uuid::now_v7();
         assert_eq!(record().claim("x", other), Claim::OtherRequest);
         let own = record().fingerprint;

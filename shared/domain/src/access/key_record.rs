@@ -1,4 +1,9 @@
-//! What is stored of an API key: creation, rotation, expiry and revocation.
+//! The stored record of an API key: creation, rotation, expiry and revocation.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::access::api_key::{ApiKey, KeyHash};
 use crate::access::client::ClientId;
@@ -8,40 +13,34 @@ use crate::access::scope::Scope;
 use crate::error::Error;
 use crate::primitives::id::KeyId;
 use crate::primitives::timestamp::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::str::FromStr;
-use std::time::Duration;
 
-/// What is stored of an API key.
+/// The stored record of an API key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRecord {
-    /// The public half.
+    /// The public half of the key.
     pub id: KeyId,
-    /// What the secret half is checked against.
     pub hash: KeyHash,
-    /// Whose key it is.
     pub client_id: ClientId,
     /// A name for people.
     pub name: String,
-    /// What it allows.
     pub scopes: Vec<Scope>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is no longer good, if ever.
+    /// The key is invalid from this time on. `None`: it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked, if it was.
+    /// `None`: the key is not revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
 }
 
 impl KeyRecord {
-    /// The caller that `key` stands for, if it is this key and still good.
+    /// Authenticates the caller that sent `key`: it must be this key, and neither expired nor revoked.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthorized`], whatever is wrong with it: a caller learns nothing of a key it does not hold.
+    /// [`Error::Unauthorized`], whatever the reason: a caller learns nothing about a key that it does not
+    /// hold.
     pub fn admit(&self, key: &ApiKey, now: Timestamp) -> Result<Principal, Error> {
         if !self.hash.matches(&key.hash()) || !self.is_good(now) {
             return Err(Error::Unauthorized);
@@ -56,31 +55,30 @@ impl KeyRecord {
     }
 }
 
-/// How long a key that has ended still stands in the list.
+/// How long the list of keys still shows a key after it expired or was revoked.
 pub const KEY_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// How long a key may go on at most beside the one that succeeds it.
+/// The maximum time for which an old key stays valid after its successor is created.
 pub const MAX_OVERLAP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// The most characters of a key's name.
+/// The maximum number of characters of a key's name.
 pub const NAME_LIMIT: usize = 100;
 
-/// What a key may do if nobody says what.
+/// The scopes of a new key when the request names none.
 pub const DEFAULT_SCOPES: [Scope; 3] = [Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
 
-/// A key's name, for people.
+/// A key's name, for people: 1 to [`NAME_LIMIT`] characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyName(String);
 
 impl KeyName {
-    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The text is too long, or there is none.
+/// The text is empty or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must have 1 to {NAME_LIMIT} characters")]
 pub struct NotAName;
@@ -95,30 +93,28 @@ impl FromStr for KeyName {
     }
 }
 
-/// What anybody may see of a key: not even the hash of its secret.
+/// The parts of a key's record that a list may show. The hash of the secret is not one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeySummary {
-    /// The public half.
+    /// The public half of the key.
     pub id: KeyId,
-    /// Whose key it is.
     pub client_id: ClientId,
     /// A name for people.
     pub name: String,
-    /// What it allows.
     pub scopes: Vec<Scope>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is no longer good, if ever.
+    /// The key is invalid from this time on. `None`: it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked, if it was.
+    /// `None`: the key is not revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
 }
 
 impl KeySummary {
-    /// When the key leaves the list, if it ends at all.
+    /// When the key leaves the list: [`KEY_RETENTION`] after it expires or is revoked, whichever is
+    /// earlier. `None` if it does neither.
     #[must_use]
     pub fn forgotten_at(&self) -> Option<Timestamp> {
         let ends = [self.expires_at, self.revoked_at].into_iter().flatten().min();
@@ -127,7 +123,7 @@ impl KeySummary {
 }
 
 impl KeyRecord {
-    /// What is stored of a new key that is good until it is ended.
+    /// The record of a new key that does not expire.
     #[must_use]
     pub fn new(key: &ApiKey, client: ClientId, name: KeyName, scopes: Vec<Scope>, now: Timestamp) -> Self {
         Self {
@@ -142,14 +138,14 @@ impl KeyRecord {
         }
     }
 
-    /// Whether it has neither expired nor been revoked.
+    /// Whether the key has neither expired nor been revoked at `now`.
     #[must_use]
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|at| now < at) && self.revoked_at.is_none_or(|at| now < at)
     }
 
-    /// What is stored of `key`, which succeeds this one with the same rights, and when this one ends:
-    /// after `overlap`, or earlier if it ends earlier by itself.
+    /// Returns the record of `key`, the successor of this key with the same scopes, and the time when
+    /// this key expires: after `overlap`, or earlier if it expires earlier anyway.
     #[must_use]
     pub fn succeeded_by(&self, key: &ApiKey, overlap: Duration, now: Timestamp) -> (Self, Timestamp) {
         let new = Self {
@@ -166,7 +162,6 @@ impl KeyRecord {
         (new, self.expires_at.map_or(ends, |at| at.min(ends)))
     }
 
-    /// What anybody may see of it.
     #[must_use]
     pub fn summary(&self) -> KeySummary {
         KeySummary {
@@ -181,15 +176,18 @@ impl KeyRecord {
     }
 }
 
-/// Passes if whoever holds `own` may give `granted` to a key: what acts across clients only who has it.
+/// Checks that a caller with the scopes `own` may give the scopes `granted` to a key. A scope that acts
+/// across clients may be granted only by a caller that has it.
 ///
 /// # Errors
 ///
-/// [`Error::Forbidden`].
+/// [`Error::Forbidden`] if the caller lacks one of those scopes.
 pub fn may_grant(own: &[Scope], granted: &[Scope]) -> Result<(), Error> {
     let lacking = |scope: &&Scope| scope.is_operators() && !own.contains(scope);
     match granted.iter().find(lacking) {
-        Some(_) => Err(Error::Forbidden("the credential cannot grant a scope of the operator that it lacks")),
+        Some(_) => {
+            Err(Error::Forbidden("the credential cannot grant a scope of the operator that it lacks".into()))
+        }
         None => Ok(()),
     }
 }
@@ -206,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_to_a_hundred_characters() {
+    fn key_name_has_one_to_a_hundred_characters() {
         for good in ["a", " ", &"ü".repeat(100)] {
             assert!(good.parse::<KeyName>().is_ok(), "{good}");
         }
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_successor_has_the_same_rights_and_its_own_secret() {
+    fn successor_has_the_same_scopes_and_its_own_secret() {
         let (old, key) = (record(), ApiKey::generate());
         let (new, ends) = old.succeeded_by(&key, Duration::from_secs(60), NOW);
         assert_eq!((&new.client_id, &new.name, &new.scopes), (&old.client_id, &old.name, &old.scopes));
@@ -225,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn an_overlap_makes_no_key_live_longer() {
+    fn overlap_never_extends_the_life_of_a_key() {
         let soon = NOW + Duration::from_secs(10);
         let old = KeyRecord { expires_at: Some(soon), ..record() };
         assert_eq!(old.succeeded_by(&ApiKey::generate(), MAX_OVERLAP, NOW).1, soon);
     }
 
     #[test]
-    fn a_key_is_forgotten_some_time_after_its_end() {
+    fn ended_key_is_forgotten_after_the_retention_time() {
         assert_eq!(record().summary().forgotten_at(), None);
         let (early, late) = (NOW, NOW + Duration::from_secs(60));
         let ended = KeyRecord { expires_at: Some(late), revoked_at: Some(early), ..record() };
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_grants_more_across_clients_than_it_has() {
+    fn grant_of_an_operator_scope_requires_that_scope() {
         assert!(may_grant(&[Scope::KeysAdmin], &[Scope::KeysAdmin, Scope::Chat]).is_ok());
         assert!(may_grant(&[Scope::ClientsAdmin], &[Scope::ClientsAdmin]).is_ok());
         assert!(may_grant(&[Scope::ClientsAdmin], &[Scope::AddonsAdmin]).is_err());
@@ -260,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_very_key_is_admitted_and_only_while_it_is_good() {
+    fn admit_rejects_other_expired_and_revoked_keys() {
         let (key, now) = (ApiKey::generate(), Timestamp::from_millis(1000));
         let good = record_of(&key);
         assert!(good.admit(&key, now).is_ok());

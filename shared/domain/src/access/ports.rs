@@ -1,6 +1,8 @@
-//! The stores behind credentials, rate limits and idempotency keys.
+//! The stores of API keys, rate limits, long polls, idempotency records and secrets.
 
 #![warn(missing_docs)]
+
+use async_trait::async_trait;
 
 use crate::access::client::ClientId;
 use crate::access::idempotency::{Claim, FirstAnswer, IdempotencyKey};
@@ -10,35 +12,51 @@ use crate::access::rate_limit::{Counted, Endpoint, Limits};
 use crate::primitives::id::KeyId;
 use crate::primitives::secret::Secret;
 use crate::store::StoreError;
-use async_trait::async_trait;
 
-/// The API keys.
+/// Reads the API keys and the limits of clients, to authenticate requests. Answers come from a cache.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// What is stored of the key, revoked or not. May be some seconds old.
+    /// Returns the record of the key, also of one that has expired or been revoked; `None` if there is no
+    /// such key. The record may be 30 seconds old.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError>;
 
-    /// The limits that a client has of its own. May be some seconds old.
+    /// Returns the client's own limits; empty if it has none. They may be 30 seconds old.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn limits(&self, client: &ClientId) -> Result<Limits, StoreError>;
 }
 
-/// Where API keys are managed.
+/// Administration of API keys and of the limits of clients.
 #[async_trait]
 pub trait KeyRegistry: Send + Sync {
-    /// Stores a new key.
+    /// Stores a new key. Never overwrites an existing one.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn add(&self, record: &KeyRecord) -> Result<(), StoreError>;
 
-    /// What is stored of the key, as it is now (a strongly consistent read).
+    /// Returns the present record of the key (a strongly consistent read); `None` if there is no such key.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn current(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError>;
 
-    /// All keys of a client, the oldest first. The list may lag behind the rows.
+    /// Returns all keys of a client, the oldest first, without those that ended more than
+    /// [`KEY_RETENTION`](crate::access::key_record::KEY_RETENTION) ago. The list may lag behind the rows.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn keys_of(&self, client: &ClientId) -> Result<Vec<KeySummary>, StoreError>;
 
-    /// Ends a key for good, unless it is revoked already.
+    /// Revokes a key permanently from `at` on. Succeeds without a change if the key is already revoked, or
+    /// if there is no such key.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn revoke(&self, id: KeyId, at: crate::Timestamp) -> Result<(), StoreError>;
 
-    /// Stores `new` and lets `old` end at `old_ends`, all or nothing, on the condition that `old` still
-    /// ends when it did, and is not revoked.
+    /// Stores `new` and makes `old` expire at `old_ends`: both or neither.
+    ///
+    /// Gives [`StoreError::Conflict`] if `old` has been revoked, or if its expiry has changed since it was
+    /// read, and [`StoreError::Unavailable`].
     async fn rotate(
         &self,
         old: &KeyRecord,
@@ -46,15 +64,19 @@ pub trait KeyRegistry: Send + Sync {
         new: &KeyRecord,
     ) -> Result<(), StoreError>;
 
-    /// Sets these limits of a client; others that it has stay.
+    /// Sets these limits of a client. Its limits at other endpoints do not change.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn set_limits(&self, client: &ClientId, limits: &Limits) -> Result<(), StoreError>;
 }
 
 /// The counters of rate limits.
 #[async_trait]
 pub trait LimitStore: Send + Sync {
-    /// Counts a request of `caller` to `endpoint`, of which `limit` pass in a window. However many
-    /// callers race, exactly that many pass.
+    /// Counts a request of `caller` to `endpoint`. A window admits exactly `limit` requests, also when many
+    /// arrive at the same time.
+    ///
+    /// Gives [`StoreError::Unavailable`], also when the row kept changing while the request was counted.
     async fn count(
         &self,
         caller: &Caller,
@@ -64,11 +86,14 @@ pub trait LimitStore: Send + Sync {
     ) -> Result<Counted, StoreError>;
 }
 
-/// The waits that callers hold open.
+/// The permits of callers for long polls (`Prefer: wait`).
 #[async_trait]
 pub trait LongPollStore: Send + Sync {
-    /// A place for one more wait of `caller`, which is its own until `until` at the latest; `None` if
-    /// it holds [`MAX_LONG_POLLS`](crate::access::rate_limit::MAX_LONG_POLLS) already.
+    /// Acquires a permit for one more long poll of `caller`. It expires at `until` if it is not released
+    /// before. `None` if the caller already holds
+    /// [`MAX_LONG_POLLS`](crate::access::rate_limit::MAX_LONG_POLLS) permits.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn acquire_long_poll(
         &self,
         caller: &Caller,
@@ -76,24 +101,29 @@ pub trait LongPollStore: Send + Sync {
         until: crate::Timestamp,
     ) -> Result<Option<LongPollPermit>, StoreError>;
 
-    /// Gives the place back.
+    /// Releases the permit. Does nothing if it has expired and another long poll holds it.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn release_long_poll(&self, caller: &Caller, permit: LongPollPermit) -> Result<(), StoreError>;
 }
 
-/// One of a caller's places to wait.
+/// A permit of a caller for one long poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LongPollPermit {
-    /// Which, from 0.
+    /// From 0, below [`MAX_LONG_POLLS`](crate::access::rate_limit::MAX_LONG_POLLS).
     pub number: usize,
-    /// Until when it is taken, which also tells whose it is.
+    /// When the permit expires, in Unix ms. It also identifies the holder.
     pub until: crate::Timestamp,
 }
 
-/// The `Idempotency-Key`s that were used.
+/// The idempotency records.
 #[async_trait]
 pub trait IdempotencyStore: Send + Sync {
-    /// Begins, repeats or refuses the request `fingerprint` under `key`; a run that begins is thought
-    /// to be alive until `until`. `owner` names this very run.
+    /// Decides whether the request `fingerprint` with `key` runs, is answered from the record, or is
+    /// refused. A run that starts counts as alive until `until`. `owner` is the id of this run.
+    ///
+    /// Gives [`StoreError::Conflict`] if the record disappeared during the call, and
+    /// [`StoreError::Unavailable`].
     async fn claim(
         &self,
         key: &IdempotencyKey,
@@ -103,7 +133,10 @@ pub trait IdempotencyStore: Send + Sync {
         until: crate::Timestamp,
     ) -> Result<Claim, StoreError>;
 
-    /// Keeps the answer of the run `owner`, to be given again.
+    /// Stores the response of the run `owner`, to be returned to the same request later. Does nothing if
+    /// another run holds the key.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn settle(
         &self,
         key: &IdempotencyKey,
@@ -111,21 +144,30 @@ pub trait IdempotencyStore: Send + Sync {
         answer: &FirstAnswer,
     ) -> Result<(), StoreError>;
 
-    /// Lets the same request be tried again at once, with the same seed: the run `owner` has failed,
-    /// and may have made something.
+    /// Lets the same request run again at once, with the same seed: the run `owner` has failed, and may
+    /// have created something. Does nothing if another run holds the key.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn release(&self, key: &IdempotencyKey, owner: uuid::Uuid) -> Result<(), StoreError>;
 
-    /// Forgets the key: the run `owner` has failed, and has made nothing for sure.
+    /// Makes the record expire: the run `owner` has failed, and has certainly created nothing. Does nothing
+    /// if another run holds the key.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn forget(&self, key: &IdempotencyKey, owner: uuid::Uuid) -> Result<(), StoreError>;
 }
 
-/// One secret.
+/// A secret that can be rotated.
 #[async_trait]
 pub trait SecretSource: Send + Sync {
-    /// Its present value; may be some minutes old.
+    /// Returns the value of the secret. It may be 5 minutes old, and older while the store cannot be read.
+    ///
+    /// Gives [`StoreError::Unavailable`] if no value has been read yet.
     async fn read(&self) -> Result<Secret, StoreError>;
 
-    /// Its value as it is this moment, for who has reason to think that it has changed. From then on
-    /// [`read`](Self::read) gives this one.
+    /// Reads the present value from the store, for a caller that has reason to think that it has changed.
+    /// After that, [`read`](Self::read) returns this value too.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn refresh(&self) -> Result<Secret, StoreError>;
 }

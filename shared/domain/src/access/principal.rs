@@ -1,27 +1,28 @@
-//! Who is calling, and for whom they may act.
+//! The caller of a request, and the users it may act for.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::access::client::ClientId;
 use crate::access::rate_limit::Limits;
 use crate::access::scope::Scope;
 use crate::error::Error;
 use crate::primitives::id::{KeyId, UserId};
-use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use crate::primitives::named::NamedValue as _;
 
-/// What identifies a caller for limits, for its `Idempotency-Key`s and in logs.
+/// Identifies a caller in rate limits, in idempotency records and in logs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Caller {
-    /// An API key.
     Key(KeyId),
-    /// A user, by a token of its client. Two clients may give their users the same ids.
+    /// A user with a token of its client. Two clients may use the same user id, so the client is part of it.
     User(ClientId, UserId),
-    /// Somebody without a credential.
+    /// A caller without a credential.
     Address(IpAddr),
 }
 
 impl Caller {
-    /// Somebody without a credential, who calls from `address`. Of an IPv6 address the first 64 bits
-    /// count: that is the least that one subscriber is given.
+    /// A caller without a credential, at `address`. Only the first 64 bits of an IPv6 address count: one
+    /// subscriber has at least a network of that size.
     #[must_use]
     pub fn from_address(address: IpAddr) -> Self {
         Self::Address(match address {
@@ -35,7 +36,7 @@ impl Caller {
 }
 
 impl fmt::Display for Caller {
-    /// Different for every caller, and without spaces or line breaks.
+    /// Writes a text that is different for every caller and has no spaces or line breaks.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(id) => write!(f, "key:{id}"),
@@ -48,39 +49,42 @@ impl fmt::Display for Caller {
 /// An authenticated caller.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// The tenant it belongs to.
     pub client: ClientId,
-    /// What it may do.
     pub scopes: Vec<Scope>,
-    /// The one user it may act for; `None` for any user of its client.
+    /// The only user it may act for. `None`: it may act for any user of its client.
     pub user: Option<UserId>,
-    /// What limits count it by.
+    /// The identity that rate limits count.
     pub caller: Caller,
-    /// The limits that its client has of its own.
+    /// The client's own limits, which replace the default ones.
     pub limits: Limits,
 }
 
 impl Principal {
-    /// Passes if the credential has `scope`.
+    /// Checks that the credential has `scope`.
     ///
     /// # Errors
     ///
-    /// [`Error::Forbidden`].
+    /// [`Error::Forbidden`] if it does not.
     pub fn require(&self, scope: Scope) -> Result<(), Error> {
         if self.scopes.contains(&scope) {
             return Ok(());
         }
-        Err(Error::Forbidden(match scope {
-            Scope::Chat => "the credential lacks the scope chat",
-            Scope::ImagesWrite => "the credential lacks the scope images:write",
-            Scope::ImagesRead => "the credential lacks the scope images:read",
-            Scope::KeysAdmin => "the credential lacks the scope keys:admin",
-            Scope::AddonsAdmin => "the credential lacks the scope addons:admin",
-            Scope::ClientsAdmin => "the credential lacks the scope clients:admin",
-        }))
+        Err(Error::Forbidden(format!("the credential lacks the scope {}", scope.as_str()).into()))
     }
 
-    /// Whether it may act for, and see what belongs to, `user`.
+    /// Checks that the credential may act for `user`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`] if it may not.
+    pub fn require_user(&self, user: UserId) -> Result<(), Error> {
+        if self.acts_for(user) {
+            return Ok(());
+        }
+        Err(Error::Forbidden("the credential does not act for this userId".into()))
+    }
+
+    /// Whether the caller may act for `user` and see what belongs to that user.
     #[must_use]
     pub fn acts_for(&self, user: UserId) -> bool {
         self.user.is_none_or(|own| own == user)
@@ -92,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_subscriber_is_one_caller() {
+    fn address_caller_is_one_per_subscriber() {
         let caller = |text: &str| Caller::from_address(text.parse().unwrap()).to_string();
         assert_eq!(caller("192.0.2.1"), "address:192.0.2.1");
         assert_eq!(caller("::ffff:192.0.2.1"), "address:192.0.2.1");

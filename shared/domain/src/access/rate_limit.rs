@@ -1,93 +1,53 @@
-//! How often a caller may call: fixed windows that begin with the caller's first request.
+//! Rate limits: fixed windows that begin with the caller's first request.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::primitives::named::NamedValue;
+use serde::{Deserialize, Serialize};
+
+use crate::primitives::named::named_values;
 use crate::primitives::timestamp::Timestamp;
 
-/// How long a window lasts.
+/// The length of a window.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
-/// How many waits (`Prefer: wait`) one caller may hold open at the same time.
+/// How many long polls (`Prefer: wait`) one caller may hold open at the same time.
 pub const MAX_LONG_POLLS: usize = 4;
 
-/// The highest limit that a client may be given.
+/// The maximum of a client's own limit, in requests per [`WINDOW`].
 pub const MAX_LIMIT: u32 = 1_000_000;
 
-/// What is counted together. Each has a window of its own for every caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Endpoint {
-    /// `POST /chat/new`.
-    #[serde(rename = "/chat/new")]
-    ChatNew,
-    /// `POST /images/generate`.
-    #[serde(rename = "/images/generate")]
-    ImagesGenerate,
-    /// `POST /images/batch`.
-    #[serde(rename = "/images/batch")]
-    ImagesBatch,
-    /// What is below `/images/status/`.
-    #[serde(rename = "/images/status/*")]
-    ImagesStatus,
-    /// `GET /images/batch/{batchId}/status`.
-    #[serde(rename = "/images/batch/*/status")]
-    BatchStatus,
-    /// `GET /images/jobs`.
-    #[serde(rename = "/images/jobs")]
-    ImagesJobs,
-    /// `DELETE /images/cancel/{jobId}`.
-    #[serde(rename = "/images/cancel/*")]
-    ImagesCancel,
-    /// Reading addons.
-    #[serde(rename = "/addons/*")]
-    Addons,
-    /// What is below `/admin/`.
-    #[serde(rename = "/admin/*")]
-    Admin,
-    /// What is below `/auth/`.
-    #[serde(rename = "/auth/*")]
-    Auth,
-    /// Every other path that is limited.
-    #[serde(rename = "*")]
-    Other,
-}
-
-impl NamedValue for Endpoint {
-    const ALL: &'static [Self] = &[
-        Self::ChatNew,
-        Self::ImagesGenerate,
-        Self::ImagesBatch,
-        Self::ImagesStatus,
-        Self::BatchStatus,
-        Self::ImagesJobs,
-        Self::ImagesCancel,
-        Self::Addons,
-        Self::Admin,
-        Self::Auth,
-        Self::Other,
-    ];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::ChatNew => "/chat/new",
-            Self::ImagesGenerate => "/images/generate",
-            Self::ImagesBatch => "/images/batch",
-            Self::ImagesStatus => "/images/status/*",
-            Self::BatchStatus => "/images/batch/*/status",
-            Self::ImagesJobs => "/images/jobs",
-            Self::ImagesCancel => "/images/cancel/*",
-            Self::Addons => "/addons/*",
-            Self::Admin => "/admin/*",
-            Self::Auth => "/auth/*",
-            Self::Other => "*",
-        }
+named_values! {
+    /// What is counted together. Each has a window of its own for every caller.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    pub enum Endpoint {
+        /// `POST /chat/new`.
+        ChatNew = "/chat/new",
+        /// `POST /images/generate`.
+        ImagesGenerate = "/images/generate",
+        /// `POST /images/batch`.
+        ImagesBatch = "/images/batch",
+        /// What is below `/images/status/`.
+        ImagesStatus = "/images/status/*",
+        /// `GET /images/batch/{batchId}/status`.
+        BatchStatus = "/images/batch/*/status",
+        /// `GET /images/jobs`.
+        ImagesJobs = "/images/jobs",
+        /// `DELETE /images/cancel/{jobId}`.
+        ImagesCancel = "/images/cancel/*",
+        /// Reading addons.
+        Addons = "/addons/*",
+        /// What is below `/admin/`.
+        Admin = "/admin/*",
+        /// What is below `/auth/`.
+        Auth = "/auth/*",
+        /// Every other path that is limited.
+        Other = "*",
     }
 }
 
 impl Endpoint {
-    /// How many requests pass in a [`WINDOW`], where the client has no limit of its own.
+    /// The default limit, in requests per [`WINDOW`], for a client without its own limit.
     #[must_use]
     pub const fn per_window(self) -> u32 {
         match self {
@@ -100,49 +60,47 @@ impl Endpoint {
     }
 }
 
-/// The limits that a client has of its own.
+/// A client's own limits, in requests per [`WINDOW`]. They replace the default limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Limits(pub BTreeMap<Endpoint, u32>);
 
 impl Limits {
-    /// How many requests to `endpoint` pass in a [`WINDOW`].
+    /// The limit of `endpoint`, in requests per [`WINDOW`]: the client's own or the default one.
     #[must_use]
     pub fn of(&self, endpoint: Endpoint) -> u32 {
         self.0.get(&endpoint).copied().unwrap_or_else(|| endpoint.per_window())
     }
 }
 
-/// What came of counting one request.
+/// The result of counting one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
-    /// Whether it passes.
+    /// Whether the request is within the limit.
     pub admitted: bool,
-    /// How many have passed in this window, this one included.
+    /// How many requests were admitted in this window, including this one if it was.
     pub passed: u32,
-    /// When the window ends.
+    /// When the window ends, in Unix ms.
     pub ends_at: Timestamp,
 }
 
-/// How a caller stands with one endpoint after a request to it.
+/// A caller's rate limit at one endpoint, after a request to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitStatus {
-    /// Which.
     pub endpoint: Endpoint,
-    /// How many pass in a window.
+    /// The limit, in requests per [`WINDOW`].
     pub limit: u32,
-    /// What counting this request came to.
     pub counted: Counted,
 }
 
 impl RateLimitStatus {
-    /// How many more pass in this window.
+    /// How many more requests this window admits.
     #[must_use]
     pub const fn remaining(&self) -> u32 {
         self.limit.saturating_sub(self.counted.passed)
     }
 
-    /// Seconds until the window ends, rounded up, so that whoever waits them finds a new one.
+    /// Seconds until the window ends. Rounded up, so that a caller that waits this long gets a new window.
     #[must_use]
     pub fn seconds_left(&self, now: Timestamp) -> u64 {
         self.counted.ends_at.since(now).as_millis().div_ceil(1000) as u64
@@ -152,22 +110,23 @@ impl RateLimitStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::primitives::named::NamedValue as _;
 
     #[test]
-    fn a_limit_has_the_same_name_in_rows_and_in_requests() {
+    fn endpoint_has_the_same_name_in_rows_and_requests() {
         for endpoint in Endpoint::ALL {
             assert_eq!(serde_json::to_value(endpoint).unwrap(), endpoint.as_str());
         }
     }
 
     #[test]
-    fn a_client_may_have_limits_of_its_own() {
+    fn own_limit_of_a_client_replaces_the_default() {
         let limits = Limits(BTreeMap::from([(Endpoint::ChatNew, 500)]));
         assert_eq!((limits.of(Endpoint::ChatNew), limits.of(Endpoint::ImagesBatch)), (500, 5));
     }
 
     #[test]
-    fn whoever_waits_as_long_as_told_finds_a_new_window() {
+    fn seconds_left_rounds_up_to_the_next_window() {
         let counted = Counted { admitted: false, passed: 30, ends_at: Timestamp::from_millis(10_001) };
         let rate_limit = RateLimitStatus { endpoint: Endpoint::ImagesGenerate, limit: 30, counted };
         assert_eq!(rate_limit.remaining(), 0);

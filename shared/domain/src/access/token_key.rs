@@ -1,21 +1,23 @@
-//! The keys of the tokens that we issue ourselves.
+//! The signing keys of the tokens that this deployment issues.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use sha2::{Digest as _, Sha256};
 
 use crate::access::client::ClientId;
 use crate::primitives::secret::Secret;
-use hkdf::Hkdf;
-use sha2::{Digest as _, Sha256};
-use std::fmt;
 
-/// What the `kid` of every key of ours begins with. No key of anybody else may.
+/// The prefix of the `kid` of every signing key of this deployment. No key of another issuer may have it.
 pub const KID_PREFIX: &str = "semantest.";
 
-/// How many bytes of the master secret's SHA-256 name it.
+/// How many bytes of the master secret's SHA-256 identify it in a `kid`.
 const MASTER_ID_BYTES: usize = 4;
 
-/// What tokens for the users of one client are signed with (HMAC-SHA256).
+/// The key that signs the tokens for the users of one client (HMAC-SHA256).
 ///
-/// Each client has a key of its own, so that the tenant of a token follows from the key that signed
-/// it, and never from what the token says.
+/// Each client has its own key, so that the client of a token follows from the key that signed it, and
+/// never from a claim in the token.
 #[derive(Clone)]
 pub struct TokenKey {
     kid: String,
@@ -23,27 +25,27 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// The key of `client`, derived from the deployment's master secret (HKDF-SHA256, RFC 5869).
+    /// Derives the key of `client` from the deployment's master secret (HKDF-SHA256, RFC 5869).
     #[must_use]
     pub fn derive(master: &Secret, client: &ClientId) -> Self {
         let digest = Sha256::digest(master.expose().as_bytes());
         let master_id = crate::primitives::hash::hex(&digest[..MASTER_ID_BYTES]);
         let mut secret = [0; 32];
         let hkdf = Hkdf::<Sha256>::new(None, master.expose().as_bytes());
-        // Fails only for more than 255 times the hash's length.
+        // `expand` fails only for an output longer than 255 times the length of the hash.
         if hkdf.expand(format!("semantest token key v1 {client}").as_bytes(), &mut secret).is_err() {
             unreachable!("32 bytes are within HKDF's bound");
         }
         Self { kid: format!("{KID_PREFIX}{master_id}.{client}"), secret }
     }
 
-    /// Its name in a token's header: `semantest.<which master secret>.<client>`.
+    /// The `kid` in a token's header: `semantest.<id of the master secret>.<client>`.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The key itself.
+    /// The 32 secret bytes of the key.
     #[must_use]
     pub const fn expose(&self) -> &[u8] {
         &self.secret
@@ -56,7 +58,7 @@ impl fmt::Debug for TokenKey {
     }
 }
 
-/// The client whose key has the name `kid`, if it has the form of a key of ours.
+/// The client in `kid`, if `kid` has the form of a signing key of this deployment.
 #[must_use]
 pub fn client_of_kid(kid: &str) -> Option<ClientId> {
     let (_, client) = kid.strip_prefix(KID_PREFIX)?.split_once('.')?;
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_client_and_each_master_has_a_key_of_its_own() {
+    fn token_key_differs_by_client_and_by_master_secret() {
         let (master, other) = (Secret::new("m"), Secret::new("n"));
         let (acme, apex) = ("acme".parse().unwrap(), "apex".parse().unwrap());
         let keys = [
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_key_tells_its_client() {
+    fn client_of_kid_reads_only_kids_of_this_deployment() {
         let client: ClientId = "acme.eu-1".parse().unwrap();
         assert_eq!(client_of_kid(TokenKey::derive(&Secret::new("m"), &client).kid()), Some(client));
         for other in

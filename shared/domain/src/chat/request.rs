@@ -1,57 +1,46 @@
-//! What a chat is asked.
+//! Requests to the chat, and the tasks for chat providers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::images::picture::Prompt;
 use crate::jobs::request::GenerateRequest;
 use crate::primitives::id::{SessionId, UserId};
-use crate::primitives::named::{InvalidValue, NamedValue};
+use crate::primitives::named::{InvalidValue, named_values};
 use crate::primitives::timestamp::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-/// The most characters (Unicode scalar values) that one message may have.
+/// The maximum number of characters (Unicode scalar values) of one message.
 pub const TEXT_LIMIT: usize = 32_000;
 
-/// The most messages that a request may bring along.
+/// The maximum number of previous messages in a request.
 pub const PREVIOUS_LIMIT: usize = 1000;
 
-/// Who says something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The person.
-    User,
-    /// The model.
-    Assistant,
-    /// Whoever tells the model how to behave.
-    System,
-}
-
-impl NamedValue for Role {
-    const ALL: &'static [Self] = &[Self::User, Self::Assistant, Self::System];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::System => "system",
-        }
+named_values! {
+    /// Who says something.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+    pub enum Role {
+        /// The person.
+        User = "user",
+        /// The model.
+        Assistant = "assistant",
+        /// Whoever tells the model how to behave.
+        System = "system",
     }
 }
 
-/// What is said: 1 to [`TEXT_LIMIT`] characters.
+/// The text of a message: 1 to [`TEXT_LIMIT`] characters.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Text(String);
 
 impl Text {
-    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As much of `text` as may be said at once; `None` if it is blank. For what a provider said,
-    /// which is paid for and must not be lost for being long.
+    /// Cuts `text` to [`TEXT_LIMIT`] characters; `None` if it is blank. For a provider's reply: it is paid
+    /// for, so a reply that is too long must not be lost.
     #[must_use]
     pub fn cut(mut text: String) -> Option<Self> {
         if let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT) {
@@ -88,18 +77,18 @@ impl From<&Prompt> for Text {
 }
 
 impl std::fmt::Debug for Text {
-    /// What people say stays out of logs.
+    /// Hides the text: messages of users must not appear in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Text({} bytes)", self.0.len())
     }
 }
 
-/// How freely the model chooses its words: 0 to 2.
+/// The sampling temperature of the model: 0 to 2. A higher value gives more varied replies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Temperature(f64);
 
 impl Temperature {
-    /// What is meant when nothing is said.
+    /// The value for a request that has none.
     pub const DEFAULT: Self = Self(0.7);
 
     /// The number.
@@ -120,12 +109,12 @@ impl TryFrom<f64> for Temperature {
     }
 }
 
-/// How long the reply may be, in the model's tokens: 1 to 4000.
+/// The maximum length of the reply, in the model's tokens: 1 to 4000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxTokens(u16);
 
 impl MaxTokens {
-    /// The most, and what is meant when nothing is said: no reply is without bound.
+    /// The maximum, and the value for a request that has none, so that every reply is bounded.
     pub const MOST: Self = Self(4000);
 
     /// The number.
@@ -146,44 +135,36 @@ impl TryFrom<u16> for MaxTokens {
     }
 }
 
-/// Something that was said, as a provider is told of it.
+/// A message as it is sent to a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatMessage {
-    /// By whom.
     pub role: Role,
-    /// What.
     pub content: Text,
 }
 
 /// A request for one turn of a chat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
-    /// For whom.
     pub user: UserId,
-    /// Which session it continues; a new one begins without.
+    /// The session that the turn continues. `None`: a new session begins.
     pub session: Option<SessionId>,
-    /// What the user says.
     pub prompt: Prompt,
-    /// The pictures that the user wants along with the reply.
+    /// The images that the user requests together with the reply.
     pub image: Option<GenerateRequest>,
-    /// What was said before, beyond what the session knows.
+    /// Earlier messages that the session does not hold.
     pub previous: Vec<ChatMessage>,
-    /// How freely to reply.
     pub temperature: Temperature,
-    /// How long the reply may be.
     pub max_tokens: MaxTokens,
 }
 
-/// What a chat provider is asked.
+/// A task for a chat provider.
 #[derive(Debug, Clone)]
 pub struct ChatTask {
-    /// Everything that was said, the oldest first; the last is to be replied to.
+    /// The whole conversation, the oldest message first. The provider replies to the last one.
     pub messages: Vec<ChatMessage>,
-    /// How freely to reply.
     pub temperature: Temperature,
-    /// How long the reply may be.
     pub max_tokens: MaxTokens,
-    /// When a reply is of no more use.
+    /// A reply after this time is useless. In Unix ms.
     pub deadline: Timestamp,
 }
 
@@ -192,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_their_bounds() {
+    fn temperature_and_max_tokens_keep_their_bounds() {
         for good in [0.0, 0.7, 2.0] {
             assert_eq!(Temperature::try_from(good).map(Temperature::get), Ok(good));
         }
@@ -204,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_neither_empty_nor_endless_and_shows_itself_to_nobody() {
+    fn text_is_bounded_and_debug_hides_it() {
         assert!(Text::try_from(String::new()).is_err());
         assert!(Text::try_from("ü".repeat(TEXT_LIMIT)).is_ok());
         assert!(Text::try_from("ü".repeat(TEXT_LIMIT + 1)).is_err());
@@ -212,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reply_is_cut_and_a_blank_one_is_none() {
+    fn text_cut_shortens_long_replies_and_drops_blank_ones() {
         let long = Text::cut("ü".repeat(TEXT_LIMIT + 1)).unwrap();
         assert_eq!(long.characters(), TEXT_LIMIT);
         assert_eq!(Text::cut("yes".into()).unwrap().as_str(), "yes");

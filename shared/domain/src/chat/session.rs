@@ -1,31 +1,29 @@
-//! Stored chats.
+//! Stored chat sessions and their messages.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::access::client::ClientId;
 use crate::chat::request::{ChatMessage, Role, Text};
 use crate::primitives::id::{JobId, MessageId, SessionId, UserId};
 use crate::primitives::timestamp::Timestamp;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-/// The most of a session's messages that go to the provider with a prompt.
+/// The maximum number of a session's messages that are sent to the provider with a prompt.
 pub const HISTORY_LIMIT: usize = 100;
 
-/// The most characters that those messages have together.
+/// The maximum number of characters of those messages together.
 pub const HISTORY_CHARACTERS: usize = 64_000;
 
-/// One chat of one user. What was said in it lies beside it.
+/// One chat of one user. Its messages are stored in rows of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// Its id.
     pub id: SessionId,
-    /// The tenant it belongs to.
     pub client_id: ClientId,
-    /// The user it belongs to.
     pub user_id: UserId,
-    /// When its first message came.
+    /// When the first message arrived, in Unix ms.
     pub created_at: Timestamp,
-    /// When it is forgotten, if nobody says anything more.
+    /// When the session expires, in Unix ms. Each new turn moves this time.
     pub expires_at: Timestamp,
 }
 
@@ -33,53 +31,46 @@ pub struct Session {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// Its id; the ids of a session's messages are in their order.
+    /// The ids of a session's messages sort in the order of the messages.
     pub id: MessageId,
-    /// Who said it.
     pub role: Role,
-    /// What was said.
     pub content: Text,
-    /// When.
     pub timestamp: Timestamp,
-    /// The image job that was asked for with the prompt; stands at the reply.
+    /// The image job that the prompt requested. Only the reply has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
-    /// When it is forgotten.
+    /// When the message expires, in Unix ms.
     pub expires_at: Timestamp,
 }
 
-/// One prompt and its reply, as they are stored: both or neither.
+/// One prompt and its reply. Both are stored or neither.
 #[derive(Debug, Clone)]
 pub struct Turn {
-    /// The session, kept from now on as long as the messages.
+    /// The session, which now expires when these messages do.
     pub session: Session,
-    /// Whether it begins with this turn.
+    /// Whether the session begins with this turn.
     pub begins: bool,
-    /// The prompt.
     pub prompt: Message,
-    /// The reply.
     pub reply: Message,
 }
 
-/// What a turn's rows are called: all of it follows from `seed`, so that a turn that was begun twice
-/// is stored once.
+/// The ids of a turn's rows. All of them are derived from one seed, so that a turn that runs twice is
+/// stored once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TurnIds {
-    /// The session, if it begins with this turn.
+    /// Used if the session begins with this turn.
     pub session: SessionId,
-    /// The prompt.
     pub prompt: MessageId,
-    /// The reply.
     pub reply: MessageId,
-    /// The image job, if one is asked for.
+    /// Used if the turn requests an image job.
     pub job: JobId,
 }
 
 impl TurnIds {
-    /// The ids of the turn `seed`, a version 7 UUID.
+    /// Derives the ids of a turn from `seed`, a version 7 UUID.
     #[must_use]
     pub fn from_seed(seed: Uuid) -> Self {
-        // Next to one another: a turn that is stored while another runs never comes between them.
+        // The two message ids are adjacent: the messages of a concurrent turn never sort between them.
         let bits = seed.as_u128();
         Self {
             session: SessionId::from_seed(seed, "session"),
@@ -90,18 +81,17 @@ impl TurnIds {
     }
 }
 
-/// A session and the newest of its messages.
+/// A session and its newest messages.
 #[derive(Debug, Clone)]
 pub struct RecentMessages {
-    /// The session.
     pub session: Session,
-    /// Its newest messages, the oldest of them first.
+    /// The newest messages, the oldest of them first.
     pub messages: Vec<Message>,
 }
 
 impl RecentMessages {
-    /// As much of what was said last as a provider is told of: whole messages, within
-    /// [`HISTORY_CHARACTERS`].
+    /// The newest messages that are sent to the provider with a prompt, the oldest first. Only whole
+    /// messages, with at most [`HISTORY_CHARACTERS`] characters together.
     #[must_use]
     pub fn history(&self) -> Vec<ChatMessage> {
         let mut left = HISTORY_CHARACTERS;
@@ -110,29 +100,28 @@ impl RecentMessages {
             left = rest.unwrap_or(left);
             rest.is_some()
         };
-        let mut said: Vec<_> = self
+        let mut history: Vec<_> = self
             .messages
             .iter()
             .rev()
             .take_while(fits)
             .map(|message| ChatMessage { role: message.role, content: message.content.clone() })
             .collect();
-        said.reverse();
-        said
+        history.reverse();
+        history
     }
 }
 
 /// Some of a session's messages, the oldest first.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// The messages.
     pub messages: Vec<Message>,
-    /// After which message the next page begins; there is none without.
+    /// The next page begins after this message. `None`: this is the last page.
     pub next: Option<MessageId>,
 }
 
 impl Session {
-    /// Whether it is `client`'s own, for `user`.
+    /// Whether the session belongs to `user` of `client`.
     #[must_use]
     pub fn belongs_to(&self, client: &ClientId, user: UserId) -> bool {
         self.client_id == *client && self.user_id == user
@@ -161,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turns_ids_follow_from_its_seed_and_keep_its_order() {
+    fn turn_ids_follow_from_the_seed_and_keep_the_order() {
         let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
         let (a, b) = (TurnIds::from_seed(first), TurnIds::from_seed(second));
         assert_eq!(a, TurnIds::from_seed(first));
@@ -171,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_messages_that_fit_go_along() {
+    fn history_holds_the_newest_messages_that_fit() {
         let owner = ("acme".parse().unwrap(), UserId::new());
         let session = Session {
             id: SessionId::new(),
@@ -182,8 +171,8 @@ mod tests {
         };
         let long = "x".repeat(TEXT_LIMIT);
         let messages = ["the oldest", &long, &long[1..], "n"].map(message).to_vec();
-        let said = RecentMessages { session, messages }.history();
-        let lengths: Vec<_> = said.iter().map(|said| said.content.as_str().len()).collect();
-        assert_eq!(lengths, [TEXT_LIMIT, TEXT_LIMIT - 1, 1], "and not one character more");
+        let history = RecentMessages { session, messages }.history();
+        let lengths: Vec<_> = history.iter().map(|message| message.content.as_str().len()).collect();
+        assert_eq!(lengths, [TEXT_LIMIT, TEXT_LIMIT - 1, 1], "the messages fill the limit exactly");
     }
 }

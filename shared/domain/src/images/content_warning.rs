@@ -1,4 +1,4 @@
-//! Content that may trouble a viewer.
+//! Warnings about content that may disturb a viewer.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,85 +1,60 @@
-//! What an image should look like. Every value here keeps its rule once it exists.
+//! The description of the images that a job makes. The constructor of each value checks its rule.
 
-use crate::primitives::named::{InvalidValue, NamedValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The most characters (Unicode scalar values) that a prompt may have.
+use crate::primitives::named::{InvalidValue, named_values};
+
+/// The maximum number of characters (Unicode scalar values) of a prompt.
 pub const PROMPT_LIMIT: usize = 4000;
 
-/// The most images that one job may make.
+/// The maximum number of images that one job makes.
 pub const COUNT_LIMIT: u8 = 4;
 
-/// The provider that the caller asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProviderChoice {
-    /// OpenAI, on the model that stands for DALL·E 3.
-    Dalle3,
-    /// OpenAI, on the model that stands for DALL·E 2.
-    Dalle2,
-    /// OpenAI's GPT Image models.
-    GptImage,
-    /// Stable Diffusion, self-hosted or hosted.
-    StableDiffusion,
-    /// Midjourney, through the operator's proxy.
-    Midjourney,
-    /// Whichever provider can make exactly what was asked for.
-    #[default]
-    Automatic,
-}
-
-impl NamedValue for ProviderChoice {
-    const ALL: &'static [Self] = &[
-        Self::Dalle3,
-        Self::Dalle2,
-        Self::GptImage,
-        Self::StableDiffusion,
-        Self::Midjourney,
-        Self::Automatic,
-    ];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Dalle3 => "dalle3",
-            Self::Dalle2 => "dalle2",
-            Self::GptImage => "gpt_image",
-            Self::StableDiffusion => "stable_diffusion",
-            Self::Midjourney => "midjourney",
-            Self::Automatic => "automatic",
-        }
+named_values! {
+    /// The provider that the caller asks for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+    pub enum ProviderChoice {
+        /// OpenAI, on the model that stands for DALL·E 3.
+        Dalle3 = "dalle3",
+        /// OpenAI, on the model that stands for DALL·E 2.
+        Dalle2 = "dalle2",
+        /// OpenAI's GPT Image models.
+        GptImage = "gpt_image",
+        /// Stable Diffusion, self-hosted or hosted.
+        StableDiffusion = "stable_diffusion",
+        /// Midjourney, through the operator's proxy.
+        Midjourney = "midjourney",
+        /// Whichever provider can make exactly what was asked for.
+        #[default]
+        Automatic = "automatic",
     }
 }
 
-/// The size of an image, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-pub enum Size {
-    /// 256 by 256.
-    #[serde(rename = "256x256")]
-    S256,
-    /// 512 by 512.
-    #[default]
-    #[serde(rename = "512x512")]
-    S512,
-    /// 1024 by 1024.
-    #[serde(rename = "1024x1024")]
-    S1024,
-    /// 1792 wide, 1024 high (7:4).
-    #[serde(rename = "1792x1024")]
-    Wide1792,
-    /// 1024 wide, 1792 high (4:7).
-    #[serde(rename = "1024x1792")]
-    Tall1792,
-    /// 1024 wide, 576 high (16:9).
-    #[serde(rename = "1024x576")]
-    Wide1024,
-    /// 576 wide, 1024 high (9:16).
-    #[serde(rename = "576x1024")]
-    Tall1024,
+named_values! {
+    /// The size of an image, in pixels.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+    pub enum Size {
+        /// 256 by 256.
+        S256 = "256x256",
+        /// 512 by 512.
+        #[default]
+        S512 = "512x512",
+        /// 1024 by 1024.
+        S1024 = "1024x1024",
+        /// 1792 wide, 1024 high (7:4).
+        Wide1792 = "1792x1024",
+        /// 1024 wide, 1792 high (4:7).
+        Tall1792 = "1024x1792",
+        /// 1024 wide, 576 high (16:9).
+        Wide1024 = "1024x576",
+        /// 576 wide, 1024 high (9:16).
+        Tall1024 = "576x1024",
+    }
 }
 
 impl Size {
-    /// Width and height, in pixels.
+    /// Width and height in pixels.
     #[must_use]
     pub const fn pixels(self) -> (u32, u32) {
         match self {
@@ -94,70 +69,26 @@ impl Size {
     }
 }
 
-impl NamedValue for Size {
-    const ALL: &'static [Self] = &[
-        Self::S256,
-        Self::S512,
-        Self::S1024,
-        Self::Wide1792,
-        Self::Tall1792,
-        Self::Wide1024,
-        Self::Tall1024,
-    ];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::S256 => "256x256",
-            Self::S512 => "512x512",
-            Self::S1024 => "1024x1024",
-            Self::Wide1792 => "1792x1024",
-            Self::Tall1792 => "1024x1792",
-            Self::Wide1024 => "1024x576",
-            Self::Tall1024 => "576x1024",
-        }
+named_values! {
+    /// How much care the provider should take.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+    pub enum Quality {
+        /// The provider's ordinary quality.
+        #[default]
+        Standard = "standard",
+        /// Finer, slower, dearer.
+        Hd = "hd",
     }
 }
 
-/// How much care the provider should take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Quality {
-    /// The provider's ordinary quality.
-    #[default]
-    Standard,
-    /// Finer, slower, dearer.
-    Hd,
-}
-
-impl NamedValue for Quality {
-    const ALL: &'static [Self] = &[Self::Standard, Self::Hd];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Hd => "hd",
-        }
-    }
-}
-
-/// The look of the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Style {
-    /// Dramatic.
-    Vivid,
-    /// Plain.
-    Natural,
-}
-
-impl NamedValue for Style {
-    const ALL: &'static [Self] = &[Self::Vivid, Self::Natural];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Vivid => "vivid",
-            Self::Natural => "natural",
-        }
+named_values! {
+    /// The look of the image.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+    pub enum Style {
+        /// Dramatic.
+        Vivid = "vivid",
+        /// Plain.
+        Natural = "natural",
     }
 }
 
@@ -167,7 +98,6 @@ impl NamedValue for Style {
 pub struct Prompt(String);
 
 impl Prompt {
-    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -177,7 +107,7 @@ impl Prompt {
 impl TryFrom<String> for Prompt {
     type Error = InvalidValue;
     fn try_from(text: String) -> Result<Self, InvalidValue> {
-        // Every character takes at least one byte, so a short text need not be counted.
+        // Every character takes at least one byte, so the characters of a short text are not counted.
         if text.trim().is_empty() || (text.len() > PROMPT_LIMIT && text.chars().count() > PROMPT_LIMIT) {
             return Err(InvalidValue(format!("must have 1 to {PROMPT_LIMIT} characters and not be blank")));
         }
@@ -192,22 +122,20 @@ impl From<Prompt> for String {
 }
 
 impl std::fmt::Debug for Prompt {
-    /// A prompt is the user's own: it stays out of logs.
+    /// Hides the text: a prompt is the user's, and must not appear in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Prompt({} bytes)", self.0.len())
     }
 }
 
-/// How many images: 1 to [`COUNT_LIMIT`].
+/// A number of images: 1 to [`COUNT_LIMIT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Count(u8);
 
 impl Count {
-    /// One image.
     pub const ONE: Self = Self(1);
 
-    /// The number.
     #[must_use]
     pub const fn get(self) -> u8 {
         self.0
@@ -231,21 +159,15 @@ impl From<Count> for u8 {
     }
 }
 
-/// What pictures to make.
+/// The images to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Picture {
-    /// What to draw.
     pub prompt: Prompt,
-    /// By whom.
     pub provider: ProviderChoice,
-    /// How large.
     pub size: Size,
-    /// How many.
     pub count: Count,
-    /// How well.
     pub quality: Quality,
-    /// In which look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style: Option<Style>,
 }
@@ -255,14 +177,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prompts_count_characters_not_bytes() {
+    fn prompt_length_counts_characters_not_bytes() {
         assert!(Prompt::try_from("ü".repeat(PROMPT_LIMIT)).is_ok());
         assert!(Prompt::try_from("ü".repeat(PROMPT_LIMIT + 1)).is_err());
         assert!(Prompt::try_from(" \n\t".to_owned()).is_err());
     }
 
     #[test]
-    fn counts_are_one_to_four() {
+    fn count_is_one_to_four() {
         assert!(Count::try_from(0).is_err());
         assert_eq!(Count::try_from(4).map(Count::get), Ok(4));
         assert!(Count::try_from(5).is_err());

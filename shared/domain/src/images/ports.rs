@@ -2,25 +2,29 @@
 
 #![warn(missing_docs)]
 
-use crate::images::stored_image::{ImageFormat, ImageOrigin};
-use crate::store::StoreError;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// An image in the store, with what its provider said of it.
+use crate::images::stored_image::{ImageFormat, ImageOrigin};
+use crate::store::StoreError;
+
+/// An image in the store, with what its provider reported about it.
 #[derive(Debug, Clone)]
 pub struct ImageObject {
     /// The encoded image.
     pub bytes: Bytes,
-    /// Where it comes from; unknown if the object does not say.
+    /// Where the image comes from; `None` if the object does not say.
     pub origin: Option<ImageOrigin>,
 }
 
-/// Where images lie.
+/// The store of encoded images. Keys are object keys of the bucket.
 #[async_trait]
 pub trait ImageStore: Send + Sync {
-    /// Stores an image, to be served with its type and cached for good. `origin` is kept with it, so
-    /// that a worker that takes over knows what the dead one paid for.
+    /// Stores an image. It is served with its media type and may be cached permanently. `origin` is stored
+    /// with it, so that a worker that takes over a job knows what the failed worker paid for; a long
+    /// revised prompt may be left out.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn put(
         &self,
         key: &str,
@@ -29,12 +33,18 @@ pub trait ImageStore: Send + Sync {
         origin: Option<&ImageOrigin>,
     ) -> Result<(), StoreError>;
 
-    /// The image, if it is there.
+    /// Returns the image; `None` if there is none with this key.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn get(&self, key: &str) -> Result<Option<ImageObject>, StoreError>;
 
-    /// Every key that begins with `prefix`.
+    /// Returns every key that begins with `prefix`.
+    ///
+    /// Gives [`StoreError::Unavailable`].
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
-    /// Deletes these; a key that is not there is no error.
+    /// Deletes these images. A key without an image is not an error.
+    ///
+    /// Gives [`StoreError::Unavailable`]; some of the images may be deleted already.
     async fn delete(&self, keys: &[String]) -> Result<(), StoreError>;
 }

@@ -1,8 +1,9 @@
-//! Images in the bucket, and what is known about them.
+//! Images in the bucket, and their metadata.
 
-use crate::primitives::id::ImageId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::primitives::id::ImageId;
 
 /// How an image is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +18,7 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
-    /// The word on the wire, which also ends the object's key.
+    /// The name on the wire, which is also the ending of the object's key.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -27,7 +28,6 @@ impl ImageFormat {
         }
     }
 
-    /// Its media type.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -38,21 +38,20 @@ impl ImageFormat {
     }
 }
 
-/// What a provider says of an image it made.
+/// What a provider reports about an image that it made.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageOrigin {
-    /// The provider that made it.
     pub provider: String,
-    /// The model that really made it.
+    /// The model that made the image, which may differ from the model that was asked for.
     pub model: String,
-    /// The prompt as the provider rewrote it.
+    /// The prompt as the provider rewrote it, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revised_prompt: Option<String>,
-    /// The seed it was made from.
+    /// The seed of the provider's random generator, if the provider reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// What it cost, in millionths of a US dollar.
+    /// The cost of the image, in millionths of a US dollar.
     #[serde(default)]
     pub cost_micros: u64,
 }
@@ -61,24 +60,21 @@ pub struct ImageOrigin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredImage {
-    /// Its id.
     pub id: ImageId,
-    /// Which of the job's images it is, from 0.
+    /// The number of the image within its job, from 0.
     pub index: u8,
-    /// The object's key.
+    /// The object's key in the bucket.
     pub key: String,
-    /// The thumbnail's key.
+    /// The thumbnail's key in the bucket.
     pub thumbnail_key: String,
-    /// Its encoding.
     pub format: ImageFormat,
-    /// Pixels across.
+    /// In pixels.
     pub width: u32,
-    /// Pixels down.
+    /// In pixels.
     pub height: u32,
-    /// The object's length.
+    /// The length of the object, in bytes.
     pub size_bytes: u64,
-    /// SHA-256 of the object, in lower-case hex.
+    /// The SHA-256 of the object, in lower-case hex.
     pub sha256: String,
-    /// Where it comes from.
     pub origin: ImageOrigin,
 }

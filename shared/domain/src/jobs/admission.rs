@@ -1,38 +1,40 @@
-//! What a worker should do with a job when its message arrives.
+//! Decides what a worker does with a job when the job's message arrives.
+
+use std::time::Duration;
 
 use crate::jobs::job::Job;
 use crate::jobs::policy::JobPolicy;
 use crate::primitives::timestamp::Timestamp;
-use std::time::Duration;
 
-/// What a worker that was handed a job should do.
+/// What a worker does with a job whose message it received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// Take it up.
+    /// Start a run.
     Run,
-    /// Nothing: it is over.
+    /// Do nothing: the job has ended.
     Ended,
-    /// Nothing: somebody works at it, and the sweeper looks after it.
+    /// Do nothing: another worker holds the lease. The sweeper requeues the job if that worker dies.
     Leased,
-    /// Nothing: its time comes later, and so does its message.
+    /// Do nothing: the job was released until a later time, and a message for that time is on its way.
     TooEarly,
-    /// End it: its time is up.
+    /// Fail the job: its deadline has passed.
     Expired,
-    /// End it: it failed too often.
+    /// Fail the job: too many of its runs failed.
     Exhausted,
-    /// Its time or its tries are up, but its last worker died and may have stored what was paid for:
-    /// take it up once more, ask for nothing that costs money, and end it by what is there.
+    /// The deadline has passed or too many runs failed, but the last worker crashed and may have stored
+    /// images that are already paid for. Start one more run, make no paid call, and end the job with the
+    /// images that exist.
     RecoverOnly,
 }
 
-/// How long after a job's deadline its last worker's images may still be salvaged.
+/// How long after a job's deadline the images of a crashed worker can still be recovered.
 const RECOVERY_WINDOW: Duration = Duration::from_secs(30 * 60);
 
-/// How many crashes of a worker that salvages are too many.
+/// The number of crashes during recovery after which the job is ended.
 const MAX_RECOVERY_CRASHES: u32 = 3;
 
 impl Job {
-    /// What to do on a message about this job.
+    /// Returns what a worker does at `now` with a message about this job.
     #[must_use]
     pub fn admission(&self, now: Timestamp, policy: &JobPolicy) -> Admission {
         let failures = self.failures + u32::from(self.lease_expired(now));

@@ -1,50 +1,49 @@
-//! One attempt of a provider at a job.
+//! One attempt at a provider to make a job's images.
+
+use serde::{Deserialize, Serialize};
 
 use crate::primitives::timestamp::Timestamp;
 use crate::providers::error::Reason;
-use serde::{Deserialize, Serialize};
 
-/// One provider that was asked for a job's images.
+/// One attempt at a provider. The job's row keeps the most recent attempts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderAttempt {
-    /// Which provider.
     pub provider: String,
-    /// When it was asked.
+    /// When the attempt began.
     pub at: Timestamp,
-    /// How many calls that cost money that made.
+    /// How many paid calls the attempt makes at most.
     pub calls: u32,
-    /// Why no images came of it; nothing while it is under way, and after it went well.
+    /// Why the attempt produced no images. `None` while it is in progress, and after a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<AttemptFailure>,
-    /// Whether it is over.
+    /// Whether the attempt has ended.
     #[serde(default)]
     pub over: bool,
 }
 
-/// Why a try gave no images.
+/// Why an attempt produced no images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptFailure {
-    /// In one word.
     pub reason: Reason,
-    /// For a person.
+    /// A description for people.
     pub message: String,
-    /// Whether it may have been paid for all the same.
+    /// Whether the provider may have charged for the attempt although it produced no images.
     pub possibly_paid: bool,
-    /// Whether the provider failed, and not only had no room or an account in trouble.
+    /// Whether the provider itself failed. `false` if it only had no capacity, or if the operator's
+    /// account was the cause.
     #[serde(default)]
     pub counts: bool,
-    /// Before when it should not be asked for this job again.
+    /// The provider is not asked again for this job before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
 }
 
-/// What a provider needs to find again the work it has under way for a job.
+/// What a provider needs to find the task that it is still working on for a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskHandle {
-    /// Which provider.
     pub provider: String,
-    /// Its own words.
+    /// The provider's own description of the task. Only the provider's adapter reads it.
     pub checkpoint: String,
 }

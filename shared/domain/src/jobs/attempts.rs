@@ -1,16 +1,19 @@
-//! Which providers were asked for a job, what they said, and what they still have under way.
+//! The provider attempts of a job: how they begin and end, and which task a provider is still working on.
+
+use sha2::{Digest as _, Sha256};
 
 use crate::jobs::attempt::{AttemptFailure, ProviderAttempt, TaskHandle};
 use crate::jobs::job::Job;
 use crate::primitives::timestamp::Timestamp;
 use crate::providers::error::{ErrorClass, ProviderError, Reason};
-use sha2::{Digest as _, Sha256};
 
-/// How many tries a row tells of: the last ones.
+/// How many attempts a row keeps: the most recent ones.
 const MAX_ATTEMPTS_KEPT: usize = 30;
 
 impl Job {
-    /// A provider is about to be asked, by `calls` calls that cost money. To be written before them.
+    /// Records that an attempt at `provider` begins, with at most `calls` paid calls.
+    ///
+    /// Save the job before the first of these calls.
     pub fn begin_attempt(&mut self, provider: &str, calls: u32, now: Timestamp) {
         self.attempts += 1;
         self.paid_calls += calls;
@@ -27,7 +30,7 @@ impl Job {
         });
     }
 
-    /// The provider that was asked last will make no more images, for this reason if there is one.
+    /// Records that the last attempt has ended: with `failure`, or successfully if it is `None`.
     pub fn end_attempt(&mut self, failure: Option<&ProviderError>, now: Timestamp) {
         self.handle = None;
         self.end_last_attempt(failure.map(|failure| AttemptFailure {
@@ -39,7 +42,10 @@ impl Job {
         }));
     }
 
-    /// The worker died that was at the last try. What the provider has under way is still to be asked for.
+    /// Records that the worker crashed during the last attempt.
+    ///
+    /// If the provider has a task in progress, the attempt stays open, because the next run can still
+    /// fetch its images.
     pub(crate) fn worker_crashed(&mut self) {
         if self.handle.is_none() {
             self.end_last_attempt(Some(AttemptFailure {
@@ -52,7 +58,7 @@ impl Job {
         }
     }
 
-    /// The try that is not over.
+    /// Returns the attempt that has not ended.
     #[must_use]
     pub fn open_attempt(&self) -> Option<&ProviderAttempt> {
         self.provider_attempts.last().filter(|last| !last.over)
@@ -65,14 +71,14 @@ impl Job {
         }
     }
 
-    /// What the provider that was asked last has under way, in its own words.
+    /// Stores `state` as the checkpoint of the task that the last provider has in progress.
     pub fn checkpoint(&mut self, state: &str) {
         if let Some(last) = self.provider_attempts.last() {
             self.handle = Some(TaskHandle { provider: last.provider.clone(), checkpoint: state.to_owned() });
         }
     }
 
-    /// Stands for the end user at a provider, to whom it tells nothing of him.
+    /// Returns a pseudonym of the end user for providers. It reveals nothing about the user.
     #[must_use]
     pub fn end_user(&self) -> String {
         let digest = Sha256::new()
@@ -83,7 +89,7 @@ impl Job {
         crate::primitives::hash::hex(&digest[..16])
     }
 
-    /// How often `provider` has failed this job, as far as the row tells.
+    /// Returns how many of the kept attempts at `provider` failed.
     #[must_use]
     pub fn failures_at(&self, provider: &str) -> usize {
         self.provider_attempts
@@ -92,7 +98,7 @@ impl Job {
             .count()
     }
 
-    /// How often `provider` itself has failed this job, as far as the row tells.
+    /// Returns how many of the kept attempts at `provider` failed because of the provider itself.
     #[must_use]
     pub fn counted_failures_at(&self, provider: &str) -> u32 {
         let counts =
@@ -101,22 +107,24 @@ impl Job {
             as u32
     }
 
-    /// Until when `provider`, which has failed this job, should be left alone.
+    /// Returns the time before which `provider` must not be asked again for this job, if its last attempt
+    /// failed.
     #[must_use]
     pub fn not_before_at(&self, provider: &str) -> Option<Timestamp> {
         let last = self.provider_attempts.iter().rev().find(|attempt| attempt.provider == provider)?;
         last.failure.as_ref().filter(|failure| failure.counts)?.not_before
     }
 
-    /// How many calls that cost money a provider has under way, for all that the row tells. If the job
-    /// ends now they were made in vain.
+    /// Returns how many paid calls the open attempt may have made, as far as the row says. If the job
+    /// ends now, these calls were possibly paid without a result.
     #[must_use]
     pub fn paid_calls_in_flight(&self) -> Option<u32> {
         self.open_attempt().map(|last| last.calls).filter(|calls| *calls > 0)
     }
 
-    /// The row as it is now, with what only the holder of its lease writes as the holder knows it:
-    /// a write of the holder's may have gone through without his knowing.
+    /// Returns this row with the fields that only the holder of its lease writes taken from `held`, the
+    /// holder's own copy. They can differ: a write of the holder may have succeeded although its response
+    /// was lost.
     #[must_use]
     pub fn with_holder_state(self, held: &Self) -> Self {
         Self {
@@ -129,7 +137,7 @@ impl Job {
         }
     }
 
-    /// The tries that failed, the oldest first.
+    /// Returns the failed attempts, oldest first.
     pub fn failed_attempts(&self) -> impl DoubleEndedIterator<Item = (&ProviderAttempt, &AttemptFailure)> {
         self.provider_attempts
             .iter()

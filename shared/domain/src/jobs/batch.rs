@@ -1,8 +1,13 @@
 //! A batch: jobs that are accepted together or not at all.
 //!
-//! Its row holds the whole request, and the batch exists once that row does. The jobs' own rows are
-//! written after it, by whoever comes first: the function that accepted the batch, the sweeper, or
-//! somebody who cancels a job that has no row yet. Until then a job is what its batch says of it.
+//! The batch's row holds the whole request, and the batch exists once that row is written. The rows of
+//! its jobs are written afterwards by whichever comes first: the function that accepted the batch, the
+//! sweeper, or a request that cancels a job without a row. Until then the batch's row defines the job.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::access::client::ClientId;
 use crate::images::picture::Picture;
@@ -13,103 +18,91 @@ use crate::jobs::subscription::WebhookTarget;
 use crate::primitives::id::{BatchId, JobId, TraceId, UserId};
 use crate::primitives::priority::Priority;
 use crate::primitives::timestamp::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
-use uuid::Uuid;
 
-/// The most jobs that a batch may have.
+/// The maximum number of jobs in a batch.
 pub const BATCH_LIMIT: u8 = 100;
 
-/// The bits of an id by which a batch's jobs differ from it and from one another. In a version 7 UUID
-/// they are random ones.
-const PLACE: u128 = 0x7f;
+/// The bits in which the ids of a batch and of its jobs differ. They are random bits in a version 7 UUID.
+const INDEX_MASK: u128 = 0x7f;
 
 impl BatchId {
-    /// The id of the batch that is made from `seed`.
+    /// Returns the id of the batch that is derived from `seed`.
     #[must_use]
     pub const fn made_from(seed: Uuid) -> Self {
-        Self::from_uuid(Uuid::from_u128(seed.as_u128() & !PLACE))
+        Self::from_uuid(Uuid::from_u128(seed.as_u128() & !INDEX_MASK))
     }
 
-    /// The id of its job number `index`, counted from 0.
+    /// Returns the id of job number `index` (from 0).
     #[must_use]
     pub const fn job(self, index: u8) -> JobId {
-        JobId::from_uuid(Uuid::from_u128((self.uuid().as_u128() & !PLACE) + index as u128 + 1))
+        JobId::from_uuid(Uuid::from_u128((self.uuid().as_u128() & !INDEX_MASK) + index as u128 + 1))
     }
 }
 
 impl JobId {
-    /// The batch that the job is in and its number there, if it is in one: every other job's id looks
-    /// like that too, but no batch has the id.
+    /// Returns the batch of this job and the job's index in it.
+    ///
+    /// The bits of a job without a batch can look the same. In that case no batch with the returned id
+    /// exists.
     #[must_use]
     pub const fn batch(self) -> Option<(BatchId, u8)> {
         let bits = self.uuid().as_u128();
-        match (bits & PLACE) as u8 {
-            place @ 1..=BATCH_LIMIT => Some((BatchId::made_from(self.uuid()), place - 1)),
+        match (bits & INDEX_MASK) as u8 {
+            position @ 1..=BATCH_LIMIT => Some((BatchId::made_from(self.uuid()), position - 1)),
             _ => None,
         }
     }
 }
 
-/// One job of a batch, as it was asked for.
+/// One requested job of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchedJob {
-    /// What to make.
     pub picture: Picture,
-    /// How urgent it is.
     pub priority: Priority,
-    /// What to give back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
-    /// How long jobs of its kind take, if that is known.
+    /// The estimated duration of a job of this class, if one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Duration>,
 }
 
-/// A request for a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchRequest {
-    /// For whom.
     pub user: UserId,
-    /// What to make: 1 to [`BATCH_LIMIT`] jobs.
+    /// 1 to [`BATCH_LIMIT`] jobs.
     pub jobs: Vec<BatchedJob>,
-    /// Whom to tell.
     pub webhook: Option<WebhookTarget>,
 }
 
-/// One batch.
+/// The row of a batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
-    /// Its id, from which those of its jobs are made.
+    /// The ids of the jobs are derived from this id.
     pub id: BatchId,
-    /// How often its row was written: the condition of the next write.
+    /// How often the row was written. The next write succeeds only if the row still has this revision.
     pub revision: u64,
-    /// Whose it is.
     pub client_id: ClientId,
-    /// For whom.
     pub user_id: UserId,
-    /// The trace of the request that started it.
+    /// The trace of the request that created the batch.
     pub trace_id: TraceId,
-    /// Whom to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookTarget>,
-    /// How many jobs it has.
+    /// The number of jobs.
     pub total: u8,
-    /// The jobs as they were asked for; none once each has a row of its own.
+    /// The requested jobs. Empty once each job has its own row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unwritten: Vec<BatchedJob>,
-    /// When it was accepted.
     pub created_at: Timestamp,
-    /// How long its jobs last.
+    /// The deadline and the expiry times of its jobs.
     pub lifetimes: Lifetimes,
-    /// When the sweeper must see that each job has its row; they all have for a batch without one.
+    /// When the sweeper must write the missing rows of jobs. `None` if every job has its row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
 }
 
 impl Batch {
-    /// A new batch, accepted at `now`.
+    /// Creates a batch that is accepted at `now`.
     #[must_use]
     pub fn accept(
         id: BatchId,
@@ -134,33 +127,33 @@ impl Batch {
         }
     }
 
-    /// The ids of its jobs, in the order in which they were asked for.
+    /// Returns the ids of the jobs in the order of the request.
     #[must_use]
     pub fn job_ids(&self) -> Vec<JobId> {
         (0..self.total).map(|index| self.id.job(index)).collect()
     }
 
-    /// Its job number `index` as long as that has no row: pending, and due at once. `None` if there is
-    /// no such job, or if every job has its row.
+    /// Returns job number `index` (from 0) while it has no row: pending, and due at once. Returns `None`
+    /// if there is no such job, or if every job has its row.
     #[must_use]
     pub fn unwritten_job(&self, index: u8) -> Option<Job> {
-        let wanted = self.unwritten.get(usize::from(index))?.clone();
+        let requested = self.unwritten.get(usize::from(index))?.clone();
         let request = GenerateRequest {
             user: self.user_id,
             session: None,
-            picture: wanted.picture,
-            priority: wanted.priority,
+            picture: requested.picture,
+            priority: requested.priority,
             webhook: self.webhook.clone(),
-            metadata: wanted.metadata,
+            metadata: requested.metadata,
         };
         let (id, client) = (self.id.job(index), self.client_id.clone());
         let job = Job::new(id, request, client, self.trace_id, self.created_at, self.lifetimes);
         let mut job = Job { batch_id: Some(self.id), ..job };
-        job.set_estimate(wanted.estimate);
+        job.set_estimate(requested.estimate);
         Some(job)
     }
 
-    /// Every job has its row: from here on they speak for themselves.
+    /// Records that every job has its row: from now on those rows define the jobs.
     pub fn written(&mut self) {
         self.unwritten.clear();
         self.due_at = None;
@@ -202,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_job_knows_its_batch_and_its_place(seed in any::<u128>(), index in 0..BATCH_LIMIT) {
+        fn job_id_contains_batch_and_index(seed in any::<u128>(), index in 0..BATCH_LIMIT) {
             let batch = BatchId::made_from(Uuid::from_u128(seed));
             prop_assert_eq!(batch.job(index).batch(), Some((batch, index)));
             prop_assert_eq!(JobId::from_uuid(batch.uuid()).batch(), None);
@@ -210,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_jobs_of_a_batch_are_version_7_and_in_its_order() {
+    fn batch_job_ids_are_ordered_uuid_version_7() {
         let batch = batch(100);
         let ids = batch.job_ids();
         assert_eq!(ids.len(), 100);
@@ -220,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_without_a_row_is_what_its_batch_says() {
+    fn unwritten_job_is_built_from_the_batch_row() {
         let batch = batch(3);
         let job = batch.unwritten_job(2).unwrap();
         assert_eq!((job.id, job.batch_id), (batch.id.job(2), Some(batch.id)));
@@ -232,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_watched_until_every_job_has_its_row() {
+    fn batch_is_due_until_every_job_row_is_written() {
         let mut batch = batch(2);
         assert_eq!(batch.due_at, Some(batch.created_at + Duration::from_secs(120)));
         batch.written();

@@ -1,45 +1,47 @@
-//! How long jobs take, by what the last ones took.
+//! The estimated duration of a job, from the durations of recent jobs.
+
+use std::time::Duration;
 
 use crate::images::picture::{Count, Picture, ProviderChoice};
 use crate::primitives::id::JobId;
 use crate::primitives::named::NamedValue as _;
-use std::time::Duration;
 
-/// How many jobs are remembered of each kind.
+/// How many durations are kept for each job class.
 pub const ESTIMATE_SAMPLES: u8 = 16;
 
-/// Jobs that take about as long as each other: the same provider was asked for as many images.
+/// Jobs that take about the same time: they request the same provider and the same number of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JobClass {
-    /// The provider asked for.
     pub provider: ProviderChoice,
-    /// How many images.
+    /// The number of images.
     pub count: Count,
 }
 
 impl JobClass {
-    /// The kind of a job for `picture`.
+    /// Returns the class of a job for `picture`.
     #[must_use]
     pub const fn of(picture: &Picture) -> Self {
         Self { provider: picture.provider, count: picture.count }
     }
 
-    /// A word for it, such as `automatic-1`.
+    /// Returns the class as text, such as `automatic-1`.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}-{}", self.provider.as_str(), self.count.get())
     }
 }
 
-/// The place that a job takes among the [`ESTIMATE_SAMPLES`]: by chance, so that workers need not ask each other
-/// whose turn it is, and a place holds one of the last jobs.
+/// Returns the index among the [`ESTIMATE_SAMPLES`] at which the duration of `job` is stored.
+///
+/// The index is random (taken from the job's id), so that workers need no coordination and each index
+/// holds the duration of a recent job.
 #[must_use]
 pub fn sample_index(job: JobId) -> u8 {
     job.uuid().as_bytes()[14] % ESTIMATE_SAMPLES
 }
 
-/// How long a job of a kind takes from its acceptance to its end: the middle of `recent`, which one
-/// job that waited for hours does not move.
+/// Returns the median of `recent`, the durations from acceptance to end. One job that waited for hours
+/// does not move the median. Returns `None` if `recent` is empty.
 #[must_use]
 pub fn estimate_from(mut recent: Vec<Duration>) -> Option<Duration> {
     recent.sort_unstable();
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_of_the_last_jobs_is_expected_of_the_next() {
+    fn estimate_is_the_median_of_recent_durations() {
         let seconds = |all: &[u64]| estimate_from(all.iter().copied().map(Duration::from_secs).collect());
         assert_eq!(seconds(&[]), None);
         assert_eq!(seconds(&[7]), Some(Duration::from_secs(7)));
@@ -59,8 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn jobs_spread_over_the_places() {
-        let places: std::collections::BTreeSet<_> = (0..500).map(|_| sample_index(JobId::new())).collect();
-        assert_eq!(places.len(), usize::from(ESTIMATE_SAMPLES));
+    fn sample_indexes_cover_every_slot() {
+        let indexes: std::collections::BTreeSet<_> = (0..500).map(|_| sample_index(JobId::new())).collect();
+        assert_eq!(indexes.len(), usize::from(ESTIMATE_SAMPLES));
     }
 }

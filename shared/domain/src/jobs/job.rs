@@ -1,10 +1,12 @@
-//! One image job: what its row holds, and how each thing that happens changes it.
+//! The row of one image job.
 //!
-//! Every method here is pure. Whoever calls one saves the job on the condition that nobody else
-//! has saved it since it was read ([`Job::revision`]); whoever loses that race reads again and obeys.
+//! The methods of [`Job`] are pure. The caller saves the job on the condition that its row has not
+//! changed since it was read ([`Job::revision`]). On a conflict the caller reads the row again and
+//! decides again what to do.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::access::client::ClientId;
 use crate::images::picture::Picture;
@@ -17,105 +19,99 @@ use crate::jobs::subscription::WebhookTarget;
 use crate::primitives::id::{BatchId, JobId, SessionId, TraceId, UserId};
 use crate::primitives::lease::Lease;
 use crate::primitives::priority::Priority;
+use crate::primitives::source::random_bytes;
 use crate::primitives::timestamp::Timestamp;
 
-/// One image job.
+/// The row of one image job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
-    /// Its id.
     pub id: JobId,
-    /// How often its row was written: the condition of the next write.
+    /// How often the row was written. The next write succeeds only if the row still has this revision.
     pub revision: u64,
-    /// Whose it is.
     pub client_id: ClientId,
-    /// For whom.
     pub user_id: UserId,
-    /// In which chat session.
+    /// The chat session that the job belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// In which batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<BatchId>,
-    /// The trace of the request that started it.
+    /// The trace of the request that created the job.
     pub trace_id: TraceId,
-    /// What to make.
     pub picture: Picture,
-    /// How urgent it is.
     pub priority: Priority,
-    /// Whom to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookTarget>,
-    /// What to give back.
+    /// The client's own object, returned unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 
-    /// How it stands.
     pub status: JobStatus,
-    /// From 0 to 100, never backwards.
+    /// From 0 to 100. Never decreases.
     pub progress: u8,
-    /// When it last came further.
+    /// When the progress last increased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress_at: Option<Timestamp>,
-    /// When it was accepted.
+    /// When the job was accepted.
     pub created_at: Timestamp,
-    /// When a worker first took it up.
+    /// When the first run started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When it ended, in whichever way.
+    /// When the job ended: completed, failed or cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
-    /// When it would probably be done, as far as could be told when it was accepted.
+    /// The completion time that was estimated when the job was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_completion_at: Option<Timestamp>,
-    /// When it ends at the latest.
+    /// The latest time at which the job ends.
     pub deadline: Timestamp,
-    /// From when on it does not exist any more.
+    /// From this time on the job does not exist.
     pub expires_at: Timestamp,
-    /// From when on its images do not exist any more.
+    /// From this time on the job's images do not exist.
     pub images_expire_at: Timestamp,
 
-    /// Under which key its images are stored: random, so that nobody can guess an image's URL.
+    /// The prefix of the keys under which the images are stored. It is random, so that the URL of an
+    /// image cannot be guessed.
     pub storage_prefix: String,
-    /// How often a provider was asked for its images.
+    /// How many provider attempts were begun.
     pub attempts: u32,
-    /// How many calls that cost money that made, whatever came of them.
+    /// How many paid calls these attempts made at most, with or without a result.
     #[serde(default)]
     pub paid_calls: u32,
-    /// The last of those tries.
+    /// The most recent of these attempts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provider_attempts: Vec<ProviderAttempt>,
-    /// What a provider has under way for it.
+    /// The task that a provider still has in progress for the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handle: Option<TaskHandle>,
-    /// How often it was put back without having asked a provider since it last asked one.
+    /// How often the job was released without an attempt since the last attempt.
     #[serde(default)]
     pub deferrals: u32,
-    /// How many tries failed, worker crashes among them.
+    /// How many runs failed, including crashes of the worker.
     pub failures: u32,
-    /// Who works at it, or did when it crashed.
+    /// The lease of the current run. An expired lease means that the worker crashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
-    /// Before when nobody should take it up.
+    /// No run starts before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// How often the sweeper sent its message again.
+    /// How often the sweeper sent the job's message again since the last run started.
     #[serde(default)]
     pub requeues: u32,
-    /// When the sweeper must look at it; nothing is left to do for a job without one.
+    /// When the sweeper must look at the job. `None` if nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
 
-    /// How it ended well.
+    /// Set if the job completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<JobResult>,
-    /// Why it failed.
+    /// Set if the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
 
 impl Job {
-    /// A new job, accepted at `now`.
+    /// Creates a job that is accepted at `now`.
     #[must_use]
     pub fn accept(
         id: JobId,
@@ -129,7 +125,7 @@ impl Job {
         Self { status: JobStatus::Queued, due_at: Some(now + policy.requeue_after), ..new }
     }
 
-    /// A job whose row is not written and whose message has not gone out: pending, and due at once.
+    /// Creates a job whose row is not written and whose message is not sent: pending, and due at once.
     pub(crate) fn new(
         id: JobId,
         request: GenerateRequest,
@@ -138,7 +134,7 @@ impl Job {
         created_at: Timestamp,
         lifetimes: Lifetimes,
     ) -> Self {
-        let secret: [u8; 16] = rand::random();
+        let secret: [u8; 16] = random_bytes();
         Self {
             id,
             revision: 0,
@@ -177,7 +173,7 @@ impl Job {
         }
     }
 
-    /// Notes how long jobs of its kind take, if that is known.
+    /// Sets the estimated completion from the estimated duration, counted from the acceptance.
     pub fn set_estimate(&mut self, time: Option<Duration>) {
         self.estimated_completion_at = time.map(|time| self.created_at + time);
     }

@@ -1,14 +1,15 @@
 //! How each event changes a job.
 
+use std::time::Duration;
+
 use crate::jobs::job::Job;
 use crate::jobs::outcome::{FailureReason, JobError, JobResult};
 use crate::jobs::policy::JobPolicy;
 use crate::jobs::status::{InvalidTransition, JobEvent, JobStatus, next_status};
 use crate::primitives::lease::Lease;
 use crate::primitives::timestamp::Timestamp;
-use std::time::Duration;
 
-/// How far apart two reports of a job's progress are at the least.
+/// The minimum interval between two stored progress values of a job.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Job {
@@ -21,7 +22,7 @@ impl Job {
         self.lease.is_some_and(|lease| lease.until <= now)
     }
 
-    /// Its row is about to be written, and its message to go out after it.
+    /// Records that the row of a batched job is about to be written and its message sent afterwards.
     ///
     /// # Errors
     ///
@@ -32,7 +33,7 @@ impl Job {
         Ok(())
     }
 
-    /// The queue did not take the message: the next sweep shall send it.
+    /// Records that the queue did not accept the message: the next sweep sends it.
     ///
     /// # Errors
     ///
@@ -43,22 +44,23 @@ impl Job {
         Ok(())
     }
 
-    /// The sweeper sent the message again. Each time it waits twice as long before the next,
-    /// for a message may only be waiting its turn in a long queue.
+    /// Records that the sweeper sent the message again. The time until the next requeue doubles each
+    /// time, because the message may only be waiting in a long queue.
     ///
     /// # Errors
     ///
     /// [`InvalidTransition`] if the job has ended.
-    pub fn message_resent(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), InvalidTransition> {
+    pub fn requeued(&mut self, now: Timestamp, policy: &JobPolicy) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Enqueued)?;
         self.requeues += 1;
         let next = now + policy.requeue_after * 2u32.pow(self.requeues.min(5));
-        // Whatever the queue does, the sweeper is there when the job must end.
+        // The sweeper must look at the job at its deadline, whatever happens in the queue.
         self.due_at = Some(next.min(self.deadline.max(now + policy.requeue_after)));
         Ok(())
     }
 
-    /// A worker takes it up until `lease` lapses. A lease that was never given back was a crash.
+    /// Starts a run that holds `lease`. If the previous lease expired without a release, the previous
+    /// worker crashed, which counts as a failure.
     ///
     /// # Errors
     ///
@@ -77,8 +79,10 @@ impl Job {
         Ok(())
     }
 
-    /// Its worker has come so far. Never goes backwards, and only the end makes it 100; what comes sooner
-    /// than [`PROGRESS_INTERVAL`] after the last is left out, whichever worker it comes from.
+    /// Stores the worker's progress in percent.
+    ///
+    /// Progress never decreases, and only the end of the job sets it to 100. A value that arrives less
+    /// than [`PROGRESS_INTERVAL`] after the last one is ignored, whichever worker reports it.
     pub fn report_progress(&mut self, percent: u8, now: Timestamp) {
         let last = self.progress_at.or(self.started_at).unwrap_or(self.created_at);
         if percent.min(99) > self.progress && now.since(last) >= PROGRESS_INTERVAL {
@@ -87,11 +91,11 @@ impl Job {
         }
     }
 
-    /// Its worker gives it back until `at`. A failed try counts against the job; waiting for room does not.
+    /// Releases the job until `at`. A failed run counts against the job. Waiting for capacity does not.
     ///
     /// # Errors
     ///
-    /// [`InvalidTransition`] if the job has ended or was never taken up.
+    /// [`InvalidTransition`] if the job has ended or was never started.
     pub fn release(
         &mut self,
         at: Timestamp,
@@ -106,11 +110,11 @@ impl Job {
         Ok(())
     }
 
-    /// It ends well.
+    /// Ends the job with its images.
     ///
     /// # Errors
     ///
-    /// [`InvalidTransition`] if the job has ended or was never taken up.
+    /// [`InvalidTransition`] if the job has ended or was never started.
     pub fn complete(&mut self, result: JobResult, now: Timestamp) -> Result<(), InvalidTransition> {
         self.advance(JobEvent::Completed)?;
         self.progress = 100;
@@ -119,7 +123,7 @@ impl Job {
         Ok(())
     }
 
-    /// It ends without images.
+    /// Ends the job without images.
     ///
     /// # Errors
     ///
@@ -131,8 +135,8 @@ impl Job {
         Ok(())
     }
 
-    /// Its owner wants it no more. A worker that is at it finds out at its next write, and what it
-    /// stores until then is deleted.
+    /// Cancels the job. A worker that is running it learns of this at its next write, and the images that
+    /// it stores until then are deleted.
     ///
     /// # Errors
     ///
@@ -144,9 +148,9 @@ impl Job {
     }
 
     fn end(&mut self, now: Timestamp) {
-        // A single try that completed a job has stored what the row names and nothing else. In
-        // every other case a worker may have left an image, or may still be storing one: the
-        // sweeper looks when the last of them is certainly dead.
+        // A job that completed in a single attempt left only the images that its row names. In every
+        // other case a worker may have left an image, or may still be storing one: the sweeper looks when
+        // the last worker is certainly dead.
         let clean = self.status == JobStatus::Completed && self.attempts <= 1 && self.failures == 0;
         let last_worker = self.lease.take().map_or(now, |lease| match self.status {
             JobStatus::Completed => now,
@@ -161,23 +165,25 @@ impl Job {
         self.due_at = (self.started_at.is_some() && !clean).then_some(last_worker);
     }
 
-    /// Its clean-up failed: later, behind what can be seen to now.
+    /// Postpones the cleanup by 10 minutes after it failed, so that jobs that can be cleaned up now come
+    /// first.
     pub fn defer_cleanup(&mut self, now: Timestamp) {
         self.due_at = Some(now + Duration::from_secs(600));
     }
 
-    /// Nothing is left of it in the store but what its row names.
+    /// Records that only the images that the row names are left in the image store.
     pub fn cleaned_up(&mut self) {
         self.due_at = None;
     }
 
-    /// The error of a job that must end without images at `now`: its time is up, or else its tries are.
+    /// Returns the error of a job that must end without images at `now`: the deadline has passed, or else
+    /// too many runs failed.
     #[must_use]
     pub fn ending_error(&self, now: Timestamp) -> JobError {
         if now >= self.deadline { self.deadline_error() } else { self.exhausted_error() }
     }
 
-    /// The error of a job whose time is up.
+    /// Returns the error of a job whose deadline has passed.
     #[must_use]
     pub fn deadline_error(&self) -> JobError {
         let hours = self.deadline.since(self.created_at).as_secs_f64() / 3600.0;
@@ -190,7 +196,7 @@ impl Job {
         }
     }
 
-    /// The error of a job that failed too often.
+    /// Returns the error of a job of which too many runs failed.
     #[must_use]
     pub fn exhausted_error(&self) -> JobError {
         JobError {

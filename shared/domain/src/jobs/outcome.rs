@@ -1,23 +1,24 @@
-//! How a job ends.
+//! The result or the error with which a job ends.
 
-use crate::images::content_warning::ContentWarning;
-use crate::images::stored_image::StoredImage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a job ended well.
+use crate::images::content_warning::ContentWarning;
+use crate::images::stored_image::StoredImage;
+
+/// The result of a completed job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobResult {
-    /// The images, in order.
+    /// In the order of their indexes.
     pub images: Vec<StoredImage>,
-    /// The provider that made them.
+    /// The provider that made the images.
     pub provider: String,
-    /// What they cost, in millionths of a US dollar.
+    /// In millionths of a US dollar.
     pub cost_micros: u64,
-    /// From the first take-up to the end, in milliseconds.
+    /// From the start of the first run to the end of the job.
     pub processing_millis: u64,
-    /// What may trouble a viewer.
+    /// Content that some viewers may not want to see.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ContentWarning>,
 }
@@ -26,16 +27,16 @@ pub struct JobResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobError {
-    /// The reason in one word, for programs.
+    /// For programs.
     pub reason: FailureReason,
-    /// The reason in words, for people.
+    /// For people.
     pub message: String,
-    /// Whether the same request may succeed another time.
+    /// Whether the same request may succeed later.
     pub retryable: bool,
-    /// When to try it again.
+    /// How long the client should wait before it sends the request again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
-    /// What a provider objected to.
+    /// The content that a provider objected to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ContentWarning>,
 }

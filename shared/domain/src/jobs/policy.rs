@@ -1,29 +1,30 @@
-//! The operator's times and bounds for jobs.
+//! The operator's time limits and bounds for jobs.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::primitives::timestamp::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The times and bounds by which jobs live; the operator sets them.
+/// Time limits and bounds for jobs, set by the operator.
 #[derive(Debug, Clone, Copy)]
 pub struct JobPolicy {
-    /// How long a message may take before the sweeper sends another.
+    /// How long the sweeper waits for a message to have an effect before it sends another one.
     pub requeue_after: Duration,
-    /// How many failed tries end a job.
+    /// How many failed runs end a job.
     pub max_failures: u32,
-    /// How long after its acceptance a job ends at the latest.
+    /// From the acceptance of a job to its deadline.
     pub lifetime: Duration,
-    /// How long images are kept.
+    /// How long images are kept after the acceptance.
     pub keep_images: Duration,
-    /// How long jobs are kept.
+    /// How long jobs are kept after their acceptance.
     pub keep_jobs: Duration,
 }
 
 impl JobPolicy {
-    /// How long what is accepted at `now` lasts.
+    /// Returns the deadline and the expiry times of a job that is accepted at `now`.
     #[must_use]
     pub fn lifetimes(&self, now: Timestamp) -> Lifetimes {
         Lifetimes {
@@ -46,14 +47,15 @@ impl Default for JobPolicy {
     }
 }
 
-/// How long a job and its images last: fixed when it is accepted, whatever the operator sets later.
+/// The deadline and the expiry times of a job. They are fixed at the acceptance; later changes of the
+/// operator's policy do not affect them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lifetimes {
-    /// When the job ends at the latest.
+    /// The latest time at which the job ends.
     pub deadline: Timestamp,
-    /// From when on the job does not exist any more.
+    /// From this time on the job does not exist.
     pub expires_at: Timestamp,
-    /// From when on its images do not exist any more.
+    /// From this time on the job's images do not exist.
     pub images_expire_at: Timestamp,
 }

@@ -1,6 +1,11 @@
-//! The stores and queues behind jobs.
+//! The stores and queues that jobs need.
 
 #![warn(missing_docs)]
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::access::client::ClientId;
 use crate::jobs::batch::Batch;
@@ -11,62 +16,76 @@ use crate::primitives::id::{BatchId, JobId, TraceId, UserId};
 use crate::primitives::priority::Priority;
 use crate::store::StoreError;
 use crate::webhooks::delivery::Delivery;
-use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-/// The jobs and what is owed because of them.
+/// Stores jobs, each together with the webhook of the same change.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// The job, as it is now (a strongly consistent read); none that has expired.
+    /// Loads a job with a strongly consistent read. Returns `None` if the job does not exist or has
+    /// expired.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn load(&self, id: JobId) -> Result<Option<Job>, StoreError>;
 
-    /// These jobs in this order, each as [`Self::load`] gives it, in as few calls as can be.
+    /// Loads these jobs with strongly consistent reads, in as few calls as possible. The result has one
+    /// entry for each id, in the same order, with `None` as in [`Self::load`].
+    ///
+    /// Fails with [`StoreError::Unavailable`], also if the store stays throttled.
     async fn load_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError>;
 
-    /// Writes the job and what is owed because of this very change, all or nothing, on the condition
-    /// that the row still has the revision that `job` was read with (none, for a new job). `job` then
-    /// has the new one.
-    async fn save(&self, job: &mut Job, owed: Option<&Delivery>) -> Result<(), StoreError>;
+    /// Saves the job and the webhook of this change, if any, in one transaction, and increments
+    /// `job.revision`.
+    ///
+    /// Fails with [`StoreError::Conflict`] if the row no longer has the revision that `job` was read with
+    /// (for a new job: if a row exists), and with [`StoreError::Unavailable`], after which the row may have
+    /// been written or not. After a failure `job` is unchanged.
+    async fn save(&self, job: &mut Job, delivery: Option<&Delivery>) -> Result<(), StoreError>;
 }
 
-/// The batches.
+/// Stores batches.
 #[async_trait]
 pub trait BatchStore: Send + Sync {
-    /// The batch, as it is now (a strongly consistent read); none that has expired.
+    /// Loads a batch with a strongly consistent read. Returns `None` if the batch does not exist or has
+    /// expired.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn load_batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError>;
 
-    /// Writes the batch on the condition that the row still has the revision it was read with (none,
-    /// for a new batch).
+    /// Saves the batch and increments its revision.
+    ///
+    /// Fails with [`StoreError::Conflict`] if the row no longer has the revision that the batch was read
+    /// with (for a new batch: if a row exists), and with [`StoreError::Unavailable`].
     async fn save_batch(&self, batch: &mut Batch) -> Result<(), StoreError>;
 }
 
-/// Which jobs are asked for.
+/// Selects the jobs of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobFilter {
-    /// Whose.
+    /// Only jobs of this client.
     pub client: ClientId,
-    /// For whom; for anybody, if left out.
+    /// Only jobs for this user. `None` selects all users.
     pub user: Option<UserId>,
-    /// How they stand; in any way, if left out.
+    /// Only jobs with this status. `None` selects every status.
     pub status: Option<JobStatus>,
 }
 
-/// Some of the jobs that were asked for.
+/// One page of a list of jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobPage {
-    /// The jobs, the newest first.
+    /// The ids of the jobs, newest first.
     pub ids: Vec<JobId>,
-    /// After which job the next page begins, if there may be one.
+    /// The next page begins after this job. `None` if this is the last page.
     pub next: Option<JobId>,
 }
 
-/// Finds jobs without scanning anything.
+/// Lists jobs through indexes, without a table scan.
 #[async_trait]
 pub trait JobList: Send + Sync {
-    /// At most `limit` jobs that are older than `after`, the newest first. The work is bounded: where
-    /// few jobs match, a page may hold fewer than `limit`, or none, and still have a next one. The
-    /// index may lag behind the rows.
+    /// Lists at most `limit` jobs that are older than `after`, newest first.
+    ///
+    /// The work is bounded: if few jobs match, a page may hold fewer than `limit` jobs, or none, and
+    /// still have a next page. The index may lag behind the rows.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn list_jobs(
         &self,
         filter: &JobFilter,
@@ -75,32 +94,35 @@ pub trait JobList: Send + Sync {
     ) -> Result<JobPage, StoreError>;
 }
 
-/// Wakes a worker for a job.
+/// A queue message that starts a run of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "v")]
 pub enum JobMessage {
-    /// The first version.
+    /// Version 1.
     #[serde(rename = "1", rename_all = "camelCase")]
     V1 {
-        /// Which job.
+        /// The job to run.
         job_id: JobId,
-        /// The trace of the request that started it.
+        /// The trace of the request that created the job.
         trace_id: TraceId,
     },
 }
 
 impl JobMessage {
-    /// The message about `job`.
+    /// Returns the message for `job`.
     #[must_use]
     pub const fn about(job: &Job) -> Self {
         Self::V1 { job_id: job.id, trace_id: job.trace_id }
     }
 }
 
-/// The queues that wake workers.
+/// Sends messages to the workers' queues.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Sends a message that is seen after `delay` (at most 900 s). `client` keeps the queue fair between tenants.
+    /// Sends a message that becomes visible after `delay` (at most 900 seconds). The queue serves clients
+    /// fairly, by `client`.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn send(
         &self,
         message: &JobMessage,
@@ -109,18 +131,22 @@ pub trait JobQueue: Send + Sync {
         delay: Duration,
     ) -> Result<(), StoreError>;
 
-    /// Sends the messages about these jobs, ten in a call, to be seen at once. Gives back the jobs
-    /// whose message was not taken, and why.
+    /// Sends the messages for these jobs, up to ten in each call, visible immediately. Returns the jobs
+    /// whose message was not accepted, each with the error.
     async fn send_many(&self, jobs: &[Job]) -> Vec<(JobId, StoreError)>;
 }
 
-/// How long jobs take.
+/// Stores how long jobs took.
 #[async_trait]
 pub trait EstimateStore: Send + Sync {
-    /// How long a job of this kind takes from its acceptance to its end, by what the last ones took;
-    /// nothing, if there were none. May be a minute old.
+    /// Returns the estimated time from acceptance to end for a job of this class, from the most recent
+    /// durations. Returns `None` if there are none. The value may be up to 60 seconds old.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn estimate(&self, class: JobClass) -> Result<Option<Duration>, StoreError>;
 
-    /// Remembers how long `job` took.
+    /// Stores `time`, the duration of `job` from acceptance to end.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn record_duration(&self, class: JobClass, job: JobId, time: Duration) -> Result<(), StoreError>;
 }

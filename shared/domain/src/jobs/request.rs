@@ -1,25 +1,26 @@
-//! A request for one image job.
+//! A validated request for one image job.
+
+use serde::{Deserialize, Serialize};
 
 use crate::images::picture::Picture;
 use crate::jobs::subscription::WebhookTarget;
 use crate::primitives::id::{SessionId, UserId};
 use crate::primitives::named::InvalidValue;
 use crate::primitives::priority::Priority;
-use serde::{Deserialize, Serialize};
 
-/// The most bytes that `metadata` may take as compact JSON.
+/// The maximum size of `metadata` in bytes, as compact JSON.
 pub const METADATA_LIMIT: usize = 4096;
 
-/// The caller's own object, given back unchanged: at most [`METADATA_LIMIT`] bytes as compact JSON.
+/// The client's own object, returned unchanged. At most [`METADATA_LIMIT`] bytes as compact JSON.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Metadata {
-    // Kept as the JSON text: a row would turn 1.0 into 1 and lose digits of large numbers.
+    // Kept as JSON text: DynamoDB would turn 1.0 into 1 and round numbers with many digits.
     json: String,
 }
 
 impl Metadata {
-    /// The object, as compact JSON.
+    /// Returns the object as compact JSON.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
@@ -48,20 +49,15 @@ impl std::fmt::Debug for Metadata {
     }
 }
 
-/// A request for one image job.
+/// A validated request for one image job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenerateRequest {
-    /// For whom.
     pub user: UserId,
-    /// In which chat session, if in one.
+    /// The chat session that the job belongs to.
     pub session: Option<SessionId>,
-    /// What to make.
     pub picture: Picture,
-    /// How urgent it is.
     pub priority: Priority,
-    /// Whom to tell.
     pub webhook: Option<WebhookTarget>,
-    /// What to give back.
     pub metadata: Option<Metadata>,
 }
 
@@ -71,7 +67,7 @@ mod tests {
     use crate::jobs::{WebhookUrl, WebhookUrlPolicy};
 
     #[test]
-    fn nothing_of_the_user_shows_in_debug() {
+    fn debug_output_hides_prompts_and_url_paths() {
         let prompt = Prompt::try_from("secret plans".to_owned()).unwrap();
         assert!(!format!("{prompt:?}").contains("plans"));
         let url = WebhookUrl::parse("https://example.com/token", WebhookUrlPolicy::HttpsOnly).unwrap();

@@ -1,4 +1,4 @@
-//! The states of a job and the only ways between them.
+//! The states of a job and the transitions between them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,42 +21,40 @@ pub enum JobStatus {
     Cancelled,
 }
 
-/// What can happen to a job.
+/// An event that may change the status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobEvent {
-    /// The queue took its message.
+    /// The queue accepted the job's message.
     Enqueued,
-    /// The queue did not take its message.
+    /// The queue did not accept the job's message.
     EnqueueFailed,
-    /// A worker leased it.
+    /// A worker started a run.
     Leased,
-    /// Its worker put it back, to be taken up again later.
+    /// The worker released the job, to be started again later.
     Deferred,
-    /// Its pictures are stored.
+    /// The job's images are stored.
     Completed,
-    /// It will have no pictures.
+    /// The job ends without images.
     Failed,
-    /// Its owner wants it no more.
+    /// The job's owner cancelled it.
     Cancelled,
 }
 
-/// The event cannot happen to a job in that state.
+/// The event is not possible in the job's current state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTransition {
-    /// An ended job never changes again.
+    /// An ended job never changes.
     #[error("the job has ended")]
     Ended,
-    /// Only a worker that took the job up can end it so or put it back.
-    #[error("no worker has taken the job up")]
+    /// Only a worker that started the job can complete or release it.
+    #[error("no worker has started the job")]
     NotStarted,
 }
 
 impl JobStatus {
-    /// Every state.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Queued, Self::Processing, Self::Completed, Self::Failed, Self::Cancelled];
 
-    /// Whether the job is over.
     #[must_use]
     pub const fn ended(self) -> bool {
         match self {
@@ -65,7 +63,7 @@ impl JobStatus {
         }
     }
 
-    /// The word for it on the wire.
+    /// Returns the value on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -79,28 +77,30 @@ impl JobStatus {
     }
 }
 
-/// The state after `event`, from `status`. Total: every pair has its arm, and nothing else in the
-/// project may change a status.
+/// Returns the status after `event`.
+///
+/// The match covers every pair of status and event. A job's status must not be changed anywhere else.
 ///
 /// # Errors
 ///
-/// [`InvalidTransition`] where the event cannot happen; the job stays as it is.
+/// [`InvalidTransition`] if the event is not possible in this state. The job then stays as it is.
 pub const fn next_status(status: JobStatus, event: JobEvent) -> Result<JobStatus, InvalidTransition> {
     use JobEvent as E;
     use JobStatus as S;
     match (status, event) {
-        // A message may be known to have gone out only after a worker has begun: that changes nothing then.
+        // The confirmation that a message was sent may arrive after a run has started. It changes nothing
+        // then.
         (S::Pending | S::Queued, E::Enqueued) => Ok(S::Queued),
         (S::Pending | S::Queued, E::EnqueueFailed) => Ok(S::Pending),
         (S::Processing, E::Enqueued | E::EnqueueFailed) => Ok(S::Processing),
 
-        // A lease over a lapsed lease is a takeover.
+        // A lease that replaces an expired lease is a takeover.
         (S::Pending | S::Queued | S::Processing, E::Leased) => Ok(S::Processing),
         (S::Processing, E::Deferred) => Ok(S::Processing),
         (S::Processing, E::Completed) => Ok(S::Completed),
         (S::Pending | S::Queued, E::Deferred | E::Completed) => Err(InvalidTransition::NotStarted),
 
-        // A job may fail or be cancelled before any worker saw it: by its deadline, by its owner.
+        // A job may fail by its deadline, or be cancelled by its owner, before any run.
         (S::Pending | S::Queued | S::Processing, E::Failed) => Ok(S::Failed),
         (S::Pending | S::Queued | S::Processing, E::Cancelled) => Ok(S::Cancelled),
 
@@ -139,7 +139,8 @@ mod tests {
         ])
     }
 
-    /// How far along a state is; no event may lead back, but for a message that did not go out.
+    /// The rank of a status. No event decreases it. A message that was not sent leads from queued to
+    /// pending, so both have the same rank.
     fn rank(status: JobStatus) -> u8 {
         match status {
             JobStatus::Pending | JobStatus::Queued => 0,
@@ -150,32 +151,32 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_ended_job_never_changes(status in statuses(), event in events()) {
+        fn ended_job_rejects_every_event(status in statuses(), event in events()) {
             prop_assert_eq!(next_status(status, event) == Err(InvalidTransition::Ended), status.ended());
         }
 
         #[test]
-        fn nothing_leads_back(status in statuses(), event in events()) {
+        fn next_status_never_goes_back(status in statuses(), event in events()) {
             if let Ok(after) = next_status(status, event) {
                 prop_assert!(rank(after) >= rank(status));
             }
         }
 
         #[test]
-        fn any_history_has_at_most_one_ending(events in prop::collection::vec(events(), 0..40)) {
+        fn event_sequence_ends_a_job_at_most_once(events in prop::collection::vec(events(), 0..40)) {
             let mut status = JobStatus::Queued;
-            let mut endings = 0;
+            let mut times_ended = 0;
             for event in events {
                 if let Ok(after) = next_status(status, event) {
-                    endings += u32::from(after.ended());
+                    times_ended += u32::from(after.ended());
                     status = after;
                 }
             }
-            prop_assert_eq!(endings, u32::from(status.ended()));
+            prop_assert_eq!(times_ended, u32::from(status.ended()));
         }
 
         #[test]
-        fn a_job_completes_only_after_a_lease(events in prop::collection::vec(events(), 0..40)) {
+        fn job_completes_only_after_a_lease(events in prop::collection::vec(events(), 0..40)) {
             let (mut status, mut leased) = (JobStatus::Queued, false);
             for event in events {
                 if let Ok(after) = next_status(status, event) {
@@ -187,7 +188,7 @@ mod tests {
         }
 
         #[test]
-        fn the_same_event_twice_leads_no_further_than_once(status in statuses(), event in events()) {
+        fn repeated_event_does_not_change_status_again(status in statuses(), event in events()) {
             if let Ok(once) = next_status(status, event) {
                 prop_assert!(next_status(once, event).is_err() || next_status(once, event) == Ok(once));
             }

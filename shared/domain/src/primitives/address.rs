@@ -1,26 +1,26 @@
-//! Which internet addresses a stranger's URL may lead to.
+//! Classifies IP addresses, to decide which of them a URL from a client may lead to.
 //!
-//! The rule is written as what may be reached, not as what may not: an address that nobody has thought
-//! of is refused.
+//! The rule lists the addresses that are allowed, not the ones that are forbidden. So an address that
+//! the list does not mention is refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What may be said of an address before it is connected to.
+/// The scope of an address: who can be reached at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddressScope {
-    /// Anybody on the internet may be meant by it.
+    /// A host on the public internet.
     Global,
-    /// This very machine.
+    /// The same machine.
     Loopback,
-    /// Only within some network, or nobody at all: private, shared, documentation, multicast,
-    /// reserved, or an IPv4 address wrapped into one of IPv6.
+    /// A host in some network only, or no host at all: private, shared, documentation, multicast,
+    /// reserved, or an IPv4 address embedded in an IPv6 address.
     Special,
-    /// Where a machine's own services hand out credentials: link-local addresses, and the few others
-    /// that clouds use for that.
+    /// A service of the machine or the cloud that may hand out credentials: link-local addresses, and the
+    /// few other addresses that clouds use for such services.
     Never,
 }
 
-/// Where an address stands.
+/// Classifies an address.
 #[must_use]
 pub fn address_scope(address: IpAddr) -> AddressScope {
     match address {
@@ -30,13 +30,13 @@ pub fn address_scope(address: IpAddr) -> AddressScope {
 }
 
 fn of_v4(address: Ipv4Addr) -> AddressScope {
-    // Of IANA's registry of special addresses every block that is not globally reachable, and 6to4's
-    // relays, which lead nowhere any more.
+    // Every block of IANA's registry of special-purpose addresses that is not globally reachable, and the
+    // relays of 6to4, which no longer work.
     match address.octets() {
         [127, ..] => AddressScope::Loopback,
-        // Instance metadata, credentials of containers, the Lambda runtime, X-Ray, the resolver.
+        // Link-local: instance metadata, container credentials, the Lambda runtime, X-Ray, the DNS resolver.
         [169, 254, ..]
-        // Metadata of Alibaba, of Oracle, and the wire server of Azure, a public address.
+        // The metadata services of Alibaba and Oracle, and the wire server of Azure, a public address.
         | [100, 100, 100, 200]
         | [192, 0, 0, 192]
         | [168, 63, 129, 16] => AddressScope::Never,
@@ -59,8 +59,8 @@ fn of_v6(address: Ipv6Addr) -> AddressScope {
         return AddressScope::Loopback;
     }
     let never = match address.segments() {
-        // Link-local; the metadata of AWS (two services) and of Google; and NAT64 of a network's own, which
-        // may lead to any of them: where in it the IPv4 address stands is that network's choice.
+        // Link-local; metadata services of AWS (two) and Google; and local-use NAT64 (RFC 8215),
+        // which may lead to any of them: each network chooses where its prefix embeds the IPv4 address.
         [0xfe80..=0xfebf, ..]
         | [0xfd00, 0x0ec2, ..]
         | [0xfd20, 0x00ce, ..]
@@ -71,7 +71,7 @@ fn of_v6(address: Ipv6Addr) -> AddressScope {
         return AddressScope::Never;
     }
     match address.segments() {
-        // Within 2000::/3: IETF's own (Teredo, ORCHID, benchmarks), documentation, 6to4.
+        // Within 2000::/3: IETF protocols (Teredo, ORCHID, benchmarking), documentation, 6to4.
         [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => {
             AddressScope::Special
         }
@@ -80,31 +80,32 @@ fn of_v6(address: Ipv6Addr) -> AddressScope {
     }
 }
 
-/// The address that a router or a kernel would take out of this one, or this one.
+/// Returns the IPv4 address that a router or a kernel would extract from this address, or else this
+/// address.
 #[must_use]
 pub fn unwrapped(address: IpAddr) -> IpAddr {
     match address {
-        // It would be 0.0.0.1.
+        // `::1` would give 0.0.0.1.
         IpAddr::V6(v6) if !v6.is_loopback() => embedded(v6).map_or(address, IpAddr::V4),
         IpAddr::V4(_) | IpAddr::V6(_) => address,
     }
 }
 
-/// The IPv4 address that a router or a kernel would take out of this one.
+/// Returns the IPv4 address that a router or a kernel would extract from this address.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         Ipv4Addr::new(a, b, c, d)
     };
     match address.segments() {
-        // Compatible, mapped, translated, NAT64.
+        // IPv4-compatible, IPv4-mapped, IPv4-translated, NAT64.
         [0, 0, 0, 0, 0, 0, high, low]
         | [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
         // 6to4.
         | [0x2002, high, low, ..] => Some(v4(high, low)),
-        // Teredo hides it by turning every bit round.
+        // Teredo inverts every bit of the address.
         [0x2001, 0, _, _, _, _, high, low] => Some(v4(!high, !low)),
         _ => None,
     }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_global_is_told_apart() {
+    fn loopback_and_special_addresses_are_distinguished() {
         for text in ["127.0.0.1", "127.255.255.255", "::1"] {
             assert_eq!(of(text), AddressScope::Loopback, "{text}");
         }
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hands_out_credentials_is_known_in_every_wrapping() {
+    fn credential_service_is_never_in_every_embedding() {
         for text in [
             "169.254.169.254",
             "169.254.170.2",
@@ -233,7 +234,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_ipv4_address_wrapped_into_ipv6_is_never_global(
+        fn ipv4_address_embedded_in_ipv6_is_not_global(
             bits: u32, wrapping in 0usize..5, rest: [u16; 3]
         ) {
             let inner = Ipv4Addr::from_bits(bits);
@@ -256,20 +257,20 @@ mod tests {
         }
 
         #[test]
-        fn nat64_of_a_networks_own_is_never_gone_to(
+        fn local_use_nat64_address_is_never(
             bits: u32, length in prop::sample::select(&[48usize, 56, 64, 96][..]), rest: u128
         ) {
-            // As RFC 6052 puts an IPv4 address behind a prefix of that length: around the bits 64 to 71.
+            // RFC 6052 embeds an IPv4 address behind a prefix of that length, but skips the bits 64 to 71.
             let mut octets = (rest & (u128::MAX >> 48) | 0x0064_ff9b_0001 << 80).to_be_bytes();
-            let places = (length / 8..16).filter(|at| *at != 8);
-            for (at, octet) in places.zip(bits.to_be_bytes()) {
+            let positions = (length / 8..16).filter(|at| *at != 8);
+            for (at, octet) in positions.zip(bits.to_be_bytes()) {
                 octets[at] = octet;
             }
             prop_assert_eq!(address_scope(Ipv6Addr::from(octets).into()), AddressScope::Never);
         }
 
         #[test]
-        fn outside_of_global_unicast_nothing_is_global(segments: [u16; 8]) {
+        fn address_outside_global_unicast_is_not_global(segments: [u16; 8]) {
             let address = Ipv6Addr::from(segments);
             if segments[0] & 0xe000 != 0x2000 {
                 prop_assert!(address_scope(address.into()) != AddressScope::Global, "{address}");
@@ -277,7 +278,7 @@ mod tests {
         }
 
         #[test]
-        fn what_the_standard_library_calls_special_is_not_global(bits: u32) {
+        fn special_address_of_std_is_not_global(bits: u32) {
             let address = Ipv4Addr::from_bits(bits);
             let special = address.is_private() || address.is_loopback() || address.is_link_local()
                 || address.is_multicast() || address.is_documentation() || address.is_broadcast()

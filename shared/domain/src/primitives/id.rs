@@ -1,25 +1,28 @@
-//! Typed ids: a job's id cannot be passed where a user's is wanted.
+//! Typed ids: a job's id cannot be passed where a user's id is expected.
 
-use crate::primitives::timestamp::Timestamp;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// A UUID that names one kind of thing. New ones are version 7, so they sort by the time they were made.
+use crate::primitives::source;
+use crate::primitives::timestamp::Timestamp;
+
+/// A UUID that identifies one kind of thing. New ids are version 7, so they sort by creation time.
 pub struct Id<Kind>(Uuid, PhantomData<fn() -> Kind>);
 
-/// The text was no UUID in its hyphenated form.
+/// The text is not a UUID in the hyphenated form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a UUID")]
 pub struct NotAnId;
 
-/// The kinds of things that have ids. Never constructed.
+/// The kinds of things that have ids. These types mark an [`Id`] and have no values.
 pub mod kind {
     /// See [`JobId`](super::JobId).
     pub enum Job {}
@@ -46,22 +49,22 @@ pub mod kind {
 /// One image job.
 pub type JobId = Id<kind::Job>;
 
-/// A group of jobs that were asked for together.
+/// A group of jobs from one request.
 pub type BatchId = Id<kind::Batch>;
 
 /// A chat session.
 pub type SessionId = Id<kind::Session>;
 
-/// The person on whose behalf a client calls; chosen by the client.
+/// A user of a client. The client chooses the id.
 pub type UserId = Id<kind::User>;
 
-/// An API key (its public half).
+/// The public half of an API key.
 pub type KeyId = Id<kind::Key>;
 
-/// One webhook event, the same for every attempt at it.
+/// One webhook event. Every attempt to deliver it has the same id.
 pub type WebhookId = Id<kind::Webhook>;
 
-/// What ties the log lines of one request together, across functions.
+/// Connects the log lines of one request across all functions.
 pub type TraceId = Id<kind::Trace>;
 
 /// One stored image.
@@ -70,18 +73,18 @@ pub type ImageId = Id<kind::Image>;
 /// One message of a chat.
 pub type MessageId = Id<kind::Message>;
 
-/// One worker's claim on a job, or one sender's on a webhook.
+/// One lease of a worker on a job, or of a sender on a webhook.
 pub type LeaseId = Id<kind::Lease>;
 
 impl<K> Id<K> {
-    /// A new id, later in order than those made before it.
+    /// A new version 7 id. It sorts after the ids that this process created before.
     #[must_use]
     pub fn new() -> Self {
-        Self(Uuid::now_v7(), PhantomData)
+        Self(source::new_uuid(), PhantomData)
     }
 
-    /// The id of `what`, made because of `seed`, a version 7 UUID: always the same, of the same age
-    /// as the seed, and as good as random to whoever does not know both.
+    /// Derives the id of `what` from `seed`, a version 7 UUID. The same arguments always give the same id.
+    /// It has the timestamp of the seed, and it looks random to anyone who does not know both arguments.
     #[must_use]
     pub fn from_seed(seed: Uuid, what: &str) -> Self {
         let digest = Sha256::new().chain_update(seed.as_bytes()).chain_update(what).finalize();
@@ -93,13 +96,13 @@ impl<K> Id<K> {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(), PhantomData)
     }
 
-    /// The id whose bits are these, for tests and for ids made elsewhere.
+    /// Wraps a UUID, for tests and for ids that were created elsewhere.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid, PhantomData)
     }
 
-    /// When it was made; unknown for one that was made elsewhere in another way.
+    /// When the id was created; `None` if its UUID version has no timestamp.
     #[must_use]
     pub fn at(self) -> Option<Timestamp> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
@@ -107,7 +110,6 @@ impl<K> Id<K> {
         Some(Timestamp::from_millis(i64::try_from(millis).ok()?))
     }
 
-    /// The bare UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {
         self.0
@@ -123,8 +125,8 @@ impl<K> Default for Id<K> {
 impl<K> FromStr for Id<K> {
     type Err = NotAnId;
 
-    /// Takes the hyphenated form only (RFC 9562, section 4), in either case: `Uuid` alone would also
-    /// take braces, `urn:uuid:` and bare hex, and one id would have several spellings in a path.
+    /// Parses only the hyphenated form (RFC 9562, section 4), in upper or lower case. `Uuid` would also
+    /// accept braces, `urn:uuid:` and bare hex, and then one id would have several spellings in a path.
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         if text.len() != 36 {
             return Err(NotAnId);
@@ -180,7 +182,7 @@ impl<'de, K> Deserialize<'de> for Id<K> {
 }
 
 impl<K> JsonSchema for Id<K> {
-    // Written where it is used: whose id it is, says the field's name.
+    // Inline, because the name of the field already says whose id it is.
     fn inline_schema() -> bool {
         true
     }
@@ -199,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_tells_when_it_was_made() {
+    fn id_holds_its_creation_time() {
         let before = Timestamp::now();
         let at = JobId::new().at().unwrap();
         assert!(before <= at && at <= Timestamp::now());
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hyphenated_form_is_an_id() {
+    fn id_parse_accepts_only_the_hyphenated_form() {
         let id = JobId::new();
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
@@ -220,20 +222,20 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_version_7_and_sort_by_age() {
+    fn new_ids_are_version_7_and_sort_by_age() {
         let (a, b) = (JobId::new(), JobId::new());
         assert_eq!(a.uuid().get_version_num(), 7);
         assert!(a.to_string() < b.to_string());
     }
 
     #[test]
-    fn what_is_made_because_of_one_seed_has_an_id_each_and_always_the_same() {
+    fn id_from_seed_is_stable_and_differs_by_name_and_seed() {
         let seed = Uuid::now_v7();
         let id = |what| JobId::from_seed(seed, what);
         assert_eq!(id("0"), id("0"));
         assert_ne!(id("0"), id("1"));
         assert_ne!(id("0"), JobId::from_seed(Uuid::now_v7(), "0"));
         assert_eq!(id("0").uuid().get_version_num(), 7);
-        assert_eq!(id("0").uuid().as_bytes()[..6], seed.as_bytes()[..6], "the age");
+        assert_eq!(id("0").uuid().as_bytes()[..6], seed.as_bytes()[..6], "the timestamp");
     }
 }

@@ -1,20 +1,53 @@
-//! Enums whose values have a name on the wire, and values that break a rule.
+//! Enums whose values have a name on the wire, and the error of an invalid value.
 
-/// An enum whose values are words on the wire.
+/// An enum each of whose values has a name on the wire. Declared by `named_values!`.
 pub trait NamedValue: Copy + Sized + 'static {
     /// Every value, in the order in which an error lists them.
     const ALL: &'static [Self];
 
-    /// The word on the wire.
+    /// The name on the wire.
     fn as_str(self) -> &'static str;
 
-    /// The value that `text` names.
+    /// The value with this name.
     fn from_name(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|value| value.as_str() == text)
     }
+
+    /// All names, separated by commas, for error messages and help texts.
+    fn names() -> String {
+        Self::ALL.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(", ")
+    }
 }
 
-/// A rule that a value breaks, for a person.
+/// Declares an enum with the name of each value beside it: the one place for a new value. Serde, the
+/// OpenAPI document, error messages and help texts all follow.
+macro_rules! named_values {
+    (
+        $(#[$attribute:meta])*
+        pub enum $name:ident {
+            $( $(#[$value_attribute:meta])* $value:ident = $text:literal, )+
+        }
+    ) => {
+        $(#[$attribute])*
+        pub enum $name {
+            $( $(#[$value_attribute])* #[serde(rename = $text)] $value, )+
+        }
+
+        impl $crate::primitives::named::NamedValue for $name {
+            const ALL: &'static [Self] = &[$( Self::$value, )+];
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $( Self::$value => $text, )+
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use named_values;
+
+/// The rule that a value breaks, as text for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidValue(pub String);

@@ -1,30 +1,20 @@
-//! How urgent a job is.
+//! The priority of a job.
 
-use crate::primitives::named::NamedValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whose turn it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Priority {
-    /// After the others.
-    Low,
-    /// As they come.
-    #[default]
-    Normal,
-    /// Before the others.
-    High,
-}
+use crate::primitives::named::named_values;
 
-impl NamedValue for Priority {
-    const ALL: &'static [Self] = &[Self::Low, Self::Normal, Self::High];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-            Self::High => "high",
-        }
+named_values! {
+    /// Whose turn it is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+    pub enum Priority {
+        /// After the others.
+        Low = "low",
+        /// As they come.
+        #[default]
+        Normal = "normal",
+        /// Before the others.
+        High = "high",
     }
 }

@@ -1,20 +1,20 @@
-//! Text that must not be seen.
+//! Text that must never appear in a log.
 
-use serde::Deserialize;
 use std::fmt;
 
-/// Secret text. Its `Debug` shows nothing; only [`Secret::expose`] gives it out.
+use serde::Deserialize;
+
+/// Secret text. Its `Debug` hides it; only [`Secret::expose`] returns it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself: for the one call that needs it, never for a log.
+    /// The secret text, for the one call that needs it. Never for a log.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,16 +1,20 @@
 //! Points in time, to the millisecond.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-/// A point in time in UTC, in milliseconds since 1970. Rows hold the number; people see RFC 3339 with `Z`.
+use crate::primitives::source;
+
+/// A point in time, in Unix ms (milliseconds since 1970, UTC). Rows hold the number; people see RFC 3339
+/// with `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -19,31 +23,30 @@ const RFC3339_MILLIS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 impl Timestamp {
-    /// The present, by the system's clock.
+    /// The present time, from the clock of [`source`](crate::primitives::source).
     #[must_use]
     pub fn now() -> Self {
-        Self((OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64)
+        Self(source::now_millis())
     }
 
-    /// The time this many milliseconds after the start of 1970.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the start of 1970.
+    /// In Unix ms.
     #[must_use]
     pub const fn millis(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since the start of 1970, as DynamoDB's TTL and Standard Webhooks want them.
+    /// In whole Unix seconds, as DynamoDB's TTL and Standard Webhooks require.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// How long it is from `earlier` to this; zero if `earlier` is later.
+    /// The time from `earlier` to this; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0) as u64)
@@ -51,10 +54,10 @@ impl Timestamp {
 }
 
 impl Timestamp {
-    /// The day in UTC: `2026-11-22`.
+    /// The date in UTC: `2026-11-22`.
     #[must_use]
     pub fn date(self) -> String {
-        self.to_string().chars().take_while(|one| *one != 'T').collect()
+        self.to_string().chars().take_while(|character| *character != 'T').collect()
     }
 }
 
@@ -73,7 +76,7 @@ impl Sub<Duration> for Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with milliseconds: `2026-11-22T20:55:11.000Z`.
+    /// Writes RFC 3339 in UTC with milliseconds: `2026-11-22T20:55:11.000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .ok()
@@ -83,7 +86,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The text is no time as RFC 3339 writes it.
+/// The text is not a time in RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time as in 2026-11-22T20:55:11Z")]
 pub struct NotATime;
@@ -91,7 +94,7 @@ pub struct NotATime;
 impl FromStr for Timestamp {
     type Err = NotATime;
 
-    /// Takes RFC 3339 with any offset; what is finer than a millisecond is cut off.
+    /// Parses RFC 3339 with any offset. Fractions of a millisecond are cut off.
     fn from_str(text: &str) -> Result<Self, NotATime> {
         let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| NotATime)?;
         Ok(Self(time.unix_timestamp_nanos().div_euclid(1_000_000) as i64))
@@ -103,12 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_as_rfc3339_in_utc() {
+    fn timestamp_displays_as_rfc3339_in_utc() {
         assert_eq!(Timestamp::from_millis(1_795_380_911_042).to_string(), "2026-11-22T20:55:11.042Z");
     }
 
     #[test]
-    fn is_read_from_rfc3339_with_any_offset() {
+    fn timestamp_parses_rfc3339_with_any_offset() {
         for text in ["2026-11-22T20:55:11.042Z", "2026-11-22T21:55:11.0429+01:00"] {
             assert_eq!(text.parse(), Ok(Timestamp::from_millis(1_795_380_911_042)), "{text}");
         }
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn since_never_goes_below_zero() {
+    fn since_is_never_below_zero() {
         let (a, b) = (Timestamp::from_millis(5), Timestamp::from_millis(9));
         assert_eq!(b.since(a), Duration::from_millis(4));
         assert_eq!(a.since(b), Duration::ZERO);

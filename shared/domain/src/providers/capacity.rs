@@ -1,11 +1,25 @@
-//! What is under way at one provider, across all workers and queues: how many calls at a time, how
-//! many images a minute, and whether it is asked at all (a circuit breaker).
+//! The capacity of one provider, shared by all workers and queues: how many calls run at the same time,
+//! how many images start per minute, and whether the provider is called at all.
 //!
-//! Every method is pure. Whoever calls one saves the row on the condition that nobody else has saved
-//! it since it was read.
+//! A circuit breaker decides whether the provider is called:
+//!
+//! - Closed: calls are allowed. [`BREAKER_THRESHOLD`] failures within [`FAILURE_WINDOW`], without a success
+//!   between them, open the breaker.
+//! - Open: every call is denied. The breaker stays open for [`MIN_OPEN`] at first, and for twice as long
+//!   after each failed trial, up to [`MAX_OPEN`]. An account problem opens it at once, for
+//!   [`ACCOUNT_PAUSE`].
+//! - Half-open: after that time one job gets a permit for a trial call, and all others are still denied. A
+//!   success closes the breaker. A failure opens it again.
+//!
+//! A provider that reports that it has no capacity is also paused, but without a trial afterwards,
+//! because it did not fail.
+//!
+//! The methods of [`ProviderCapacity`] are pure. The caller saves the row on the condition that it has
+//! not changed since it was read.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::primitives::id::JobId;
 use crate::primitives::priority::Priority;
@@ -13,79 +27,81 @@ use crate::primitives::timestamp::Timestamp;
 use crate::providers::error::{ErrorClass, ProviderError, Reason};
 use crate::providers::task::CapacityLimits;
 
-/// In which time a provider's pace is counted.
+/// The window in which the images of a provider's rate limit are counted.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How many failures without a success between them open the breaker, if they lie within [`FAILURE_WINDOW`].
+/// How many failures within [`FAILURE_WINDOW`], without a success between them, open the breaker.
 pub const BREAKER_THRESHOLD: usize = 5;
 
-/// As how many failures a call counts that was not answered for [`SLOW_CALL`].
+/// How many failures a call counts as if it timed out after at least [`SLOW_CALL`].
 pub const TIMEOUT_WEIGHT: usize = 3;
 
-/// How long a call holds a place, and a worker, that does more harm than one that fails at once.
+/// A call that times out after this time does more harm than a call that fails at once, because it blocks
+/// a permit and a worker.
 const SLOW_CALL: Duration = Duration::from_secs(60);
 
-/// In which time failures are counted: longer than two calls that hang one after the other.
+/// The window in which failures are counted: longer than two consecutive calls that hang.
 pub const FAILURE_WINDOW: Duration = Duration::from_secs(900);
 
-/// How long the breaker is open for the first time; each failed trial doubles it.
+/// How long the breaker stays open the first time. Each failed trial doubles this time.
 pub const MIN_OPEN: Duration = Duration::from_secs(30);
 
-/// How long it is open at the most.
+/// The maximum time for which failed trials keep the breaker open.
 pub const MAX_OPEN: Duration = Duration::from_secs(600);
 
-/// How long a provider is left alone whose account is in trouble: an operator must see to it.
+/// How long calls are denied after a problem with the operator's account. Only the operator can solve it.
 pub const ACCOUNT_PAUSE: Duration = Duration::from_secs(300);
 
-/// How long a provider is left alone that has no room and does not say for how long.
+/// How long calls are denied after the provider reported that it has no capacity, without a
+/// `Retry-After`.
 pub const CAPACITY_PAUSE: Duration = Duration::from_secs(5);
 
-/// How soon to look again for a slot of a provider all of whose slots are taken.
+/// When to ask again for a permit if all permits are in use.
 const PERMIT_POLL: Duration = Duration::from_secs(2);
 
-/// How long images of a minute are kept free for a job that found too few of them.
+/// How long images of the rate limit stay reserved for a job that found too few.
 const RESERVATION_TTL: Duration = Duration::from_secs(120);
 
-/// What is under way at one provider.
+/// The capacity of one provider that is in use, and the state of its circuit breaker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderCapacity {
-    /// Which provider.
     pub provider: String,
-    /// How often its row was written: the condition of the next write.
+    /// How often the row was written. The next write succeeds only if the row still has this revision.
     pub revision: u64,
-    /// Who is at it.
+    /// The jobs that the provider is working on.
     #[serde(default)]
     permits: Vec<Permit>,
-    /// When images were begun in the last minute, one entry each.
+    /// When images were started in the last minute, one entry for each image.
     #[serde(default)]
     image_starts: Vec<Timestamp>,
-    /// For whom images of the next minute are kept free.
+    /// The job for which images of the next minute are reserved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reservation: Option<Reservation>,
-    /// When it failed since it last did well.
+    /// The failures since the last success.
     #[serde(default)]
     failures: Vec<Timestamp>,
-    /// How often in a row the breaker opened.
+    /// How often failures opened the breaker since the last success.
     #[serde(default)]
     times_opened: u32,
-    /// Until when it is not asked.
+    /// `None` while the breaker is closed. Before `until` it is open, afterwards half-open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<Denied>,
 }
 
-/// A place at a provider, which lapses by itself.
+/// A concurrency permit of a job. It expires by itself, in case its worker dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Permit {
     job: JobId,
-    /// Since when the provider is asked for it.
+    /// When the call to the provider began.
     since: Timestamp,
     until: Timestamp,
     low: bool,
 }
 
-/// Images that others leave to a job of several, or jobs of one would for ever come before it.
+/// Images of the rate limit that are reserved for a job with several images. Without a reservation, jobs
+/// with one image could overtake it forever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reservation {
@@ -94,34 +110,32 @@ pub struct Reservation {
     until: Timestamp,
 }
 
-/// Why a provider is not asked at present, and until when.
+/// Why calls to a provider are denied, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Denied {
-    /// When to come again.
+    /// When to ask again.
     pub until: Timestamp,
-    /// Why.
     pub reason: DenialReason,
 }
 
-/// Why a provider is not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DenialReason {
-    /// As many calls are under way as it bears.
+    /// The maximum number of concurrent calls is in progress.
     NoPermit,
-    /// As many images were begun in this minute as it makes.
+    /// The maximum number of images of this minute was started.
     RateExceeded,
-    /// It said that it has no room.
+    /// The provider reported that it has no capacity.
     RetryAfter,
-    /// It failed too often.
+    /// The circuit breaker is open, or half-open with a trial in progress.
     BreakerOpen,
-    /// The operator's account is in trouble.
+    /// The operator's account has a problem: the key is rejected or the quota is exhausted.
     Account,
 }
 
 impl DenialReason {
-    /// In words, for a person.
+    /// Returns the reason in words, for people.
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {
@@ -134,21 +148,19 @@ impl DenialReason {
     }
 }
 
-/// What a provider is wanted for.
+/// A job's request for a permit.
 #[derive(Debug, Clone, Copy)]
 pub struct PermitRequest {
-    /// For which job.
     pub job: JobId,
-    /// How urgent it is.
     pub priority: Priority,
-    /// How many images.
+    /// The number of images that the call will make.
     pub images: u32,
-    /// When the place lapses: later than its holder can live.
+    /// When the permit expires: later than its holder can live.
     pub until: Timestamp,
 }
 
 impl ProviderCapacity {
-    /// A provider that nobody has asked yet.
+    /// Returns the capacity of a provider that was never called: nothing in use, breaker closed.
     #[must_use]
     pub fn new(provider: &str) -> Self {
         Self {
@@ -163,11 +175,12 @@ impl ProviderCapacity {
         }
     }
 
-    /// Takes a place at the provider. A job that has one already keeps it, for longer.
+    /// Acquires a permit. If the job already has a permit, that permit is extended.
     ///
     /// # Errors
     ///
-    /// [`Denied`], if there is none.
+    /// [`Denied`] if there is no free permit, the rate is exceeded, or the breaker does not allow the
+    /// call.
     pub fn acquire(
         &mut self,
         request: &PermitRequest,
@@ -181,7 +194,7 @@ impl ProviderCapacity {
             if open.until > now {
                 return Err(open);
             }
-            // Half open: one goes ahead and tries, and the others wait for what becomes of it.
+            // Half-open: one job makes a trial call, and the others are denied until its outcome is known.
             let trial = self
                 .permits
                 .iter()
@@ -214,7 +227,8 @@ impl ProviderCapacity {
     ) -> Result<(), Denied> {
         let Some(most) = images_per_minute.and_then(|most| usize::try_from(most).ok()) else { return Ok(()) };
         let most = most.max(1);
-        // A job of more images than a minute makes goes ahead once it has the minute for itself.
+        // A job with more images than the limit of a minute proceeds once it has the whole minute for
+        // itself.
         let images = usize::try_from(request.images).unwrap_or(usize::MAX).min(most);
         self.reservation = self.reservation.filter(|reservation| reservation.until > now);
         let reserved = match self.reservation {
@@ -232,7 +246,8 @@ impl ProviderCapacity {
                     until: now + RESERVATION_TTL,
                 });
             }
-            // When so much of the minute has passed; what waits for a promise to be kept looks again then.
+            // When enough images have left the one-minute window. A job that is denied because of another
+            // job's reservation asks again when the last counted image leaves it.
             let freed = self.image_starts.get(missing).or(self.image_starts.last()).map(|at| *at + MINUTE);
             return Err(Denied {
                 until: freed.unwrap_or(now + PERMIT_POLL),
@@ -241,18 +256,20 @@ impl ProviderCapacity {
         }
         self.reservation = self.reservation.filter(|reservation| reservation.job != request.job);
         self.image_starts.extend(std::iter::repeat_n(now, images));
-        // Clocks of workers differ.
+        // The clocks of workers differ.
         self.image_starts.sort();
         Ok(())
     }
 
-    /// For whom images are kept free. Where that changes, the row is to be saved though nobody came in.
+    /// Returns the current reservation. If it changed, the caller saves the row even though no permit was
+    /// acquired.
     #[must_use]
     pub const fn reservation(&self) -> Option<Reservation> {
         self.reservation
     }
 
-    /// Keeps a job's place until `until`: the provider works on for it, though no worker is there.
+    /// Extends the permit of a job until `until`: the provider keeps working on the task although no
+    /// worker is waiting.
     pub fn extend(&mut self, job: JobId, until: Timestamp, now: Timestamp) {
         match self.permits.iter_mut().find(|permit| permit.job == job) {
             Some(permit) => permit.until = until,
@@ -260,14 +277,15 @@ impl ProviderCapacity {
         }
     }
 
-    /// Gives a job's place back, and learns from what became of the call.
+    /// Releases the permit of a job, and updates the breaker according to the outcome of the call.
     pub fn release(&mut self, job: JobId, outcome: Result<(), &ProviderError>, now: Timestamp) {
         let since = self.permits.iter().find(|permit| permit.job == job).map(|permit| permit.since);
         self.permits.retain(|permit| permit.job != job);
-        // Nobody is let in before the time is up: who was in already tells of a time before the closing.
+        // No call is allowed while the breaker is open. A call that began before the end of that time
+        // therefore began before the breaker opened, and its outcome is outdated.
         let outdated = self.open.is_some_and(|open| since.is_none_or(|since| since < open.until));
         match outcome.map_err(|error| (error.class, error.reason)) {
-            // It answers, even if it will not draw this.
+            // The provider works, even if it refuses this request.
             Ok(()) | Err((ErrorClass::Caller, _)) if !outdated => {
                 self.failures.clear();
                 self.times_opened = 0;
@@ -284,7 +302,7 @@ impl ProviderCapacity {
             Err((ErrorClass::Operator, Reason::Auth | Reason::QuotaExhausted)) => {
                 self.open_breaker(now + ACCOUNT_PAUSE, DenialReason::Account);
             }
-            // What is wrong with one model or one setting says nothing of the other jobs.
+            // A problem with one model or one setting says nothing about other jobs.
             Ok(()) | Err(_) => {}
         }
     }
@@ -303,7 +321,8 @@ impl ProviderCapacity {
         }
     }
 
-    /// Calls that were under way when the breaker opened must not shorten what it decided.
+    /// Opens the breaker until `until`. A call that was in progress when the breaker opened must not
+    /// shorten that time.
     fn open_breaker(&mut self, until: Timestamp, reason: DenialReason) {
         if self.open.is_none_or(|open| open.until < until) {
             self.open = Some(Denied { until, reason });

@@ -1,48 +1,50 @@
-//! When the makers of models switch them off.
+//! Deprecations: when vendors shut down their models.
 
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::primitives::timestamp::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often a maker is asked.
+/// How often a vendor is asked.
 pub const DEPRECATION_CHECK_INTERVAL: Duration = DAY;
 
-/// How long before a model's end the operator is warned.
+/// How long before the shutdown of a model the operator is warned.
 pub const DEPRECATION_WARNING_PERIOD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// For how long an answer is shown: a provider that is not used any more is forgotten.
+/// How long an answer of a vendor is shown, so that a provider that is no longer in use disappears.
 pub const DEPRECATION_MAX_AGE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
-/// What the maker of a provider's models last said about their end.
+/// The vendor's last answer about the shutdown of a provider's models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelDeprecations {
-    /// The provider's name.
     pub provider: String,
-    /// When the maker was asked.
+    /// When the vendor was asked.
     pub asked_at: Timestamp,
-    /// The models that the operator has chosen, each with the beginning of the day on which it is
-    /// switched off, if the maker has named one.
+    /// The models that the operator has configured. The value is the start of the day of the shutdown, if
+    /// the vendor has announced one.
     pub models: BTreeMap<String, Option<Timestamp>>,
 }
 
 impl ModelDeprecations {
-    /// What is known of the `chosen` models once the maker has `said` what models it has, each with its
-    /// end if that is settled. Of a model that it does not speak of this time (`None`: of none at all) it
-    /// holds what was said `before`: a maker that has switched a model off lists it no more.
+    /// Combines the vendor's current answer with the previous one.
+    ///
+    /// `chosen` are the configured models. `answer` contains the models that the vendor lists, each with
+    /// its shutdown date if there is one; `None` if there was no answer. A model that is missing in the
+    /// answer keeps its date from `before`, because a vendor no longer lists a model after its shutdown.
     #[must_use]
     pub fn new(
         provider: &str,
         chosen: &BTreeSet<String>,
-        said: Option<&BTreeMap<String, Option<Timestamp>>>,
+        answer: Option<&BTreeMap<String, Option<Timestamp>>>,
         before: Option<&Self>,
         now: Timestamp,
     ) -> Self {
-        let known = |model: &String| match said.and_then(|said| said.get(model)) {
+        let known = |model: &String| match answer.and_then(|answer| answer.get(model)) {
             Some(end) => *end,
             None => before.and_then(|before| *before.models.get(model)?),
         };
@@ -50,19 +52,20 @@ impl ModelDeprecations {
         Self { provider: provider.to_owned(), asked_at: now, models }
     }
 
-    /// Whether the maker is to be asked again: it was asked long ago, or about other models.
+    /// Returns whether the vendor must be asked again: the answer is older than
+    /// [`DEPRECATION_CHECK_INTERVAL`], or the configured models have changed.
     #[must_use]
     pub fn outdated(&self, chosen: &BTreeSet<String>, now: Timestamp) -> bool {
         now.since(self.asked_at) >= DEPRECATION_CHECK_INTERVAL || !self.models.keys().eq(chosen)
     }
 
-    /// The models whose end is near, or past, and when it comes.
+    /// Returns the models whose shutdown is near or past, with the time of the shutdown.
     pub fn near(&self, now: Timestamp) -> impl Iterator<Item = (&str, Timestamp)> {
         let dated = self.models.iter().filter_map(|(model, end)| Some((model.as_str(), (*end)?)));
         dated.filter(move |(_, end)| end.since(now) <= DEPRECATION_WARNING_PERIOD)
     }
 
-    /// The same for people.
+    /// Returns the models of [`Self::near`] as text for people.
     #[must_use]
     pub fn warning(&self, now: Timestamp) -> Option<String> {
         let ends: Vec<_> =
@@ -83,7 +86,7 @@ mod tests {
         models.iter().map(|model| (*model).to_owned()).collect()
     }
 
-    fn said() -> BTreeMap<String, Option<Timestamp>> {
+    fn answer() -> BTreeMap<String, Option<Timestamp>> {
         BTreeMap::from([
             ("a".to_owned(), Some(at("2026-12-01T00:00:00Z"))),
             ("b".to_owned(), Some(at("2027-01-14T00:00:00Z"))),
@@ -92,10 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_comes_thirty_days_before_the_end_and_stays() {
+    fn warning_starts_30_days_before_shutdown_and_stays() {
         let now = at("2026-11-01T00:00:00Z");
         let deprecations =
-            ModelDeprecations::new("openai", &chosen(&["a", "b", "c"]), Some(&said()), None, now);
+            ModelDeprecations::new("openai", &chosen(&["a", "b", "c"]), Some(&answer()), None, now);
         assert_eq!(deprecations.warning(now - Duration::from_millis(1)), None);
         let warning = "a is switched off on 2026-12-01";
         assert_eq!(deprecations.warning(now).unwrap(), warning);
@@ -105,18 +108,18 @@ mod tests {
     }
 
     #[test]
-    fn a_maker_that_says_nothing_takes_nothing_back() {
+    fn missing_answer_keeps_known_shutdown_dates() {
         let now = at("2026-11-20T00:00:00Z");
-        let first = ModelDeprecations::new("openai", &chosen(&["a"]), Some(&said()), None, now);
+        let first = ModelDeprecations::new("openai", &chosen(&["a"]), Some(&answer()), None, now);
         let silent = ModelDeprecations::new("openai", &chosen(&["a", "b"]), None, Some(&first), now + DAY);
         assert!(silent.warning(now).is_some());
         assert_eq!(silent.models.get("b"), Some(&None));
     }
 
     #[test]
-    fn a_model_that_is_listed_no_more_is_warned_of_all_the_more_and_one_without_an_end_is_not() {
+    fn unlisted_model_keeps_date_and_undated_model_loses_it() {
         let now = at("2026-11-20T00:00:00Z");
-        let first = ModelDeprecations::new("openai", &chosen(&["a"]), Some(&said()), None, now);
+        let first = ModelDeprecations::new("openai", &chosen(&["a"]), Some(&answer()), None, now);
         let after = at("2026-12-02T00:00:00Z");
         let unlisted =
             ModelDeprecations::new("openai", &chosen(&["a"]), Some(&BTreeMap::new()), Some(&first), after);
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_maker_is_asked_once_a_day_and_about_every_new_model() {
+    fn answer_is_outdated_after_a_day_or_new_models() {
         let now = at("2026-11-20T00:00:00Z");
         let deprecations = ModelDeprecations::new("openai", &chosen(&["a"]), None, None, now);
         assert!(!deprecations.outdated(&chosen(&["a"]), now + DAY - Duration::from_millis(1)));

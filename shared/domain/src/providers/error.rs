@@ -1,22 +1,28 @@
-//! How a provider fails, and what follows from it.
+//! The errors of providers, and their classes.
 
-use crate::images::content_warning::ContentWarning;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Whose fault a failure is, which decides what is done about it.
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::images::content_warning::ContentWarning;
+
+/// The class of an error decides how it is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// A store or queue of ours did not answer: try again, nobody's account is charged.
+    /// One of our stores or queues did not respond. Transient: the job is tried again. It does not count
+    /// against the provider.
     Internal,
-    /// The provider failed in passing: try again later, and count it.
+    /// The provider failed with a transient error. The job is tried again later, and the failure counts
+    /// for the circuit breaker.
     Provider,
-    /// The provider has no room now: wait; waiting is not failing.
+    /// The provider has no capacity at the moment. The job waits, which does not count as a failure.
     Capacity,
-    /// What was asked for cannot or may not be made: tell the caller, never try again.
+    /// The request cannot or must not be fulfilled. Permanent: it is reported to the caller and not tried
+    /// again.
     Caller,
-    /// The operator's account, key or money: wait, and raise an alarm. Nothing the caller can mend.
+    /// A problem with the operator's account, key or balance, which the caller cannot solve. The job
+    /// waits, and an alarm is raised.
     Operator,
 }
 
@@ -54,26 +60,25 @@ pub enum Reason {
     Waiting,
 }
 
-/// Why no image came.
+/// Why a provider call produced no image.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{class:?} ({reason:?}): {message}")]
 pub struct ProviderError {
-    /// Whose fault it is, which decides what is done about it.
+    /// Decides how the error is handled.
     pub class: ErrorClass,
-    /// The same in one word.
     pub reason: Reason,
-    /// For a person; holds no secret and no prompt.
+    /// A description for people. Contains no secret and no prompt.
     pub message: String,
-    /// When the provider wants to be asked again.
+    /// When the provider wants to be called again, counted from now.
     pub retry_after: Option<Duration>,
-    /// For a refusal: what the provider objected to.
+    /// For a refusal: the content that the provider objected to.
     pub warnings: Vec<ContentWarning>,
-    /// The request may have been carried out, and paid for, though nothing came of it.
+    /// Whether the provider may have executed the request, and charged for it, without a result.
     pub possibly_paid: bool,
 }
 
 impl ProviderError {
-    /// A failure with nothing more to say of it.
+    /// Creates an error without further details.
     pub fn new(class: ErrorClass, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             class,
@@ -85,21 +90,21 @@ impl ProviderError {
         }
     }
 
-    /// The same, with the time after which the provider wants to be asked again.
+    /// Sets the time after which the provider wants to be called again.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
     }
 
-    /// The same, with what the provider objected to.
+    /// Sets the content that the provider objected to.
     #[must_use]
     pub fn warnings(mut self, warnings: Vec<ContentWarning>) -> Self {
         self.warnings = warnings;
         self
     }
 
-    /// The same, of a request that may have been carried out all the same.
+    /// Marks the request as possibly executed and paid.
     #[must_use]
     pub const fn possibly_paid(mut self) -> Self {
         self.possibly_paid = true;

@@ -1,6 +1,8 @@
-//! Providers, and the stores of what is known about them.
+//! The adapters of providers, and the stores of provider data.
 
 #![warn(missing_docs)]
+
+use async_trait::async_trait;
 
 use crate::chat::request::ChatTask;
 use crate::images::picture::Picture;
@@ -10,97 +12,126 @@ use crate::providers::error::{ProviderError, Reason};
 use crate::providers::status::ProviderStatus;
 use crate::providers::task::{CapacityLimits, GeneratedImage, ImageTask, Step, Unsupported};
 use crate::store::StoreError;
-use async_trait::async_trait;
 
-/// What is under way at the providers.
+/// Stores the capacity of providers.
 #[async_trait]
 pub trait CapacityStore: Send + Sync {
-    /// What is under way at this provider, as it is now (a strongly consistent read).
+    /// Loads the capacity of a provider with a strongly consistent read. Returns an unused capacity if
+    /// there is no row, or if it has expired.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn load_capacity(&self, provider: &str) -> Result<ProviderCapacity, StoreError>;
 
-    /// Writes it on the condition that the row still has the revision it was read with.
+    /// Saves the capacity and increments its revision.
+    ///
+    /// Fails with [`StoreError::Conflict`] if the row no longer has the revision that it was read with,
+    /// and with [`StoreError::Unavailable`].
     async fn save_capacity(&self, capacity: &mut ProviderCapacity) -> Result<(), StoreError>;
 }
 
-/// What workers last saw of the providers.
+/// Stores the status of each provider as a worker last observed it.
 #[async_trait]
 pub trait ProviderStatusStore: Send + Sync {
-    /// Remembers this, in place of what was seen of that provider before.
+    /// Stores the status of a provider and replaces its previous status, without a condition.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn record_status(&self, status: &ProviderStatus) -> Result<(), StoreError>;
 
-    /// What was last seen of each provider.
+    /// Returns the last status of each provider, in no particular order.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn provider_statuses(&self) -> Result<Vec<ProviderStatus>, StoreError>;
 }
 
-/// What makers said about the end of their models.
+/// Stores what vendors announced about the shutdown of their models.
 #[async_trait]
 pub trait DeprecationStore: Send + Sync {
-    /// What was last said to `provider`, as it is now (a strongly consistent read).
+    /// Loads the deprecations of `provider` with a strongly consistent read. Returns `None` if there are
+    /// none, or if they have expired.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn deprecations(&self, provider: &str) -> Result<Option<ModelDeprecations>, StoreError>;
 
-    /// What was last said to each provider.
+    /// Returns the deprecations of all providers.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn all_deprecations(&self) -> Result<Vec<ModelDeprecations>, StoreError>;
 
-    /// Remembers this, in place of what was said to that provider before.
+    /// Stores the deprecations of a provider and replaces the previous ones, without a condition.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn save_deprecations(&self, deprecations: &ModelDeprecations) -> Result<(), StoreError>;
 }
 
-/// Why a provider must stop: the images are not wanted any more, or cannot be stored.
+/// Tells a provider's adapter to stop: the images are no longer wanted, or they cannot be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the worker wants no more")]
+#[error("stopped by the worker")]
 pub struct Stop;
 
 impl From<Stop> for ProviderError {
     fn from(Stop: Stop) -> Self {
-        // The worker knows why it stopped; this is only how the provider's call comes back to it.
+        // The worker knows why it stopped. This error only ends the adapter's call.
         Self::new(crate::providers::error::ErrorClass::Internal, Reason::Failed, "stopped by the worker")
     }
 }
 
-/// Takes what a provider makes, the moment it is made.
+/// Receives images from a provider's adapter as soon as they are made.
 #[async_trait]
 pub trait ImageSink: Send + Sync {
-    /// Stores image `index` of the job. It may have any size: the worker makes it the one asked for.
+    /// Stores the image with this index of the job (from 0). The image may have any size: the worker
+    /// converts it to the requested one.
+    ///
+    /// Fails with [`Stop`] if the adapter must stop.
     async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop>;
 
-    /// How far the provider has come with all of it, from 0 to 100.
+    /// Reports the progress of the whole task, from 0 to 100.
+    ///
+    /// Fails with [`Stop`] if the adapter must stop.
     async fn progress(&self, percent: u8) -> Result<(), Stop>;
 
-    /// Writes down at once what the provider needs to find again the work it has under way, in place
-    /// of what it noted before. To be called the moment that work has an id, before anything else.
+    /// Stores what the adapter needs to find its task again, and replaces the previous checkpoint.
+    ///
+    /// The adapter calls this as soon as the task has an id, before anything else: otherwise a crash
+    /// would lose a paid task. Fails with [`Stop`] if the adapter must stop.
     async fn checkpoint(&self, handle: &str) -> Result<(), Stop>;
 }
 
-/// Makes images. It never sleeps: it finishes, or says when to ask it again.
+/// The adapter of an image provider. It never sleeps: it finishes, or returns when to poll again.
 #[async_trait]
 pub trait ImageProvider: Send + Sync {
-    /// Its name on the wire.
+    /// Returns the provider's name on the wire.
     fn name(&self) -> &'static str;
 
-    /// Whether it can make exactly this: size, count, quality, and a prompt of this length.
+    /// Checks whether the provider can make exactly this: size, count, quality, and a prompt of this
+    /// length.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// [`Unsupported`] with the reason.
     fn supports(&self, picture: &Picture) -> Result<(), Unsupported>;
 
-    /// How many calls that cost money it will make for `task` at the most: none if it only asks for what
-    /// it was paid for already.
+    /// Returns the maximum number of paid calls for `task`: 0 if the adapter only polls a task that is
+    /// already paid for.
     fn max_paid_calls(&self, task: &ImageTask) -> u32;
 
-    /// How much it bears; nothing, if that need not be counted.
+    /// Returns the provider's limits. `None` if calls need no permit.
     fn capacity_limits(&self) -> Option<CapacityLimits>;
 
-    /// Makes the missing images of `task` and hands each to `sink` the moment it has it. Tries once.
+    /// Makes the missing images of `task`, and passes each to `sink` as soon as it is available. Makes
+    /// one attempt.
+    ///
+    /// Fails with [`ProviderError`], whose class decides whether there is another attempt.
     async fn generate(&self, task: &ImageTask, sink: &dyn ImageSink) -> Result<Step, ProviderError>;
 }
 
-/// Replies in a chat.
+/// The adapter of a chat provider.
 #[async_trait]
 pub trait ChatProvider: Send + Sync {
-    /// Its name in logs.
+    /// Returns the provider's name in logs.
     fn name(&self) -> &'static str;
 
-    /// What it has to say to all that was said.
+    /// Returns the reply to the conversation in `task`.
+    ///
+    /// Fails with [`ProviderError`].
     async fn reply(&self, task: &ChatTask) -> Result<String, ProviderError>;
 }

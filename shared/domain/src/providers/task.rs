@@ -1,7 +1,8 @@
-//! What the worker asks of an image provider, and what it gets.
+//! The task that a worker gives to an image provider, and its outcome.
+
+use std::time::Duration;
 
 use bytes::Bytes;
-use std::time::Duration;
 
 use crate::images::content_warning::ContentWarning;
 use crate::images::picture::Picture;
@@ -9,82 +10,78 @@ use crate::images::stored_image::ImageOrigin;
 use crate::primitives::id::JobId;
 use crate::primitives::timestamp::Timestamp;
 
-/// What a provider is to make.
+/// The images that a provider makes for a job.
 #[derive(Debug, Clone)]
 pub struct ImageTask {
-    /// For which job.
     pub job: JobId,
-    /// What to make.
     pub picture: Picture,
-    /// Which of the job's images are still missing, from 0.
+    /// The indexes of the job's missing images, from 0.
     pub missing: Vec<u8>,
-    /// The how manieth try at this job it is, from 1.
+    /// The number of this attempt at the job, from 1.
     pub attempt: u32,
-    /// When an answer is of no more use.
+    /// A response after this time is useless.
     pub deadline: Timestamp,
-    /// Stands for the end user, of whom it tells nothing: for providers that want to know when one
-    /// user abuses them.
+    /// A pseudonym of the end user, for providers that detect abuse by single users. It reveals nothing
+    /// about the user.
     pub user: String,
-    /// What this provider noted of the work that it has under way for this job, if it has any.
+    /// The checkpoint of the task that this provider has in progress for the job.
     pub handle: Option<String>,
 }
 
 impl ImageTask {
-    /// How long a provider still has.
+    /// Returns the time until the deadline.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.deadline.since(Timestamp::now())
     }
 }
 
-/// How many jobs at a time, and images a minute, a provider bears.
+/// The limits of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CapacityLimits {
-    /// Jobs at the same time; at least 1. The provider sees to it itself how many calls it makes at the
-    /// same time for one job.
+    /// The maximum number of concurrent jobs, at least 1. The adapter itself limits the concurrent calls
+    /// of one job.
     pub max_concurrent: u32,
-    /// Images in any minute, if the provider counts them.
+    /// The maximum number of images in any minute, if the provider has such a limit.
     pub images_per_minute: Option<u32>,
 }
 
-/// Why a provider cannot make what is asked for.
+/// Why a provider cannot make an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
-    /// For a person; holds no prompt.
+    /// A description for people. Contains no prompt.
     pub reason: String,
 }
 
 impl Unsupported {
-    /// For this reason.
     pub fn because(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
 }
 
-/// An image as the provider made it.
+/// An image as the provider returned it.
 #[derive(Debug, Clone)]
 pub struct GeneratedImage {
     /// The encoded image.
     pub bytes: Bytes,
-    /// Where it comes from.
     pub origin: ImageOrigin,
 }
 
-/// How far a call to a provider came that did not fail.
+/// The outcome of a provider call that did not fail.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// All images were handed over.
+    /// All images were passed to the sink.
     Finished(Finished),
-    /// The provider works on by itself: ask again after this time, with the handle that it noted.
+    /// The provider is still working on the task. Poll it again with the checkpoint.
     Pending {
-        /// From now.
+        /// Counted from now.
         poll_after: Duration,
     },
 }
 
-/// All images were handed over.
+/// All images were passed to the sink.
 #[derive(Debug, Clone, Default)]
 pub struct Finished {
-    /// What the provider says may trouble a viewer.
+    /// Content that some viewers may not want to see, according to the provider.
     pub warnings: Vec<ContentWarning>,
 }

@@ -1,31 +1,32 @@
-//! One try at a webhook, and what came of it.
+//! One attempt to deliver a webhook, and its outcome.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::primitives::timestamp::Timestamp;
 
-/// How many bytes of an answer are kept.
+/// How many bytes of a response body are kept.
 pub const MAX_RESPONSE_KEPT: usize = 1024;
 
-/// One try at a webhook, as its row keeps it.
+/// One attempt to deliver a webhook, as kept in the delivery's row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// Which one, from 1.
+    /// From 1.
     pub number: u32,
-    /// When it began.
+    /// When the attempt began.
     pub at: Timestamp,
-    /// How long it took; unknown while it is under way.
+    /// The duration. `None` while the attempt is in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub millis: Option<u64>,
-    /// The status of the answer, if there was one.
+    /// The HTTP status of the response, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// How the answer began: the receiver's own words.
+    /// The first [`MAX_RESPONSE_KEPT`] bytes of the response body. This text comes from the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// Why there was no answer.
+    /// Why there was no response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -35,7 +36,7 @@ impl Attempt {
         Self { number, at, millis: None, status: None, answer: None, error: None }
     }
 
-    /// Whether nothing is known of its end.
+    /// Returns whether the outcome is unknown: the attempt is in progress, or its sender crashed.
     pub(super) const fn open(&self) -> bool {
         self.status.is_none() && self.error.is_none()
     }
@@ -52,32 +53,31 @@ impl Attempt {
     }
 }
 
-/// What came of a try.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// How long it took.
     pub duration: Duration,
-    /// The answer, or why there was none, in words that hold nothing of the URL.
+    /// The response, or why there was none. The error text contains no part of the URL.
     pub answer: Result<EndpointResponse, String>,
 }
 
-/// What a receiver answered.
+/// The response of a webhook endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointResponse {
-    /// Its status.
+    /// The HTTP status.
     pub status: u16,
-    /// For how long it wants to be left alone.
+    /// How long the endpoint asks the sender to wait.
     pub retry_after: Option<Duration>,
-    /// How its body began.
+    /// The beginning of the body: at most [`MAX_RESPONSE_KEPT`] bytes.
     pub body_prefix: String,
 }
 
 impl EndpointResponse {
-    /// The answer of this status, with the first [`MAX_RESPONSE_KEPT`] bytes of its body as text.
+    /// Creates a response that keeps the first [`MAX_RESPONSE_KEPT`] bytes of `body` as text.
     #[must_use]
     pub fn new(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(&body[..body.len().min(MAX_RESPONSE_KEPT)]);
-        // What is no text takes more bytes as text.
+        // Invalid UTF-8 becomes longer when it is converted to text.
         let end = (0..=MAX_RESPONSE_KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
         Self { status, retry_after, body_prefix: text[..end.unwrap_or(0)].to_owned() }
     }
@@ -88,19 +88,20 @@ impl Outcome {
         self.answer.as_ref().ok().map(|answer| answer.status)
     }
 
-    /// Whether the receiver took it: 2xx, and nothing else.
+    /// Returns whether the endpoint accepted the webhook: only with a 2xx status.
     #[must_use]
     pub fn accepted(&self) -> bool {
         self.status().is_some_and(|status| (200..300).contains(&status))
     }
 
-    /// Whether the receiver wants this event never again.
+    /// Returns whether the endpoint never wants this event again: status 410.
     #[must_use]
     pub fn gone(&self) -> bool {
         self.status() == Some(410)
     }
 
-    /// For how long the receiver wants to be left alone, where its word counts: with 429 and 503.
+    /// Returns how long the endpoint asks the sender to wait. Only responses 429 and 503 may ask for
+    /// this.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let answer = self.answer.as_ref().ok()?;
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_answer_one_kib_is_kept_whatever_it_is() {
+    fn response_body_is_truncated_to_one_kib() {
         assert_eq!(EndpointResponse::new(200, None, b"ok").body_prefix, "ok");
         assert_eq!(EndpointResponse::new(200, None, &[b'x'; 3000]).body_prefix.len(), MAX_RESPONSE_KEPT);
         assert!(
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn two_hundreds_are_success_and_nothing_else() {
+    fn only_2xx_is_accepted_and_only_410_is_gone() {
         let outcome = |status| Outcome {
             duration: Duration::ZERO,
             answer: Ok(EndpointResponse {

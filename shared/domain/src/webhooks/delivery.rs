@@ -1,7 +1,8 @@
-//! One webhook that is owed: what its row holds, and how each try at it changes it.
+//! A delivery: the outbox entry of one webhook, stored in the same transaction as the change of its job.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use crate::access::client::ClientId;
 use crate::jobs::job::Job;
@@ -15,7 +16,7 @@ use crate::primitives::timestamp::Timestamp;
 use crate::webhooks::attempt::Attempt;
 
 impl Job {
-    /// The webhook for `event`, if its receiver asked for it. It must be saved together with the job.
+    /// Returns the webhook to save with this change of the job, if the client subscribed to `event`.
     #[must_use]
     pub fn delivery(&self, event: WebhookEvent, now: Timestamp) -> Option<Delivery> {
         let target = self.webhook.as_ref().filter(|target| target.events.contains(&event))?;
@@ -23,135 +24,129 @@ impl Job {
     }
 }
 
-/// How long a delivery may go without its message before the sweeper sends one.
+/// How long the sweeper waits for the message of a delivery before it sends one.
 pub(super) const MESSAGE_GRACE: Duration = Duration::from_secs(30);
 
-/// How long a delivery, with all tries at it, is kept after its end; never longer than its job. Before
-/// its end it is kept as long as its job.
+/// How long a delivery and its attempts are kept after its end, but never longer than its job. Before its
+/// end it is kept as long as its job.
 pub(super) const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How many tries a row remembers: those of ten ladders. With [`MAX_RESPONSE_KEPT`] bytes of each answer they take
-/// a third of what a row may hold.
+/// How many attempts a row keeps: those of ten complete retry schedules. With [`MAX_RESPONSE_KEPT`] bytes
+/// of each response they use a third of the maximum size of a row.
 pub(super) const MAX_ATTEMPTS_KEPT: usize = 100;
 
-/// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
-    /// Still to be delivered.
+    /// Not delivered yet.
     Pending,
-    /// The receiver took it.
+    /// The endpoint accepted the webhook.
     Delivered,
-    /// Every try failed.
+    /// Every attempt failed.
     GivenUp,
 }
 
-/// One webhook that is owed.
+/// The outbox entry of one webhook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// The `webhook-id`, the same for every try.
+    /// The `webhook-id` header, the same for every attempt.
     pub id: WebhookId,
-    /// How often its row was written: the condition of the next write.
+    /// How often the row was written. The next write succeeds only if the row still has this revision.
     pub revision: u64,
-    /// The job it tells of.
     pub job_id: JobId,
-    /// Whose secret signs it.
+    /// The client whose secret signs the webhook.
     pub client_id: ClientId,
-    /// The trace of the request that started the job.
+    /// The trace of the request that created the job.
     pub trace_id: TraceId,
-    /// Where to.
     pub url: WebhookUrl,
-    /// What happened.
     pub event: WebhookEvent,
-    /// When it happened.
+    /// When the event happened.
     pub happened_at: Timestamp,
-    /// How the job stood then.
+    /// The job at that time.
     pub snapshot: Snapshot,
 
-    /// How the delivery stands.
     pub state: DeliveryState,
-    /// How many tries were begun in all.
+    /// How many attempts were begun in total.
     pub attempts: u32,
-    /// How many of them since it last stood at the foot of the ladder.
+    /// The position in the retry schedule: how many attempts were begun since the last start of the
+    /// schedule. An attempt that replaces one whose sender crashed does not count.
     #[serde(default)]
     pub retry_index: u32,
-    /// How many senders, one after the other, have died at the try that it stands at.
+    /// How many senders in a row crashed at the current position of the retry schedule.
     #[serde(default)]
     pub crashes: u32,
-    /// The last tries, in order.
+    /// The most recent attempts, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Attempt>,
-    /// Who is at it, or was when it crashed.
+    /// The lease of the current sender. An expired lease means that the sender crashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
-    /// Before when nobody should try.
+    /// No attempt begins before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// How often it found no place at its host since the last try.
+    /// How often no host permit was free since the last attempt.
     #[serde(default)]
     pub deferrals: u32,
-    /// Whether it is sent even if its URL is switched off: somebody wants that, and what came of it is
-    /// not known yet.
+    /// Whether the webhook is sent even if its endpoint is disabled: a redelivery was requested, and its
+    /// outcome is not known yet.
     #[serde(default)]
     pub bypass_disabled: bool,
-    /// Whether somebody wanted it sent again while a try was under way.
+    /// Whether a redelivery was requested while an attempt was in progress.
     #[serde(default)]
     pub redeliver_requested: bool,
-    /// Whether it is kept until its URL is switched on again.
+    /// Whether the delivery is held until its endpoint is enabled again.
     #[serde(default)]
     pub held: bool,
-    /// How often the sweeper sent its message again since the last try.
+    /// How often the sweeper sent the message again since the last attempt.
     #[serde(default)]
     pub requeues: u32,
-    /// When the sweeper must look at it; nothing is left to do for one without.
+    /// When the sweeper must look at the delivery. `None` if nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// From when on it does not exist any more.
+    /// From this time on the delivery does not exist.
     pub expires_at: Timestamp,
-    /// From when on its job does not exist any more.
+    /// From this time on its job does not exist.
     pub job_expires_at: Timestamp,
 }
 
-/// How a job stood when something happened to it.
+/// The state of a job when an event happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// In which batch it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<BatchId>,
-    /// How it stood.
     pub status: JobStatus,
-    /// How far it had come.
+    /// From 0 to 100.
     pub progress: u8,
-    /// How it ended well.
+    /// Set if the job completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<JobResult>,
-    /// Why it failed.
+    /// Set if the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
-    /// What the caller wants back.
+    /// The client's own object, returned unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
-    /// From when on its images do not exist any more.
+    /// From this time on the job's images do not exist.
     pub images_expire_at: Timestamp,
 }
 
-/// What a sender that was handed a delivery should do.
+/// What a sender does with a delivery whose message it received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
-    /// Try it.
+    /// Begin an attempt.
     Due,
-    /// Nothing: it is over.
+    /// Do nothing: the delivery has ended.
     Ended,
-    /// Nothing: somebody is at it, and the sweeper looks after it.
+    /// Do nothing: another sender holds the lease. The sweeper requeues the delivery if that sender dies.
     Leased,
-    /// Nothing: its time comes later, and so does its message.
+    /// Do nothing: the next attempt is later, and a message for that time follows.
     TooEarly,
 }
 
 impl Delivery {
-    /// What is owed to `url` because of `event`.
+    /// Creates the pending delivery of `event` to `url`.
     #[must_use]
     pub fn new(job: &Job, event: WebhookEvent, url: WebhookUrl, now: Timestamp) -> Self {
         Self {

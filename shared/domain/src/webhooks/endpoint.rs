@@ -1,41 +1,41 @@
-//! A URL to which a client's webhooks go: whether it does well, and whether it is switched off.
+//! A webhook endpoint: a URL of a client, whether its attempts succeed, and whether it is disabled.
 //!
-//! A row exists only for a URL that is, or was, in trouble. Every method is pure; whoever calls one
-//! saves the row on the condition that nobody else has saved it since it was read.
+//! A row exists only for an endpoint that has, or had, failures. The methods are pure. The caller saves
+//! the row on the condition that it has not changed since it was read.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::access::client::ClientId;
 use crate::jobs::subscription::WebhookUrl;
 use crate::primitives::hash::hex;
 use crate::primitives::timestamp::Timestamp;
 use crate::webhooks::retry_schedule::TimeScale;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use std::time::Duration;
 
-/// How long the row outlives what was last done with it.
+/// How long the row is kept after its last change.
 const RETENTION: Duration = Duration::from_secs(40 * 24 * 3600);
 
-/// How long what came of a probe is waited for before another webhook is tried.
+/// How long the outcome of a probe is awaited before another webhook is used as a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// How long after a URL was switched on the sweep still looks for webhooks that somebody has parked
-/// who had not heard of it: longer than a sender lives and an index lags behind.
+/// How long after an endpoint is enabled the sweeper still looks for held deliveries. A sender that did
+/// not know of the change yet may have held one. Longer than a sender lives and an index lags behind.
 const LATE_HOLD_GRACE: Duration = Duration::from_secs(600);
 
-/// How often it looks.
+/// How often the sweeper looks for held deliveries during this time.
 const RELEASE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Names a client's URL: nothing of the URL, which often holds a secret, can be read from it.
+/// Identifies a URL of a client. The URL, which often contains a secret, cannot be derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WebhookEndpointId {
-    /// Whose.
     pub client: ClientId,
     /// The SHA-256 of the URL, in hex.
     pub digest: String,
 }
 
 impl WebhookEndpointId {
-    /// The name of this URL of this client.
     #[must_use]
     pub fn of(client: &ClientId, url: &WebhookUrl) -> Self {
         Self { client: client.clone(), digest: hex(&Sha256::digest(url.url().as_str().as_bytes())) }
@@ -46,48 +46,46 @@ fn probe_timeout(time_scale: TimeScale) -> Duration {
     PROBE_TIMEOUT.min(time_scale.probe_interval())
 }
 
-/// A URL to which a client's webhooks go.
+/// A webhook endpoint of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookEndpoint {
-    /// How often its row was written: the condition of the next write.
+    /// How often the row was written. The next write succeeds only if the row still has this revision.
     pub revision: u64,
-    /// Whose.
     pub client_id: ClientId,
-    /// The URL.
     pub url: WebhookUrl,
-    /// Since when every try has failed.
+    /// Since when every attempt has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
-    /// Since when it is switched off.
+    /// Set while the endpoint is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_since: Option<Timestamp>,
-    /// From when on it may be tried, though it is off.
+    /// When the next probe is allowed while the endpoint is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     probe_at: Option<Timestamp>,
-    /// Since when it is on again, as long as parked webhooks may be left.
+    /// When the endpoint was enabled again. Set as long as held deliveries may be left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enabled_since: Option<Timestamp>,
-    /// When the sweeper must look at it.
+    /// When the sweeper must look at the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// From when on it does not exist any more.
+    /// From this time on the row does not exist.
     pub expires_at: Timestamp,
 }
 
-/// What the sweeper has to do for a URL.
+/// What the sweeper does for an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextAction {
-    /// Nothing, or not yet.
+    /// Nothing, or nothing yet.
     None,
-    /// Have one of its parked webhooks tried.
+    /// Have one of the held deliveries attempted.
     Probe,
-    /// Let its parked webhooks go.
+    /// Release the held deliveries.
     Release,
 }
 
 impl WebhookEndpoint {
-    /// A URL of which nothing is known.
+    /// Creates an enabled endpoint without failures.
     #[must_use]
     pub fn new(client: ClientId, url: WebhookUrl, now: Timestamp) -> Self {
         Self {
@@ -103,20 +101,20 @@ impl WebhookEndpoint {
         }
     }
 
-    /// Its name.
     #[must_use]
     pub fn id(&self) -> WebhookEndpointId {
         WebhookEndpointId::of(&self.client_id, &self.url)
     }
 
-    /// Whether it is switched off.
     #[must_use]
     pub const fn is_disabled(&self) -> bool {
         self.disabled_since.is_some()
     }
 
-    /// A try has failed. After five days of nothing else it is switched off; then this was the try of its
-    /// day. The row need be saved only if this changes it.
+    /// Records a failed attempt. The endpoint is disabled after five days in which every attempt failed.
+    /// If it is already disabled, the attempt was the probe of this day.
+    ///
+    /// The row needs to be saved only if this changes it.
     pub fn record_failure(&mut self, now: Timestamp, time_scale: TimeScale) {
         let since = *self.failing_since.get_or_insert(now);
         if !self.is_disabled() && now.since(since) >= time_scale.disable_after() {
@@ -134,8 +132,9 @@ impl WebhookEndpoint {
         self.expires_at = now + RETENTION;
     }
 
-    /// A try has succeeded, or its owner wants it tried again: it is on. The row need be saved only if
-    /// this changes it.
+    /// Enables the endpoint after a successful attempt, or because the client requested a redelivery.
+    ///
+    /// The row needs to be saved only if this changes it.
     pub fn enable(&mut self, now: Timestamp) {
         self.failing_since = None;
         if self.disabled_since.take().is_some() {
@@ -146,9 +145,11 @@ impl WebhookEndpoint {
         }
     }
 
-    /// Whether it is off, and its daily try is to be made. If so this is it, once the row is saved: of
-    /// two senders one loses. It counts as the day's once its failure is known: if its sender dies,
-    /// another one follows soon.
+    /// Claims the daily probe of a disabled endpoint. Returns whether it was due.
+    ///
+    /// The claim is valid once the row is saved: of two senders, one gets a conflict. The claim expires
+    /// within an hour. Only a recorded failure postpones the next probe to the next day, so if the sender
+    /// dies another probe follows soon.
     pub fn claim_probe(&mut self, now: Timestamp, time_scale: TimeScale) -> bool {
         let mine = self.is_disabled() && self.probe_at.is_none_or(|at| at <= now);
         if mine {
@@ -157,13 +158,13 @@ impl WebhookEndpoint {
         mine
     }
 
-    /// When it is tried next, if it is off.
+    /// Returns when the next probe is allowed, if the endpoint is disabled.
     #[must_use]
     pub fn probe_at(&self) -> Option<Timestamp> {
         self.probe_at.filter(|_| self.is_disabled())
     }
 
-    /// What the sweeper has to do.
+    /// Returns what the sweeper does at `now`.
     #[must_use]
     pub fn next_action(&self, now: Timestamp) -> NextAction {
         if self.due_at.is_none_or(|at| at > now) {
@@ -175,15 +176,15 @@ impl WebhookEndpoint {
         }
     }
 
-    /// The sweeper has looked for a parked webhook of it, to wake a sender for that; `some` says whether
-    /// there is one, or may be.
+    /// Records that the sweeper has looked for a held delivery to use as a probe, and has sent its
+    /// message. `some` says whether there is one, or may be one.
     pub fn probe_requested(&mut self, some: bool, now: Timestamp, time_scale: TimeScale) {
-        // Without any, the next webhook that is owed is the probe.
+        // Without a held delivery, the next webhook for this endpoint is the probe.
         let pause = if some { probe_timeout(time_scale) } else { time_scale.probe_interval() };
         self.due_at = Some(now + pause);
     }
 
-    /// The sweeper has let parked webhooks go, and `more` may be left.
+    /// Records that the sweeper has released held deliveries. `more` says whether some may be left.
     pub fn held_released(&mut self, more: bool, now: Timestamp) {
         let over = self.enabled_since.is_none_or(|since| now.since(since) >= LATE_HOLD_GRACE);
         if more {
@@ -212,7 +213,7 @@ mod tests {
         WebhookEndpoint::new("acme".parse().unwrap(), url, at(0))
     }
 
-    fn off() -> WebhookEndpoint {
+    fn disabled_endpoint() -> WebhookEndpoint {
         let mut endpoint = endpoint();
         endpoint.record_failure(at(0), TimeScale::REAL);
         endpoint.record_failure(at(5 * DAY), TimeScale::REAL);
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn five_days_of_nothing_but_failures_switch_it_off() {
+    fn endpoint_is_disabled_after_five_days_of_failures() {
         let mut endpoint = endpoint();
         endpoint.record_failure(at(0), TimeScale::REAL);
         let once = endpoint.clone();
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn one_success_between_them_begins_the_five_days_anew() {
+    fn success_restarts_the_five_days_of_failures() {
         let mut endpoint = endpoint();
         endpoint.record_failure(at(0), TimeScale::REAL);
         endpoint.enable(at(4 * DAY));
@@ -243,47 +244,47 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_a_day_and_only_one() {
-        let mut endpoint = off();
+    fn disabled_endpoint_gets_one_probe_per_day() {
+        let mut endpoint = disabled_endpoint();
         assert!(!endpoint.claim_probe(at(6 * DAY - 1), TimeScale::REAL));
         assert_eq!(endpoint.next_action(at(6 * DAY - 1)), NextAction::None);
         assert_eq!(endpoint.next_action(at(6 * DAY)), NextAction::Probe);
         endpoint.probe_requested(true, at(6 * DAY), TimeScale::REAL);
-        assert_eq!(endpoint.due_at, Some(at(6 * DAY + 3600)), "should its message be lost");
+        assert_eq!(endpoint.due_at, Some(at(6 * DAY + 3600)), "in case the message is lost");
         assert!(endpoint.claim_probe(at(6 * DAY + 1), TimeScale::REAL));
         assert!(!endpoint.claim_probe(at(6 * DAY + 2), TimeScale::REAL));
         endpoint.record_failure(at(6 * DAY + 3), TimeScale::REAL);
         assert_eq!((endpoint.is_disabled(), endpoint.due_at), (true, Some(at(7 * DAY + 3))));
         let known = endpoint.clone();
         endpoint.record_failure(at(6 * DAY + 4), TimeScale::REAL);
-        assert_eq!(endpoint, known, "of other failures there is nothing to write");
+        assert_eq!(endpoint, known, "other failures change nothing");
     }
 
     #[test]
-    fn a_probe_of_whose_end_nobody_tells_is_followed_by_another_within_the_hour() {
-        let mut endpoint = off();
+    fn probe_without_outcome_is_repeated_after_an_hour() {
+        let mut endpoint = disabled_endpoint();
         assert!(endpoint.claim_probe(at(6 * DAY), TimeScale::REAL));
-        assert!(!endpoint.claim_probe(at(6 * DAY + 3599), TimeScale::REAL), "it may be under way");
+        assert!(!endpoint.claim_probe(at(6 * DAY + 3599), TimeScale::REAL), "it may be in progress");
         assert_eq!(endpoint.next_action(at(6 * DAY + 3600)), NextAction::Probe);
         assert!(endpoint.claim_probe(at(6 * DAY + 3600), TimeScale::REAL));
     }
 
     #[test]
-    fn the_first_success_switches_it_on_and_lets_what_is_parked_go() {
-        let mut endpoint = off();
+    fn first_success_enables_and_releases_held_deliveries() {
+        let mut endpoint = disabled_endpoint();
         endpoint.enable(at(6 * DAY));
         assert!(!endpoint.is_disabled() && !endpoint.claim_probe(at(9 * DAY), TimeScale::REAL));
         assert_eq!(endpoint.next_action(at(6 * DAY)), NextAction::Release);
         endpoint.held_released(true, at(6 * DAY));
         assert_eq!(endpoint.due_at, Some(at(6 * DAY)));
         endpoint.held_released(false, at(6 * DAY + 1));
-        assert_eq!(endpoint.due_at, Some(at(6 * DAY + 61)), "a sender may not have heard of it yet");
+        assert_eq!(endpoint.due_at, Some(at(6 * DAY + 61)), "a sender may still hold a delivery");
         endpoint.held_released(false, at(6 * DAY + 600));
         assert_eq!((endpoint.due_at, endpoint.next_action(at(9 * DAY))), (None, NextAction::None));
     }
 
     #[test]
-    fn a_name_tells_nothing_of_the_url() {
+    fn endpoint_id_and_debug_output_hide_the_url() {
         let endpoint = endpoint();
         let other = WebhookEndpointId::of(&"apex".parse().unwrap(), &endpoint.url);
         assert_ne!(endpoint.id(), other);

@@ -1,4 +1,6 @@
-//! How each try at a webhook, and the wish for one, changes its row.
+//! How each event changes a delivery: attempts, holds, releases and redeliveries.
+
+use std::time::Duration;
 
 use crate::primitives::lease::Lease;
 use crate::primitives::timestamp::Timestamp;
@@ -8,10 +10,9 @@ use crate::webhooks::delivery::{
     Delivery, DeliveryState, MAX_ATTEMPTS_KEPT, MESSAGE_GRACE, RETENTION, Readiness,
 };
 use crate::webhooks::retry_schedule::{RETRY_SCHEDULE, TimeScale, permit_backoff};
-use std::time::Duration;
 
 impl Delivery {
-    /// What to do on a message about this delivery.
+    /// Returns what a sender does at `now` with a message about this delivery.
     #[must_use]
     pub fn readiness(&self, now: Timestamp) -> Readiness {
         match self.state {
@@ -22,8 +23,10 @@ impl Delivery {
         }
     }
 
-    /// A sender takes it on until `lease` lapses. A claim that was never given back was a sender's that
-    /// died: the receiver has had no say in that, so the ladder stays where it is.
+    /// Begins an attempt that holds `lease`.
+    ///
+    /// If the previous lease expired without an outcome, its sender crashed. The endpoint was not the
+    /// cause, so the retry index stays the same. `jitter` is from 0 to 1, see [`TimeScale::next_delay`].
     pub fn begin_attempt(&mut self, lease: Lease, now: Timestamp, time_scale: TimeScale, jitter: f64) {
         if self.redeliver_requested {
             self.restart_schedule();
@@ -42,28 +45,30 @@ impl Delivery {
         self.deferrals = 0;
         self.held = false;
         self.lease = Some(lease);
-        // Should this sender die too: where one after the other does, the next comes later and later.
+        // In case this sender crashes too: the more senders crash in a row, the later the next attempt.
         let wait = time_scale.next_delay(self.crashes + 1, None, jitter).unwrap_or_default();
         let next = lease.until.max(now + wait);
         self.not_before = Some(next);
         self.due_at = Some(next);
     }
 
-    /// A try of whose end nobody has told: its sender died. The receiver may have got it.
+    /// Closes an attempt without an outcome: its sender crashed. The endpoint may have received the
+    /// webhook.
     fn close_crashed_attempt(&mut self) {
-        if let Some(crashes) = self.log.last_mut().filter(|attempt| attempt.open()) {
-            crashes.error = Some("the sender was lost, with or without the webhook sent".to_owned());
+        if let Some(attempt) = self.log.last_mut().filter(|last| last.open()) {
+            attempt.error = Some("the sender was lost, with or without the webhook sent".to_owned());
         }
     }
 
-    /// Whether one sender after the other has died at the same try, for as long as the whole ladder takes.
+    /// Returns whether so many senders in a row crashed at the same position that their pauses add up to
+    /// the whole retry schedule.
     #[must_use]
     pub fn crash_limit_reached(&self) -> bool {
         let crashes = usize::try_from(self.crashes).unwrap_or(usize::MAX);
         self.lease.is_some() && crashes >= RETRY_SCHEDULE.len() && !self.redeliver_requested
     }
 
-    /// No further try is made.
+    /// Ends the delivery without success: no further attempt is made.
     pub fn give_up(&mut self, now: Timestamp) {
         self.close_crashed_attempt();
         self.finish(DeliveryState::GivenUp, now);
@@ -77,8 +82,11 @@ impl Delivery {
         self.due_at = None;
     }
 
-    /// A try has come to its end. `url_disabled` says whether its URL is switched off by now: then no rung
-    /// of the ladder is used up, and the delivery is kept.
+    /// Records the outcome of an attempt.
+    ///
+    /// `url_disabled` says whether the endpoint is disabled by now. If so, a failure does not use up a
+    /// step of the retry schedule: the delivery is held. `jitter` is from 0 to 1, see
+    /// [`TimeScale::next_delay`].
     pub fn record_outcome(
         &mut self,
         outcome: &Outcome,
@@ -110,7 +118,7 @@ impl Delivery {
         }
     }
 
-    /// There is no place at its host now. That is no try.
+    /// Defers the delivery because no host permit is free. This is not an attempt.
     pub fn defer_for_permit(&mut self, now: Timestamp, jitter: f64) {
         self.deferrals += 1;
         self.schedule(now, permit_backoff(self.deferrals, jitter));
@@ -119,41 +127,44 @@ impl Delivery {
     fn schedule(&mut self, now: Timestamp, wait: Duration) {
         let at = now + wait;
         self.not_before = Some(at);
-        // If a queue can keep its message so long, the sweeper only looks whether that came.
+        // If a queue can delay the message that long, the sweeper only checks that it arrived.
         self.due_at = Some(if wait <= MAX_QUEUE_DELAY { at + MESSAGE_GRACE } else { at });
     }
 
-    /// How long its next message is to be delayed, if it has one, and a queue can keep it so long.
+    /// Returns how long the next message must be delayed. `None` if there is no next message, or if the
+    /// delay is longer than [`MAX_QUEUE_DELAY`].
     #[must_use]
     pub fn message_delay(&self, now: Timestamp) -> Option<Duration> {
-        // A parked one has a time only if it is its URL's try of the day, and waits for a place.
+        // A held delivery has a time only if it is the daily probe of its endpoint and waits for a host
+        // permit.
         let at = self.not_before.filter(|_| self.state == DeliveryState::Pending)?;
         Some(at.since(now)).filter(|delay| *delay <= MAX_QUEUE_DELAY)
     }
 
-    /// Its URL is switched off: it is kept until the URL is on again.
+    /// Holds the delivery because its endpoint is disabled, until that is enabled again.
     pub fn hold(&mut self, now: Timestamp) {
         self.close_crashed_attempt();
         self.held = true;
         self.restart_schedule();
-        // Parked deliveries lie in a part of the due index that belongs to their URL, in this order.
+        // Held deliveries are in a shard of the due index that belongs to their endpoint, in this order.
         self.due_at = Some(now);
     }
 
-    /// Its URL is on again, and its message on its way.
+    /// Releases the delivery because its endpoint is enabled again. Its message is on its way.
     pub fn release(&mut self, now: Timestamp) {
         self.held = false;
         self.due_at = Some(now + MESSAGE_GRACE);
     }
 
-    /// Somebody wants it sent again, from the foot of the ladder, with the same `webhook-id`. Says
-    /// whether its message is to go out now: of a try that is under way the end comes first, and only if
-    /// that is no success another one follows.
+    /// Requests a redelivery from the start of the retry schedule, with the same `webhook-id`.
+    ///
+    /// Returns whether the message must be sent now. If an attempt is in progress, its outcome comes
+    /// first, and another attempt follows only if it does not succeed.
     pub fn redeliver(&mut self, now: Timestamp) -> bool {
         self.bypass_disabled = true;
         if let Some(lease) = self.lease.filter(|lease| lease.until > now) {
             self.redeliver_requested = true;
-            // Should its sender die, nobody waits longer than that.
+            // If the sender crashes, the redelivery begins at this time at the latest.
             self.not_before = Some(lease.until);
             self.due_at = Some(lease.until);
             return false;
@@ -169,7 +180,7 @@ impl Delivery {
         true
     }
 
-    /// Back to the foot of the ladder, with nobody at it.
+    /// Returns to the start of the retry schedule, without a lease.
     fn restart_schedule(&mut self) {
         self.lease = None;
         self.not_before = None;
@@ -178,7 +189,7 @@ impl Delivery {
         self.deferrals = 0;
     }
 
-    /// When the next try comes, as far as that is known.
+    /// Returns when the next attempt begins, if that is known.
     #[must_use]
     pub fn next_attempt_at(&self, now: Timestamp) -> Option<Timestamp> {
         let under_way = self.lease.is_some_and(|lease| lease.until > now);
@@ -186,9 +197,9 @@ impl Delivery {
         waiting.then(|| self.not_before.map_or(now, |at| at.max(now)))
     }
 
-    /// The sweeper sent its message again. Each time it waits twice as long before the next, for a
-    /// message may only be waiting its turn in a long queue.
-    pub fn message_resent(&mut self, now: Timestamp) {
+    /// Records that the sweeper sent the message again. The time until the next requeue doubles each
+    /// time, because the message may only be waiting in a long queue.
+    pub fn requeued(&mut self, now: Timestamp) {
         self.requeues += 1;
         self.due_at = Some(now + MESSAGE_GRACE * 2u32.pow(self.requeues.min(6)));
     }

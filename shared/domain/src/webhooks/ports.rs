@@ -1,6 +1,11 @@
-//! The stores and the queue behind webhooks.
+//! The stores and the queue that webhooks need.
 
 #![warn(missing_docs)]
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::access::client::ClientId;
 use crate::primitives::id::{JobId, TraceId, WebhookId};
@@ -10,49 +15,54 @@ use crate::store::StoreError;
 use crate::webhooks::delivery::Delivery;
 use crate::webhooks::endpoint::{WebhookEndpoint, WebhookEndpointId};
 use crate::webhooks::signature::SecretVersions;
-use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-/// The webhooks that are owed.
+/// Stores deliveries.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// The delivery, as it is now (a strongly consistent read); none that has expired.
+    /// Loads a delivery with a strongly consistent read. Returns `None` if it does not exist or has
+    /// expired.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn load_delivery(&self, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError>;
 
-    /// Writes the delivery on the condition that the row still has the revision it was read with.
+    /// Saves the delivery and increments its revision.
+    ///
+    /// Fails with [`StoreError::Conflict`] if the row no longer has the revision that the delivery was
+    /// read with, and with [`StoreError::Unavailable`].
     async fn save_delivery(&self, delivery: &mut Delivery) -> Result<(), StoreError>;
 }
 
-/// Wakes a sender for a webhook.
+/// A queue message that starts an attempt at a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "v")]
 pub enum WebhookMessage {
-    /// The first version.
+    /// Version 1.
     #[serde(rename = "1", rename_all = "camelCase")]
     V1 {
-        /// The job it tells of.
+        /// The job of the delivery.
         job_id: JobId,
-        /// Which webhook.
+        /// The delivery to attempt.
         webhook_id: WebhookId,
-        /// The trace of the request that started the job.
+        /// The trace of the request that created the job.
         trace_id: TraceId,
     },
 }
 
 impl WebhookMessage {
-    /// The message about `delivery`.
+    /// Returns the message for `delivery`.
     #[must_use]
     pub const fn about(delivery: &Delivery) -> Self {
         Self::V1 { job_id: delivery.job_id, webhook_id: delivery.id, trace_id: delivery.trace_id }
     }
 }
 
-/// The queue that wakes senders.
+/// Sends messages to the senders' queue.
 #[async_trait]
 pub trait WebhookQueue: Send + Sync {
-    /// Sends a message that is seen after `delay` (at most [`MAX_QUEUE_DELAY`]). `client` keeps the queue
-    /// fair between tenants.
+    /// Sends a message that becomes visible after `delay` (at most
+    /// [`MAX_QUEUE_DELAY`](crate::store::MAX_QUEUE_DELAY)). The queue serves clients fairly, by `client`.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn send_webhook(
         &self,
         message: &WebhookMessage,
@@ -61,37 +71,42 @@ pub trait WebhookQueue: Send + Sync {
     ) -> Result<(), StoreError>;
 }
 
-/// One webhook, by the key of its row.
+/// The key of a delivery's row.
 pub type DeliveryKey = (JobId, WebhookId);
 
-/// Some of the webhooks that were asked for.
+/// One page of a list of deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryPage {
-    /// The webhooks, the oldest first.
+    /// The keys of the deliveries, oldest first.
     pub keys: Vec<DeliveryKey>,
-    /// After which webhook the next page begins, if there may be one.
+    /// The next page begins after this delivery. `None` if this is the last page.
     pub next: Option<DeliveryKey>,
 }
 
-/// Some of the webhooks that are parked until their URL is on again.
+/// One page of a list of deliveries that are held until their endpoint is enabled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeldPage {
-    /// The webhooks, the longest parked first.
+    /// The keys of the deliveries, the longest held first.
     pub keys: Vec<DeliveryKey>,
-    /// After which webhook, parked when, the next page begins, if there may be one.
+    /// The next page begins after this delivery, which was held at this time. `None` if this is the last
+    /// page.
     pub next: Option<(Timestamp, DeliveryKey)>,
 }
 
-/// Finds webhooks without scanning anything.
+/// Lists deliveries through keys and indexes, without a table scan.
 #[async_trait]
 pub trait DeliveryList: Send + Sync {
-    /// All webhooks of a job, the oldest first, as they are now (a strongly consistent read); none
-    /// that has expired.
+    /// Returns all deliveries of a job that have not expired, oldest first, with a strongly consistent
+    /// read.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn deliveries_of(&self, job: JobId) -> Result<Vec<Delivery>, StoreError>;
 
-    /// At most `limit` webhooks of `client` whose event happened at `since` or later and before
-    /// `until`, the oldest first, from `after` on. The index may lag behind the rows, and name what
-    /// has expired.
+    /// Lists at most `limit` deliveries of `client` after `after`, oldest first, whose event happened at
+    /// or after `since` and before `until`. The index may lag behind the rows, and may contain expired
+    /// deliveries.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn deliveries_between(
         &self,
         client: &ClientId,
@@ -102,26 +117,35 @@ pub trait DeliveryList: Send + Sync {
     ) -> Result<DeliveryPage, StoreError>;
 }
 
-/// The URLs of webhooks that are, or were, in trouble.
+/// Stores the webhook endpoints that have, or had, failures.
 #[async_trait]
 pub trait WebhookEndpointStore: Send + Sync {
-    /// What is known of the URL, as it is now (a strongly consistent read); none that has expired.
+    /// Loads an endpoint with a strongly consistent read. Returns `None` if it has no row, or if the row
+    /// has expired.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn load_endpoint(&self, id: &WebhookEndpointId) -> Result<Option<WebhookEndpoint>, StoreError>;
 
-    /// Writes it on the condition that the row still has the revision it was read with (none, for a
-    /// new one).
+    /// Saves the endpoint and increments its revision.
+    ///
+    /// Fails with [`StoreError::Conflict`] if the row no longer has the revision that it was read with
+    /// (for a new endpoint: if a row exists), and with [`StoreError::Unavailable`].
     async fn save_endpoint(&self, endpoint: &mut WebhookEndpoint) -> Result<(), StoreError>;
 
-    /// At most `limit` URLs of a client that are switched off. A URL may be missing that was switched off
-    /// this moment.
+    /// Returns at most `limit` disabled endpoints of a client. An endpoint that was disabled a moment ago
+    /// may be missing, because the index lags behind the rows.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn disabled_endpoints(
         &self,
         client: &ClientId,
         limit: u16,
     ) -> Result<Vec<WebhookEndpoint>, StoreError>;
 
-    /// At most `limit` webhooks that are parked until the URL is on again, the longest parked first, from
-    /// `after` on. The index may lag behind the rows, and name what has expired.
+    /// Lists at most `limit` held deliveries of an endpoint after `after`, the longest held first. The
+    /// index may lag behind the rows, and may contain expired deliveries.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn held_deliveries(
         &self,
         id: &WebhookEndpointId,
@@ -130,13 +154,19 @@ pub trait WebhookEndpointStore: Send + Sync {
     ) -> Result<HeldPage, StoreError>;
 }
 
-/// Which secrets of clients sign.
+/// Stores which versions of a client's webhook secret sign.
 #[async_trait]
 pub trait SecretVersionStore: Send + Sync {
-    /// A client's, as they are now (a strongly consistent read).
+    /// Loads the secret versions of a client with a strongly consistent read. Returns the default for a
+    /// client that never rotated its secret.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn secret_versions(&self, client: &ClientId) -> Result<SecretVersions, StoreError>;
 
-    /// Puts `next` in place of `read`, on the condition that they are still these.
+    /// Replaces the secret versions `read` by `next`.
+    ///
+    /// Fails with [`StoreError::Conflict`] if the stored versions are no longer `read`, and with
+    /// [`StoreError::Unavailable`].
     async fn replace_secret_versions(
         &self,
         client: &ClientId,
@@ -145,11 +175,13 @@ pub trait SecretVersionStore: Send + Sync {
     ) -> Result<(), StoreError>;
 }
 
-/// The requests that are under way to receivers' hosts, across all senders.
+/// Limits the concurrent requests to each webhook host, across all senders.
 #[async_trait]
 pub trait HostPermitStore: Send + Sync {
-    /// A place for one more request to `host`, its own until `until` at the latest; `None` if as many
-    /// are under way as may be.
+    /// Acquires a permit for one request to `host`. The permit expires at `until`. Returns `None` if all
+    /// permits are in use.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn acquire_host_permit(
         &self,
         host: &str,
@@ -157,7 +189,10 @@ pub trait HostPermitStore: Send + Sync {
         until: Timestamp,
     ) -> Result<Option<HostPermit>, StoreError>;
 
-    /// Gives the place back. A host that has let us wait in vain gets fewer at a time until `slow_until`.
+    /// Releases a permit. With `slow_until`, the host did not respond in time and gets fewer permits
+    /// until that time.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
     async fn release_host_permit(
         &self,
         host: &str,
@@ -166,11 +201,11 @@ pub trait HostPermitStore: Send + Sync {
     ) -> Result<(), StoreError>;
 }
 
-/// A place for a request to a host.
+/// A permit for one request to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostPermit {
-    /// Which, from 0.
+    /// The index of the permit among those of its host, from 0.
     pub number: usize,
-    /// Whose it is, and until when.
+    /// The holder of the permit, and when it expires.
     pub lease: Lease,
 }

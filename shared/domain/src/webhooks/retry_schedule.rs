@@ -1,11 +1,11 @@
-//! When a webhook is tried again.
+//! The retry schedule of webhooks.
 
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long after a failed try the next one comes; the first try comes at once. One more try than
-/// steps, some 75 hours in all: the ladder that Standard Webhooks suggests.
+/// The delays between a failed attempt and the next one. The first attempt is immediate, so there is one
+/// more attempt than there are delays. In total some 75 hours, as suggested by Standard Webhooks.
 pub const RETRY_SCHEDULE: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_secs(5 * 60),
@@ -18,37 +18,39 @@ pub const RETRY_SCHEDULE: [Duration; 9] = [
     DAY,
 ];
 
-/// The longest that a receiver may put us off by `Retry-After`.
+/// The longest `Retry-After` of an endpoint that is respected.
 const MAX_RETRY_AFTER: Duration = DAY;
 
-/// How long every try at a URL must have failed before it is switched off.
+/// How long every attempt must have failed before the endpoint is disabled.
 const DISABLE_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
 
-/// How often a URL that is switched off is tried all the same.
+/// How often a disabled endpoint is probed.
 const PROBE_INTERVAL: Duration = DAY;
 
-/// The longest wait for a place at a busy host.
+/// The longest backoff of a delivery that waits for a host permit.
 const MAX_PERMIT_BACKOFF: Duration = Duration::from_secs(60);
 
-/// How fast the clock of webhooks runs. Only tests have it run faster than the real one.
+/// The time scale of webhooks. Only tests use a scale that is faster than real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeScale {
     faster: u32,
 }
 
 impl TimeScale {
-    /// As fast as the real one.
     pub const REAL: Self = Self { faster: 1 };
 
-    /// So many times as fast.
+    /// Returns a scale on which time passes `faster` times as fast.
     #[must_use]
     pub fn times(faster: u32) -> Self {
         Self { faster: faster.max(1) }
     }
 
-    /// How long after the failed try number `retry_index` (from 1) the next one comes; nothing, if that was
-    /// the last. `jitter` from 0 to 1 moves it by up to 20 % either way, so that many failures of one
-    /// moment do not come again in one moment. What the receiver asks for is kept, if it is longer.
+    /// Returns the delay after failed attempt number `retry_index` (from 1) of the schedule. Returns
+    /// `None` if that was the last attempt.
+    ///
+    /// `jitter`, from 0 to 1, changes the delay by up to 20 % in either direction, so that failures at
+    /// the same time are not retried at the same time. `retry_after` applies if it is longer than the
+    /// delay. It is in real time and limited to one day.
     #[must_use]
     pub fn next_delay(
         self,
@@ -61,21 +63,23 @@ impl TimeScale {
         Some(step.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
     }
 
-    /// How long every try at a URL must have failed before it is switched off.
+    /// Returns how long every attempt must have failed before the endpoint is disabled.
     #[must_use]
     pub fn disable_after(self) -> Duration {
         DISABLE_AFTER / self.faster
     }
 
-    /// How often a URL that is switched off is tried all the same.
+    /// Returns how often a disabled endpoint is probed.
     #[must_use]
     pub fn probe_interval(self) -> Duration {
         PROBE_INTERVAL / self.faster
     }
 }
 
-/// How long a webhook waits that found no place at its host for the `times`th time: longer each time,
-/// for then many wait, and spread out, so that they do not come back together.
+/// Returns the backoff of a delivery that found no free host permit for the `times`th time.
+///
+/// It grows each time, because then many deliveries are waiting. `jitter`, from 0 to 1, spreads it over
+/// the upper half of its range, so that they do not return at the same time.
 #[must_use]
 pub fn permit_backoff(times: u32, jitter: f64) -> Duration {
     let longest = Duration::from_secs(2u64.pow(times.min(6))).min(MAX_PERMIT_BACKOFF);
@@ -87,37 +91,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ladder_takes_three_days() {
-        let deferrals: Vec<_> =
+    fn retry_schedule_takes_75_hours() {
+        let delays: Vec<_> =
             (1..=10).map_while(|retry_index| TimeScale::REAL.next_delay(retry_index, None, 0.5)).collect();
-        assert_eq!(deferrals, RETRY_SCHEDULE);
-        let hours = deferrals.iter().sum::<Duration>().as_secs() / 3600;
+        assert_eq!(delays, RETRY_SCHEDULE);
+        let hours = delays.iter().sum::<Duration>().as_secs() / 3600;
         assert!((75..=76).contains(&hours), "{hours}");
         assert_eq!(TimeScale::REAL.next_delay(0, None, 0.5), None);
     }
 
     #[test]
-    fn jitter_moves_a_try_by_a_fifth_at_most() {
+    fn jitter_changes_a_delay_by_at_most_20_percent() {
         for (jitter, seconds) in [(-1.0, 4), (0.0, 4), (0.5, 5), (1.0, 6), (9.0, 6)] {
             assert_eq!(TimeScale::REAL.next_delay(1, None, jitter), Some(Duration::from_secs(seconds)));
         }
     }
 
     #[test]
-    fn a_receiver_may_put_us_off_but_not_for_ever_and_not_hurry_us() {
+    fn retry_after_can_only_lengthen_a_delay_up_to_a_day() {
         let after = |seconds| TimeScale::REAL.next_delay(2, Some(Duration::from_secs(seconds)), 0.5);
         assert_eq!(after(1), Some(Duration::from_secs(300)));
         assert_eq!(after(900), Some(Duration::from_secs(900)));
         assert_eq!(after(u64::MAX), Some(DAY));
-        assert_eq!(
-            TimeScale::REAL.next_delay(10, Some(DAY), 0.5),
-            None,
-            "it makes no more tries than there are"
-        );
+        assert_eq!(TimeScale::REAL.next_delay(10, Some(DAY), 0.5), None, "Retry-After adds no attempts");
     }
 
     #[test]
-    fn the_clock_may_run_faster_but_what_the_receiver_says_is_in_real_time() {
+    fn time_scale_does_not_apply_to_retry_after() {
         let fast = TimeScale::times(100);
         assert_eq!(fast.next_delay(1, None, 0.5), Some(Duration::from_millis(50)));
         assert_eq!(fast.next_delay(1, Some(Duration::from_secs(2)), 0.5), Some(Duration::from_secs(2)));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_a_place_grow_and_are_spread() {
+    fn permit_backoff_grows_and_is_jittered() {
         assert_eq!(permit_backoff(1, 1.0), Duration::from_secs(2));
         assert_eq!(permit_backoff(3, 0.0), Duration::from_secs(4));
         assert_eq!(permit_backoff(40, 1.0), MAX_PERMIT_BACKOFF);

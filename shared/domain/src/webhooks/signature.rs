@@ -1,37 +1,38 @@
-//! Signatures of webhooks, by the Standard Webhooks scheme (symmetric, `v1`).
+//! Webhook signatures according to Standard Webhooks (symmetric, `v1`).
 
-use crate::access::client::ClientId;
-use crate::primitives::id::WebhookId;
-use crate::primitives::secret::Secret;
-use crate::primitives::timestamp::Timestamp;
+use std::fmt;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::fmt;
-use std::time::Duration;
+
+use crate::access::client::ClientId;
+use crate::primitives::id::WebhookId;
+use crate::primitives::secret::Secret;
+use crate::primitives::timestamp::Timestamp;
 
 const PREFIX: &str = "whsec_";
 
 const KEY_BYTES: usize = 32;
 
-/// How many secrets of a client sign side by side at the most.
-const SIGNING: usize = 5;
+/// The maximum number of secret versions of a client that sign at the same time.
+const MAX_SIGNING_VERSIONS: usize = 5;
 
-/// Which of a client's secrets sign: the present generation, and those before it that still overlap.
+/// The versions of a client's secret that sign: the current version, and older ones during their overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretVersions {
-    /// The present one.
     pub current: u32,
-    /// Those before it, the newest first.
+    /// The newest first.
     #[serde(default)]
     older: Vec<OlderVersion>,
 }
 
-/// A generation that is on its way out.
+/// A version that signs until the end of its overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OlderVersion {
@@ -40,64 +41,65 @@ struct OlderVersion {
 }
 
 impl Default for SecretVersions {
-    /// What a client has that has never rotated its secret.
+    /// The versions of a client that never rotated its secret.
     fn default() -> Self {
         Self { current: 1, older: Vec::new() }
     }
 }
 
 impl SecretVersions {
-    /// Those that sign at `now`, the present one first.
+    /// Returns the versions that sign at `now`, the current one first.
     #[must_use]
     pub fn signing(&self, now: Timestamp) -> Vec<u32> {
         let older = self.older.iter().filter(|older| older.until > now).map(|older| older.number);
-        std::iter::once(self.current).chain(older).take(SIGNING).collect()
+        std::iter::once(self.current).chain(older).take(MAX_SIGNING_VERSIONS).collect()
     }
 
-    /// Until when others than the present one sign; `None` if there are none.
+    /// Returns until when older versions sign. `None` if no older version signs.
     #[must_use]
     pub fn overlap_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.older.iter().map(|older| older.until).filter(|until| *until > now).max()
     }
 
-    /// The next generation. The one before it signs on for `overlap`.
+    /// Returns the versions after a rotation. The current version keeps signing for `overlap`.
     #[must_use]
     pub fn rotated(&self, now: Timestamp, overlap: Duration) -> Self {
         let newest = OlderVersion { number: self.current, until: now + overlap };
         let mut older = vec![newest];
         older.extend(&self.older);
         older.retain(|older| older.until > now);
-        older.truncate(SIGNING - 1);
+        older.truncate(MAX_SIGNING_VERSIONS - 1);
         Self { current: self.current + 1, older }
     }
 }
 
-/// The secret that one client's webhooks are signed with.
+/// A client's secret for signing webhooks.
 #[derive(Clone)]
 pub struct SigningSecret([u8; KEY_BYTES]);
 
 impl SigningSecret {
-    /// The secret of `client`'s generation `version`, derived from the deployment's one master secret
-    /// (HKDF-SHA256, RFC 5869): so no table holds any client's secret, and a new client costs nothing.
+    /// Derives this version of the secret of `client` from the deployment's master secret (HKDF-SHA256,
+    /// RFC 5869). Therefore no table contains a client's secret, and a new client needs no setup.
     #[must_use]
     pub fn derive(master: &Secret, client: &ClientId, version: u32) -> Self {
         let mut key = [0; KEY_BYTES];
         let info = format!("semantest webhook secret v{version} {client}");
         let hkdf = Hkdf::<Sha256>::new(None, master.expose().as_bytes());
-        // Fails only for more than 255 times the hash's length.
+        // Fails only for an output longer than 255 times the hash length.
         if hkdf.expand(info.as_bytes(), &mut key).is_err() {
             unreachable!("32 bytes are within HKDF's bound");
         }
         Self(key)
     }
 
-    /// The form in which a receiver is given it: `whsec_` and base64.
+    /// Returns the secret in the form that clients receive: `whsec_` and base64.
     #[must_use]
     pub fn expose(&self) -> String {
         format!("{PREFIX}{}", STANDARD.encode(self.0))
     }
 
-    /// The value of `webhook-signature` for exactly these bytes, sent in this second.
+    /// Returns the value of the `webhook-signature` header for exactly these bytes, sent in the second of
+    /// `at`.
     #[must_use]
     pub fn sign(&self, id: WebhookId, at: Timestamp, body: &[u8]) -> String {
         sign(&self.0, &id.to_string(), at.seconds(), body)
@@ -129,7 +131,7 @@ mod tests {
 
     /// Test vectors of the reference libraries of Standard Webhooks (Rust, JavaScript).
     #[test]
-    fn signs_as_the_reference_libraries_do() {
+    fn signature_matches_the_reference_libraries() {
         let cases = [
             (
                 "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
@@ -145,7 +147,7 @@ mod tests {
                 r#"{"test": 2432232314}"#,
                 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
             ),
-            // And ours: keys of 32 bytes, as every client has.
+            // Our own vectors: keys of 32 bytes, as every client has.
             (
                 "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
                 "msg_test_0001",
@@ -167,14 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_was_rotated_signs_on_for_the_overlap() {
+    fn rotated_version_signs_until_its_overlap_ends() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let first = SecretVersions::default();
         assert_eq!((first.signing(at(0)), first.overlap_until(at(0))), (vec![1], None));
         let second = first.rotated(at(0), Duration::from_secs(100));
         assert_eq!((second.signing(at(99)), second.signing(at(100))), (vec![2, 1], vec![2]));
         let third = second.rotated(at(50), Duration::from_secs(10));
-        assert_eq!(third.signing(at(55)), [3, 2, 1], "none is cut off before its time");
+        assert_eq!(third.signing(at(55)), [3, 2, 1], "an overlap is never shortened");
         assert_eq!(third.signing(at(60)), [3, 1]);
         assert_eq!((third.overlap_until(at(99)), third.overlap_until(at(100))), (Some(at(100)), None));
         assert_eq!(second.rotated(at(50), Duration::ZERO).signing(at(50)), [3, 1]);
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn each_client_and_generation_has_a_secret_of_its_own() {
+    fn each_client_and_version_has_its_own_secret() {
         let (master, other) = (Secret::new("m"), Secret::new("n"));
         let (acme, apex) = ("acme".parse().unwrap(), "apex".parse().unwrap());
         let all = [

@@ -1,38 +1,34 @@
-//! Chat: the body of `POST /chat/new`, the query of `GET /chat/{sessionId}`, and their answers.
+//! Chat: the body of `POST /chat/new`, the query of `GET /chat/{sessionId}`, and their responses.
 
 use domain::chat::{
     ChatMessage, ChatRequest, MaxTokens, Message, PREVIOUS_LIMIT, Page, Role, Session, Temperature, Text,
 };
 use domain::images::Prompt;
-
 use domain::jobs::{GenerateRequest, WebhookUrlPolicy};
 use domain::primitives::Priority;
-
 use domain::{Error, FieldError, Job, JobId, MessageId, SessionId, Timestamp, UserId};
 use schemars::JsonSchema;
-
 use serde::Serialize;
-
-use crate::http::json_body::{Fields, message, named, number, parsed, text, whole};
-use crate::http::request::Request;
 
 use crate::API;
 use crate::api::images::image_options;
 use crate::api::images::job_response::JobResponse;
 use crate::api::time::{Rfc3339, rfc3339};
+use crate::http::json_body::{Fields, message, named, number, parsed, text, whole};
+use crate::http::request::Request;
 
-/// How many messages a page has, if the caller does not say.
+/// The default number of messages of a page.
 const PAGE: usize = 50;
 
-/// The most messages that a page can have.
+/// The maximum number of messages of a page.
 const PAGE_LIMIT: usize = 100;
 
-/// The request in `body`.
+/// Parses the body of `POST /chat/new`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with every fault there is.
-pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<ChatRequest, Error> {
+/// [`Error::Invalid`] with all field errors.
+pub fn parse(body: &[u8], url_policy: WebhookUrlPolicy) -> Result<ChatRequest, Error> {
     let mut fields = Fields::parse(body)?;
     let user = fields.required("userId", parsed);
     let session = fields.optional("sessionId", parsed);
@@ -40,20 +36,20 @@ pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<ChatRequest, Error>
     let image = fields.object("imageGeneration", |image| {
         let enabled =
             image.optional("enabled", |value| value.as_bool().ok_or("must be true or false".into()));
-        let look = image_options::image_options(image);
-        let webhook = image_options::webhook(image, reach);
+        let options = image_options::image_options(image);
+        let webhook = image_options::webhook(image, url_policy);
         let metadata = image_options::metadata(image);
-        enabled.unwrap_or(true).then_some((look, webhook, metadata))
+        enabled.unwrap_or(true).then_some((options, webhook, metadata))
     });
     let context = fields.object("chatContext", context).unwrap_or_default();
     fields.finish()?;
 
     let (Some(user), Some(prompt)) = (user, prompt) else {
-        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+        return Err(Error::internal("a required field is missing, but no field error was added"));
     };
     let wanted = |prompt: Prompt| {
-        let (look, webhook, metadata) = image.flatten()?;
-        let picture = look.of(prompt);
+        let (options, webhook, metadata) = image.flatten()?;
+        let picture = options.of(prompt);
         Some(GenerateRequest { user, session, picture, priority: Priority::Normal, webhook, metadata })
     };
     Ok(ChatRequest {
@@ -75,11 +71,11 @@ struct Context {
 }
 
 fn context(fields: &mut Fields<'_>) -> Context {
-    let previous = fields.objects("previousMessages", 0..=PREVIOUS_LIMIT, |said| {
-        let role = said.required("role", named::<Role>);
-        let content = said.required("content", |value| Text::try_from(text(value)?).map_err(message));
-        // Providers are told of the order alone.
-        let _: Option<Timestamp> = said.optional("timestamp", parsed);
+    let previous = fields.objects("previousMessages", 0..=PREVIOUS_LIMIT, |entry| {
+        let role = entry.required("role", named::<Role>);
+        let content = entry.required("content", |value| Text::try_from(text(value)?).map_err(message));
+        // Validated but not used: providers get the order of the messages, not their times.
+        let _: Option<Timestamp> = entry.optional("timestamp", parsed);
         Some(ChatMessage { role: role?, content: content? })
     });
     Context {
@@ -93,41 +89,40 @@ fn context(fields: &mut Fields<'_>) -> Context {
     }
 }
 
-/// Which messages of a session are asked for.
+/// The query of `GET /chat/{sessionId}`: which messages of a session to return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
-    /// How many at most.
     pub limit: usize,
-    /// After which one; from the oldest on without.
+    /// The page begins after this message; at the oldest message for `None`.
     pub after: Option<MessageId>,
 }
 
-/// The page that the query asks for.
+/// Parses the query of `GET /chat/{sessionId}`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with every fault there is.
+/// [`Error::Invalid`] with all field errors.
 pub fn page(request: &Request) -> Result<PageRequest, Error> {
-    let mut faults = Vec::new();
+    let mut field_errors = Vec::new();
     let limit = request
         .query("limit")
         .map_or(Some(PAGE), |text| text.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit)));
     if limit.is_none() {
-        faults.push(FieldError::new("limit", format!("must be a whole number from 1 to {PAGE_LIMIT}")));
+        field_errors.push(FieldError::new("limit", format!("must be a whole number from 1 to {PAGE_LIMIT}")));
     }
-    // The id of the last message that was shown; callers are only told that it is a word of ours.
+    // The id of the last message of the previous page. For callers the cursor is opaque.
     let after: Option<Option<MessageId>> =
         request.query("cursor").map_or(Some(None), |text| text.parse().ok().map(Some));
     if after.is_none() {
-        faults.push(FieldError::new("cursor", "must be a nextCursor of this session"));
+        field_errors.push(FieldError::new("cursor", "must be a nextCursor of this session"));
     }
     match (limit, after) {
         (Some(limit), Some(after)) => Ok(PageRequest { limit, after }),
-        (None, _) | (_, None) => Err(Error::Invalid(faults)),
+        (None, _) | (_, None) => Err(Error::Invalid(field_errors)),
     }
 }
 
-/// The path at which a session is read.
+/// Returns the path of `GET /chat/{sessionId}` for this session.
 #[must_use]
 pub fn session_url(session: SessionId) -> String {
     format!("{API}/chat/{session}")
@@ -160,7 +155,7 @@ struct ReplyBody {
 }
 
 impl ChatResponse {
-    /// The answer that gives `reply`, and the job that was asked for with it.
+    /// Creates the response with `reply` and the image job that belongs to the message, if any.
     #[must_use]
     pub fn new(session: SessionId, reply: &Message, job: Option<&Job>) -> Self {
         Self {
@@ -215,7 +210,7 @@ struct MessageBody {
 }
 
 impl SessionResponse {
-    /// `session` with the messages of `page`.
+    /// Creates the response with `session` and the messages of `page`.
     #[must_use]
     pub fn new(session: &Session, page: &Page) -> Self {
         let body = |message: &Message| MessageBody {
@@ -249,22 +244,22 @@ mod tests {
         parse(body.to_string().as_bytes(), WebhookUrlPolicy::HttpsOnly)
     }
 
-    fn faults(more: Value) -> Vec<String> {
+    fn error_paths(more: Value) -> Vec<String> {
         match read(more) {
-            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            Err(Error::Invalid(field_errors)) => field_errors.into_iter().map(|error| error.path).collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn what_is_left_out_gets_its_default() {
+    fn missing_fields_get_defaults() {
         let request = read(json!({"sessionId": null, "chatContext": {"temperature": null}, "x": 1})).unwrap();
         assert_eq!((request.session, request.image, request.previous.len()), (None, None, 0));
         assert_eq!((request.temperature.get(), request.max_tokens.get()), (0.7, 4000));
     }
 
     #[test]
-    fn an_image_is_wanted_unless_it_is_said_not_to_be() {
+    fn image_generation_is_enabled_unless_false_or_null() {
         let wanted = |image: Value| read(json!({ "imageGeneration": image })).unwrap().image;
         let image = wanted(json!({"count": 2, "metadata": {"a": 1.0}})).unwrap();
         assert_eq!((image.picture.count.get(), image.picture.prompt.as_str()), (2, "a kite"));
@@ -274,28 +269,28 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_before_comes_along_in_its_order() {
-        let said = json!([{"role": "system", "content": "be brief", "timestamp": "2026-01-01T00:00:00Z"},
+    fn previous_messages_keep_their_order() {
+        let messages = json!([{"role": "system", "content": "be brief", "timestamp": "2026-01-01T00:00:00Z"},
             {"role": "assistant", "content": "hm"}]);
-        let context = json!({"previousMessages": said, "temperature": 2, "maxTokens": 10.0});
+        let context = json!({"previousMessages": messages, "temperature": 2, "maxTokens": 10.0});
         let request = read(json!({ "chatContext": context })).unwrap();
         let previous: Vec<_> =
-            request.previous.iter().map(|said| (said.role, said.content.as_str())).collect();
+            request.previous.iter().map(|message| (message.role, message.content.as_str())).collect();
         assert_eq!(previous, [(Role::System, "be brief"), (Role::Assistant, "hm")]);
         assert_eq!((request.temperature.get(), request.max_tokens.get()), (2.0, 10));
     }
 
     #[test]
-    fn every_fault_is_told_at_once_with_its_whole_path() {
+    fn all_field_errors_are_reported_with_whole_path() {
         let image = json!({"enabled": "no", "size": "1x1", "count": 5, "webhookUrl": "http://example.com",
             "webhookEvents": ["job.completed", 1], "metadata": []});
-        let said = json!([{"role": "user", "content": "x"}, {"role": "bot", "content": ""}, 3,
+        let messages = json!([{"role": "user", "content": "x"}, {"role": "bot", "content": ""}, 3,
             {"timestamp": "yesterday"}]);
-        let context = json!({"previousMessages": said, "temperature": 2.1, "maxTokens": 4001});
+        let context = json!({"previousMessages": messages, "temperature": 2.1, "maxTokens": 4001});
         let body = json!({"userId": 1, "sessionId": "x", "prompt": " ", "imageGeneration": image,
             "chatContext": context});
         assert_eq!(
-            faults(body),
+            error_paths(body),
             [
                 "userId",
                 "sessionId",
@@ -317,24 +312,24 @@ mod tests {
             ]
         );
         assert_eq!(
-            faults(json!({"chatContext": 1, "imageGeneration": []})),
+            error_paths(json!({"chatContext": 1, "imageGeneration": []})),
             ["imageGeneration", "chatContext"]
         );
         let many = vec![json!({"role": "user", "content": "x"}); PREVIOUS_LIMIT + 1];
         let context = json!({"previousMessages": many, "maxTokens": 0, "temperature": "warm"});
         let paths =
             ["previousMessages", "temperature", "maxTokens"].map(|name| format!("chatContext.{name}"));
-        assert_eq!(faults(json!({ "chatContext": context })), paths);
+        assert_eq!(error_paths(json!({ "chatContext": context })), paths);
     }
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn parse_never_panics_on_bytes(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&body, WebhookUrlPolicy::HttpsOnly);
         }
 
         #[test]
-        fn no_value_makes_it_panic(
+        fn parse_never_panics_on_json(
             field in "(userId|sessionId|prompt|imageGeneration|chatContext)",
             inner in "(enabled|count|metadata|webhookEvents|previousMessages|temperature|maxTokens)",
             value in crate::api::images::generate::tests::any_json(),

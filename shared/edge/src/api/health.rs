@@ -1,4 +1,4 @@
-//! The answer of `GET /health`.
+//! The response of `GET /health`.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,8 @@ pub struct Services {
 }
 
 impl Services {
-    /// All parts.
+    /// Merges provider states and operator warnings. A provider with a warning but no recent state is
+    /// `degraded`.
     #[must_use]
     pub fn new(
         database: Service,
@@ -55,7 +56,7 @@ impl Services {
             (provider, ProviderService { status: state, last_seen: Some(observed_at), warning })
         });
         let mut image_providers: BTreeMap<_, _> = image_providers.collect();
-        // Nobody has asked it lately, but whoever asks it next should know.
+        // No recent state, but the warning still concerns the next call to the provider.
         image_providers.extend(warnings.into_iter().map(|(provider, warning)| {
             let state = ProviderService { status: State::Degraded, last_seen: None, warning: Some(warning) };
             (provider, state)

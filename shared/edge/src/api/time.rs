@@ -1,9 +1,10 @@
-//! How a time looks on the wire.
+//! Times on the wire: RFC 3339.
+
+use std::borrow::Cow;
 
 use domain::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serializer;
-use std::borrow::Cow;
 
 pub(crate) fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
@@ -19,7 +20,7 @@ pub(crate) fn rfc3339_or_none<S: Serializer>(
     }
 }
 
-/// How a time looks on the wire, for the OpenAPI document.
+/// The schema of a time, for the OpenAPI document.
 pub(crate) struct Rfc3339;
 
 impl JsonSchema for Rfc3339 {

@@ -1,4 +1,4 @@
-//! Webhooks: what is posted, what is listed, and the signing secret.
+//! Webhooks: their payload, the list of attempts, and the signing secret.
 
 pub mod attempts;
 pub mod payload;

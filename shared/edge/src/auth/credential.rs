@@ -1,4 +1,4 @@
-//! The caller's credential.
+//! Authentication by API key or token.
 
 use domain::access::{ApiKey, KeyStore, Principal};
 use domain::{Error, Timestamp};
@@ -6,13 +6,14 @@ use http::HeaderMap;
 
 use crate::auth::jwt::TokenKeys;
 
-/// Who is calling, by `X-API-Key` (an API key) or `Authorization: Bearer` (an API key or a token), with
-/// the limits of its client. Of two headers the first alone is looked at: a caller who shows a bad key
-/// is not let in for something else.
+/// Authenticates the caller by `X-API-Key` (an API key) or `Authorization: Bearer` (an API key or a token),
+/// and loads its client's limits. If both headers are sent, only `X-API-Key` is read: a caller with an
+/// invalid key is refused, even if its `Authorization` header is valid.
 ///
 /// # Errors
 ///
-/// [`Error::Unauthorized`] for no credential or a bad one, [`Error::Unavailable`] if it cannot be looked up.
+/// [`Error::Unauthorized`] for a missing or invalid credential, [`Error::Unavailable`] if it cannot be looked
+/// up.
 pub async fn authenticate(
     headers: &HeaderMap,
     keys: &dyn KeyStore,
@@ -28,7 +29,7 @@ pub async fn authenticate(
     Ok(caller)
 }
 
-/// Whether the caller shows a credential, good or bad.
+/// Returns whether the request has a credential, valid or not.
 #[must_use]
 pub fn has_credential(headers: &HeaderMap) -> bool {
     headers.contains_key("x-api-key") || headers.contains_key(http::header::AUTHORIZATION)
@@ -43,10 +44,10 @@ fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {
     if let Some(key) = headers.get("x-api-key") {
         return Some(Credential::Key(key.to_str().ok()?.parse().ok()?));
     }
-    // RFC 9110, section 11.1: the scheme's name is the same in any case.
+    // RFC 9110, section 11.1: the scheme's name is case-insensitive.
     let (scheme, text) = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let text = scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())?;
-    // A token has dots, and no key has.
+    // A token contains dots; an API key never does.
     match text.contains('.') {
         true => Some(Credential::Token(text)),
         false => Some(Credential::Key(text.parse().ok()?)),
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_credential_comes_in_either_header() {
+    async fn credential_in_either_header_is_accepted() {
         let (store, secret, now) = (Memory::new(), KeptSecret::new(KEYS), Timestamp::now());
         let (key, record) = testkit::api_key("acme", &[Scope::Chat]);
         store.put_key(record);
@@ -86,28 +87,28 @@ mod tests {
             assert!(matches!(who(name, &value).await, Err(Error::Unauthorized)), "{name}");
         }
         assert!(matches!(who("authorization", text).await, Err(Error::Unauthorized)));
-        assert_eq!(secret.reads(), 0, "who calls with an API key never waits for the keys of tokens");
+        assert_eq!(secret.reads(), 0, "a caller with an API key never waits for the token keys");
 
         let (client, user) = ("acme".parse().unwrap(), UserId::new());
         let ends = now + Duration::from_secs(60);
         let token = tokens.issue(&client, user, &[Scope::Chat], now, ends).await.unwrap();
         assert_eq!(who("authorization", &format!("Bearer {token}")).await.unwrap(), Some(user));
-        assert!(who("x-api-key", &token).await.is_err(), "that header is for keys");
+        assert!(who("x-api-key", &token).await.is_err(), "x-api-key does not accept tokens");
         let both = headers([("x-api-key", "sk_x"), ("authorization", &format!("Bearer {token}"))]);
         let refused = authenticate(&both, &store, &tokens, now).await;
-        assert!(matches!(refused, Err(Error::Unauthorized)), "a bad key is not made good by a token");
+        assert!(matches!(refused, Err(Error::Unauthorized)), "only the key is read");
     }
 
     #[tokio::test]
-    async fn a_caller_has_the_limits_of_its_client() {
+    async fn caller_has_limits_of_its_client() {
         let (store, secret, now) = (Memory::new(), KeptSecret::new(KEYS), Timestamp::now());
         let (client, own): (ClientId, _) =
             ("acme".parse().unwrap(), BTreeMap::from([(Endpoint::ChatNew, 77)]));
         store.put_limits(&client, Limits(own));
         let (key, record) = testkit::api_key("acme", &[Scope::Chat]);
-        let (other, stranger) = testkit::api_key("other", &[Scope::Chat]);
+        let (other, other_record) = testkit::api_key("other", &[Scope::Chat]);
         store.put_key(record);
-        store.put_key(stranger);
+        store.put_key(other_record);
         let tokens = TokenKeys::new(&secret);
         let ends = now + Duration::from_secs(60);
         let token = tokens.issue(&client, UserId::new(), &[Scope::Chat], now, ends).await.unwrap();

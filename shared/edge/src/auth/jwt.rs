@@ -1,7 +1,8 @@
-//! JSON Web Tokens: those that others sign with a key of theirs that we know, and those that we issue.
+//! JSON Web Tokens: verifies tokens of external issuers whose keys are configured, and issues and verifies
+//! our own.
 //!
-//! The tenant of a token, and the most that it may do, come from the key that signed it. A `scope` claim
-//! (words with spaces between them) can only narrow that. A token acts for the user in its `sub` alone.
+//! The key that signed a token determines its client and its maximum scopes. A `scope` claim (scopes
+//! separated by spaces) can only narrow them. A token acts only for the user in its `sub` claim.
 
 mod crypto;
 mod key_set;
@@ -10,30 +11,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::access::{Caller, ClientId, Limits, Principal, Scope, SecretSource};
+use domain::primitives::NamedValue as _;
 use domain::primitives::Secret;
 use domain::{Error, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation, decode, decode_header, encode};
+use key_set::{KeySet, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use key_set::{KeySet, VerifyingKey};
-
-/// Nothing longer is looked at.
+/// The maximum length of a token in bytes. A longer one is refused before it is parsed.
 pub const MAX_LEN: usize = 8 * 1024;
-/// How far an issuer's clock may be ahead of ours. A token that has expired gets no such grace.
+/// How far an issuer's clock may be ahead of ours. Applies to `nbf` only: an expired token gets no leeway.
 const AHEAD: Duration = Duration::from_secs(10);
-/// How often a `kid` that we don't know makes us read the keys again.
+/// The minimum time between two refreshes of the keys that an unknown `kid` triggers.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The keys that tokens are signed with. They are read when the first token comes, so that whoever
-/// calls with an API key never waits for them.
+/// The keys that verify and sign tokens. They are read when the first token arrives, so that a caller with
+/// an API key never waits for them.
 pub struct TokenKeys<'a> {
     source: &'a dyn SecretSource,
     parsed: Mutex<Option<(Secret, Arc<KeySet>)>>,
-    // Held over the read, so that a burst of unknown names reads once.
-    read_again_at: tokio::sync::Mutex<Option<Timestamp>>,
+    // Held during the read, so that a burst of unknown `kid`s causes one read.
+    refreshed_at: tokio::sync::Mutex<Option<Timestamp>>,
 }
 
-/// What we look at in a token. Times may have fractions (RFC 7519, section 2).
+/// The claims that are read from a token. Times may have fractions (RFC 7519, section 2).
 #[derive(Deserialize)]
 struct Claims {
     sub: UserId,
@@ -42,7 +43,7 @@ struct Claims {
     scope: Option<String>,
 }
 
-/// What we write into one.
+/// The claims that an issued token contains.
 #[derive(Serialize)]
 struct Issued {
     sub: UserId,
@@ -52,25 +53,24 @@ struct Issued {
 }
 
 impl<'a> TokenKeys<'a> {
-    /// The keys in the document of `source`.
     #[must_use]
     pub fn new(source: &'a dyn SecretSource) -> Self {
         crypto::install();
-        Self { source, parsed: Mutex::new(None), read_again_at: tokio::sync::Mutex::new(None) }
+        Self { source, parsed: Mutex::new(None), refreshed_at: tokio::sync::Mutex::new(None) }
     }
 
-    /// Who calls with this token.
+    /// Verifies the token and returns the caller that it names.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthorized`], whatever is wrong with the token; [`Error::Unavailable`] or
+    /// [`Error::Unauthorized`] for every defect of the token; [`Error::Unavailable`] or
     /// [`Error::Internal`] if the keys cannot be read.
     pub async fn admit(&self, token: &str, now: Timestamp) -> Result<Principal, Error> {
         if token.len() > MAX_LEN {
             return Err(Error::Unauthorized);
         }
         let header = decode_header(token).map_err(|_| Error::Unauthorized)?;
-        // RFC 7515, section 4.1.11: who does not understand what is critical must refuse.
+        // RFC 7515, section 4.1.11: a token with an unknown critical header must be rejected. We know none.
         if header.crit.is_some() {
             return Err(Error::Unauthorized);
         }
@@ -80,14 +80,14 @@ impl<'a> TokenKeys<'a> {
             keys = self.newer_keys(now).await?;
         }
         let key = keys.find(kid).ok_or(Error::Unauthorized)?;
-        // Otherwise a public key could be used as the secret of an HMAC.
+        // Otherwise an attacker could use a public key as the secret of an HMAC.
         if header.alg != key.algorithm {
             return Err(Error::Unauthorized);
         }
         check(&key, token, now)
     }
 
-    /// A token that lets `user` of `client` do what `scopes` allow, until `expires_at`.
+    /// Issues a token for `user` of `client` with these scopes that expires at `expires_at`.
     ///
     /// # Errors
     ///
@@ -110,8 +110,8 @@ impl<'a> TokenKeys<'a> {
 
     fn keys(&self, document: Secret) -> Result<Arc<KeySet>, Error> {
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, keys)) = parsed.as_ref()
-            && *known == document
+        if let Some((cached, keys)) = parsed.as_ref()
+            && *cached == document
         {
             return Ok(Arc::clone(keys));
         }
@@ -121,13 +121,13 @@ impl<'a> TokenKeys<'a> {
     }
 
     async fn newer_keys(&self, now: Timestamp) -> Result<Arc<KeySet>, Error> {
-        let mut read_again_at = self.read_again_at.lock().await;
-        if read_again_at.is_some_and(|at| now.since(at) < REFRESH_INTERVAL) {
-            // What the last one found, who may have been at it while we waited.
+        let mut refreshed_at = self.refreshed_at.lock().await;
+        if refreshed_at.is_some_and(|at| now.since(at) < REFRESH_INTERVAL) {
+            // Another caller may have refreshed the keys while this one waited for the lock.
             return self.keys(self.source.read().await?);
         }
-        // Before the read: one that fails is not to be repeated by every caller either.
-        *read_again_at = Some(now);
+        // Set before the read, so that other callers do not repeat a read that fails either.
+        *refreshed_at = Some(now);
         self.keys(self.source.refresh().await?)
     }
 }
@@ -135,7 +135,7 @@ impl<'a> TokenKeys<'a> {
 /// Checks the signature and every claim.
 fn check(key: &VerifyingKey, token: &str, now: Timestamp) -> Result<Principal, Error> {
     let mut validation = Validation::new(key.algorithm);
-    // By our own clock, below.
+    // Times are checked below, against `now`.
     validation.validate_exp = false;
     validation.required_spec_claims.clear();
     if let Some(issuer) = &key.issuer {
@@ -150,13 +150,13 @@ fn check(key: &VerifyingKey, token: &str, now: Timestamp) -> Result<Principal, E
     let claims = decode::<Claims>(token, &key.key, &validation).map_err(|_| Error::Unauthorized)?.claims;
 
     let now = now.millis() as f64 / 1000.0;
-    let begun = claims.nbf.is_none_or(|from| from <= now + AHEAD.as_secs_f64());
-    if now >= claims.exp || !begun {
+    let started = claims.nbf.is_none_or(|nbf| nbf <= now + AHEAD.as_secs_f64());
+    if now >= claims.exp || !started {
         return Err(Error::Unauthorized);
     }
     let mut scopes = key.scopes.clone();
     if let Some(scope) = &claims.scope {
-        scopes.retain(|own| scope.split_ascii_whitespace().any(|word| word == own.as_str()));
+        scopes.retain(|allowed| scope.split_ascii_whitespace().any(|name| name == allowed.as_str()));
     }
     Ok(Principal {
         client: key.client.clone(),

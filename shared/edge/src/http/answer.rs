@@ -1,23 +1,22 @@
-//! An answer other than an error.
+//! Responses of handlers.
 
 use domain::Error;
 use http::{HeaderMap, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
-/// An answer other than an error.
+/// A response that is not an error.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
     pub status: StatusCode,
-    /// Headers beyond those of every answer.
+    /// Headers in addition to those that every response has.
     pub headers: HeaderMap,
-    /// Its body, JSON unless a header says otherwise.
+    /// JSON, unless `headers` has another `content-type`.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// An answer whose body is `value`.
+    /// Creates a response whose body is `value` as JSON.
     ///
     /// # Errors
     ///
@@ -27,14 +26,14 @@ impl Answer {
         Ok(Self { status, headers: HeaderMap::new(), body })
     }
 
-    /// An answer without a body.
+    /// Creates a response without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Vec::new() }
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
-        // As text where it is text: API Gateway gets anything else in base64, a third longer.
+        // A UTF-8 body is sent as text: any other body goes to API Gateway in base64, a third longer.
         let body = String::from_utf8(self.body).map_or_else(|other| other.into_bytes().into(), Body::from);
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -42,7 +41,7 @@ impl Answer {
         response
     }
 
-    /// The same answer with one header more; left out if `value` cannot be a header's.
+    /// Adds a header; does nothing if `value` is not a valid header value.
     #[must_use]
     pub fn with(mut self, name: header::HeaderName, value: &str) -> Self {
         if let Ok(value) = value.parse() {

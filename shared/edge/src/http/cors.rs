@@ -1,21 +1,21 @@
-//! Cross-origin requests: which web pages and extensions may read our answers.
+//! CORS: which web pages and browser extensions may read responses.
 //!
-//! API Gateway's own CORS configuration is one policy for the whole API and knows no
-//! `chrome-extension://` wildcard, so this is ours.
+//! API Gateway's own CORS configuration is one policy for the whole API and does not support a
+//! `chrome-extension://` wildcard, so this module implements CORS.
 
 use std::convert::Infallible;
 use std::str::FromStr;
 
 use http::header::{self, HeaderMap, HeaderValue};
 
-/// What a page may send.
+/// The request headers that a page may send.
 const REQUEST_HEADERS: &str =
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-API-Key, X-Target-Domain";
-/// What a page may read of an answer, beyond what every page may.
+/// The response headers that a page may read, in addition to those that CORS always exposes.
 const EXPOSED: &str = "Content-Length, ETag, Idempotent-Replayed, Location, Preference-Applied, RateLimit, \
      RateLimit-Policy, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Trace-Id";
-/// How long a browser may keep what a preflight said, in seconds. None keeps it for longer than two hours.
-const KEPT: &str = "7200";
+/// How long a browser may cache a preflight response, in seconds. Chromium caches it for two hours at most.
+const MAX_AGE: &str = "7200";
 
 /// The origins that an operator has configured, separated by commas: `https://app.example.com`,
 /// `chrome-extension://<id>`, a whole scheme as in `chrome-extension://*`, any port of a host as in
@@ -32,7 +32,7 @@ impl FromStr for Origins {
 }
 
 impl Origins {
-    /// Any origin.
+    /// Allows every origin.
     #[must_use]
     pub fn any() -> Self {
         Self(vec!["*".to_owned()])
@@ -42,7 +42,7 @@ impl Origins {
         let origin = origin.to_ascii_lowercase();
         self.0.iter().any(|entry| match entry.strip_suffix('*') {
             Some("") => true,
-            // What a star stands for is one host or one port, never more of an address.
+            // A star matches one host or one port, never more of an origin.
             Some(start) => {
                 origin.strip_prefix(start).is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', ':']))
             }
@@ -50,7 +50,7 @@ impl Origins {
         })
     }
 
-    /// Lets the page that asks read the answer, if it may.
+    /// Adds the CORS headers to a response, if the request's origin is allowed.
     pub(crate) fn open(&self, request: &HeaderMap, response: &mut HeaderMap) {
         response.append(header::VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = request.get(header::ORIGIN) else { return };
@@ -60,7 +60,7 @@ impl Origins {
         }
     }
 
-    /// The same for the question that a browser asks beforehand.
+    /// Adds the CORS headers to the response to a preflight, if the request's origin is allowed.
     pub(crate) fn open_preflight(&self, request: &HeaderMap, methods: &str, response: &mut HeaderMap) {
         self.open(request, response);
         if !response.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
@@ -71,7 +71,7 @@ impl Origins {
             response.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         }
         response.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(REQUEST_HEADERS));
-        response.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(KEPT));
+        response.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn only_configured_origins_are_let_in() {
+    fn only_configured_origins_are_allowed() {
         let own = "https://app.example.com, chrome-extension://abcdef/";
         assert!(allowed(own, "https://app.example.com"));
         assert!(allowed(own, "https://APP.example.com"));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_one_host_or_one_port() {
+    fn star_matches_one_host_or_one_port() {
         assert!(allowed("chrome-extension://*", "chrome-extension://abcdef"));
         assert!(!allowed("chrome-extension://*", "moz-extension://abcdef"));
         assert!(allowed("http://localhost:*", "http://localhost:5173"));

@@ -1,4 +1,4 @@
-//! The one shape of every error.
+//! The body and headers of every error response.
 
 use ::http::{StatusCode, header};
 use domain::{Error, FieldError, Timestamp, TraceId};
@@ -61,11 +61,12 @@ fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// The answer to a request that was not carried out. What went wrong inside goes to the log alone.
+/// Converts an error into its response. Internal causes are logged and never sent.
 pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Body> {
     let (message, details) = match error {
-        Error::Invalid(faults) => {
-            let details = faults.iter().map(|FieldError { path, message }| FieldErrorBody { path, message });
+        Error::Invalid(field_errors) => {
+            let details =
+                field_errors.iter().map(|FieldError { path, message }| FieldErrorBody { path, message });
             (error.to_string(), Some(details.collect()))
         }
         Error::Unavailable { cause, .. } => {
@@ -104,7 +105,7 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Body>
         Error::Unavailable { retry_after, .. }
         | Error::RateLimited { retry_after }
         | Error::IdempotencyInFlight { retry_after } => {
-            // Rounded up: whoever comes back when told must find it so.
+            // Rounded up, so that a client that waits this long is not too early.
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);
             Some((header::RETRY_AFTER, seconds.to_string()))
         }

@@ -5,24 +5,24 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::http::answer::Answer;
 
-/// How many hexadecimal digits of the hash a tag has: 128 bits.
+/// The number of hexadecimal digits of the hash in a tag: 128 bits.
 const DIGITS: usize = 32;
 
-/// The strong tag of these bytes.
+/// Returns the strong entity tag of these bytes.
 #[must_use]
 pub fn of(body: &[u8]) -> String {
     format!("\"{}\"", &sha256_hex(body)[..DIGITS])
 }
 
-/// Whether `If-None-Match` names `tag`, a strong one, so that the client has these very bytes.
+/// Returns whether `If-None-Match` contains the strong tag `tag`, so that the client has exactly these bytes.
 #[must_use]
 pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     values.into_iter().any(|list| list.trim() == "*" || tags(list).any(|known| known == tag))
 }
 
-/// The opaque tags of a list, weak ones compared like strong ones, as `If-None-Match` wants it. A tag
-/// may hold commas, so the list is read by its quotation marks.
+/// Iterates over the opaque tags of a list. Weak tags compare like strong ones, as `If-None-Match` requires.
+/// A tag may contain commas, so the list is split at its quotation marks.
 fn tags(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list;
     std::iter::from_fn(move || {
@@ -34,7 +34,7 @@ fn tags(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `answer` with its tag, or 304 if the client has it already.
+/// Adds the entity tag to `answer`, or turns it into a 304 if the client has this body already.
 #[must_use]
 pub fn conditional(answer: Answer, request: &HeaderMap) -> Answer {
     let tag = of(&answer.body);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_known_in_any_list_and_by_a_star() {
+    fn tag_in_list_or_star_is_known() {
         for list in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "\"b,c\",W/\"a\"", "*", " * "] {
             assert!(known(list, "\"a\""), "{list}");
         }
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_is_that_of_the_bytes() {
+    fn tag_depends_on_bytes_only() {
         assert_eq!(of(b"x"), of(b"x"));
         assert_ne!(of(b"x"), of(b"y"));
         assert_eq!(of(b"x").len(), DIGITS + 2);

@@ -1,7 +1,8 @@
-//! `Idempotency-Key`: a request that is sent again is answered again, and does nothing twice.
+//! `Idempotency-Key`: a repeated request gets the first response again and is not executed twice.
 
 use ::http::{HeaderName, StatusCode, header};
 use domain::access::{Claim, FirstAnswer, IdempotencyStore};
+use domain::primitives::source::new_uuid;
 use domain::{Error, Timestamp};
 use tracing::warn;
 use uuid::Uuid;
@@ -9,26 +10,26 @@ use uuid::Uuid;
 use crate::http::answer::Answer;
 use crate::http::request::Request;
 
-/// Says that the answer is that of an earlier request.
+/// Marks a response that was stored for an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Runs `make` at most once for each `Idempotency-Key` and request, as far as anybody can see: a run
-/// that died is run again with the same seed, by which it finds what was made already.
+/// Runs `make` with visible effects at most once for each `Idempotency-Key` and request. If a run crashes,
+/// a repeated request runs `make` again with the same seed, so that it finds what the first run created.
 ///
-/// To be called when the request is known to be good: a refused one does not use up its key.
+/// Call this after the request has been validated: an invalid request does not use up its key.
 ///
 /// # Errors
 ///
-/// That of `make`; [`Error::IdempotencyInFlight`], [`Error::IdempotencyMismatch`], or
-/// [`Error::Unavailable`] if nothing can be learnt of the key.
+/// The error of `make`; [`Error::IdempotencyInFlight`], [`Error::IdempotencyMismatch`], or
+/// [`Error::Unavailable`] if the store does not answer.
 pub async fn once(
     store: &dyn IdempotencyStore,
     request: &Request,
     make: impl AsyncFnOnce(Uuid) -> Result<Answer, Error>,
 ) -> Result<Answer, Error> {
-    let Some(key) = request.idempotency_key()? else { return make(Uuid::now_v7()).await };
+    let Some(key) = request.idempotency_key()? else { return make(new_uuid()).await };
     let owner = request.trace_id.uuid();
-    // Alive for as long as Lambda lets this function be.
+    // The claim lasts until Lambda ends this function.
     let until = request.deadline;
     let seed = match store.claim(&key, &request.fingerprint(), owner, request.now, until).await? {
         Claim::Run(seed) => seed,
@@ -40,17 +41,17 @@ pub async fn once(
         Claim::OtherRequest => return Err(Error::IdempotencyMismatch),
     };
     let outcome = make(seed).await;
-    let kept = match &outcome {
+    let stored = match &outcome {
         Ok(answer) => store.settle(&key, owner, &first(answer)?).await,
-        // What was asked of a store may have been done, whatever it said.
+        // A store may have done the write although it reported an error, so the seed stays.
         Err(Error::Unavailable { .. } | Error::Internal { .. }) => store.release(&key, owner).await,
-        // Everything else is found out before anything is made. A seed tells when its things were
-        // made, so a later try needs a new one.
+        // All other errors occur before anything is created. The seed contains a creation time, so a
+        // later request needs a new one.
         Err(_) => store.forget(&key, owner).await,
     };
-    if let Err(error) = kept {
-        // Until the claim lapses the key is in flight; then the request runs again, by its seed.
-        warn!(%error, "the end of a request with an Idempotency-Key could not be kept");
+    if let Err(error) = stored {
+        // The key stays in flight until the claim expires. Then a repeated request runs with the same seed.
+        warn!(%error, "the outcome of a request with an Idempotency-Key could not be stored");
     }
     outcome
 }

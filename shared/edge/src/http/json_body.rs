@@ -1,4 +1,4 @@
-//! Reads a JSON object field by field and collects every fault, so that a caller is told all of them at once.
+//! Reads a JSON object field by field and collects all field errors, so that one response reports them all.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,26 +10,26 @@ use serde_json::value::RawValue;
 
 #[cfg(test)]
 thread_local! {
-    /// The path of every field that was asked for, to hold against the document.
+    /// The path of every field that was read. A test compares them with the OpenAPI document.
     pub(crate) static READ: std::cell::RefCell<std::collections::BTreeSet<String>> = const {
         std::cell::RefCell::new(std::collections::BTreeSet::new())
     };
 }
 
-/// The fields of one JSON object, and what was found wrong with it so far.
+/// The fields of one JSON object, and the field errors found so far.
 pub struct Fields<'a> {
-    /// Where the object is in the body: empty, or with a dot at its end, as in `jobs[3].`.
+    /// The path of the object in the body: empty, or ending with a dot, as in `jobs[3].`.
     prefix: String,
     fields: BTreeMap<String, &'a RawValue>,
-    faults: Vec<FieldError>,
+    field_errors: Vec<FieldError>,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of the object that `body` holds.
+    /// Parses `body` as a JSON object.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if it holds anything else.
+    /// [`Error::Invalid`] if it is anything else.
     pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
         let whole = |message: String| Error::Invalid(vec![FieldError::new("", message)]);
         let text = std::str::from_utf8(body).map_err(|_| whole("must be JSON in UTF-8".into()))?;
@@ -37,15 +37,15 @@ impl<'a> Fields<'a> {
             whole(format!("must be JSON; it breaks off at line {} column {}", error.line(), error.column()))
         })?;
         let fields = serde_json::from_str(value.get()).map_err(|_| whole("must be a JSON object".into()))?;
-        Ok(Self { prefix: String::new(), fields, faults: Vec::new() })
+        Ok(Self { prefix: String::new(), fields, field_errors: Vec::new() })
     }
 
-    /// Notes a fault at `path`, as it is called within this object.
+    /// Adds a field error at `path`, which is relative to this object.
     pub fn fault(&mut self, path: impl AsRef<str>, message: impl Into<String>) {
-        self.faults.push(FieldError::new(format!("{}{}", self.prefix, path.as_ref()), message));
+        self.field_errors.push(FieldError::new(format!("{}{}", self.prefix, path.as_ref()), message));
     }
 
-    /// The JSON text of field `name` exactly as it was sent; `None` if it is missing or `null`.
+    /// Returns the JSON text of field `name` exactly as it was sent; `None` if it is missing or `null`.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&'a str> {
         #[cfg(test)]
@@ -53,11 +53,11 @@ impl<'a> Fields<'a> {
         self.fields.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
     }
 
-    /// Field `name` as `read` understands it; `None` if it is missing, `null` or at fault.
+    /// Returns field `name`, converted by `read`; `None` if it is missing, `null` or invalid.
     pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
         let value = match serde_json::from_str(self.raw(name)?) {
             Ok(value) => value,
-            // Only for what no JSON number of ours can hold, such as 1e999.
+            // Only for a number that an `f64` cannot hold, such as 1e999.
             Err(_) => {
                 self.fault(name, "is out of range");
                 return None;
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// As [`optional`](Self::optional), but it is a fault if there is nothing.
+    /// Like [`optional`](Self::optional), but adds a field error if the field is missing or `null`.
     pub fn required<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
         if self.raw(name).is_none() {
             self.fault(name, "is required");
@@ -81,15 +81,15 @@ impl<'a> Fields<'a> {
         self.optional(name, read)
     }
 
-    /// What `read` makes of the object in field `name`; `None` if there is none. What it finds wrong
-    /// is noted here, with the whole path.
+    /// Returns the object in field `name`, converted by `read`; `None` if it is missing or `null`. Field
+    /// errors inside it are added here, with their whole path.
     pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'a>) -> T) -> Option<T> {
         let text = self.raw(name)?;
         self.inner(name, text, read)
     }
 
-    /// What `read` makes of each object in the list in field `name`; `None` if there is no list, or
-    /// one whose length is out of `bounds`.
+    /// Returns each object of the list in field `name`, converted by `read`; `None` if there is no list or
+    /// its length is out of `bounds`.
     pub fn objects<T>(
         &mut self,
         name: &str,
@@ -101,14 +101,14 @@ impl<'a> Fields<'a> {
             return None;
         };
         if !bounds.contains(&list.len()) {
-            let (least, most) = (bounds.start(), bounds.end());
-            self.fault(name, format!("must be a list of {least} to {most}, not of {}", list.len()));
+            let (min, max) = (bounds.start(), bounds.end());
+            self.fault(name, format!("must be a list of {min} to {max}, not of {}", list.len()));
             return None;
         }
-        let one = |(index, value): (usize, &'a RawValue)| {
+        let element = |(index, value): (usize, &'a RawValue)| {
             self.inner(&format!("{name}[{index}]"), value.get(), &mut read)
         };
-        Some(list.into_iter().enumerate().map(one).collect())
+        Some(list.into_iter().enumerate().map(element).collect())
     }
 
     fn inner<T>(&mut self, path: &str, text: &'a str, read: impl FnOnce(&mut Fields<'a>) -> T) -> Option<T> {
@@ -116,31 +116,32 @@ impl<'a> Fields<'a> {
             self.fault(path, "must be a JSON object");
             return None;
         };
-        let mut inner = Fields { prefix: format!("{}{path}.", self.prefix), fields, faults: Vec::new() };
+        let mut inner =
+            Fields { prefix: format!("{}{path}.", self.prefix), fields, field_errors: Vec::new() };
         let value = read(&mut inner);
-        self.faults.append(&mut inner.faults);
+        self.field_errors.append(&mut inner.field_errors);
         Some(value)
     }
 
-    /// `Ok` if nothing was wrong.
+    /// Fails if any field error was found.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] with every fault.
+    /// [`Error::Invalid`] with all field errors.
     pub fn finish(self) -> Result<(), Error> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
+        if self.field_errors.is_empty() { Ok(()) } else { Err(Error::Invalid(self.field_errors)) }
     }
 }
 
-/// The most elements of a list, or names of an object, that are read where there are a few words to
-/// choose from. Each may be a fault of its own, and an answer has no room for a hundred thousand.
+/// The maximum number of elements of a list, or names of an object, whose values come from a small set. Each
+/// can cause a field error, and a response has no room for a hundred thousand of them.
 pub const LIST_LIMIT: usize = 32;
 
 /// Reads a list of at most [`LIST_LIMIT`] elements.
 ///
 /// # Errors
 ///
-/// What is expected instead.
+/// A message that says what is expected.
 pub fn short_list(value: Value) -> Result<Vec<Value>, String> {
     match value {
         Value::Array(list) if list.len() <= LIST_LIMIT => Ok(list),
@@ -155,7 +156,7 @@ pub fn short_list(value: Value) -> Result<Vec<Value>, String> {
 ///
 /// # Errors
 ///
-/// What is expected instead, for any other type.
+/// A message that says what is expected, for any other type.
 pub fn text(value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
@@ -165,11 +166,11 @@ pub fn text(value: Value) -> Result<String, String> {
     }
 }
 
-/// Reads a string and then what is written in it.
+/// Reads a string and parses it.
 ///
 /// # Errors
 ///
-/// What is expected instead.
+/// The message of the parser, or of [`text`].
 pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(value: Value) -> Result<T, String> {
     text(value)?.parse().map_err(|error: T::Err| error.to_string())
 }
@@ -178,38 +179,37 @@ pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(value: Value) -> Res
 ///
 /// # Errors
 ///
-/// What is expected instead.
+/// A message that says what is expected, for any other type.
 pub fn number(value: &Value) -> Result<f64, String> {
     value.as_f64().ok_or_else(|| "must be a number".into())
 }
 
-/// Reads a whole number that is none too large for `T`. JSON has one type of number, so `1.0` is as
-/// whole as `1`.
+/// Reads a whole number that fits into `T`. JSON has one type of number, so `1.0` is the same as `1`.
 ///
 /// # Errors
 ///
-/// What is expected instead.
+/// A message that says what is expected.
 pub fn whole<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
-    // Beyond 2^53 a number is not what was sent.
+    // From 2^53 on an `f64` may differ from the number that was sent.
     let exact = 0.0..=9_007_199_254_740_991.0;
     let whole = value.as_f64().filter(|number| number.fract() == 0.0 && exact.contains(number));
     whole.and_then(|number| T::try_from(number as u64).ok()).ok_or_else(|| "must be a whole number".into())
 }
 
-/// Reads one of the words of `T`.
+/// Reads one of the named values of `T`.
 ///
 /// # Errors
 ///
-/// The list of the words, for anything else.
+/// A message that lists the names, for anything else.
 pub fn named<T: NamedValue>(value: Value) -> Result<T, String> {
-    let words = || T::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(", ");
-    text(value).ok().and_then(|text| T::from_name(&text)).ok_or_else(|| format!("must be one of {}", words()))
+    let names = || T::ALL.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(", ");
+    text(value).ok().and_then(|text| T::from_name(&text)).ok_or_else(|| format!("must be one of {}", names()))
 }
 
-/// The rule that was broken, as a fault's message.
+/// Returns the violated rule, as the message of a field error.
 #[must_use]
-pub fn message(broken: InvalidValue) -> String {
-    broken.0
+pub fn message(invalid: InvalidValue) -> String {
+    invalid.0
 }
 
 #[cfg(test)]
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_inside_is_named_by_its_whole_path() {
+    fn nested_field_error_has_whole_path() {
         let body = br#"{"a":{"b":{"c":1}},"list":[{"c":"x"},{"c":2},3],"none":null,"no":[],"word":"x"}"#;
         let mut fields = Fields::parse(body).unwrap();
         let c = |fields: &mut Fields<'_>| fields.required("c", text);
@@ -228,8 +228,8 @@ mod tests {
         assert_eq!(fields.objects("no", 1..=3, c), None);
         assert_eq!(fields.objects("word", 1..=3, c), None);
         assert_eq!(fields.object("word", c), None);
-        let Err(Error::Invalid(faults)) = fields.finish() else { panic!("no faults") };
-        let paths: Vec<_> = faults.into_iter().map(|fault| fault.path).collect();
+        let Err(Error::Invalid(field_errors)) = fields.finish() else { panic!("no field errors") };
+        let paths: Vec<_> = field_errors.into_iter().map(|error| error.path).collect();
         assert_eq!(paths, ["a.b.c", "list[1].c", "list[2]", "no", "word", "word"]);
     }
 }

@@ -1,7 +1,7 @@
-//! What every request passes before its handler: method, credential, scope, limit, size.
+//! The checks before a handler: method, credential, scope, rate limit, body size.
 //!
-//! In this order: a wrong method, a bad credential and a missing scope are not counted by a limit,
-//! and whatever is wrong with the body is (so that nobody tries bodies for nothing).
+//! They run in this order: a wrong method, an invalid credential and a missing scope do not count against the
+//! rate limit. A request with an invalid body does count, so that a caller cannot probe bodies without limit.
 
 use domain::access::{Caller, KeyStore, LimitStore, RateLimitStatus, Scope, SecretSource};
 use domain::error::Missing;
@@ -13,10 +13,10 @@ use crate::http::cors::Origins;
 use crate::http::request::{BODY_LIMIT, Request};
 use crate::http::routes::{Access, Found, Route, find};
 
-/// What stands before a function's handler.
+/// The checks of one function.
 pub struct Middleware<'a> {
     stores: Option<Stores<'a>>,
-    /// Which origins may read what needs a credential.
+    /// The origins whose pages may read the responses.
     origins: Origins,
 }
 
@@ -27,8 +27,8 @@ struct Stores<'a> {
 }
 
 impl<'a> Middleware<'a> {
-    /// The gate of a function whose callers have credentials and limits, and whose answers these origins
-    /// may read.
+    /// Creates the middleware of a function whose callers have credentials and rate limits, and whose
+    /// responses pages of these origins may read.
     pub fn new(
         keys: &'a dyn KeyStore,
         token_keys: &'a dyn SecretSource,
@@ -38,19 +38,18 @@ impl<'a> Middleware<'a> {
         Self { stores: Some(Stores { keys, tokens: TokenKeys::new(token_keys), limits }), origins }
     }
 
-    /// The gate of a function that everybody may call as often as they like.
+    /// Creates the middleware of a function without credentials and rate limits.
     #[must_use]
     pub fn public() -> Self {
         Self { stores: None, origins: Origins::any() }
     }
 
-    /// Which origins may read the answers.
     pub(crate) const fn origins(&self) -> &Origins {
         &self.origins
     }
 
-    /// Lets a request in or not. `rate_limit` is told how the caller stands with its limit, whatever
-    /// becomes of the request.
+    /// Runs the checks. `rate_limit` is called with the caller's rate limit status as soon as the request is
+    /// counted, whether it is admitted or not.
     pub(crate) async fn admit(
         &self,
         event: lambda_http::Request,
@@ -67,7 +66,7 @@ impl<'a> Middleware<'a> {
         if let Some(stores) = &self.stores {
             stores.admit(&mut request, route, rate_limit).await?;
         } else if route.access != Access::Public || route.limit.is_some() {
-            return Err(Error::internal("a function without stores serves what needs them"));
+            return Err(Error::internal("a function without stores serves a route that needs them"));
         }
         if request.body.len() > BODY_LIMIT {
             return Err(Error::TooLarge { limit: BODY_LIMIT });
@@ -92,7 +91,7 @@ impl Stores<'_> {
         };
         if let (Access::Scope(scope), Some(principal)) = (route.access, &principal) {
             principal.require(scope)?;
-            // A missing scope does not count, so it is looked for before the counting.
+            // A missing scope does not count against the rate limit, so this check comes before counting.
             if route.may_draw && crate::api::images::wanted::asks_for_image(&request.body) {
                 principal.require(Scope::ImagesWrite)?;
             }
@@ -102,10 +101,10 @@ impl Stores<'_> {
                 Some(principal) => (principal.caller.clone(), principal.limits.of(endpoint)),
                 None => (Caller::from_address(request.source), endpoint.per_window()),
             };
-            // Not when the request came: looking up a credential may have taken some time.
+            // Not `request.now`: the lookup of the credential may have taken some time.
             let counted = self.limits.count(&caller, endpoint, limit, Timestamp::now()).await?;
-            let own = RateLimitStatus { endpoint, limit, counted };
-            rate_limit(own);
+            let status = RateLimitStatus { endpoint, limit, counted };
+            rate_limit(status);
             if !counted.admitted {
                 let retry_after = counted.ends_at.since(Timestamp::now());
                 return Err(Error::RateLimited { retry_after });

@@ -1,15 +1,15 @@
-//! `Prefer: wait=N`: how long a client wants us to hold its request open (RFC 7240, section 4.3).
+//! `Prefer: wait=N`: how many seconds a client wants its request held open (RFC 7240, section 4.3).
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-/// The longest wait; a longer one is cut to it.
+/// The maximum wait. A longer one is reduced to it.
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
-/// Says which preference was obeyed.
+/// The response header that names the preference that was applied.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How long to wait. A preference that cannot be understood is ignored, as the RFC wants it.
+/// Returns how long to wait. An invalid preference is ignored, as the RFC requires.
 #[must_use]
 pub fn wait(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_found_among_other_preferences_and_cut_to_the_longest() {
+    fn wait_among_other_preferences_is_read_and_capped() {
         assert_eq!(seconds("wait=5"), Some(5));
         assert_eq!(seconds("respond-async, Wait = \"10\"; x=1"), Some(10));
         assert_eq!(seconds("wait=9999"), Some(20));

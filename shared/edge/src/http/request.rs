@@ -1,4 +1,4 @@
-//! A request, as far as an endpoint needs it.
+//! The request that a handler gets.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,26 +10,24 @@ use lambda_http::request::RequestContext;
 
 use crate::http::routes::{ROUTES, Route};
 
-/// The longest body that is read, in bytes.
+/// The maximum length of a body, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
 
-/// The header that makes a request safe to send again.
+/// The header that makes a request safe to repeat.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// A request that has been let in.
+/// A request that the middleware has admitted.
 #[derive(Debug)]
 pub struct Request {
-    /// Ties the log lines of this request together, in every function that works because of it.
+    /// Connects the log lines of all functions that work on this request.
     pub trace_id: TraceId,
-    /// When it came.
+    /// When this function received the request.
     pub now: Timestamp,
-    /// When Lambda ends this function.
+    /// When Lambda ends this invocation.
     pub deadline: Timestamp,
-    /// Which endpoint it is for.
     pub route: &'static Route,
-    /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, at most [`BODY_LIMIT`](crate::http::request::BODY_LIMIT) bytes.
+    /// At most [`BODY_LIMIT`] bytes.
     pub body: Vec<u8>,
     pub(crate) caller: Option<Principal>,
     pub(crate) source: IpAddr,
@@ -65,63 +63,63 @@ impl Request {
         }
     }
 
-    /// Who calls.
+    /// Returns the authenticated caller.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] where the endpoint lets in whoever shows no credential.
+    /// [`Error::Internal`] if there is none, because the endpoint requires no credential.
     pub fn caller(&self) -> Result<&Principal, Error> {
-        self.caller.as_ref().ok_or_else(|| Error::internal("the endpoint asks for no credential"))
+        self.caller.as_ref().ok_or_else(|| Error::internal("the endpoint requires no credential"))
     }
 
-    /// The part of the path that the route calls `name`.
+    /// Returns the path parameter `name`.
     #[must_use]
     pub fn path_parameter(&self, name: &str) -> Option<&str> {
         value(&self.path_parameters, name)
     }
 
-    /// The query's parameter `name`.
+    /// Returns the query parameter `name`.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         value(&self.query, name)
     }
 
-    /// A header's text.
+    /// Returns a header's value; `None` if it is missing or has characters other than visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// What tells this request from another that has the same `Idempotency-Key`.
+    /// Returns a hash of path and body. It distinguishes requests that have the same `Idempotency-Key`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.path, &self.body)
     }
 
-    /// The caller's `Idempotency-Key`, if it sent one.
+    /// Returns the `Idempotency-Key`, if the caller sent one.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if it cannot be one.
+    /// [`Error::Invalid`] if its value is invalid.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
         let Some(value) = self.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
         let caller: Caller = self.caller()?.caller.clone();
-        // What is no text is refused by the same rule.
+        // A value that is not text becomes an empty key, which the same rule refuses.
         let key = IdempotencyKey::new(caller, value.to_str().unwrap_or_default());
-        key.map(Some).map_err(|broken| Error::Invalid(vec![FieldError::new("Idempotency-Key", broken.0)]))
+        key.map(Some).map_err(|invalid| Error::Invalid(vec![FieldError::new("Idempotency-Key", invalid.0)]))
     }
 
-    /// `parsed`, what was read from the body, with what is wrong with the headers told along with
-    /// what is wrong with it.
+    /// Adds the field errors of the headers to `parsed`, the result of parsing the body, so that one response
+    /// reports both.
     ///
     /// # Errors
     ///
-    /// That of `parsed`, [`Error::Invalid`] with the faults of both.
+    /// The error of `parsed`, or [`Error::Invalid`] with the field errors of body and headers.
     pub fn with_header_faults<T>(&self, parsed: Result<T, Error>) -> Result<T, Error> {
         match (parsed, self.idempotency_key()) {
-            (Err(Error::Invalid(mut faults)), Err(Error::Invalid(more))) => {
-                faults.extend(more);
-                Err(Error::Invalid(faults))
+            (Err(Error::Invalid(mut field_errors)), Err(Error::Invalid(more))) => {
+                field_errors.extend(more);
+                Err(Error::Invalid(field_errors))
             }
             (Ok(_), Err(error)) => Err(error),
             (parsed, _) => parsed,
@@ -129,15 +127,15 @@ impl Request {
     }
 }
 
-/// For tests of handlers.
+/// Builders for tests of handlers.
 impl Request {
-    /// A request of `caller` to what `function` serves by `method`.
+    /// Creates a request of `caller` to the first route of `function` with this method.
     ///
     /// # Panics
     ///
-    /// If it serves nothing by that method.
+    /// If there is no such route.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test of an endpoint that is not there should fail")]
+    #[expect(clippy::expect_used, reason = "a test of a missing endpoint should fail")]
     pub fn by(caller: Principal, function: &str, method: &str, body: impl Into<Vec<u8>>) -> Self {
         let route = ROUTES.iter().find(|route| route.function == function && route.method == method);
         let route = route.expect("an endpoint");
@@ -157,13 +155,13 @@ impl Request {
         }
     }
 
-    /// The same to another path that the function serves by that method.
+    /// Changes the route to another path of the same function and method.
     ///
     /// # Panics
     ///
-    /// If it serves none such.
+    /// If there is no such route.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test of an endpoint that is not there should fail")]
+    #[expect(clippy::expect_used, reason = "a test of a missing endpoint should fail")]
     pub fn on(mut self, path: &str) -> Self {
         let (function, method) = (self.route.function, self.route.method);
         let here = |route: &&Route| (route.function, route.method, route.path) == (function, method, path);
@@ -172,21 +170,21 @@ impl Request {
         self
     }
 
-    /// The same with a path's parameter.
+    /// Adds a path parameter.
     #[must_use]
     pub fn at(mut self, name: &str, value: &str) -> Self {
         self.path_parameters.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same with a query's parameter.
+    /// Adds a query parameter.
     #[must_use]
     pub fn asking(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same with a header; left out if `value` cannot be a header's.
+    /// Adds a header; does nothing if `value` is not a valid header value.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = value.parse() {
@@ -196,8 +194,8 @@ impl Request {
     }
 }
 
-/// The path as API Gateway matched it. The request's own address lacks it where no address could hold
-/// it: API Gateway decodes `%05` before it says what was asked for.
+/// Returns the path as API Gateway matched it. The request's URI lacks it if no URI can hold it, because
+/// API Gateway decodes sequences such as `%05` before it passes the path on.
 pub(crate) fn path(event: &lambda_http::Request) -> &str {
     match event.raw_http_path() {
         "" => event.uri().path(),
@@ -206,10 +204,10 @@ pub(crate) fn path(event: &lambda_http::Request) -> &str {
 }
 
 fn value<'a>(all: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    all.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    all.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// The address that API Gateway was called from; nobody's, where it does not say.
+/// Returns the IP address that called API Gateway; the unspecified address if the event has none.
 fn source(event: &lambda_http::Request) -> IpAddr {
     let text = match event.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),

@@ -1,34 +1,33 @@
-//! Every endpoint of the API, in one table: who serves it, who may call it, and what counts it.
+//! The table of all endpoints: which function serves it, who may call it, and which rate limit applies.
 
 use domain::access::{Endpoint, Scope};
 
-/// Who may call.
+/// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody, from any web page; a credential is not looked at.
+    /// Every caller, from any web page. Credentials are ignored.
     Public,
-    /// Anybody; who shows a credential must show a good one.
+    /// Every caller. A credential must be valid if one is sent.
     Optional,
-    /// Whoever has a good credential. The handler checks what else is needed.
+    /// Callers with a valid credential. The handler checks all other conditions.
     Credential,
-    /// Whoever has a credential with this scope.
+    /// Callers whose credential has this scope.
     Scope(Scope),
 }
 
 /// One method of one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// The folder in `functions/` of the function that serves it.
+    /// The folder in `functions/` of the function that serves the endpoint.
     pub function: &'static str,
-    /// The method; a `GET` is answered to `HEAD` too.
+    /// A `GET` route serves `HEAD` too.
     pub method: &'static str,
-    /// The path below [`API`](crate::API), its parameters in braces.
+    /// Relative to [`API`](crate::API), with parameters in braces.
     pub path: &'static str,
-    /// Who may call it.
     pub access: Access,
-    /// Whether its body may ask for an image too, which takes the scope for that.
+    /// Whether the body can request an image too, which requires [`Scope::ImagesWrite`].
     pub may_draw: bool,
-    /// What counts its requests; `None` if nothing does.
+    /// The rate limit that counts the requests; `None` for no limit.
     pub limit: Option<Endpoint>,
 }
 
@@ -42,7 +41,7 @@ const fn route(
     Route { function, method, path, access, may_draw: false, limit }
 }
 
-/// Every endpoint.
+/// All endpoints except [`FALLBACK`].
 pub const ROUTES: &[Route] = {
     use Access::{Credential, Public};
     const CHAT: Access = Access::Scope(Scope::Chat);
@@ -94,22 +93,21 @@ pub const ROUTES: &[Route] = {
     ]
 };
 
-/// What the function `fallback` serves: every other path, whatever the method.
+/// The route of the function `fallback`: all other paths, with every method.
 pub const FALLBACK: Route = route("fallback", "*", "/*", Access::Optional, Some(Endpoint::Other));
 
-/// What became of looking for a request's endpoint.
+/// The result of [`find`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// This one.
     Route(&'static Route),
-    /// The path is there, but takes other methods.
+    /// The path exists, but only with these methods.
     OtherMethods(Vec<&'static str>),
-    /// There is no such path.
+    /// The path does not exist.
     Nothing,
 }
 
-/// The endpoint that `function` serves by `method` at `path`, which may have anything before
-/// [`API`](crate::API): a custom domain can map the API below a path of its own.
+/// Finds the endpoint of `function` with this method and path. The path may have any prefix before
+/// [`API`](crate::API), because a custom domain can map the API below a path of its own.
 #[must_use]
 pub fn find(function: &str, method: &str, path: &str) -> Found {
     if function == FALLBACK.function {
@@ -118,8 +116,8 @@ pub fn find(function: &str, method: &str, path: &str) -> Found {
     let path = path.find(crate::API).map_or(path, |start| &path[start + crate::API.len()..]);
     let here: Vec<_> =
         ROUTES.iter().filter(|route| route.function == function && matches(route.path, path)).collect();
-    let asked = if method == "HEAD" { "GET" } else { method };
-    if let Some(route) = here.iter().find(|route| route.method == asked) {
+    let wanted = if method == "HEAD" { "GET" } else { method };
+    if let Some(route) = here.iter().find(|route| route.method == wanted) {
         return Found::Route(route);
     }
     if here.is_empty() {
@@ -150,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_finds_its_endpoint_and_no_other() {
+    fn request_finds_its_endpoint_only() {
         let found = |function: &str, method: &str, path: &str| match find(function, method, path) {
             Found::Route(route) => route.path,
             Found::OtherMethods(_) => "other",
@@ -168,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_tells_the_methods_it_takes() {
+    fn wrong_method_returns_allowed_methods() {
         let methods = find("admin-keys", "PATCH", "/api/v1/admin/keys");
         assert_eq!(methods, Found::OtherMethods(vec!["GET", "POST", "HEAD", "OPTIONS"]));
         let methods = find("images-cancel", "GET", "/api/v1/images/cancel/1");
@@ -176,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_everybody_may_see_is_not_counted() {
+    fn only_public_routes_have_no_rate_limit() {
         for route in ROUTES {
             assert_eq!(route.limit.is_none(), route.access == Access::Public, "{}", route.path);
         }

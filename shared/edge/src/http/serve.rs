@@ -1,20 +1,16 @@
-//! From an API Gateway request to an answer: what every endpoint has in common.
+//! Turns an API Gateway event into a response: the steps that all endpoints share.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use domain::access::{RateLimitStatus, WINDOW};
-
 use domain::primitives::NamedValue as _;
 use domain::{Error, Timestamp, TraceId};
-
 use futures_util::FutureExt as _;
 use lambda_http::{Body, RequestExt as _, Response, service_fn};
-
+use tokio::time::Instant;
 use tracing::{Instrument as _, info, info_span};
 
 use crate::http::answer::Answer;
@@ -24,14 +20,14 @@ use crate::http::middleware::Middleware;
 pub(crate) use crate::http::request::Request;
 use crate::http::routes::{Found, find};
 
-/// Serves the endpoints of `function` for good.
+/// Serves the endpoints of `function` until the Lambda environment ends.
 ///
 /// # Errors
 ///
-/// If the Lambda runtime fails; the environment is then started anew.
+/// If the Lambda runtime fails. Lambda then starts a new environment.
 pub async fn serve<F>(
     function: &'static str,
-    gate: &Middleware<'_>,
+    middleware: &Middleware<'_>,
     handle: impl Fn(Request) -> F + Sync,
 ) -> Result<(), lambda_http::Error>
 where
@@ -39,16 +35,16 @@ where
 {
     let handle = &handle;
     lambda_http::run(service_fn(move |event: lambda_http::Request| async move {
-        Ok::<_, Infallible>(respond(event, function, gate, handle).await)
+        Ok::<_, Infallible>(respond(event, function, middleware, handle).await)
     }))
     .await
 }
 
-/// One request, whatever becomes of it.
+/// Answers one request. Errors and panics of the handler become error responses.
 pub async fn respond<F>(
     event: lambda_http::Request,
     function: &str,
-    gate: &Middleware<'_>,
+    middleware: &Middleware<'_>,
     handle: impl Fn(Request) -> F,
 ) -> Response<Body>
 where
@@ -59,16 +55,16 @@ where
     let span = info_span!("request", traceId = %trace_id, requestId = %event.lambda_context().request_id);
     async {
         let method = event.method().clone();
-        let asked = event.headers().clone();
+        let request_headers = event.headers().clone();
         let preflight =
             (method == Method::OPTIONS).then(|| methods(function, crate::http::request::path(&event)));
         let rate_limit = OnceLock::new();
-        let note = |own: RateLimitStatus| _ = rate_limit.set(own);
+        let record = |status: RateLimitStatus| _ = rate_limit.set(status);
         let answer = async {
             if preflight.is_some() {
                 return Ok(Answer::empty(StatusCode::NO_CONTENT));
             }
-            handle(gate.admit(event, function, trace_id, note).await?).await
+            handle(middleware.admit(event, function, trace_id, record).await?).await
         };
         let outcome = AssertUnwindSafe(answer)
             .catch_unwind()
@@ -85,9 +81,9 @@ where
         match preflight {
             Some(methods) => {
                 set(headers, header::ALLOW, &methods);
-                gate.origins().open_preflight(&asked, &methods, headers);
+                middleware.origins().open_preflight(&request_headers, &methods, headers);
             }
-            None => gate.origins().open(&asked, headers),
+            None => middleware.origins().open(&request_headers, headers),
         }
         finish(&mut response, trace_id, &method);
         let status = response.status().as_u16();
@@ -99,7 +95,7 @@ where
     .await
 }
 
-/// What the path takes, for who asks beforehand.
+/// Returns the methods that the path allows, for the answer to a CORS preflight.
 fn methods(function: &str, path: &str) -> String {
     match find(function, "OPTIONS", path) {
         Found::OtherMethods(methods) => methods.join(", "),
@@ -113,7 +109,7 @@ fn set(headers: &mut HeaderMap, name: impl ::http::header::IntoHeaderName, value
     }
 }
 
-/// How the caller stands with its limit: by the headers that everybody knows, and by those of
+/// Writes the caller's rate limit status into the common `X-RateLimit-*` headers and into those of
 /// draft-ietf-httpapi-ratelimit-headers.
 fn set_rate_limit_headers(headers: &mut HeaderMap, rate_limit: &RateLimitStatus) {
     let (name, limit, remaining) = (rate_limit.endpoint.as_str(), rate_limit.limit, rate_limit.remaining());
@@ -125,7 +121,7 @@ fn set_rate_limit_headers(headers: &mut HeaderMap, rate_limit: &RateLimitStatus)
     set(headers, "ratelimit", &format!("\"{name}\";r={remaining};t={seconds}"));
 }
 
-/// What every answer carries.
+/// Adds the headers that every response has, and removes the body of a response to `HEAD`.
 fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
     let headers = response.headers_mut();
     set(headers, "x-trace-id", &trace_id.to_string());
@@ -137,13 +133,13 @@ fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
     for (name, value) in always {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let unless_said: [(HeaderName, &str); 3] = [
+    let defaults: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
-        // An answer that a browser is made to show as a page must not run or load anything.
+        // If a browser is made to show the response as a page, it must not run or load anything.
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ];
-    for (name, value) in unless_said {
+    for (name, value) in defaults {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -182,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_error_has_the_same_shape_and_tells_nothing_of_the_inside() {
+    async fn error_response_has_one_shape_and_hides_causes() {
         let cases: [(Outcome, u16, &str, Option<&str>); 15] = [
             (
                 || Err(Error::Invalid(vec![FieldError::new("prompt", "is required")])),
@@ -192,7 +188,7 @@ mod tests {
             ),
             (|| Err(Error::TooLarge { limit: 1 }), 413, "PAYLOAD_TOO_LARGE", None),
             (|| Err(Error::Unauthorized), 401, "UNAUTHORIZED", None),
-            (|| Err(Error::Forbidden("no")), 403, "FORBIDDEN", None),
+            (|| Err(Error::Forbidden("no".into())), 403, "FORBIDDEN", None),
             (|| Err(Error::NotFound(Missing::Job)), 404, "JOB_NOT_FOUND", None),
             (|| Err(Error::NotFound(Missing::Batch)), 404, "BATCH_NOT_FOUND", None),
             (|| Err(Error::NotFound(Missing::Session)), 404, "SESSION_NOT_FOUND", None),
@@ -230,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn other_methods_are_refused_and_head_is_a_get_without_a_body() {
+    async fn other_methods_get_405_and_head_has_no_body() {
         let ok = || Answer::json(StatusCode::OK, &1);
         let (status, headers, body) = answer("POST", ok).await;
         assert_eq!((status, headers["allow"].to_str().unwrap()), (405, "GET, HEAD, OPTIONS"));
@@ -241,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_browser_may_ask_beforehand() {
+    async fn preflight_is_answered_without_handler() {
         let ok = || panic!("a preflight reaches no handler");
         let event = ::http::Request::builder().method("OPTIONS").uri("/api/v1/health");
         let answer = send(event.header("origin", "https://a.example"), Body::Empty, ok).await;
@@ -254,14 +250,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_over_the_limit_never_reaches_the_handler() {
+    async fn body_over_limit_never_reaches_handler() {
         let event = ::http::Request::builder().method("GET").uri("/api/v1/health");
         let body = Body::from(vec![b' '; BODY_LIMIT + 1]);
         assert_eq!(send(event, body, || panic!("called")).await.status(), 413);
     }
 
     #[test]
-    fn a_caller_is_told_how_it_stands() {
+    fn rate_limit_status_is_in_headers() {
         use domain::access::{Counted, Endpoint};
         let counted = Counted { admitted: true, passed: 12, ends_at: Timestamp::now() + WINDOW };
         let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! Tokens and API keys.
+//! Operations of tokens and API keys.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! The types in [`bodies`](super::bodies), held against the parsers: every field that is read, every
-//! bound, every word.
+//! Compares the types in [`bodies`](super::bodies) with the parsers: every field that is read, every bound,
+//! every enum value.
 
 use std::collections::BTreeSet;
 
@@ -14,18 +14,19 @@ use crate::http::json_body::READ;
 
 const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
-/// The fault paths of a body, none if it is taken.
+/// Parses a body and returns the paths of its field errors; none if it is valid.
 type Parse = fn(&[u8]) -> Vec<String>;
 
 fn paths<T>(outcome: Result<T, Error>) -> Vec<String> {
     match outcome {
         Ok(_) => Vec::new(),
-        Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+        Err(Error::Invalid(field_errors)) => field_errors.into_iter().map(|error| error.path).collect(),
         Err(other) => panic!("{other:?}"),
     }
 }
 
-/// Each body: its schema, an operation that takes it, its parser, and one that holds every object there is.
+/// Each body: its schema, the path of an operation with it, its parser, and an example with all nested
+/// objects.
 fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
     vec![
         (
@@ -88,14 +89,14 @@ fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
     ]
 }
 
-/// One place in a body, and what the schema says of it.
+/// One location in a body.
 struct Place<'a> {
     document: &'a Value,
     parse: Parse,
     whole: &'a Value,
-    /// As a fault names it: `jobs[0].prompt`.
+    /// As in a field error: `jobs[0].prompt`.
     path: String,
-    /// As [`Value::pointer`] wants it.
+    /// A JSON pointer, for [`Value::pointer`].
     pointer: String,
 }
 
@@ -109,7 +110,7 @@ impl Place<'_> {
         Self { path: format!("{}[0]", self.path), pointer: format!("{}/0", self.pointer), ..*self }
     }
 
-    /// The whole body with `value` at this place; without anything there for `None`.
+    /// Returns the whole body with `value` at this location, or without the field for `None`.
     fn with(&self, value: Option<Value>) -> Value {
         let mut whole = self.whole.clone();
         let (outer, name) = self.pointer.rsplit_once('/').unwrap();
@@ -122,48 +123,53 @@ impl Place<'_> {
         whole
     }
 
-    fn faults(&self, value: Option<Value>) -> Vec<String> {
+    fn error_paths(&self, value: Option<Value>) -> Vec<String> {
         (self.parse)(self.with(value).to_string().as_bytes())
     }
 
     fn takes(&self, value: impl Into<Option<Value>>) {
         let value = value.into();
-        assert_eq!(self.faults(value.clone()), [""; 0], "{} must be taken as {value:?}", self.path);
+        assert_eq!(self.error_paths(value.clone()), [""; 0], "{} must accept {value:?}", self.path);
     }
 
     fn refuses(&self, value: impl Into<Option<Value>>) {
         let value = value.into();
-        assert_eq!(self.faults(value.clone()), [self.path.as_str()], "{} must not be {value:?}", self.path);
+        assert_eq!(
+            self.error_paths(value.clone()),
+            [self.path.as_str()],
+            "{} must refuse {value:?}",
+            self.path
+        );
     }
 
-    /// Holds everything that `schema` says against the parser; gives the paths of all fields in it.
+    /// Compares everything in `schema` with the parser. Adds the paths of all its fields to `fields`.
     fn check(&self, schema: &Value, required: bool, fields: &mut BTreeSet<String>) {
-        let own = resolve(self.document, schema);
+        let resolved = resolve(self.document, schema);
         if required {
             self.refuses(Value::Null);
             self.refuses(None);
         } else if !self.path.ends_with(']') {
             assert!(
-                schema["nullable"] == true || own["nullable"] == true,
+                schema["nullable"] == true || resolved["nullable"] == true,
                 "{}: null means absent",
                 self.path
             );
             self.takes(Value::Null);
             self.takes(None);
         }
-        match own["type"].as_str() {
-            Some("string") => self.check_text(own),
-            Some("integer") => self.check_number(own, 1.0, &[json!(1.5), json!("1")]),
-            Some("number") => self.check_number(own, 0.01, &[json!("1")]),
+        match resolved["type"].as_str() {
+            Some("string") => self.check_text(resolved),
+            Some("integer") => self.check_number(resolved, 1.0, &[json!(1.5), json!("1")]),
+            Some("number") => self.check_number(resolved, 0.01, &[json!("1")]),
             Some("boolean") => {
                 self.takes(json!(true));
                 self.takes(json!(false));
                 self.refuses(json!("true"));
             }
-            Some("array") => self.check_list(own, fields),
+            Some("array") => self.check_list(resolved, fields),
             Some("object") => {
                 self.refuses(json!([]));
-                self.check_fields(own, fields);
+                self.check_fields(resolved, fields);
             }
             other => panic!("{}: {other:?}", self.path),
         }
@@ -182,7 +188,7 @@ impl Place<'_> {
         }
     }
 
-    /// An object whose names are the caller's choice among these: data, of which none can be `null`.
+    /// Checks an object used as a map: its keys are a subset of `properties`, and no value can be `null`.
     fn check_names(&self, properties: &serde_json::Map<String, Value>) {
         self.takes(json!({}));
         self.field("no such name").refuses(json!(1));
@@ -193,17 +199,17 @@ impl Place<'_> {
 
     fn check_list(&self, schema: &Value, fields: &mut BTreeSet<String>) {
         let first = self.whole.pointer(&self.pointer).map(|list| list[0].clone());
-        let first = first.unwrap_or_else(|| panic!("{} has no item to begin with", self.path));
+        let first = first.unwrap_or_else(|| panic!("the example needs an item in {}", self.path));
         let of = |length: u64| json!(vec![first.clone(); length as usize]);
-        if let Some(least) = schema["minItems"].as_u64() {
-            self.takes(of(least));
-            self.refuses(of(least - 1));
+        if let Some(min) = schema["minItems"].as_u64() {
+            self.takes(of(min));
+            self.refuses(of(min - 1));
         } else {
             self.takes(of(0));
         }
-        if let Some(most) = schema["maxItems"].as_u64() {
-            self.takes(of(most));
-            self.refuses(of(most + 1));
+        if let Some(max) = schema["maxItems"].as_u64() {
+            self.takes(of(max));
+            self.refuses(of(max + 1));
         }
         self.refuses(json!({}));
         self.item().check(&schema["items"], false, fields);
@@ -211,24 +217,24 @@ impl Place<'_> {
 
     fn check_number(&self, schema: &Value, step: f64, others: &[Value]) {
         let number = |number: f64| if step == 1.0 { json!(number as i64) } else { json!(number) };
-        if let Some(least) = schema["minimum"].as_f64() {
-            self.takes(number(least));
-            self.refuses(number(least - step));
+        if let Some(min) = schema["minimum"].as_f64() {
+            self.takes(number(min));
+            self.refuses(number(min - step));
         }
-        if let Some(most) = schema["maximum"].as_f64() {
-            self.takes(number(most));
-            self.refuses(number(most + step));
+        if let Some(max) = schema["maximum"].as_f64() {
+            self.takes(number(max));
+            self.refuses(number(max + step));
         }
         others.iter().for_each(|other| self.refuses(other.clone()));
     }
 
     fn check_text(&self, schema: &Value) {
         self.refuses(json!(7));
-        if let Some(words) = schema["enum"].as_array() {
-            words.iter().for_each(|word| self.takes(word.clone()));
+        if let Some(values) = schema["enum"].as_array() {
+            values.iter().for_each(|value| self.takes(value.clone()));
             return self.refuses(json!("no such word"));
         }
-        let (start, bad) = match (schema["format"].as_str(), schema["pattern"].as_str()) {
+        let (start, invalid) = match (schema["format"].as_str(), schema["pattern"].as_str()) {
             (Some("uuid"), None) => return self.check_spelling(USER, &["x", &USER.replace('-', "")]),
             (Some("date-time"), None) => return self.check_spelling("2026-01-01T00:00:00Z", &["yesterday"]),
             (Some("iri"), Some(r"^https://[^/?#@\s]")) => ("https://example.com/", "http://example.com/"),
@@ -241,36 +247,36 @@ impl Place<'_> {
                 return self.check_spelling("a-1", &["", "A", "-a"]);
             }
             (None, None) => ("", ""),
-            other => panic!("{}: say what {other:?} takes and what it refuses", self.path),
+            other => panic!("{}: add an accepted and a refused value for {other:?}", self.path),
         };
         let of = |length: u64| json!(format!("{start}{}", "x".repeat(length as usize - start.len())));
-        if !bad.is_empty() {
-            self.refuses(json!(bad));
+        if !invalid.is_empty() {
+            self.refuses(json!(invalid));
         }
-        if let Some(least) = schema["minLength"].as_u64() {
-            self.takes(of(least));
-            self.refuses(of(least - 1));
+        if let Some(min) = schema["minLength"].as_u64() {
+            self.takes(of(min));
+            self.refuses(of(min - 1));
         }
-        if let Some(most) = schema["maxLength"].as_u64() {
-            self.takes(of(most));
-            self.refuses(of(most + 1));
+        if let Some(max) = schema["maxLength"].as_u64() {
+            self.takes(of(max));
+            self.refuses(of(max + 1));
         }
     }
 
-    fn check_spelling(&self, good: &str, bad: &[&str]) {
-        self.takes(json!(good));
-        bad.iter().for_each(|bad| self.refuses(json!(bad)));
+    fn check_spelling(&self, valid: &str, invalid: &[&str]) {
+        self.takes(json!(valid));
+        invalid.iter().for_each(|text| self.refuses(json!(text)));
     }
 }
 
-/// What `schema` says, here or elsewhere in the document.
+/// Resolves a `$ref`, directly in `schema` or in its `allOf`.
 fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let outer = schema["allOf"].as_array().map_or(schema, |all| &all[0]);
     outer["$ref"].as_str().map_or(outer, |place| document.pointer(&place[1..]).unwrap())
 }
 
 #[test]
-fn the_parsers_take_what_the_document_says_and_nothing_else() {
+fn parsers_and_document_agree() {
     let document = document();
     for (name, _, parse, whole) in bodies() {
         let (path, pointer) = (String::new(), String::new());
@@ -278,20 +284,16 @@ fn the_parsers_take_what_the_document_says_and_nothing_else() {
         READ.take();
         let mut unknown = whole.clone();
         unknown["unknown"] = json!(1);
-        assert_eq!(
-            parse(unknown.to_string().as_bytes()),
-            [""; 0],
-            "{name} must ignore what it does not know"
-        );
+        assert_eq!(parse(unknown.to_string().as_bytes()), [""; 0], "{name} must ignore unknown fields");
         let read = READ.take();
         let mut fields = BTreeSet::new();
         place.check_fields(&document["components"]["schemas"][name], &mut fields);
-        assert_eq!(fields, read, "{name}: what the document has, and what the parser reads");
+        assert_eq!(fields, read, "{name}: fields of the document, fields that the parser reads");
     }
 }
 
 #[test]
-fn the_parsers_take_every_example() {
+fn parsers_accept_every_example() {
     let document = document();
     for (name, path, parse, _) in bodies() {
         let content = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"];

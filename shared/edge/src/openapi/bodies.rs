@@ -1,8 +1,8 @@
-//! What the parsers take, as types that only describe it. Their comments are read by people without.
+//! Types that only describe request bodies. Their doc comments are descriptions in the OpenAPI document.
 //!
-//! A parser reads a body field by field, so that it can name every fault at once; no type is filled
-//! from a body as a whole. These types say the same to whoever writes a client, and a test holds them
-//! against the parsers: every field, every bound, every word.
+//! A parser reads a body field by field, so that it can report all field errors at once; no type is
+//! deserialized from a body as a whole. These types describe the same bodies for authors of clients. A test
+//! compares them with the parsers: every field, every bound, every enum value.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,8 +20,8 @@ use crate::api::time::Rfc3339;
 use crate::api::webhooks::attempts::State;
 use crate::api::webhooks::secret::OVERLAP;
 
-/// Some character that is not white space as Unicode has it. `\S` means other characters in every dialect of
-/// regular expressions: JavaScript's, which JSON Schema names, takes U+0085 for visible.
+/// Matches one character that is not Unicode white space. `\S` differs between dialects of regular
+/// expressions: that of JavaScript, which JSON Schema refers to, matches U+0085.
 pub(super) const NOT_BLANK: &str =
     r"[^\u0009-\u000D\u0020\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]";
 
@@ -189,7 +189,7 @@ pub struct TokenBody {
     /// The person for whom the token acts.
     pub user_id: UserId,
     /// What it allows, at most what the key allows. Left out: all of that but what ends in `:admin`.
-    #[schemars(length(min = 1), extend("items" = words(Scope::ALL.into_iter().filter(|scope| !scope.is_admin()))))]
+    #[schemars(length(min = 1), extend("items" = words(Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()))))]
     pub scopes: Option<Vec<Scope>>,
     /// How long it is good, in seconds.
     #[schemars(range(min = 1, max = 3600), extend("default" = 3600))]
@@ -218,7 +218,7 @@ fn words(scopes: impl Iterator<Item = Scope>) -> Value {
     json!({"type": "string", "enum": scopes.map(Scope::as_str).collect::<Vec<_>>()})
 }
 
-/// How many requests pass in 60 seconds, by endpoint. In other types only.
+/// Requests per 60 seconds, by endpoint. The schema is inlined.
 pub struct ClientLimits;
 
 impl JsonSchema for ClientLimits {

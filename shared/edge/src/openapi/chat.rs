@@ -1,4 +1,4 @@
-//! A reply first, and images from it.
+//! Operations of chat sessions.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What became of webhooks, sending them again, and what they are signed with.
+//! Operations of webhooks: attempts, redelivery, disabled URLs and the signing secret.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
-//! Examples that several operations show.
+//! Examples that several operations share.
+
+use serde_json::{Value, json};
 
 use crate::openapi::parts::JOB;
-use serde_json::{Value, json};
 
 pub(super) fn example_job() -> Value {
     json!({
@@ -30,7 +31,6 @@ pub(super) fn example_state() -> Value {
     })
 }
 
-/// What came of a job, in examples.
 pub(super) fn example_result() -> Value {
     json!({
         "images": [{

@@ -1,20 +1,17 @@
-//! Jobs that make images.
+//! Operations of image jobs and batches.
 
-use super::bodies::{BatchBody, GenerateBody};
 use serde_json::json;
 
+use super::bodies::{BatchBody, GenerateBody};
 use super::examples::{example_job, example_state};
 use super::operation::{Answer, Operation};
 use super::parts::{BATCH, USER};
-
 use super::problems::Problem;
 use super::schemas::Schemas;
-
 use crate::api::images::batch_response::{BatchResponse, BatchStatusResponse};
+use crate::api::images::job_response::{JobResponse, JobStatusResponse};
 use crate::api::images::list::JobListResponse;
 use crate::http::routes::Route;
-
-use crate::api::images::job_response::{JobResponse, JobStatusResponse};
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
     Some(match (route.method, route.path) {

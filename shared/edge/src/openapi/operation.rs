@@ -1,6 +1,7 @@
-//! One operation of the document: what its route says of it, and what only its author knows.
+//! Builds one operation of the document from its route and its own description.
 
 use domain::access::Scope;
+use domain::primitives::NamedValue as _;
 use serde_json::{Map, Value, json};
 
 use super::parts::{LIMIT_HEADERS, header, parameter};
@@ -8,7 +9,7 @@ use super::problems::Problem;
 use super::webhooks::callback;
 use crate::http::routes::{Access, Route};
 
-/// What a route does not say of its operation.
+/// The parts of an operation that do not follow from its route.
 pub(super) struct Operation {
     id: &'static str,
     tag: &'static str,
@@ -21,7 +22,7 @@ pub(super) struct Operation {
     callback: Option<&'static str>,
 }
 
-/// One answer within 2xx or 3xx, or one outside of them whose body is no error.
+/// A 2xx or 3xx response, or another response whose body is not an error.
 pub(super) struct Answer {
     status: u16,
     description: &'static str,
@@ -31,28 +32,28 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An answer without a body.
+    /// Creates a response without a body.
     pub(super) fn empty(status: u16, description: &'static str) -> Self {
         Self { status, description, headers: Map::new(), content: None, links: Map::new() }
     }
 
-    /// An answer with a body of JSON.
+    /// Creates a response with a JSON body.
     pub(super) fn json(status: u16, description: &'static str, schema: Value, example: Value) -> Self {
         Self::of(status, description, "application/json", json!({"schema": schema, "example": example}))
     }
 
-    /// An answer with a body of this kind.
+    /// Creates a response with a body of the media type `kind`.
     pub(super) fn of(status: u16, description: &'static str, kind: &'static str, content: Value) -> Self {
         Self { content: Some(json!({kind: content})), ..Self::empty(status, description) }
     }
 
-    /// It carries these headers too.
+    /// Adds headers, each described in [`headers`](super::parts::headers).
     pub(super) fn headers(mut self, names: &[&str]) -> Self {
         self.headers.extend(names.iter().map(|name| ((*name).to_owned(), header(name))));
         self
     }
 
-    /// What its body names is what another operation takes.
+    /// Adds a link: `value`, a JSON pointer into the body, is `parameter` of `operation`.
     pub(super) fn link(mut self, name: &str, operation: &str, parameter: &str, value: &str) -> Self {
         let link =
             json!({"operationId": operation, "parameters": {parameter: format!("$response.body#{value}")}});
@@ -94,13 +95,13 @@ impl Operation {
         }
     }
 
-    /// It takes these parameters beside those in its path, each described once for all operations.
+    /// Adds parameters to those in the path, each described in [`parameters`](super::parts::parameters).
     pub(super) fn takes(mut self, names: &[&str]) -> Self {
         self.parameters.extend(names.iter().map(|name| parameter(name)));
         self
     }
 
-    /// It takes a body, such as `examples`, each with its name.
+    /// Adds a request body, with named `examples`, and the errors that every body can cause.
     pub(super) fn body(mut self, required: bool, schema: Value, examples: &[(&str, Value)]) -> Self {
         let examples: Map<_, _> = examples
             .iter()
@@ -114,13 +115,13 @@ impl Operation {
         self
     }
 
-    /// It answers so.
     pub(super) fn answers(mut self, answer: Answer) -> Self {
         self.answers.push(answer);
         self
     }
 
-    /// It takes an `Idempotency-Key`, and answers as that brings along. To be said after its answers.
+    /// Adds the `Idempotency-Key` with its errors and response header. Must be called after
+    /// [`answers`](Self::answers).
     pub(super) fn idempotent(mut self) -> Self {
         self.answers =
             self.answers.into_iter().map(|answer| answer.headers(&["Idempotent-Replayed"])).collect();
@@ -128,31 +129,30 @@ impl Operation {
         self.takes(&["Idempotency-Key"])
     }
 
-    /// It can fail so.
     pub(super) fn fails(mut self, problems: &[Problem]) -> Self {
         self.problems.extend(problems);
         self
     }
 
-    /// Its jobs tell the URL that stands at this place of its body.
+    /// Adds the webhook callback. `place` is the JSON pointer of the webhook URL in the body.
     pub(super) fn calls_back(mut self, place: &'static str) -> Self {
         self.callback = Some(place);
         self
     }
 
-    /// The whole operation.
+    /// Creates the operation object of `route`.
     ///
     /// # Panics
     ///
-    /// If it can fail in two ways with one status: the document has room for one.
+    /// If two problems have the same status: the document has room for one.
     pub(super) fn for_route(self, route: &Route) -> Value {
         let mut problems = self.problems;
         problems.extend(brought_by(route));
         let counted = route.limit.is_some();
         let mut responses: Map<_, _> = self.answers.into_iter().map(|answer| answer.write(counted)).collect();
         for problem in problems {
-            let known = responses.insert(problem.status().to_string(), problem.reference());
-            assert!(known.is_none(), "{} {}: two answers for {problem:?}", route.method, route.path);
+            let previous = responses.insert(problem.status().to_string(), problem.reference());
+            assert!(previous.is_none(), "{} {}: two responses, {problem:?}", route.method, route.path);
         }
         let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let mut parameters: Vec<_> = in_path.map(parameter).collect();
@@ -179,7 +179,7 @@ impl Operation {
     }
 }
 
-/// The errors that every route of this kind has.
+/// Returns the errors that follow from the access and the rate limit of a route.
 fn brought_by(route: &Route) -> Vec<Problem> {
     let mut problems = vec![Problem::Internal];
     match route.access {
@@ -203,7 +203,7 @@ fn security(route: &Route) -> Value {
     }
 }
 
-/// Who may call, and how often, in words.
+/// Describes the required scope and the rate limit of a route.
 fn who(route: &Route) -> String {
     let scope = match route.access {
         Access::Scope(scope) => scope_sentence(scope),

@@ -1,39 +1,38 @@
-//! What several operations share: headers, parameters, and how a caller shows who it is.
+//! Components that several operations share: headers, parameters and security schemes.
 
 use domain::access::WINDOW;
 use serde_json::{Value, json};
 
-/// The ids of the things in the examples.
+// Ids in the examples.
 pub(super) const JOB: &str = "0190b8a0-0000-7000-8000-000000000002";
 pub(super) const BATCH: &str = "0190b8a0-0000-7000-8000-000000000003";
 pub(super) const SESSION: &str = "0190b8a0-0000-7000-8000-000000000005";
 pub(super) const KEY: &str = "0190b8a0-0000-7000-8000-000000000007";
 pub(super) const WEBHOOK: &str = "0190b8a0-0000-7000-8000-000000000009";
-/// The person for whom they are.
 pub(super) const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
-/// The headers that every counted answer carries.
+/// The headers of every response to a request that a rate limit has counted.
 pub(super) const LIMIT_HEADERS: [&str; 5] =
     ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy"];
 
-/// Where the header `name` is described.
+/// Returns a reference to the header `name`.
 pub(super) fn header(name: &str) -> Value {
     json!({"$ref": format!("#/components/headers/{name}")})
 }
 
-/// Where the parameter `name` is described.
+/// Returns a reference to the parameter `name`.
 pub(super) fn parameter(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
 
-/// Every header of an answer.
+/// Returns all response headers.
 pub(super) fn headers() -> Value {
     let window = WINDOW.as_secs();
     let header = |description: &str, schema: Value, example: Value| json!({"description": description, "required": true, "schema": schema, "example": example});
     let text = || json!({"type": "string"});
     let path = || json!({"type": "string", "format": "uri-reference"});
-    let count = |least: u8| json!({"type": "integer", "minimum": least});
-    let constant = |word: &str| json!({"type": "string", "enum": [word]});
+    let count = |min: u8| json!({"type": "integer", "minimum": min});
+    let constant = |value: &str| json!({"type": "string", "enum": [value]});
     json!({
         "x-trace-id": header(
             "Names this request in the logs, and in the error's `traceId`.",
@@ -74,7 +73,7 @@ pub(super) fn headers() -> Value {
     })
 }
 
-/// The same header in an answer that need not have it.
+/// Makes a response header optional.
 pub(super) fn optional(mut header: Value) -> Value {
     if let Some(header) = header.as_object_mut() {
         header.remove("required");
@@ -82,7 +81,7 @@ pub(super) fn optional(mut header: Value) -> Value {
     header
 }
 
-/// Every parameter that is not of one operation alone.
+/// Returns all parameters of paths, queries and headers.
 pub(super) fn parameters() -> Value {
     let id = |name: &str, what: &str, example: &str| {
         json!({
@@ -153,7 +152,7 @@ pub(super) fn parameters() -> Value {
     })
 }
 
-/// How a caller shows who it is.
+/// Returns the ways to authenticate.
 pub(super) fn security_schemes() -> Value {
     json!({
         "ApiKeyAuth": {

@@ -1,4 +1,4 @@
-//! Every error that an operation can answer with, from the one type of errors.
+//! All error responses of operations, generated from [`Error`].
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::schemas::Schemas;
 use crate::http::error_response::{ErrorEnvelope, error_response};
 use crate::http::request::BODY_LIMIT;
 
-/// An error as the document names it.
+/// An error response. Its name is the name of the component in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Problem {
     Invalid,
@@ -54,7 +54,7 @@ impl Problem {
         Self::Unavailable,
     ];
 
-    /// What the code answers with.
+    /// Returns an example of the error.
     fn error(self) -> Error {
         let retry_after = Duration::from_secs(17);
         match self {
@@ -63,7 +63,7 @@ impl Problem {
                 FieldError::new("prompt", "must have 1 to 4000 characters and not be blank"),
             ]),
             Self::Unauthorized => Error::Unauthorized,
-            Self::Forbidden => Error::Forbidden("the credential does not act for this userId"),
+            Self::Forbidden => Error::Forbidden("the credential does not act for this userId".into()),
             Self::JobNotFound => Error::NotFound(Missing::Job),
             Self::BatchNotFound => Error::NotFound(Missing::Batch),
             Self::SessionNotFound => Error::NotFound(Missing::Session),
@@ -105,7 +105,7 @@ impl Problem {
         }
     }
 
-    /// The very answer.
+    /// Returns the response that the code sends for this error.
     fn answer(self) -> Response<Body> {
         error_response(&self.error(), TraceId::from_uuid(uuid!("0190b8a0-0000-7000-8000-00000000000f")))
     }
@@ -114,12 +114,13 @@ impl Problem {
         self.answer().status().as_u16()
     }
 
-    /// Where it is described.
+    /// Returns a reference to the response.
     pub(super) fn reference(self) -> Value {
         json!({"$ref": format!("#/components/responses/{self:?}")})
     }
 
-    /// Whether it always, never, or only sometimes comes after the caller was counted.
+    /// Returns whether a rate limit has counted the request before this error: always (`Some(true)`), never
+    /// (`Some(false)`) or sometimes (`None`).
     const fn counted(self) -> Option<bool> {
         match self {
             Self::Unauthorized => Some(false),
@@ -160,7 +161,7 @@ impl Problem {
     }
 }
 
-/// The answer of every error.
+/// Returns the responses of all errors.
 pub(super) fn responses(schemas: &mut Schemas) -> Map<String, Value> {
     let schema = schemas.answer::<ErrorEnvelope<'_>>();
     Problem::ALL

@@ -1,4 +1,4 @@
-//! How the deployment is, and what it says of itself.
+//! Operations of the health check and the API documentation.
 
 use serde_json::json;
 

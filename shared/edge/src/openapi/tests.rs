@@ -1,4 +1,4 @@
-//! What the document says, held against what the code does.
+//! Compares the OpenAPI document with the code.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::http::routes::ROUTES;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
 
-/// The document as it is checked in.
+/// Returns the document as the text to check in.
 fn text() -> String {
     let mut text = serde_json::to_string_pretty(&document()).unwrap();
     text.push('\n');
@@ -18,20 +18,20 @@ fn text() -> String {
 }
 
 #[test]
-fn the_document_that_is_checked_in_is_the_one_that_the_code_makes() {
+fn checked_in_document_matches_code() {
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         std::fs::write(FILE, text()).unwrap();
     }
-    let there = std::fs::read_to_string(Path::new(FILE)).unwrap_or_default();
+    let checked_in = std::fs::read_to_string(Path::new(FILE)).unwrap_or_default();
     assert!(
-        there == text(),
-        "docs/openapi.json is not what the code makes; write it anew and look at the difference:\n\
+        checked_in == text(),
+        "docs/openapi.json does not match the code; regenerate it and review the difference:\n\
          UPDATE_OPENAPI=1 cargo test --workspace --lib openapi && git diff docs/openapi.json"
     );
 }
 
 #[test]
-fn every_route_is_an_operation_and_every_operation_a_route() {
+fn routes_and_operations_match() {
     let document = document();
     let mut operations = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -43,11 +43,11 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
 }
 
 #[test]
-fn a_strict_reader_understands_the_document() {
+fn strict_parser_accepts_document() {
     let document: openapiv3::OpenAPI = serde_json::from_str(&text()).unwrap();
     let ids: BTreeSet<_> =
         document.operations().map(|(.., operation)| operation.operation_id.clone()).collect();
-    assert_eq!(ids.len(), ROUTES.len(), "each operation has an id of its own");
+    assert_eq!(ids.len(), ROUTES.len(), "operation ids are unique");
     for (path, method, operation) in document.operations() {
         assert!(operation.summary.is_some() && operation.description.is_some(), "{method} {path}");
         assert_eq!(operation.tags.len(), 1, "{method} {path}");
@@ -55,7 +55,7 @@ fn a_strict_reader_understands_the_document() {
     }
 }
 
-/// Every `$ref` in a document.
+/// Adds every `$ref` in `value` to `found`.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -68,19 +68,19 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_component_is_used_and_every_use_has_its_component() {
+fn references_and_components_match() {
     let document = document();
     let mut used = BTreeSet::new();
     references(&document, &mut used);
-    let mut there = BTreeSet::new();
+    let mut defined = BTreeSet::new();
     for (kind, components) in document["components"].as_object().unwrap() {
         if kind != "securitySchemes" {
-            there.extend(
+            defined.extend(
                 components.as_object().unwrap().keys().map(|name| format!("#/components/{kind}/{name}")),
             );
         }
     }
-    assert_eq!(used, there);
+    assert_eq!(used, defined);
 }
 
 #[test]
@@ -88,7 +88,8 @@ fn every_body_has_an_example() {
     let document = document();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            let answers = operation["responses"].as_object().unwrap().values().map(|one| &one["content"]);
+            let answers =
+                operation["responses"].as_object().unwrap().values().map(|answer| &answer["content"]);
             let bodies = answers.chain([&operation["requestBody"]["content"]]);
             for kind in bodies.filter_map(Value::as_object).flat_map(serde_json::Map::values) {
                 assert!(!(kind["example"].is_null() && kind["examples"].is_null()), "{method} {path}");

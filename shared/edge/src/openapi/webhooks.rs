@@ -1,4 +1,4 @@
-//! What jobs tell the `webhookUrl` of whoever started them.
+//! The callback to the `webhookUrl` of a job.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ client's `whsec_…` secret. 2xx within 15 seconds is success and nothing else i
 is not followed. Later attempts come 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h after one \
 another. Events of one job may arrive out of order or twice.";
 
-/// The callback of an operation whose body names the URL at `place`.
+/// Returns the callback of an operation. `place` is the JSON pointer of the webhook URL in its body.
 pub(super) fn callback(place: &str) -> Value {
     json!({format!("{{$request.body#{place}}}"): {"post": {
         "tags": ["Images"],
@@ -31,10 +31,10 @@ pub(super) fn callback(place: &str) -> Value {
     }}})
 }
 
-/// The headers that a webhook carries.
+/// The request headers of a webhook.
 pub(super) const HEADERS: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
 
-/// The body of a webhook.
+/// Returns the request bodies of webhooks.
 pub(super) fn bodies(schemas: &mut Schemas) -> Value {
     let example = json!({
         "event": "job.completed",

@@ -1,6 +1,8 @@
-use super::*;
-use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+
+use super::*;
 
 fn check(policy: EgressPolicy, url: &str) -> Result<(), PolicyViolation> {
     Guard::with_runtime_api(policy, Some("127.0.0.1:9001")).check(&Url::parse(url).unwrap())

@@ -1,7 +1,8 @@
-use super::*;
-use crate::decode::decode;
 use proptest::prelude::*;
 use testkit::webp::{Chunk, alpha, animation, lossy, riff, with_head};
+
+use super::*;
+use crate::decode::decode;
 
 fn corrupt(bytes: &[u8]) -> bool {
     matches!(check(bytes), Err(ImageError::Corrupt(_)))

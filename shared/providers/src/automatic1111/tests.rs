@@ -5,9 +5,11 @@ mod progress;
 use std::time::{Duration, Instant};
 
 use domain::Timestamp;
+use domain::images::ImageFormat;
 use domain::images::{Count, Prompt, ProviderChoice, Quality, Size, Style};
 use domain::primitives::NamedValue as _;
 use domain::providers::{ErrorClass, Reason, Stop};
+use pictures::decode::decode;
 use serde_json::{Value, json};
 use testkit::standin::automatic1111::{self as standin, Manner, invalid, problem, without_api};
 use testkit::standin::server::Reply;
@@ -15,8 +17,6 @@ use testkit::standin::{Encoding, painted};
 use testkit::{Kept, image_task};
 
 use super::*;
-use domain::images::ImageFormat;
-use pictures::decode::decode;
 
 const PASSWORD: &str = "canary-password-0123456789";
 

@@ -6,13 +6,13 @@ mod requests;
 mod unavailable_models;
 
 use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
+use domain::providers::ImageProvider as _;
 use domain::providers::{ImageTask, ProviderError, Step};
 use serde_json::{Value, json};
 use testkit::standin::openai::{KEY, OpenAi as StandIn};
 use testkit::{Kept, image_task};
 
 use super::{OpenAi, Settings};
-use domain::providers::ImageProvider as _;
 
 /// The prompt of the tests' images.
 const PROMPT: &str = "a red kite over dunes";

@@ -1,5 +1,6 @@
 use domain::images::Count;
 use testkit::Kept;
+use tokio::time::Instant;
 
 use super::*;
 

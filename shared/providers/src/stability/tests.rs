@@ -8,13 +8,13 @@ use domain::Timestamp;
 use domain::images::{Count, Prompt, ProviderChoice, Size, Style};
 use domain::primitives::NamedValue as _;
 use domain::providers::{ErrorClass, Reason};
+use pictures::decode::decode;
 use proptest::prelude::*;
 use testkit::standin::server::Reply;
 use testkit::standin::stability::{self as standin, problem, problem_of_v1};
 use testkit::{Kept, image_task};
 
 use super::*;
-use pictures::decode::decode;
 
 const KEY: &str = "sk-canary-stability-0123456789abcdef";
 

@@ -10,9 +10,10 @@ mod tasks;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
+use state::State;
 
 use super::server::{Asked, Reply, Server};
-use state::State;
+
 pub use state::{Act, Manner, Paid};
 pub use submit::code;
 pub use tasks::BLUES;

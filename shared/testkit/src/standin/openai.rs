@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::server::{Asked, Reply, Server};
+
 pub use state::Act;
 use state::{Refusal, State, invalid, refusal};
 

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use domain::Timestamp;
 use domain::access::{ApiKey, ClientId, KeyRecord, KeyRegistry as _, Scope};
+use domain::primitives::NamedValue as _;
 
 use super::output;
 use crate::cli;

@@ -3,11 +3,11 @@
 mod secret;
 
 use anyhow::Result;
+use secret::ProvidersSecret;
 use serde_json::json;
 
 use crate::cli;
 use crate::providers_document::ProvidersDocument;
-use secret::ProvidersSecret;
 
 pub(crate) async fn run(args: cli::Providers) -> Result<()> {
     match args {

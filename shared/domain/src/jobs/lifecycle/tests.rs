@@ -50,7 +50,7 @@ fn result() -> JobResult {
 }
 
 #[test]
-fn a_job_is_watched_until_it_ends_and_no_longer() {
+fn job_is_due_until_it_ends() {
     let mut job = job();
     assert_eq!(job.due_at, Some(at(100)));
     job.start(lease(50), at(10)).unwrap();
@@ -60,7 +60,7 @@ fn a_job_is_watched_until_it_ends_and_no_longer() {
 }
 
 #[test]
-fn a_live_lease_keeps_others_away_and_a_lapsed_one_is_a_failed_try() {
+fn live_lease_blocks_and_expired_lease_counts_as_failure() {
     let mut job = job();
     job.start(lease(50), at(10)).unwrap();
     assert_eq!(job.admission(at(49), &POLICY), Admission::Leased);
@@ -75,7 +75,7 @@ fn a_live_lease_keeps_others_away_and_a_lapsed_one_is_a_failed_try() {
 }
 
 #[test]
-fn a_takeover_is_cleaned_up_after() {
+fn completion_after_takeover_schedules_cleanup() {
     let mut job = job();
     job.start(lease(50), at(10)).unwrap();
     job.begin_attempt("p", 1, at(10));
@@ -87,7 +87,7 @@ fn a_takeover_is_cleaned_up_after() {
 }
 
 #[test]
-fn a_job_that_fails_under_a_worker_is_cleaned_up_when_that_worker_is_dead() {
+fn failed_job_is_cleaned_up_when_its_lease_expires() {
     let mut job = job();
     job.start(lease(50), at(10)).unwrap();
     job.begin_attempt("p", 1, at(10));
@@ -97,25 +97,25 @@ fn a_job_that_fails_under_a_worker_is_cleaned_up_when_that_worker_is_dead() {
 }
 
 #[test]
-fn a_cancelled_job_is_cleaned_up_after_if_a_worker_ever_had_it() {
-    let mut untouched = job();
-    untouched.cancel(at(5)).unwrap();
-    assert_eq!((untouched.due_at, untouched.completed_at), (None, Some(at(5))));
+fn cancelled_job_is_cleaned_up_if_it_was_ever_started() {
+    let mut never_started = job();
+    never_started.cancel(at(5)).unwrap();
+    assert_eq!((never_started.due_at, never_started.completed_at), (None, Some(at(5))));
 
-    let mut worked_at = job();
-    worked_at.start(lease(50), at(10)).unwrap();
-    let mut waiting = worked_at.clone();
-    worked_at.cancel(at(20)).unwrap();
-    assert_eq!((worked_at.status, worked_at.lease), (JobStatus::Cancelled, None));
-    assert_eq!(worked_at.due_at, Some(at(50)), "when its worker is certainly dead");
+    let mut running = job();
+    running.start(lease(50), at(10)).unwrap();
+    let mut released = running.clone();
+    running.cancel(at(20)).unwrap();
+    assert_eq!((running.status, running.lease), (JobStatus::Cancelled, None));
+    assert_eq!(running.due_at, Some(at(50)), "when its worker is certainly dead");
 
-    waiting.release(at(30), true, &POLICY).unwrap();
-    waiting.cancel(at(20)).unwrap();
-    assert_eq!((waiting.due_at, waiting.not_before), (Some(at(20)), None));
+    released.release(at(30), true, &POLICY).unwrap();
+    released.cancel(at(20)).unwrap();
+    assert_eq!((released.due_at, released.not_before), (Some(at(20)), None));
 }
 
 #[test]
-fn waiting_is_no_failure() {
+fn release_without_failure_does_not_count() {
     let mut job = job();
     job.start(lease(50), at(10)).unwrap();
     job.release(at(30), false, &POLICY).unwrap();
@@ -126,7 +126,7 @@ fn waiting_is_no_failure() {
 }
 
 #[test]
-fn the_deadline_ends_a_job_that_nobody_holds() {
+fn job_without_live_lease_expires_at_its_deadline() {
     let mut job = job();
     assert_eq!(job.admission(at(9_999), &POLICY), Admission::Run);
     assert_eq!(job.admission(at(10_000), &POLICY), Admission::Expired);
@@ -135,7 +135,7 @@ fn the_deadline_ends_a_job_that_nobody_holds() {
 }
 
 #[test]
-fn what_a_dead_worker_left_is_salvaged_before_the_end_but_not_for_ever() {
+fn crash_at_deadline_allows_recovery_within_bounds() {
     let mut job = job();
     job.start(lease(10_050), at(9_999)).unwrap();
     assert_eq!(job.admission(at(10_050), &POLICY), Admission::RecoverOnly);
@@ -145,23 +145,23 @@ fn what_a_dead_worker_left_is_salvaged_before_the_end_but_not_for_ever() {
 }
 
 #[test]
-fn the_sweeper_is_there_at_the_deadline() {
+fn requeued_job_is_due_at_its_deadline() {
     let mut job = job();
     for _ in 0..7 {
-        job.message_resent(at(9_000), &POLICY).unwrap();
+        job.requeued(at(9_000), &POLICY).unwrap();
     }
     assert_eq!(job.due_at, Some(at(10_000)));
 }
 
 #[test]
-fn an_ended_job_refuses_everything() {
+fn ended_job_rejects_every_change() {
     let mut job = job();
     job.start(lease(50), at(10)).unwrap();
     job.complete(result(), at(20)).unwrap();
     let before = job.clone();
     assert_eq!(job.start(lease(99), at(60)), Err(InvalidTransition::Ended));
     assert_eq!(job.fail(before.deadline_error(), at(60)), Err(InvalidTransition::Ended));
-    assert_eq!(job.message_resent(at(60), &POLICY), Err(InvalidTransition::Ended));
+    assert_eq!(job.requeued(at(60), &POLICY), Err(InvalidTransition::Ended));
     assert_eq!(job.release(at(60), true, &POLICY), Err(InvalidTransition::Ended));
     assert_eq!(job.enqueue(at(60), &POLICY), Err(InvalidTransition::Ended));
     assert_eq!(job.cancel(at(60)), Err(InvalidTransition::Ended));
@@ -169,18 +169,18 @@ fn an_ended_job_refuses_everything() {
 }
 
 #[test]
-fn resends_come_further_and_further_apart() {
+fn requeues_back_off_up_to_a_limit() {
     let mut job = job();
-    let mut deferrals = vec![];
+    let mut due_times = vec![];
     for _ in 0..7 {
-        job.message_resent(at(0), &POLICY).unwrap();
-        deferrals.push(job.due_at.unwrap().seconds());
+        job.requeued(at(0), &POLICY).unwrap();
+        due_times.push(job.due_at.unwrap().seconds());
     }
-    assert_eq!(deferrals, [200, 400, 800, 1600, 3200, 3200, 3200]);
+    assert_eq!(due_times, [200, 400, 800, 1600, 3200, 3200, 3200]);
 }
 
 #[test]
-fn progress_never_goes_back_nor_reaches_the_end_early() {
+fn progress_never_decreases_and_stays_below_100() {
     let mut job = job();
     for (percent, seconds, expected) in [(40, 2, 40), (30, 10, 40), (50, 3, 40), (50, 4, 50), (100, 6, 99)] {
         job.report_progress(percent, at(seconds));

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use crate::primitives::id::JobId;
 use crate::primitives::priority::Priority;
 use crate::primitives::timestamp::Timestamp;
 use crate::providers::capacity::{DenialReason, Denied, PermitRequest, ProviderCapacity};
 use crate::providers::error::{ErrorClass, ProviderError, Reason};
 use crate::providers::task::CapacityLimits;
-use proptest::prelude::*;
 
 const FOUR: CapacityLimits = CapacityLimits { max_concurrent: 4, images_per_minute: None };
 
@@ -22,15 +23,15 @@ fn normal() -> PermitRequest {
     request(Priority::Normal, 1, 1_000_000)
 }
 
-fn failure(fault: ErrorClass) -> ProviderError {
-    ProviderError::new(fault, Reason::Failed, "it failed")
+fn failure(class: ErrorClass) -> ProviderError {
+    ProviderError::new(class, Reason::Failed, "it failed")
 }
 
-/// One call that ends at once.
-fn call(capacity: &mut ProviderCapacity, fault: Option<ErrorClass>, now: i64) -> Result<(), DenialReason> {
+/// A call that ends immediately.
+fn call(capacity: &mut ProviderCapacity, class: Option<ErrorClass>, now: i64) -> Result<(), DenialReason> {
     let request = normal();
-    capacity.acquire(&request, FOUR, at(now)).map_err(|open| open.reason)?;
-    let error = fault.map(failure);
+    capacity.acquire(&request, FOUR, at(now)).map_err(|denied| denied.reason)?;
+    let error = class.map(failure);
     capacity.release(request.job, error.as_ref().map_or(Ok(()), Err), at(now));
     Ok(())
 }
@@ -39,21 +40,21 @@ fn no_money() -> ProviderError {
     ProviderError::new(ErrorClass::Operator, Reason::QuotaExhausted, "no money")
 }
 
-/// A call from `image_starts` to `ended`.
-fn long_call(capacity: &mut ProviderCapacity, error: &ProviderError, image_starts: i64, ended: i64) {
+/// A call that runs from `began` to `ended`, in seconds.
+fn long_call(capacity: &mut ProviderCapacity, error: &ProviderError, began: i64, ended: i64) {
     let request = normal();
-    capacity.acquire(&request, FOUR, at(image_starts)).unwrap();
+    capacity.acquire(&request, FOUR, at(began)).unwrap();
     capacity.release(request.job, Err(error), at(ended));
 }
 
 #[test]
-fn high_priority_may_use_every_slot_and_low_at_most_half() {
+fn low_priority_gets_half_the_permits_and_others_all() {
     let mut capacity = ProviderCapacity::new("p");
     for _ in 0..2 {
         capacity.acquire(&request(Priority::Low, 1, 100), FOUR, at(0)).unwrap();
     }
-    let open = capacity.acquire(&request(Priority::Low, 1, 100), FOUR, at(0)).unwrap_err();
-    assert_eq!(open.reason, DenialReason::NoPermit);
+    let denied = capacity.acquire(&request(Priority::Low, 1, 100), FOUR, at(0)).unwrap_err();
+    assert_eq!(denied.reason, DenialReason::NoPermit);
     for priority in [Priority::High, Priority::Normal] {
         capacity.acquire(&request(priority, 1, 100), FOUR, at(0)).unwrap();
     }
@@ -64,7 +65,7 @@ fn high_priority_may_use_every_slot_and_low_at_most_half() {
 }
 
 #[test]
-fn low_priority_has_its_half_though_others_were_there_first() {
+fn low_priority_half_ignores_permits_of_others() {
     let mut capacity = ProviderCapacity::new("p");
     for _ in 0..2 {
         capacity.acquire(&normal(), FOUR, at(0)).unwrap();
@@ -72,7 +73,7 @@ fn low_priority_has_its_half_though_others_were_there_first() {
     for _ in 0..2 {
         capacity.acquire(&request(Priority::Low, 1, 100), FOUR, at(0)).unwrap();
     }
-    // A place that is kept while nobody is there stays what it was.
+    // An extended permit keeps its priority.
     let mut capacity = ProviderCapacity::new("p");
     for _ in 0..2 {
         let low = request(Priority::Low, 1, 100);
@@ -86,13 +87,13 @@ fn low_priority_has_its_half_though_others_were_there_first() {
 }
 
 #[test]
-fn a_provider_of_one_slot_serves_low_priority_too() {
+fn single_permit_serves_low_priority() {
     let one = CapacityLimits { max_concurrent: 1, images_per_minute: None };
     ProviderCapacity::new("p").acquire(&request(Priority::Low, 1, 100), one, at(0)).unwrap();
 }
 
 #[test]
-fn a_dead_workers_slot_lapses_and_its_own_job_keeps_it() {
+fn permit_expires_unless_its_own_job_acquires_it_again() {
     let one = CapacityLimits { max_concurrent: 1, images_per_minute: None };
     let mut capacity = ProviderCapacity::new("p");
     let first = request(Priority::Normal, 1, 100);
@@ -104,21 +105,21 @@ fn a_dead_workers_slot_lapses_and_its_own_job_keeps_it() {
 }
 
 #[test]
-fn a_tier_of_five_images_a_minute_is_never_asked_for_six() {
+fn rate_limit_holds_in_every_one_minute_window() {
     let five = CapacityLimits { max_concurrent: 100, images_per_minute: Some(5) };
     let mut capacity = ProviderCapacity::new("p");
     capacity.acquire(&request(Priority::Normal, 3, 1000), five, at(0)).unwrap();
     capacity.acquire(&request(Priority::Normal, 2, 1000), five, at(10)).unwrap();
-    let open = capacity.acquire(&request(Priority::Normal, 1, 1000), five, at(20)).unwrap_err();
-    assert_eq!(open, Denied { until: at(60), reason: DenialReason::RateExceeded });
-    // One that is promised its images would keep the rest of this waiting.
+    let denied = capacity.acquire(&request(Priority::Normal, 1, 1000), five, at(20)).unwrap_err();
+    assert_eq!(denied, Denied { until: at(60), reason: DenialReason::RateExceeded });
+    // On a clone, because the reservation of this job would delay the next one.
     let four = capacity.clone().acquire(&request(Priority::Normal, 4, 1000), five, at(20)).unwrap_err();
     assert_eq!(four.until, at(70));
     capacity.acquire(&request(Priority::Normal, 3, 1000), five, at(60)).unwrap();
 }
 
 #[test]
-fn a_job_of_more_images_than_a_minute_makes_gets_a_minute_for_itself() {
+fn job_above_the_rate_limit_gets_a_minute_for_itself() {
     let two = CapacityLimits { max_concurrent: 100, images_per_minute: Some(2) };
     let mut capacity = ProviderCapacity::new("p");
     capacity.acquire(&request(Priority::Normal, 4, 1000), two, at(0)).unwrap();
@@ -126,26 +127,26 @@ fn a_job_of_more_images_than_a_minute_makes_gets_a_minute_for_itself() {
 }
 
 #[test]
-fn a_job_of_several_images_is_not_overtaken_for_ever() {
+fn reservation_keeps_large_job_from_starving() {
     let five = CapacityLimits { max_concurrent: 100, images_per_minute: Some(5) };
     let mut capacity = ProviderCapacity::new("p");
     let four = request(Priority::Normal, 4, 1_000_000);
-    let mut entered = None;
-    // Every ten seconds there is a job of one image, which alone would keep the minute full.
+    let mut acquired_at = None;
+    // Every ten seconds there are two jobs with one image, which alone would use the whole rate limit.
     for step in 0..30 {
         let now = step * 10;
         _ = capacity.acquire(&normal(), five, at(now));
         _ = capacity.acquire(&normal(), five, at(now));
         if step >= 5 && capacity.acquire(&four, five, at(now)).is_ok() {
-            entered = Some(now);
+            acquired_at = Some(now);
             break;
         }
     }
-    assert!(entered.is_some_and(|at| at <= 50 + 60), "{entered:?}");
-    // Nothing is kept free for it any more.
+    assert!(acquired_at.is_some_and(|at| at <= 50 + 60), "{acquired_at:?}");
+    // Its reservation is gone.
     assert_eq!(capacity.reservation(), None);
 
-    // Whoever does not come back keeps others waiting for two minutes at the most.
+    // A job that does not ask again delays others for at most two minutes.
     let mut capacity = ProviderCapacity::new("p");
     capacity.acquire(&request(Priority::Normal, 3, 1000), five, at(0)).unwrap();
     assert_eq!(
@@ -158,18 +159,19 @@ fn a_job_of_several_images_is_not_overtaken_for_ever() {
 }
 
 #[test]
-fn failures_in_a_row_open_the_breaker_and_one_trial_decides() {
+fn consecutive_failures_open_breaker_until_a_trial() {
     let mut capacity = ProviderCapacity::new("p");
     for second in 0..5 {
         call(&mut capacity, Some(ErrorClass::Provider), second).unwrap();
     }
     assert_eq!(call(&mut capacity, None, 33), Err(DenialReason::BreakerOpen));
-    // Open for 30 s from the fifth failure: then a single trial, and the others wait for it.
+    // Open for 30 s after the fifth failure. Then half-open: a single trial, and the other calls are
+    // denied.
     let trial = normal();
     capacity.acquire(&trial, FOUR, at(34)).unwrap();
     assert_eq!(call(&mut capacity, None, 34), Err(DenialReason::BreakerOpen));
     capacity.release(trial.job, Err(&failure(ErrorClass::Provider)), at(35));
-    // Twice as long after a failed trial.
+    // Open for twice as long after a failed trial.
     assert_eq!(call(&mut capacity, None, 94), Err(DenialReason::BreakerOpen));
     call(&mut capacity, None, 95).unwrap();
     call(&mut capacity, Some(ErrorClass::Provider), 95).unwrap();
@@ -177,7 +179,7 @@ fn failures_in_a_row_open_the_breaker_and_one_trial_decides() {
 }
 
 #[test]
-fn failures_far_apart_or_with_a_success_between_open_nothing() {
+fn spread_or_interrupted_failures_keep_breaker_closed() {
     let mut capacity = ProviderCapacity::new("p");
     for round in 0..20 {
         call(&mut capacity, Some(ErrorClass::Provider), round * 300).unwrap();
@@ -190,9 +192,9 @@ fn failures_far_apart_or_with_a_success_between_open_nothing() {
 }
 
 #[test]
-fn two_calls_that_hang_open_the_breaker() {
+fn two_hanging_calls_open_the_breaker() {
     let hangs = ProviderError::new(ErrorClass::Provider, Reason::Timeout, "no answer");
-    // Side by side, as at OpenAI, or one after the other, as at a server of one's own.
+    // Concurrent calls, as at OpenAI, or consecutive calls, as at a self-hosted server.
     for second in [0, 350] {
         let mut capacity = ProviderCapacity::new("p");
         long_call(&mut capacity, &hangs, 0, 300);
@@ -201,7 +203,7 @@ fn two_calls_that_hang_open_the_breaker() {
         capacity.release(request.job, Err(&hangs), at(second + 300));
         assert_eq!(call(&mut capacity, None, second + 301), Err(DenialReason::BreakerOpen));
     }
-    // One that we had no time to wait for is a failure like any other.
+    // A call that our own deadline cut short counts as a single failure.
     let mut capacity = ProviderCapacity::new("p");
     for second in 0..4 {
         long_call(&mut capacity, &hangs, second, second);
@@ -210,7 +212,7 @@ fn two_calls_that_hang_open_the_breaker() {
 }
 
 #[test]
-fn calls_that_were_under_way_open_and_close_nothing_afterwards() {
+fn calls_begun_before_opening_do_not_move_the_breaker() {
     for (error, reason) in [
         (failure(ErrorClass::Capacity).retry_after(Duration::from_secs(60)), DenialReason::RetryAfter),
         (no_money(), DenialReason::Account),
@@ -224,14 +226,14 @@ fn calls_that_were_under_way_open_and_close_nothing_afterwards() {
         capacity.release(before.job, Ok(()), at(3));
         capacity.release(refused.job, Err(&failure(ErrorClass::Caller)), at(4));
         assert_eq!(call(&mut capacity, None, 59), Err(reason));
-        // Nor is what comes back after the time is up a trial that has failed.
+        // A late response after that time is not a failed trial either.
         capacity.release(late.job, Err(&failure(ErrorClass::Provider)), at(400));
         call(&mut capacity, None, 400).unwrap();
     }
 }
 
 #[test]
-fn what_is_wrong_with_one_model_keeps_nobody_from_the_others() {
+fn model_or_setting_errors_keep_the_breaker_closed() {
     let mut capacity = ProviderCapacity::new("p");
     for reason in [Reason::ModelGone, Reason::Permission, Reason::InvalidRequest] {
         let request = normal();
@@ -242,7 +244,7 @@ fn what_is_wrong_with_one_model_keeps_nobody_from_the_others() {
 }
 
 #[test]
-fn an_account_in_trouble_is_left_alone_at_once_and_no_room_as_long_as_was_said() {
+fn account_error_pauses_and_retry_after_is_honored() {
     let mut capacity = ProviderCapacity::new("p");
     long_call(&mut capacity, &no_money(), 0, 0);
     assert_eq!(call(&mut capacity, None, 299), Err(DenialReason::Account));
@@ -253,13 +255,13 @@ fn an_account_in_trouble_is_left_alone_at_once_and_no_room_as_long_as_was_said()
     let limited = failure(ErrorClass::Capacity).retry_after(Duration::from_secs(20));
     capacity.release(request.job, Err(&limited), at(300));
     assert_eq!(call(&mut capacity, None, 319), Err(DenialReason::RetryAfter));
-    // No trial after it: it never failed.
+    // No trial is needed: the provider never failed.
     capacity.acquire(&normal(), FOUR, at(320)).unwrap();
     capacity.acquire(&normal(), FOUR, at(320)).unwrap();
 }
 
 #[test]
-fn what_was_under_way_when_the_breaker_opened_does_not_shorten_it() {
+fn calls_in_progress_do_not_shorten_an_open_breaker() {
     let mut capacity = ProviderCapacity::new("p");
     long_call(&mut capacity, &no_money(), 0, 0);
     capacity.release(JobId::new(), Err(&failure(ErrorClass::Capacity)), at(1));
@@ -268,38 +270,38 @@ fn what_was_under_way_when_the_breaker_opened_does_not_shorten_it() {
 
 proptest! {
     #[test]
-    fn the_bounds_hold_whatever_happens(
+    fn limits_hold_for_any_sequence_of_calls(
         steps in prop::collection::vec((0..4u32, 1..5u32, 0..3usize, 0..30i64), 1..200),
         max_concurrent in 1..5u32, images_per_minute in 1..8u32,
     ) {
         let limits = CapacityLimits { max_concurrent, images_per_minute: Some(images_per_minute) };
         let mut capacity = ProviderCapacity::new("p");
-        let (mut inside, mut image_starts, mut now): (Vec<(JobId, i64)>, Vec<i64>, i64) = (vec![], vec![], 0);
+        let (mut active, mut image_starts, mut now): (Vec<(JobId, i64)>, Vec<i64>, i64) = (vec![], vec![], 0);
         for (what, images, priority, time) in steps {
             now += time;
-            inside.retain(|(_, until)| *until > now);
+            active.retain(|(_, until)| *until > now);
             let priority = [Priority::Low, Priority::Normal, Priority::High][priority];
-            if what == 0 && !inside.is_empty() {
-                let (job, _) = inside.remove(0);
+            if what == 0 && !active.is_empty() {
+                let (job, _) = active.remove(0);
                 capacity.release(job, Ok(()), at(now));
                 continue;
             }
             let request = request(priority, images, now + 45);
             match capacity.acquire(&request, limits, at(now)) {
                 Ok(()) => {
-                    inside.push((request.job, now + 45));
+                    active.push((request.job, now + 45));
                     image_starts.extend(std::iter::repeat_n(now, images as usize));
                     let minute = image_starts.iter().filter(|then| **then + 60 > now).count();
-                    prop_assert!(inside.len() <= max_concurrent as usize);
+                    prop_assert!(active.len() <= max_concurrent as usize);
                     prop_assert!(minute <= images_per_minute.max(images) as usize);
                 }
-                Err(open) => prop_assert!(open.until > at(now)),
+                Err(denied) => prop_assert!(denied.until > at(now)),
             }
         }
     }
 
     #[test]
-    fn a_dead_provider_gets_few_calls(gaps in prop::collection::vec(0..1000i64, 500)) {
+    fn failing_provider_gets_few_calls(gaps in prop::collection::vec(0..1000i64, 500)) {
         let mut capacity = ProviderCapacity::new("p");
         let (mut now, mut calls, mut millis) = (0, 0, 0);
         for gap in gaps {
@@ -307,7 +309,7 @@ proptest! {
             now = millis / 1000;
             calls += i64::from(call(&mut capacity, Some(ErrorClass::Provider), now).is_ok());
         }
-        // Five open the breaker; then there is a trial after 30 s, 60 s, 120 s and so on.
+        // Five failures open the breaker. Then there are trials after 30 s, 60 s, 120 s and so on.
         prop_assert!(calls <= 5 + 1 + now / 30);
     }
 }

@@ -60,7 +60,7 @@ fn answered(status: u16) -> Outcome {
     Outcome { duration: Duration::from_millis(12), answer: Ok(EndpointResponse::new(status, None, b"hello")) }
 }
 
-/// A sender takes it on at `now`, until `until`.
+/// Begins an attempt at `now` with a lease until `until`, in seconds.
 fn begin_attempt(delivery: &mut Delivery, until: i64, now: i64) {
     delivery.begin_attempt(lease(until), at(now), TimeScale::REAL, 0.5);
 }
@@ -71,7 +71,7 @@ fn fail(delivery: &mut Delivery, now: i64) {
 }
 
 #[test]
-fn a_claim_keeps_others_away_until_it_lapses() {
+fn lease_blocks_other_senders_until_it_expires() {
     let mut delivery = delivery();
     assert_eq!(delivery.readiness(at(0)), Readiness::Due);
     begin_attempt(&mut delivery, 40, 0);
@@ -83,20 +83,20 @@ fn a_claim_keeps_others_away_until_it_lapses() {
 }
 
 #[test]
-fn tries_follow_the_ladder_and_end_after_it() {
+fn attempts_follow_the_retry_schedule_and_then_end() {
     let mut delivery = delivery();
-    let mut deferrals = vec![];
+    let mut due_times = vec![];
     while delivery.state == DeliveryState::Pending {
         fail(&mut delivery, 0);
-        deferrals.extend(delivery.not_before.map(Timestamp::seconds));
+        due_times.extend(delivery.not_before.map(Timestamp::seconds));
     }
-    assert_eq!(deferrals, RETRY_SCHEDULE.map(|step| step.as_secs() as i64));
+    assert_eq!(due_times, RETRY_SCHEDULE.map(|step| step.as_secs() as i64));
     assert_eq!((delivery.attempts, delivery.state, delivery.due_at), (10, DeliveryState::GivenUp, None));
     let numbers: Vec<_> = delivery.log.iter().map(|attempt| (attempt.number, attempt.status)).collect();
     assert_eq!(numbers, (1..=10).map(|number| (number, Some(500))).collect::<Vec<_>>());
 }
 
-/// What senders that die at every try leave behind: when each began, until `end`.
+/// Lets every sender crash at its attempt until `end`, and returns when each attempt began.
 fn dying_senders(delivery: &mut Delivery, end: i64) -> Vec<i64> {
     let mut begun = vec![];
     for now in 0..end {
@@ -109,17 +109,21 @@ fn dying_senders(delivery: &mut Delivery, end: i64) -> Vec<i64> {
 }
 
 #[test]
-fn senders_that_die_for_a_while_use_up_no_rung() {
+fn sender_crashes_do_not_advance_the_retry_index() {
     let mut delivery = delivery();
-    assert_eq!(dying_senders(&mut delivery, 20 * 60), [0, 60, 360], "the pauses of the ladder");
+    assert_eq!(dying_senders(&mut delivery, 20 * 60), [0, 60, 360], "the delays of the retry schedule");
     assert_eq!((delivery.retry_index, delivery.next_attempt_at(at(1200))), (1, Some(at(360 + 1800))));
     fail(&mut delivery, 2160);
     assert_eq!((delivery.retry_index, delivery.crashes, delivery.not_before), (1, 0, Some(at(2165))));
-    assert_eq!(delivery.log.iter().filter(|attempt| attempt.error.is_some()).count(), 3, "all are told of");
+    assert_eq!(
+        delivery.log.iter().filter(|attempt| attempt.error.is_some()).count(),
+        3,
+        "each crash is in the log"
+    );
 }
 
 #[test]
-fn at_the_last_rung_too_only_an_answer_ends_it() {
+fn crash_at_last_retry_is_attempted_again() {
     for (status, state) in [(500, DeliveryState::GivenUp), (200, DeliveryState::Delivered)] {
         let mut delivery = delivery();
         (0..9).for_each(|_| fail(&mut delivery, 0));
@@ -133,19 +137,19 @@ fn at_the_last_rung_too_only_an_answer_ends_it() {
 }
 
 #[test]
-fn senders_that_die_for_three_days_end_it() {
+fn crash_limit_is_reached_after_three_days() {
     let mut delivery = delivery();
     let begun = dying_senders(&mut delivery, 4 * DAY);
     assert_eq!((begun.len(), begun[9] / 3600), (10, 75));
     assert!(delivery.crash_limit_reached());
     assert!(delivery.redeliver(at(4 * DAY)));
-    assert!(!delivery.crash_limit_reached(), "somebody wants it all the same");
+    assert!(!delivery.crash_limit_reached(), "a redelivery was requested");
     begin_attempt(&mut delivery, 4 * DAY + 60, 4 * DAY);
     assert_eq!((delivery.retry_index, delivery.crashes), (1, 0));
 }
 
 #[test]
-fn what_a_queue_cannot_keep_is_the_sweepers() {
+fn delay_beyond_the_queue_limit_is_left_to_the_sweeper() {
     let mut delivery = delivery();
     fail(&mut delivery, 0);
     assert_eq!(
@@ -159,7 +163,7 @@ fn what_a_queue_cannot_keep_is_the_sweepers() {
 }
 
 #[test]
-fn gone_is_gone() {
+fn status_410_gives_up() {
     let mut delivery = delivery();
     begin_attempt(&mut delivery, 40, 0);
     delivery.record_outcome(&answered(410), false, at(1), TimeScale::REAL, 0.5);
@@ -167,7 +171,7 @@ fn gone_is_gone() {
 }
 
 #[test]
-fn a_receiver_that_has_no_time_is_left_alone_for_as_long_as_it_says() {
+fn retry_after_of_503_postpones_the_next_attempt() {
     let mut delivery = delivery();
     begin_attempt(&mut delivery, 40, 0);
     let busy = EndpointResponse {
@@ -180,7 +184,7 @@ fn a_receiver_that_has_no_time_is_left_alone_for_as_long_as_it_says() {
 }
 
 #[test]
-fn waiting_for_a_place_is_no_try() {
+fn deferral_for_a_permit_is_not_an_attempt() {
     let mut delivery = delivery();
     for _ in 0..3 {
         delivery.defer_for_permit(at(100), 1.0);
@@ -192,7 +196,7 @@ fn waiting_for_a_place_is_no_try() {
 }
 
 #[test]
-fn each_try_is_remembered_with_what_came_of_it() {
+fn log_keeps_each_attempt_with_its_outcome() {
     let mut delivery = delivery();
     fail(&mut delivery, 0);
     begin_attempt(&mut delivery, 45, 5);
@@ -204,7 +208,7 @@ fn each_try_is_remembered_with_what_came_of_it() {
         0.5,
     );
     begin_attempt(&mut delivery, 360, 320);
-    // Its sender dies, and the next one finds that out.
+    // The previous sender crashed, and this one detects it.
     begin_attempt(&mut delivery, 420, 380);
     delivery.record_outcome(&answered(200), false, at(381), TimeScale::REAL, 0.5);
 
@@ -221,14 +225,14 @@ fn each_try_is_remembered_with_what_came_of_it() {
 }
 
 #[test]
-fn a_row_remembers_the_tries_of_ten_ladders_and_holds_them() {
+fn log_keeps_100_attempts_and_fits_into_a_row() {
     let mut delivery = delivery();
-    let talkative =
+    let long_response =
         Outcome { duration: Duration::MAX, answer: Ok(EndpointResponse::new(500, None, &[b'x'; 2000])) };
     for _ in 0..120 {
         delivery.redeliver(at(0));
         begin_attempt(&mut delivery, 40, 0);
-        delivery.record_outcome(&talkative, false, at(1), TimeScale::REAL, 0.5);
+        delivery.record_outcome(&long_response, false, at(1), TimeScale::REAL, 0.5);
     }
     assert_eq!((delivery.log.len(), delivery.log[0].number, delivery.attempts), (100, 21, 120));
     let bytes = serde_json::to_vec(&delivery).unwrap().len();
@@ -236,10 +240,10 @@ fn a_row_remembers_the_tries_of_ten_ladders_and_holds_them() {
 }
 
 #[test]
-fn what_is_owed_lives_as_long_as_its_job() {
+fn pending_delivery_expires_with_its_job() {
     let mut delivery = delivery();
     for day in 0..89 {
-        // The try of each day at a URL that is off.
+        // The daily probe of a disabled endpoint.
         begin_attempt(&mut delivery, day * DAY + 60, day * DAY);
         delivery.record_outcome(&answered(500), true, at(day * DAY + 1), TimeScale::REAL, 0.5);
         assert_eq!((delivery.held, delivery.expires_at), (true, at(90 * DAY)));
@@ -252,7 +256,7 @@ fn what_is_owed_lives_as_long_as_its_job() {
 }
 
 #[test]
-fn of_a_url_that_is_off_events_are_kept_and_use_up_no_rung() {
+fn disabled_endpoint_holds_delivery_and_restarts_schedule() {
     let mut delivery = delivery();
     fail(&mut delivery, 0);
     begin_attempt(&mut delivery, 60, 10);
@@ -264,16 +268,16 @@ fn of_a_url_that_is_off_events_are_kept_and_use_up_no_rung() {
     assert_eq!((delivery.message_delay(at(11)), delivery.next_attempt_at(at(11))), (None, None));
     let mut waiting = delivery.clone();
     waiting.defer_for_permit(at(20), 1.0);
-    assert_eq!(waiting.message_delay(at(20)), Some(Duration::from_secs(2)), "the try of the day goes on");
+    assert_eq!(waiting.message_delay(at(20)), Some(Duration::from_secs(2)), "the daily probe continues");
     assert_eq!((waiting.held, waiting.next_attempt_at(at(20))), (true, None));
     delivery.release(at(100));
     assert_eq!((delivery.readiness(at(100)), delivery.due_at), (Readiness::Due, Some(at(130))));
     fail(&mut delivery, 100);
-    assert_eq!(delivery.not_before, Some(at(105)), "the first step of the ladder");
+    assert_eq!(delivery.not_before, Some(at(105)), "the first delay of the schedule");
 }
 
 #[test]
-fn sent_again_it_begins_at_the_foot_of_the_ladder_with_the_same_id() {
+fn redeliver_restarts_the_schedule_with_the_same_id() {
     let mut delivery = delivery();
     while delivery.state == DeliveryState::Pending {
         fail(&mut delivery, 0);
@@ -288,17 +292,17 @@ fn sent_again_it_begins_at_the_foot_of_the_ladder_with_the_same_id() {
     assert_eq!((delivery.attempts, delivery.not_before), (11, Some(at(1005))));
 
     begin_attempt(&mut delivery, 1100, 1050);
-    assert!(delivery.redeliver(at(1100)), "its sender is dead");
+    assert!(delivery.redeliver(at(1100)), "its sender crashed");
     assert_eq!((delivery.readiness(at(1100)), delivery.retry_index), (Readiness::Due, 0));
 }
 
 #[test]
-fn who_wants_it_sent_again_while_it_is_under_way_gets_another_try_unless_that_one_succeeds() {
+fn redeliver_during_attempt_retries_unless_it_succeeds() {
     for status in [500, 410, 429, 200] {
         let mut delivery = delivery();
         (0..9).for_each(|_| fail(&mut delivery, 0));
         begin_attempt(&mut delivery, 60, 0);
-        assert!(!delivery.redeliver(at(5)), "it is on its way");
+        assert!(!delivery.redeliver(at(5)), "an attempt is in progress");
         assert_eq!(delivery.readiness(at(5)), Readiness::Leased);
         delivery.record_outcome(&answered(status), true, at(10), TimeScale::REAL, 0.5);
         if status == 200 {
@@ -317,7 +321,7 @@ fn who_wants_it_sent_again_while_it_is_under_way_gets_another_try_unless_that_on
 }
 
 #[test]
-fn who_wants_it_sent_again_does_not_wait_for_the_pauses_of_a_sender_that_died() {
+fn redeliver_does_not_wait_for_crash_delays() {
     let mut delivery = delivery();
     let mut now = 0;
     while delivery.crashes < 9 {
@@ -337,14 +341,14 @@ fn who_wants_it_sent_again_does_not_wait_for_the_pauses_of_a_sender_that_died() 
 }
 
 #[test]
-fn resends_come_further_and_further_apart_until_the_next_try() {
+fn requeues_back_off_until_the_next_attempt() {
     let mut delivery = delivery();
-    let mut deferrals = vec![];
+    let mut due_times = vec![];
     for _ in 0..8 {
-        delivery.message_resent(at(0));
-        deferrals.extend(delivery.due_at.map(Timestamp::seconds));
+        delivery.requeued(at(0));
+        due_times.extend(delivery.due_at.map(Timestamp::seconds));
     }
-    assert_eq!(deferrals, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
+    assert_eq!(due_times, [60, 120, 240, 480, 960, 1920, 1920, 1920]);
     begin_attempt(&mut delivery, 40, 0);
     assert_eq!(delivery.requeues, 0);
 }

@@ -1,4 +1,4 @@
-//! The bodies and answers of `/admin/keys`.
+//! The bodies and responses of `/admin/keys`.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -17,24 +17,21 @@ use serde_json::Value;
 use crate::api::time::Rfc3339;
 use crate::http::json_body::{Fields, LIST_LIMIT, parsed, short_list};
 
-/// What a new key is to be.
+/// The body of `POST /admin/keys`.
 #[derive(Debug)]
 pub struct CreateKey {
-    /// Whose it is.
     pub client: ClientId,
-    /// Its name.
     pub name: KeyName,
-    /// What it allows.
     pub scopes: Vec<Scope>,
-    /// The limits that the client gets along with it.
+    /// Rate limits to set for the client together with the key.
     pub limits: Option<Limits>,
 }
 
-/// Reads the body of `POST /admin/keys`, sent by somebody of the client `own`.
+/// Parses the body of `POST /admin/keys`. The key's client is `own`, the caller's, by default.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with every fault there is.
+/// [`Error::Invalid`] with all field errors.
 pub fn parse_create(body: &[u8], own: &ClientId) -> Result<CreateKey, Error> {
     let mut fields = Fields::parse(body)?;
     let client = match fields.raw("clientId") {
@@ -43,7 +40,7 @@ pub fn parse_create(body: &[u8], own: &ClientId) -> Result<CreateKey, Error> {
     };
     let name = fields.required("name", parsed);
     let scopes = scopes(&mut fields, |scope| {
-        // Of a client that is no name at all, one fault is enough.
+        // For an invalid client name, the field error of `clientId` is enough.
         if client.as_ref().is_none_or(|client| scope.allowed_for(client)) {
             return Ok(());
         }
@@ -52,27 +49,27 @@ pub fn parse_create(body: &[u8], own: &ClientId) -> Result<CreateKey, Error> {
     let limits = limits(&mut fields);
     fields.finish()?;
     let (Some(client), Some(name)) = (client, name) else {
-        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+        return Err(Error::internal("a required field is missing, but no field error was added"));
     };
     Ok(CreateKey { client, name, scopes: scopes.unwrap_or(DEFAULT_SCOPES.to_vec()), limits })
 }
 
-/// Reads the body of `POST /admin/keys/{keyId}/rotate`: for how long the old key goes on. No body at all
-/// is as good as an empty object.
+/// Parses the body of `POST /admin/keys/{keyId}/rotate` and returns how long the old key stays valid. An
+/// empty body means an empty object.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`].
 pub fn parse_rotate(body: &[u8]) -> Result<Duration, Error> {
     let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { body })?;
-    let longest = u32::try_from(MAX_OVERLAP.as_secs()).unwrap_or(u32::MAX);
-    let overlap = fields.optional("overlapSeconds", |value| whole(&value, 0..=longest));
+    let max = u32::try_from(MAX_OVERLAP.as_secs()).unwrap_or(u32::MAX);
+    let overlap = fields.optional("overlapSeconds", |value| whole(&value, 0..=max));
     fields.finish()?;
     Ok(Duration::from_secs(overlap.unwrap_or_default().into()))
 }
 
-/// Reads the list of scopes in field `scopes`, each once; `None` if there is none. `allowed` says what
-/// is wrong with a scope that may not stand there.
+/// Reads the list in field `scopes` without duplicates; `None` if the field is missing. `allowed` returns an
+/// error message for a scope that is not allowed there.
 pub(crate) fn scopes(
     fields: &mut Fields<'_>,
     allowed: impl Fn(Scope) -> Result<(), String>,
@@ -103,8 +100,8 @@ fn limits(fields: &mut Fields<'_>) -> Option<Limits> {
     let mut limits = BTreeMap::new();
     for (name, value) in object {
         let Some(endpoint) = Endpoint::from_name(&name) else {
-            let words: Vec<_> = Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect();
-            fields.fault(format!("limits.{name}"), format!("is none of {}", words.join(", ")));
+            let names: Vec<_> = Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect();
+            fields.fault(format!("limits.{name}"), format!("is none of {}", names.join(", ")));
             continue;
         };
         match whole(&value, 1..=MAX_LIMIT) {
@@ -117,10 +114,10 @@ fn limits(fields: &mut Fields<'_>) -> Option<Limits> {
 
 /// Reads a whole number within `bounds`.
 pub(crate) fn whole(value: &Value, bounds: RangeInclusive<u32>) -> Result<u32, String> {
-    let (least, most) = (*bounds.start(), *bounds.end());
-    let fits = |number: &f64| number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(number);
-    let number = value.as_f64().filter(fits).map(|number| number as u32);
-    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+    let (min, max) = (*bounds.start(), *bounds.end());
+    let valid = |number: &f64| number.fract() == 0.0 && (f64::from(min)..=f64::from(max)).contains(number);
+    let number = value.as_f64().filter(valid).map(|number| number as u32);
+    number.ok_or_else(|| format!("must be a whole number from {min} to {max}"))
 }
 
 /// A new key: the one answer that shows it.
@@ -144,7 +141,7 @@ pub struct KeyCreated {
 }
 
 impl KeyCreated {
-    /// The answer that shows `key`, of which `record` is stored.
+    /// Creates the response that contains `key` and the data of its stored `record`.
     #[must_use]
     pub fn new(key: &ApiKey, record: KeyRecord) -> Self {
         Self {
@@ -217,13 +214,13 @@ mod tests {
 
     fn paths<T: std::fmt::Debug>(parsed: Result<T, Error>) -> Vec<String> {
         match parsed {
-            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            Err(Error::Invalid(field_errors)) => field_errors.into_iter().map(|error| error.path).collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_key_is_for_the_own_client_and_for_chat_and_images_unless_said() {
+    fn new_key_defaults_to_own_client_and_default_scopes() {
         let key = create(r#"{"name":"n","clientId":null,"limits":null}"#).unwrap();
         assert_eq!((key.client.as_str(), &key.scopes[..]), ("acme", &DEFAULT_SCOPES[..]));
         assert_eq!(key.limits, None);
@@ -238,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_new_key_is_told_at_once() {
+    fn all_field_errors_of_new_key_are_reported() {
         let body = r#"{"clientId":"A B","name":"","scopes":["chat","nope",7],
             "limits":{"/nope":1,"/chat/new":0,"/auth/*":"5","*":1000001}}"#;
         assert_eq!(
@@ -259,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_scopes_are_for_the_operators_keys() {
+    fn operator_scopes_require_operator_client() {
         let admin = r#""name":"n","scopes":["chat","clients:admin"]"#;
         assert_eq!(paths(create(&format!("{{{admin}}}"))), ["scopes[1]"]);
         assert!(create(&format!(r#"{{"clientId":"operator",{admin}}}"#)).is_ok());
     }
 
     #[test]
-    fn an_overlap_is_at_most_a_week() {
+    fn overlap_is_at_most_a_week() {
         let rotate = |body: &str| parse_rotate(body.as_bytes());
         assert_eq!(rotate("").unwrap(), Duration::ZERO);
         assert_eq!(rotate("{}").unwrap(), Duration::ZERO);

@@ -1,8 +1,9 @@
-//! The body and the answer of `POST /auth/token`.
+//! The body and the response of `POST /auth/token`.
 
 use std::time::Duration;
 
 use domain::access::Scope;
+use domain::primitives::NamedValue as _;
 use domain::{Error, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,25 +12,24 @@ use crate::api::access::keys::{scopes, whole};
 use crate::api::time::Rfc3339;
 use crate::http::json_body::{Fields, parsed};
 
-/// How long a token lives at most, and unless said.
+/// The maximum and default lifetime of a token, in seconds.
 const MAX_LEN: u32 = 3600;
 
-/// What a token is to be good for.
+/// The body of `POST /auth/token`.
 #[derive(Debug)]
 pub struct TokenRequest {
-    /// Whom it acts for.
+    /// The user that the token acts for.
     pub user: UserId,
-    /// What it allows; `None` for as much as it can.
+    /// `None` for all scopes of the API key that a token can have.
     pub scopes: Option<Vec<Scope>>,
-    /// For how long.
     pub lifetime: Duration,
 }
 
-/// Reads the body of `POST /auth/token`.
+/// Parses the body of `POST /auth/token`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with every fault there is.
+/// [`Error::Invalid`] with all field errors.
 pub fn parse(body: &[u8]) -> Result<TokenRequest, Error> {
     let mut fields = Fields::parse(body)?;
     let user = fields.required("userId", parsed);
@@ -40,7 +40,7 @@ pub fn parse(body: &[u8]) -> Result<TokenRequest, Error> {
     let lifetime = fields.optional("expiresIn", |value| whole(&value, 1..=MAX_LEN)).unwrap_or(MAX_LEN);
     fields.finish()?;
     let Some(user) = user else {
-        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+        return Err(Error::internal("a required field is missing, but no field error was added"));
     };
     Ok(TokenRequest { user, scopes, lifetime: Duration::from_secs(lifetime.into()) })
 }
@@ -57,7 +57,7 @@ pub struct TokenResponse {
 }
 
 impl TokenResponse {
-    /// The answer that shows `token`.
+    /// Creates the response that contains `token`.
     #[must_use]
     pub fn new(token: String, expires_at: Timestamp) -> Self {
         Self { token, expires_at: expires_at.to_string() }
@@ -71,7 +71,7 @@ mod tests {
     const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
     #[test]
-    fn a_token_lives_an_hour_unless_said() {
+    fn token_lifetime_defaults_to_an_hour() {
         let request = parse(format!(r#"{{"userId":"{USER}"}}"#).as_bytes()).unwrap();
         assert_eq!((request.scopes, request.lifetime), (None, Duration::from_secs(3600)));
         let body = format!(r#"{{"userId":"{USER}","scopes":["chat"],"expiresIn":1}}"#);
@@ -80,10 +80,10 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once() {
+    fn all_field_errors_are_reported() {
         let body = br#"{"userId":"me","scopes":["chat","keys:admin","x"],"expiresIn":3601}"#;
-        let Err(Error::Invalid(faults)) = parse(body) else { panic!("no faults") };
-        let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        let Err(Error::Invalid(field_errors)) = parse(body) else { panic!("no field errors") };
+        let paths: Vec<_> = field_errors.iter().map(|error| error.path.as_str()).collect();
         assert_eq!(paths, ["userId", "scopes[1]", "scopes[2]", "expiresIn"]);
         for bad in ["0", "-5", "1.5", "\"60\""] {
             let body = format!(r#"{{"userId":"{USER}","expiresIn":{bad}}}"#);

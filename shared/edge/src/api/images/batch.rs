@@ -6,12 +6,12 @@ use domain::jobs::{BATCH_LIMIT, BatchRequest, BatchedJob, WebhookUrlPolicy};
 use crate::api::images::image_options;
 use crate::http::json_body::{Fields, parsed};
 
-/// The request in `body`.
+/// Parses the body of `POST /images/batch`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with every fault of every job there is.
-pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<BatchRequest, Error> {
+/// [`Error::Invalid`] with all field errors of all jobs.
+pub fn parse(body: &[u8], url_policy: WebhookUrlPolicy) -> Result<BatchRequest, Error> {
     let mut fields = Fields::parse(body)?;
 
     let user = fields.required("userId", parsed);
@@ -19,22 +19,22 @@ pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<BatchRequest, Error
         fields.fault("jobs", "is required");
     }
     let jobs = fields.objects("jobs", 1..=usize::from(BATCH_LIMIT), job);
-    let webhook = image_options::webhook(&mut fields, reach);
+    let webhook = image_options::webhook(&mut fields, url_policy);
     fields.finish()?;
 
     let jobs = jobs.and_then(|jobs| jobs.into_iter().map(Option::flatten).collect());
     let (Some(user), Some(jobs)) = (user, jobs) else {
-        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+        return Err(Error::internal("a required field is missing, but no field error was added"));
     };
     Ok(BatchRequest { user, jobs, webhook })
 }
 
 fn job(fields: &mut Fields<'_>) -> Option<BatchedJob> {
     let prompt = image_options::prompt(fields);
-    let look = image_options::image_options(fields);
+    let options = image_options::image_options(fields);
     let priority = image_options::priority(fields);
     let metadata = image_options::metadata(fields);
-    Some(BatchedJob { picture: look.of(prompt?), priority, metadata, estimate: None })
+    Some(BatchedJob { picture: options.of(prompt?), priority, metadata, estimate: None })
 }
 
 #[cfg(test)]
@@ -52,33 +52,33 @@ mod tests {
         parse(body.to_string().as_bytes(), WebhookUrlPolicy::HttpsOnly)
     }
 
-    fn faults(body: &Value) -> Vec<String> {
+    fn error_paths(body: &Value) -> Vec<String> {
         match read(body) {
-            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            Err(Error::Invalid(field_errors)) => field_errors.into_iter().map(|error| error.path).collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn every_job_is_read_as_generate_reads_its_one() {
+    fn batch_jobs_have_the_fields_of_generate() {
         let request = read(&json!({"userId": USER, "webhookUrl": "https://example.com/h",
             "webhookEvents": ["job.queued"], "jobs": [
                 {"prompt": "one", "size": "1024x576", "priority": "high", "metadata": {"a": 1}},
                 {"prompt": "two", "webhookUrl": 7, "userId": 7, "sessionId": 7}]}))
         .unwrap();
-        let [one, two] = &request.jobs[..] else { panic!("two jobs") };
-        assert_eq!((one.picture.size, one.priority), (Size::Wide1024, Priority::High));
-        assert_eq!(one.metadata.as_ref().unwrap().json(), r#"{"a":1}"#);
-        assert_eq!((two.picture.prompt.as_str(), two.priority), ("two", Priority::Normal));
+        let [first, second] = &request.jobs[..] else { panic!("two jobs") };
+        assert_eq!((first.picture.size, first.priority), (Size::Wide1024, Priority::High));
+        assert_eq!(first.metadata.as_ref().unwrap().json(), r#"{"a":1}"#);
+        assert_eq!((second.picture.prompt.as_str(), second.priority), ("two", Priority::Normal));
         assert_eq!(request.webhook.unwrap().events, [WebhookEvent::Queued]);
     }
 
     #[test]
-    fn the_faults_of_all_jobs_are_told_at_once() {
+    fn field_errors_of_all_jobs_are_reported() {
         let body = json!({"userId": "x", "webhookUrl": "http://example.com", "jobs": [
             {"prompt": "good"}, {"prompt": "", "count": 9}, [], null, {"metadata": []}]});
         assert_eq!(
-            faults(&body),
+            error_paths(&body),
             [
                 "userId",
                 "jobs[1].prompt",
@@ -93,24 +93,24 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_one_to_a_hundred_jobs() {
+    fn batch_has_1_to_100_jobs() {
         let of = |count: usize| json!({"userId": USER, "jobs": vec![json!({"prompt": "p"}); count]});
         assert_eq!(read(&of(1)).unwrap().jobs.len(), 1);
         assert_eq!(read(&of(100)).unwrap().jobs.len(), 100);
         for bad in [of(0), of(101), json!({"userId": USER}), json!({"userId": USER, "jobs": {}})] {
-            assert_eq!(faults(&bad), ["jobs"], "{bad}");
+            assert_eq!(error_paths(&bad), ["jobs"], "{bad}");
         }
-        assert_eq!(faults(&json!({"userId": USER, "jobs": null})), ["jobs"]);
+        assert_eq!(error_paths(&json!({"userId": USER, "jobs": null})), ["jobs"]);
     }
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn parse_never_panics_on_bytes(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&body, WebhookUrlPolicy::HttpsOnly);
         }
 
         #[test]
-        fn no_jobs_make_it_panic(jobs in "[\\[{]{0,3}(\"(prompt|count|metadata)\":)?[0-9a-z\"\\]},]{0,20}") {
+        fn parse_never_panics_on_jobs(jobs in "[\\[{]{0,3}(\"(prompt|count|metadata)\":)?[0-9a-z\"\\]},]{0,20}") {
             let _ = parse(format!(r#"{{"userId":"{USER}","jobs":{jobs}}}"#).as_bytes(), WebhookUrlPolicy::AllowLoopbackHttp);
         }
     }

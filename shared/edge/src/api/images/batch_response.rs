@@ -1,16 +1,16 @@
-//! Answers about many jobs: batches and lists.
+//! Responses about batches.
 
-use crate::api::images::job_response::states;
-use domain::{Batch, BatchId, Job, JobStatus};
 use std::collections::BTreeMap;
 
+use domain::{Batch, BatchId, Job, JobStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::API;
+use crate::api::images::job_response::states;
 use crate::api::images::job_response::{JobResponse, JobStatusResponse};
 
-/// The path at which a batch's state is asked for.
+/// Returns the path of `GET /images/batch/{batchId}/status` for this batch.
 #[must_use]
 pub fn batch_status_url(batch: BatchId) -> String {
     format!("{API}/images/batch/{batch}/status")
@@ -31,7 +31,7 @@ pub struct BatchResponse {
 }
 
 impl BatchResponse {
-    /// The batch, and its jobs in the order in which they were asked for.
+    /// Creates the response. `jobs` must be in the order of the request.
     #[must_use]
     pub fn new(batch: &Batch, jobs: &[Job]) -> Self {
         Self {
@@ -58,8 +58,8 @@ pub struct BatchStatusResponse {
 }
 
 impl BatchStatusResponse {
-    /// The batch, and its jobs in the order in which they were asked for. Every status is counted, so
-    /// that nobody must know that a missing one means none.
+    /// Creates the response. `jobs` must be in the order of the request. Statuses without jobs are listed
+    /// with 0, so that a client need not handle missing ones.
     #[must_use]
     pub fn new(batch: &Batch, jobs: &[Job], images_url: &str) -> Self {
         let count = |status: JobStatus| jobs.iter().filter(|job| job.status == status).count();

@@ -6,27 +6,27 @@ use domain::jobs::{GenerateRequest, WebhookUrlPolicy};
 use crate::api::images::image_options;
 use crate::http::json_body::{Fields, parsed};
 
-/// The request in `body`.
+/// Parses the body of `POST /images/generate`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with every fault there is.
-pub fn parse(body: &[u8], reach: WebhookUrlPolicy) -> Result<GenerateRequest, Error> {
+/// [`Error::Invalid`] with all field errors.
+pub fn parse(body: &[u8], url_policy: WebhookUrlPolicy) -> Result<GenerateRequest, Error> {
     let mut fields = Fields::parse(body)?;
 
     let user = fields.required("userId", parsed);
     let session = fields.optional("sessionId", parsed);
     let prompt = image_options::prompt(&mut fields);
-    let look = image_options::image_options(&mut fields);
+    let options = image_options::image_options(&mut fields);
     let priority = image_options::priority(&mut fields);
-    let webhook = image_options::webhook(&mut fields, reach);
+    let webhook = image_options::webhook(&mut fields, url_policy);
     let metadata = image_options::metadata(&mut fields);
     fields.finish()?;
 
     let (Some(user), Some(prompt)) = (user, prompt) else {
-        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+        return Err(Error::internal("a required field is missing, but no field error was added"));
     };
-    Ok(GenerateRequest { user, session, picture: look.of(prompt), priority, webhook, metadata })
+    Ok(GenerateRequest { user, session, picture: options.of(prompt), priority, webhook, metadata })
 }
 
 #[cfg(test)]
@@ -40,15 +40,15 @@ pub(crate) mod tests {
 
     const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
 
-    fn faults(body: &str) -> Vec<String> {
+    fn error_paths(body: &str) -> Vec<String> {
         match parse(body.as_bytes(), WebhookUrlPolicy::HttpsOnly) {
-            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            Err(Error::Invalid(field_errors)) => field_errors.into_iter().map(|error| error.path).collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn what_is_left_out_gets_its_default() {
+    fn missing_fields_get_defaults() {
         let body = format!(r#"{{"userId":"{USER}","prompt":"a kite","unknown":1,"style":null}}"#);
         let request = parse(body.as_bytes(), WebhookUrlPolicy::HttpsOnly).unwrap();
         let picture = &request.picture;
@@ -60,7 +60,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn everything_that_is_said_is_kept() {
+    fn all_fields_are_read() {
         let body = format!(
             r#"{{"userId":"{USER}","sessionId":"{USER}","prompt":"p","provider":"dalle3","size":"1792x1024",
             "count":4.0,"quality":"hd","style":"natural","priority":"high","webhookUrl":"https://example.com/h",
@@ -77,12 +77,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once() {
+    fn all_field_errors_are_reported() {
         let body = r#"{"userId":7,"sessionId":"x","provider":"dalle9","size":"1x1","count":5,"quality":"best",
             "style":"loud","priority":9,"webhookUrl":"http://example.com","webhookEvents":["job.completed","nope",1],
             "metadata":[]}"#;
         assert_eq!(
-            faults(body),
+            error_paths(body),
             [
                 "userId",
                 "sessionId",
@@ -102,9 +102,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_an_object_is_a_body() {
+    fn body_must_be_an_object() {
         for body in ["", "{", "[]", "null", "1", "\"x\"", "{}x", "\u{feff}{}"] {
-            assert_eq!(faults(body), [""], "{body}");
+            assert_eq!(error_paths(body), [""], "{body}");
         }
         assert!(matches!(parse(b"{\"a\":\"\xff\"}", WebhookUrlPolicy::HttpsOnly), Err(Error::Invalid(_))));
     }
@@ -124,20 +124,20 @@ pub(crate) mod tests {
             ("prompt", "\" \""),
             ("metadata", &format!(r#"{{"a":"{}"}}"#, "x".repeat(4096))),
         ] {
-            assert_eq!(faults(&with(field, value)), [field], "{field} {value}");
+            assert_eq!(error_paths(&with(field, value)), [field], "{field} {value}");
         }
-        let longest = format!(r#"{{"a":"{}"}}"#, "x".repeat(4096 - 8));
-        assert!(parse(with("metadata", &longest).as_bytes(), WebhookUrlPolicy::HttpsOnly).is_ok());
+        let max_metadata = format!(r#"{{"a":"{}"}}"#, "x".repeat(4096 - 8));
+        assert!(parse(with("metadata", &max_metadata).as_bytes(), WebhookUrlPolicy::HttpsOnly).is_ok());
     }
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn parse_never_panics_on_bytes(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&body, WebhookUrlPolicy::HttpsOnly);
         }
 
         #[test]
-        fn no_value_makes_it_panic(field in "(userId|prompt|count|size|metadata|webhookUrl|webhookEvents)", value in any_json()) {
+        fn parse_never_panics_on_json(field in "(userId|prompt|count|size|metadata|webhookUrl|webhookEvents)", value in any_json()) {
             let body = serde_json::json!({ field: value }).to_string();
             let _ = parse(body.as_bytes(), WebhookUrlPolicy::AllowLoopbackHttp);
         }

@@ -1,5 +1,5 @@
-//! What a body says of the pictures it wants. The same fields stand in `POST /images/generate`, in
-//! the `imageGeneration` of `POST /chat/new` and in each job of `POST /images/batch`.
+//! The fields of a body that describe images. `POST /images/generate`, the `imageGeneration` of
+//! `POST /chat/new` and each job of `POST /images/batch` have the same fields.
 
 use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size, Style};
 use domain::jobs::{METADATA_LIMIT, Metadata, WebhookEvent, WebhookTarget, WebhookUrl, WebhookUrlPolicy};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::http::json_body::{Fields, message, named, short_list, text, whole};
 
-/// How the pictures should be, but for what is on them.
+/// All options of an image request except the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageOptions {
     provider: ProviderChoice,
@@ -19,7 +19,7 @@ pub struct ImageOptions {
 }
 
 impl ImageOptions {
-    /// Pictures of `prompt` that look so.
+    /// Combines the options with `prompt`.
     #[must_use]
     pub const fn of(self, prompt: Prompt) -> Picture {
         let Self { provider, size, count, quality, style } = self;
@@ -27,12 +27,12 @@ impl ImageOptions {
     }
 }
 
-/// The field `prompt`, which must be there.
+/// Reads the required field `prompt`.
 pub fn prompt(fields: &mut Fields<'_>) -> Option<Prompt> {
     fields.required("prompt", |value| Prompt::try_from(text(value)?).map_err(message))
 }
 
-/// The fields `provider`, `size`, `count`, `quality` and `style`.
+/// Reads the fields `provider`, `size`, `count`, `quality` and `style`.
 pub fn image_options(fields: &mut Fields<'_>) -> ImageOptions {
     let read_count =
         |value: Value| whole(&value).and_then(|count: u8| Count::try_from(count).map_err(message));
@@ -45,14 +45,15 @@ pub fn image_options(fields: &mut Fields<'_>) -> ImageOptions {
     }
 }
 
-/// The field `priority`.
+/// Reads the field `priority`.
 pub fn priority(fields: &mut Fields<'_>) -> Priority {
     fields.optional("priority", named).unwrap_or_default()
 }
 
-/// The fields `webhookUrl` and `webhookEvents`.
-pub fn webhook(fields: &mut Fields<'_>, reach: WebhookUrlPolicy) -> Option<WebhookTarget> {
-    let url = fields.optional("webhookUrl", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
+/// Reads the fields `webhookUrl` and `webhookEvents`.
+pub fn webhook(fields: &mut Fields<'_>, url_policy: WebhookUrlPolicy) -> Option<WebhookTarget> {
+    let url =
+        fields.optional("webhookUrl", |value| WebhookUrl::parse(&text(value)?, url_policy).map_err(message));
     let events = events(fields);
     url.map(|url| WebhookTarget { url, events })
 }
@@ -71,9 +72,9 @@ fn events(fields: &mut Fields<'_>) -> Vec<WebhookEvent> {
     events
 }
 
-/// The field `metadata`.
+/// Reads the field `metadata`.
 pub fn metadata(fields: &mut Fields<'_>) -> Option<Metadata> {
-    // As it was sent: a JSON library would turn 1.0 into 1 and round large numbers.
+    // The text as it was sent: parsing would turn 1.0 into 1 and round large numbers.
     let json = fields.raw("metadata")?;
     if !json.starts_with('{') {
         fields.fault("metadata", format!("must be an object of at most {METADATA_LIMIT} bytes"));
@@ -81,8 +82,8 @@ pub fn metadata(fields: &mut Fields<'_>) -> Option<Metadata> {
     }
     match Metadata::try_from(json.to_owned()) {
         Ok(metadata) => Some(metadata),
-        Err(broken) => {
-            fields.fault("metadata", message(broken));
+        Err(invalid) => {
+            fields.fault("metadata", message(invalid));
             None
         }
     }

@@ -1,26 +1,22 @@
-//! What leaves us as JSON: the answers of the API and the bodies of webhooks.
+//! The JSON of jobs, in responses of the API and in bodies of webhooks.
 //!
-//! Comments on these types and their fields are read by people without: they are the descriptions in
-//! the OpenAPI document.
+//! The doc comments on these types and their fields are the descriptions in the OpenAPI document.
 
-use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
 use std::collections::BTreeMap;
 
 use domain::images::{ContentWarning, ImageFormat, Size, StoredImage};
 use domain::jobs::{AttemptFailure, FailureReason, JobError, JobResult, Metadata, ProviderAttempt};
-
 use domain::primitives::{ImageId, NamedValue as _, Priority};
 use domain::providers::Reason;
-
 use domain::{BatchId, Job, JobId, JobStatus, Timestamp};
-
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use crate::API;
 use serde_json::value::RawValue;
 
-/// The path at which a job's state is asked for.
+use crate::API;
+use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
+
+/// Returns the path of `GET /images/status/{jobId}` for this job.
 #[must_use]
 pub fn status_url(job: JobId) -> String {
     format!("{API}/images/status/{job}")
@@ -49,8 +45,8 @@ pub struct JobResponse {
 }
 
 impl From<&Job> for JobResponse {
-    /// The job as it was accepted, however far it may be by now: whoever asks again by an
-    /// `Idempotency-Key` is told what the first one was told, or should have been.
+    /// Returns the job as it was when it was accepted, whatever its status is now: a request that is repeated
+    /// with its `Idempotency-Key` gets the response that the first request got or should have got.
     fn from(job: &Job) -> Self {
         let status = match job.status {
             JobStatus::Pending => JobStatus::Pending,
@@ -120,7 +116,7 @@ pub struct JobStatusResponse {
 }
 
 impl JobStatusResponse {
-    /// The state of `job`, its images served below `images_url`.
+    /// Creates the response for `job`, with image URLs below `images_url`.
     #[must_use]
     pub fn new(job: &Job, images_url: &str) -> Self {
         Self {
@@ -134,7 +130,7 @@ impl JobStatusResponse {
             estimated_completion_time: estimate(job),
             provider: job.result.as_ref().map(|result| result.provider.clone()),
             attempts: job.attempts,
-            tried: job.failed_attempts().map(|(one, failure)| TriedBody::new(one, failure)).collect(),
+            tried: job.failed_attempts().map(|(attempt, failure)| TriedBody::new(attempt, failure)).collect(),
             result: job
                 .result
                 .as_ref()
@@ -161,23 +157,23 @@ struct TriedBody {
 }
 
 impl TriedBody {
-    fn new(one: &ProviderAttempt, failure: &AttemptFailure) -> Self {
+    fn new(attempt: &ProviderAttempt, failure: &AttemptFailure) -> Self {
         Self {
-            provider: one.provider.clone(),
-            at: one.at,
+            provider: attempt.provider.clone(),
+            at: attempt.at,
             reason: failure.reason,
             message: failure.message.clone(),
         }
     }
 }
 
-/// When the job will probably be done. Once that has passed it is no estimate any more.
+/// Returns the estimated completion time, unless it has passed or the job has ended.
 fn estimate(job: &Job) -> Option<Timestamp> {
     job.estimated_completion_at.filter(|at| !job.status.ended() && *at > Timestamp::now())
 }
 
 impl JobStatusResponse {
-    /// The same, without what a provider made of the prompt.
+    /// Removes the revised prompts of the images.
     #[must_use]
     pub fn without_revised_prompts(mut self) -> Self {
         for image in self.result.iter_mut().flat_map(|result| &mut result.images) {
@@ -188,7 +184,8 @@ impl JobStatusResponse {
 }
 
 pub(crate) fn raw(metadata: Option<&Metadata>) -> Option<Box<RawValue>> {
-    // It was JSON when it came in; a row that holds anything else gives nothing rather than a broken answer.
+    // Validated as JSON when it was received. For a row with anything else, the field is omitted instead of
+    // breaking the response.
     metadata.and_then(|metadata| RawValue::from_string(metadata.json().to_owned()).ok())
 }
 
@@ -340,7 +337,7 @@ pub(super) fn states(jobs: &[Job], images_url: &str) -> Vec<JobStatusResponse> {
     jobs.iter().map(state).collect()
 }
 
-/// An answer that Lambda can give has 6 MB. All else of a hundred jobs is bounded and fits; what a
-/// provider made of their prompts is left out where it takes more than this, and stands in the answer
-/// about each job alone.
+/// The maximum length of all revised prompts of a response together, in bytes. A Lambda response has at most
+/// 6 MB. All other data of a hundred jobs is bounded and fits. If the revised prompts are longer than this,
+/// the response omits them; the status of each single job still has them.
 const REVISED_PROMPTS: usize = 1_000_000;

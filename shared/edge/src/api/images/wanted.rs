@@ -1,16 +1,17 @@
-//! Whether a chat asks for an image.
+//! Detects whether a chat message requests an image.
 
-use crate::http::request::BODY_LIMIT;
 use serde_json::Value;
 
-/// Whether a body asks for an image, as far as can be told without judging the rest of it.
+use crate::http::request::BODY_LIMIT;
+
+/// Returns whether a body requests an image. Does not validate the rest of the body.
 #[must_use]
 pub(crate) fn asks_for_image(body: &[u8]) -> bool {
-    let asked = |whole: Value| -> Option<bool> {
+    let requested = |whole: Value| -> Option<bool> {
         let enabled = whole.get("imageGeneration")?.as_object()?.get("enabled");
         Some(enabled != Some(&Value::Bool(false)))
     };
-    body.len() <= BODY_LIMIT && serde_json::from_slice(body).ok().and_then(asked) == Some(true)
+    body.len() <= BODY_LIMIT && serde_json::from_slice(body).ok().and_then(requested) == Some(true)
 }
 
 #[cfg(test)]
@@ -20,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_for_an_image_is_known_before_the_body_is_judged() {
+    fn image_request_is_detected_in_unvalidated_body() {
         for (body, asks) in [
             (json!({"imageGeneration": {}}), true),
             (json!({"imageGeneration": {"enabled": true}, "prompt": 1}), true),

@@ -1,4 +1,4 @@
-//! The bodies and answers of the endpoints about webhooks.
+//! The bodies and responses of the webhook endpoints.
 
 use domain::jobs::{WebhookEvent, WebhookUrl, WebhookUrlPolicy};
 use domain::primitives::NamedValue;
@@ -45,22 +45,22 @@ impl From<DeliveryState> for State {
     }
 }
 
-/// Which webhooks are to be sent again.
+/// The body of `POST /webhooks/redeliver`: which webhooks to send again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
-    /// Those whose event happened then or later,
+    /// Inclusive lower bound of the event's time.
     pub since: Timestamp,
-    /// and before then,
+    /// Exclusive upper bound of the event's time.
     pub until: Timestamp,
-    /// and that stand so; in any way, if left out.
+    /// Only webhooks in this state; `None` for all states.
     pub state: Option<State>,
 }
 
-/// Reads the body of `POST /webhooks/redeliver`.
+/// Parses the body of `POST /webhooks/redeliver`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with every fault there is.
+/// [`Error::Invalid`] with all field errors.
 pub fn parse_range(body: &[u8]) -> Result<Range, Error> {
     let mut fields = Fields::parse(body)?;
     let since = fields.required("since", parsed);
@@ -71,21 +71,21 @@ pub fn parse_range(body: &[u8]) -> Result<Range, Error> {
     }
     fields.finish()?;
     let (Some(since), Some(until)) = (since, until) else {
-        return Err(Error::internal("a required field is missing and was not noted as a fault"));
+        return Err(Error::internal("a required field is missing, but no field error was added"));
     };
     Ok(Range { since, until, state })
 }
 
-/// Reads the body of `POST /webhooks/enable`.
+/// Parses the body of `POST /webhooks/enable`.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`].
-pub fn parse_enable(body: &[u8], reach: WebhookUrlPolicy) -> Result<WebhookUrl, Error> {
+pub fn parse_enable(body: &[u8], url_policy: WebhookUrlPolicy) -> Result<WebhookUrl, Error> {
     let mut fields = Fields::parse(body)?;
-    let url = fields.required("url", |value| WebhookUrl::parse(&text(value)?, reach).map_err(message));
+    let url = fields.required("url", |value| WebhookUrl::parse(&text(value)?, url_policy).map_err(message));
     fields.finish()?;
-    url.ok_or_else(|| Error::internal("a required field is missing and was not noted as a fault"))
+    url.ok_or_else(|| Error::internal("a required field is missing, but no field error was added"))
 }
 
 /// The attempts at the webhooks of a job.
@@ -133,7 +133,7 @@ struct AttemptListed {
 }
 
 impl Attempts {
-    /// The attempts at these webhooks, as they stand at `now`.
+    /// Creates the list of attempts with the webhooks' states at `now`.
     #[must_use]
     pub fn new(deliveries: &[Delivery], now: Timestamp) -> Self {
         Self { attempts: deliveries.iter().flat_map(|delivery| listed(delivery, now)).collect() }
@@ -141,7 +141,7 @@ impl Attempts {
 }
 
 fn listed(delivery: &Delivery, now: Timestamp) -> Vec<AttemptListed> {
-    let one = |number: u32, at: Timestamp| AttemptListed {
+    let entry = |number: u32, at: Timestamp| AttemptListed {
         webhook_id: delivery.id,
         event: delivery.event,
         attempt: number,
@@ -161,11 +161,11 @@ fn listed(delivery: &Delivery, now: Timestamp) -> Vec<AttemptListed> {
             status: attempt.status,
             answer: attempt.answer.clone(),
             error: attempt.error.clone(),
-            ..one(attempt.number, attempt.at)
+            ..entry(attempt.number, attempt.at)
         })
         .collect();
     if all.is_empty() {
-        all.push(one(0, delivery.happened_at));
+        all.push(entry(0, delivery.happened_at));
     }
     if let Some(last) = all.last_mut() {
         last.next_attempt_at = delivery.next_attempt_at(now);
@@ -240,13 +240,13 @@ mod tests {
 
     fn paths<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Vec<String> {
         match outcome {
-            Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            Err(Error::Invalid(field_errors)) => field_errors.into_iter().map(|error| error.path).collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_range_has_two_ends_in_their_order() {
+    fn range_requires_since_before_until() {
         let range = parse_range(br#"{"since":"2026-10-01T00:00:00Z","until":"2026-10-01T02:00:00+01:00"}"#);
         let range = range.unwrap();
         assert_eq!((range.until.since(range.since).as_secs(), range.state), (3600, None));
@@ -260,8 +260,8 @@ mod tests {
     }
 
     #[test]
-    fn only_a_url_that_webhooks_can_go_to_can_be_switched_on() {
-        let enable = |body: &str, reach| parse_enable(body.as_bytes(), reach);
+    fn enable_accepts_valid_webhook_urls_only() {
+        let enable = |body: &str, url_policy| parse_enable(body.as_bytes(), url_policy);
         assert!(enable(r#"{"url":"https://example.com/hook"}"#, WebhookUrlPolicy::HttpsOnly).is_ok());
         assert!(enable(r#"{"url":"http://127.0.0.1:1/"}"#, WebhookUrlPolicy::AllowLoopbackHttp).is_ok());
         for bad in ["{}", r#"{"url":"http://127.0.0.1:1/"}"#, r#"{"url":7}"#, r#"{"url":null}"#] {

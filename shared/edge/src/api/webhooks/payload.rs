@@ -1,8 +1,7 @@
 //! The body of a webhook.
 //!
-//! Comments on these types are descriptions in the OpenAPI document.
+//! The doc comments on these types are descriptions in the OpenAPI document.
 
-use crate::api::time::{Rfc3339, rfc3339};
 use std::collections::BTreeMap;
 
 use domain::jobs::WebhookEvent;
@@ -14,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::api::images::job_response::{ErrorBody, ResultBody, raw};
+use crate::api::time::{Rfc3339, rfc3339};
 
 /// What is posted to a `webhookUrl`.
 #[derive(Serialize, JsonSchema)]
@@ -52,11 +52,11 @@ struct WebhookData {
     metadata: Option<Box<RawValue>>,
 }
 
-/// The body of a webhook: the same bytes for every try at it.
+/// Serializes the body of a webhook: the same bytes for every attempt.
 ///
 /// # Errors
 ///
-/// None in practice: every value has a JSON form.
+/// Never in practice: every value can be serialized.
 pub fn webhook_body(delivery: &Delivery, images_url: &str) -> Result<Vec<u8>, serde_json::Error> {
     let Snapshot { batch_id, status, progress, result, error, metadata, images_expire_at } =
         &delivery.snapshot;

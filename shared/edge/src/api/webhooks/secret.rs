@@ -1,4 +1,4 @@
-//! The body and the answer of `/admin/webhook-secret`.
+//! The body and the response of `/admin/webhook-secret`.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::api::access::keys::whole;
 use crate::api::time::{Rfc3339, rfc3339_or_none};
 use crate::http::json_body::Fields;
 
-/// For how long the old secret signs on, unless the request says otherwise.
+/// The default time for which the old secret still signs after a rotation.
 pub const OVERLAP: Duration = Duration::from_secs(86_400);
 
-/// Reads the body of `POST /admin/webhook-secret/rotate`: for how long the old secret signs on. No body at
-/// all is as good as an empty object.
+/// Parses the body of `POST /admin/webhook-secret/rotate` and returns how long the old secret still signs. An
+/// empty body means an empty object.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`].
 pub fn parse_rotate(body: &[u8]) -> Result<Duration, Error> {
     let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { body })?;
-    let longest = u32::try_from(MAX_OVERLAP.as_secs()).unwrap_or(u32::MAX);
-    let overlap = fields.optional("overlapSeconds", |value| whole(&value, 0..=longest));
+    let max = u32::try_from(MAX_OVERLAP.as_secs()).unwrap_or(u32::MAX);
+    let overlap = fields.optional("overlapSeconds", |value| whole(&value, 0..=max));
     fields.finish()?;
     Ok(overlap.map_or(OVERLAP, |seconds| Duration::from_secs(seconds.into())))
 }
@@ -45,7 +45,7 @@ pub struct WebhookSecret {
 }
 
 impl WebhookSecret {
-    /// The answer that shows `secret`.
+    /// Creates the response that contains `secret`.
     #[must_use]
     pub fn new(client: &ClientId, secret: &SigningSecret, previous_until: Option<Timestamp>) -> Self {
         Self { client_id: client.clone(), secret: secret.expose(), previous_until }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_old_secret_signs_on_for_a_day_unless_said_and_for_a_week_at_most() {
+    fn overlap_defaults_to_a_day_and_is_at_most_a_week() {
         assert_eq!(parse_rotate(b"").unwrap(), OVERLAP);
         assert_eq!(parse_rotate(b"{}").unwrap(), OVERLAP);
         assert_eq!(parse_rotate(br#"{"overlapSeconds":0}"#).unwrap(), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! The library's cryptography, on `ring`: it is in every binary for TLS already.
+//! Implements the cryptography of `jsonwebtoken` with `ring`, which every binary contains for TLS already.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
@@ -12,13 +12,13 @@ use ring::signature::{
 static RING: CryptoProvider = CryptoProvider {
     signer_factory: signer,
     verifier_factory: verifier,
-    // Only for JWKs, of which we take none.
+    // Used only for JWKs, which we do not accept.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Gives the library its cryptography; again and again if need be.
+/// Registers the provider with `jsonwebtoken`. Can be called any number of times.
 pub(super) fn install() {
-    // An error says that it has it already.
+    // An error means that a provider is registered already.
     let _ = RING.install_default();
 }
 
@@ -31,7 +31,7 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     let (algorithm, family, bytes) = (*algorithm, key.family(), key.try_get_as_bytes()?);
-    let way: &'static dyn VerificationAlgorithm = match (algorithm, family) {
+    let method: &'static dyn VerificationAlgorithm = match (algorithm, family) {
         (Algorithm::HS256, AlgorithmFamily::Hmac) => {
             return Ok(Box::new(HmacSha256(hmac::Key::new(hmac::HMAC_SHA256, bytes))));
         }
@@ -41,7 +41,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
             return Err(ErrorKind::InvalidAlgorithm.into());
         }
     };
-    Ok(Box::new(PublicKey { algorithm, key: UnparsedPublicKey::new(way, bytes.to_vec()) }))
+    Ok(Box::new(PublicKey { algorithm, key: UnparsedPublicKey::new(method, bytes.to_vec()) }))
 }
 
 struct HmacSha256(hmac::Key);

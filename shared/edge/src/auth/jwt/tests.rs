@@ -34,7 +34,7 @@ fn document() -> Value {
     ]})
 }
 
-/// The first two parts of a token.
+/// Returns the first two parts of a token: header and claims.
 fn message(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}", part(header), part(claims))
@@ -45,7 +45,7 @@ fn der(pem: &str) -> Vec<u8> {
     STANDARD.decode(text).unwrap()
 }
 
-/// Signs without the library that checks.
+/// Signs a token without the library that verifies it.
 fn signed(header: Value, claims: &Value, key: &str) -> String {
     let message = message(&header, claims);
     let signature = match header["alg"].as_str() {
@@ -89,7 +89,7 @@ async fn assert_refused(what: &str, token: &str) {
 }
 
 #[tokio::test]
-async fn a_token_of_each_algorithm_is_admitted_for_its_user_and_its_keys_client() {
+async fn each_algorithm_is_admitted_with_its_user_and_client() {
     for (alg, kid, key) in
         [("HS256", "secret", SECRET), ("RS256", "rsa", RSA_PRIVATE), ("ES256", "p256", P256_PRIVATE)]
     {
@@ -118,8 +118,8 @@ async fn alg_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_public_key_is_never_taken_for_a_secret() {
-    // As PEM, without its last line break, and as DER in text: whatever a library may hand to its HMAC.
+async fn public_key_as_hmac_secret_is_refused() {
+    // PEM with and without its final line break: a library could pass either to its HMAC.
     for key in [RSA_PUBLIC, RSA_PUBLIC.trim_end()] {
         assert_refused("RS256 as HS256", &hs256("rsa", key, json!({}))).await;
     }
@@ -127,39 +127,39 @@ async fn a_public_key_is_never_taken_for_a_secret() {
     let claims = claims(json!({}));
     assert_refused("HS256 as RS256", &signed(json!({"alg": "RS256", "kid": "secret"}), &claims, RSA_PRIVATE))
         .await;
-    assert_refused("another key's", &signed(json!({"alg": "RS256", "kid": "p256"}), &claims, RSA_PRIVATE))
+    assert_refused("RS256 as ES256", &signed(json!({"alg": "RS256", "kid": "p256"}), &claims, RSA_PRIVATE))
         .await;
 }
 
 #[tokio::test]
-async fn algorithms_that_no_key_is_for_are_refused() {
+async fn algorithm_without_key_is_refused() {
     for alg in ["HS384", "HS512", "PS256", "RS512", "ES384", "EdDSA"] {
         assert_refused(alg, &signed(json!({"alg": alg, "kid": "secret"}), &claims(json!({})), SECRET)).await;
     }
 }
 
 #[tokio::test]
-async fn the_issuer_is_checked_where_the_key_names_one() {
+async fn issuer_is_checked_if_key_names_one() {
     let named = |more| hs256("named", SECRET, more);
-    let good = json!({"iss": "https://id.example", "aud": "semantest"});
-    assert!(admit(&named(good)).await.is_ok());
+    let valid = json!({"iss": "https://id.example", "aud": "semantest"});
+    assert!(admit(&named(valid)).await.is_ok());
     assert_refused("wrong iss", &named(json!({"iss": "https://id.evil", "aud": "semantest"}))).await;
     assert_refused("no iss", &named(json!({"aud": "semantest"}))).await;
-    assert!(admit(&hs256("secret", SECRET, json!({"iss": "anybody"}))).await.is_ok(), "where it names none");
+    assert!(admit(&hs256("secret", SECRET, json!({"iss": "anybody"}))).await.is_ok(), "the key names none");
 }
 
 #[tokio::test]
-async fn the_audience_is_checked_where_the_key_names_one() {
+async fn audience_is_checked_if_key_names_one() {
     let named = |aud: Value| hs256("named", SECRET, json!({"iss": "https://id.example", "aud": aud}));
     assert!(admit(&named(json!(["others", "semantest"]))).await.is_ok());
     for wrong in [json!("others"), json!(["others"]), json!([]), json!(7), Value::Null] {
         assert_refused("wrong aud", &named(wrong)).await;
     }
-    assert!(admit(&hs256("secret", SECRET, json!({"aud": "anybody"}))).await.is_ok(), "where it names none");
+    assert!(admit(&hs256("secret", SECRET, json!({"aud": "anybody"}))).await.is_ok(), "the key names none");
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_second() {
+async fn token_is_refused_from_its_exp_on() {
     let until = |exp: Value| hs256("secret", SECRET, json!({"exp": exp}));
     assert!(admit(&until(json!(NOW.seconds() + 1))).await.is_ok());
     assert!(admit(&until(json!(NOW.seconds() as f64 + 0.75))).await.is_ok());
@@ -169,7 +169,7 @@ async fn a_token_ends_with_its_second() {
 }
 
 #[tokio::test]
-async fn a_token_without_an_end_is_refused() {
+async fn token_without_numeric_exp_is_refused() {
     for exp in [Value::Null, json!("2999999999"), json!({}), json!(true)] {
         assert_refused("no exp", &hs256("secret", SECRET, json!({"exp": exp}))).await;
     }
@@ -178,7 +178,7 @@ async fn a_token_without_an_end_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_valid_yet_is_refused() {
+async fn token_before_its_nbf_is_refused() {
     let from = |nbf: i64| hs256("secret", SECRET, json!({"nbf": nbf}));
     assert!(admit(&from(NOW.seconds())).await.is_ok());
     assert!(admit(&from(NOW.seconds() + 9)).await.is_ok(), "an issuer's clock may be a little ahead");
@@ -186,7 +186,7 @@ async fn a_token_that_is_not_valid_yet_is_refused() {
 }
 
 #[tokio::test]
-async fn a_subject_that_is_no_uuid_is_refused() {
+async fn subject_that_is_not_a_uuid_is_refused() {
     for sub in
         [json!("somebody"), json!(""), json!(1), Value::Null, json!([USER]), json!(USER.replace('-', ""))]
     {
@@ -195,7 +195,7 @@ async fn a_subject_that_is_no_uuid_is_refused() {
 }
 
 #[tokio::test]
-async fn a_huge_token_is_refused_before_anything_is_read() {
+async fn oversized_token_is_refused_before_keys_are_read() {
     let secret = KeptSecret::new(document().to_string());
     let keys = TokenKeys::new(&secret);
     let padded = |length: usize| hs256("secret", SECRET, json!({"padding": "x".repeat(length)}));
@@ -207,7 +207,7 @@ async fn a_huge_token_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_refused_before_anything_is_read() {
+async fn malformed_token_is_refused_before_keys_are_read() {
     let secret = KeptSecret::new(document().to_string());
     let keys = TokenKeys::new(&secret);
     let no_kid = signed(json!({"alg": "HS256"}), &claims(json!({})), SECRET);
@@ -220,17 +220,17 @@ async fn what_is_no_token_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn two_clients_with_the_same_subject_are_different_callers() {
-    let one = admit(&hs256("secret", SECRET, json!({}))).await.unwrap();
+async fn same_subject_of_two_clients_is_two_callers() {
+    let first = admit(&hs256("secret", SECRET, json!({}))).await.unwrap();
     let other = admit(&hs256("other", "another-secret-text-of-32-bytes!!", json!({}))).await.unwrap();
-    assert_eq!(one.user, other.user);
-    assert_eq!((one.client.as_str(), other.client.as_str()), ("acme", "apex"));
-    assert_ne!(one.caller, other.caller);
-    assert_ne!(one.caller.to_string(), other.caller.to_string());
+    assert_eq!(first.user, other.user);
+    assert_eq!((first.client.as_str(), other.client.as_str()), ("acme", "apex"));
+    assert_ne!(first.caller, other.caller);
+    assert_ne!(first.caller.to_string(), other.caller.to_string());
 }
 
 #[tokio::test]
-async fn a_claim_can_narrow_the_scopes_but_not_widen_them() {
+async fn scope_claim_narrows_scopes_but_never_widens_them() {
     let scopes = async |scope: Value| {
         admit(&hs256("secret", SECRET, json!({"scope": scope}))).await.map(|caller| caller.scopes)
     };
@@ -243,7 +243,7 @@ async fn a_claim_can_narrow_the_scopes_but_not_widen_them() {
 }
 
 #[tokio::test]
-async fn the_operators_scopes_are_only_the_operators() {
+async fn operator_scopes_are_granted_to_operator_only() {
     let all = json!({"scope": "clients:admin keys:admin"});
     assert_eq!(admit(&hs256("secret", SECRET, all.clone())).await.unwrap().scopes, []);
     let operator = admit(&hs256("operator", "the-operators-secret-of-32-bytes!", all)).await.unwrap();
@@ -251,7 +251,7 @@ async fn the_operators_scopes_are_only_the_operators() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_makes_us_read_again_at_most_once_a_minute() {
+async fn unknown_kid_refreshes_keys_at_most_once_a_minute() {
     let secret = KeptSecret::new(json!({"master": MASTER}).to_string());
     let keys = TokenKeys::new(&secret);
     let token = signed(
@@ -262,7 +262,7 @@ async fn an_unknown_key_makes_us_read_again_at_most_once_a_minute() {
     let burst = (0..50).map(|_| keys.admit(&token, NOW));
     let refused = futures_util::future::join_all(burst).await;
     assert!(refused.iter().all(|answer| matches!(answer, Err(Error::Unauthorized))));
-    assert_eq!(secret.reads(), 2, "the first, and one more for all of them");
+    assert_eq!(secret.reads(), 2, "the first read and one refresh for all of them");
 
     secret.put(document().to_string());
     assert!(keys.admit(&token, NOW + Duration::from_secs(59)).await.is_err());
@@ -273,7 +273,7 @@ async fn an_unknown_key_makes_us_read_again_at_most_once_a_minute() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_read_are_no_fault_of_the_caller() {
+async fn unreadable_keys_are_not_reported_as_unauthorized() {
     let secret = KeptSecret::new(document().to_string());
     secret.fail();
     let token = hs256("secret", SECRET, json!({}));
@@ -286,7 +286,7 @@ async fn keys_that_cannot_be_read_are_no_fault_of_the_caller() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_used_does_not_stand_in_the_way_of_others() {
+async fn invalid_key_does_not_affect_others() {
     let entry = |kid: &str, alg: &str, key: &str| json!({"kid": kid, "alg": alg, "key": key, "clientId": "acme", "scopes": ["chat"]});
     let bad = [
         json!(7),
@@ -315,7 +315,7 @@ async fn a_key_that_cannot_be_used_does_not_stand_in_the_way_of_others() {
 }
 
 #[tokio::test]
-async fn a_token_of_ours_is_good_for_its_user_its_scopes_and_its_time() {
+async fn issued_token_has_its_user_scopes_and_expiry() {
     let secret = KeptSecret::new(document().to_string());
     let keys = TokenKeys::new(&secret);
     let (client, user) = ("acme".parse().unwrap(), UserId::new());
@@ -327,13 +327,13 @@ async fn a_token_of_ours_is_good_for_its_user_its_scopes_and_its_time() {
     assert_eq!(caller.caller, Caller::User(client.clone(), user));
     assert!(keys.admit(&token, ends).await.is_err());
 
-    let admin = keys.issue(&client, user, &Scope::ALL, NOW, ends).await.unwrap();
+    let admin = keys.issue(&client, user, Scope::ALL, NOW, ends).await.unwrap();
     let scopes = keys.admit(&admin, NOW).await.unwrap().scopes;
     assert_eq!(scopes, [Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead]);
 }
 
 #[tokio::test]
-async fn a_token_of_ours_counts_for_no_other_client() {
+async fn issued_token_is_refused_for_other_client() {
     let secret = KeptSecret::new(document().to_string());
     let keys = TokenKeys::new(&secret);
     let token = keys
@@ -348,7 +348,7 @@ async fn a_token_of_ours_counts_for_no_other_client() {
 }
 
 #[tokio::test]
-async fn a_new_master_keeps_old_tokens_good_until_it_is_forgotten() {
+async fn previous_master_keeps_old_tokens_valid_until_removed() {
     let secret = KeptSecret::new(json!({"master": MASTER}).to_string());
     let (client, user, ends) = ("acme".parse().unwrap(), UserId::new(), NOW + Duration::from_secs(3600));
     let keys = TokenKeys::new(&secret);
@@ -362,8 +362,8 @@ async fn a_new_master_keeps_old_tokens_good_until_it_is_forgotten() {
     let new = elsewhere.issue(&client, user, &[Scope::Chat], NOW, ends).await.unwrap();
     assert!(elsewhere.admit(&new, NOW).await.is_ok());
 
-    let forgotten = KeptSecret::new(json!({"master": next}).to_string());
-    let keys = TokenKeys::new(&forgotten);
+    let removed = KeptSecret::new(json!({"master": next}).to_string());
+    let keys = TokenKeys::new(&removed);
     assert!(keys.admit(&old, NOW).await.is_err());
     assert!(keys.admit(&new, NOW).await.is_ok());
 }

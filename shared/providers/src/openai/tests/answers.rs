@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::images::Style;
 use domain::providers::{ErrorClass, Reason};
+use pictures::decode::decode;
 use proptest::prelude::*;
 use testkit::standin::Reply;
 use testkit::standin::openai::Act;
@@ -12,7 +13,6 @@ use testkit::standin::openai::Act;
 use super::*;
 use crate::openai::answer::Answer;
 use crate::openai::error::{self, ApiError};
-use pictures::decode::decode;
 
 const LOCAL: &str = "flux.1-schnell";
 

@@ -1,4 +1,4 @@
-//! The URLs that are switched off, and switching them on.
+//! Lists a client's disabled webhook endpoints, and enables them.
 
 use domain::Error;
 use domain::store::StoreError;
@@ -8,17 +8,17 @@ use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
 
-use crate::{Deps, by_key};
+use crate::{Deps, require_key};
 
-/// How often a row is read again when others keep changing it.
+/// How often a row is read again after a conflict with another write.
 const MAX_CONFLICT_RETRIES: usize = 5;
-/// How many URLs are shown.
-const SHOWN: u16 = 100;
+/// The maximum number of endpoints in a list.
+const MAX_LISTED: u16 = 100;
 
-/// `POST /webhooks/enable`. A URL that is on already stays so.
+/// `POST /webhooks/enable`. Has no effect on an endpoint that is enabled already.
 pub(crate) async fn enable(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
-    by_key(request)?;
-    let url = parse_enable(&request.body, deps.reach)?;
+    require_key(request)?;
+    let url = parse_enable(&request.body, deps.webhook_url_policy)?;
     let id = WebhookEndpointId::of(&request.caller()?.client, &url);
     for _ in 0..MAX_CONFLICT_RETRIES {
         let Some(mut endpoint) = deps.endpoints.load_endpoint(&id).await? else {
@@ -27,7 +27,7 @@ pub(crate) async fn enable(deps: &Deps<'_>, request: &Request) -> Result<Answer,
         endpoint.enable(request.now);
         match deps.endpoints.save_endpoint(&mut endpoint).await {
             Ok(()) => {
-                info!(client = %id.client, endpoint = id.digest, "URL switched on by hand");
+                info!(client = %id.client, endpoint = id.digest, "webhook endpoint enabled by its client");
                 return Ok(Answer::empty(StatusCode::NO_CONTENT));
             }
             Err(StoreError::Conflict) => {}
@@ -39,7 +39,7 @@ pub(crate) async fn enable(deps: &Deps<'_>, request: &Request) -> Result<Answer,
 
 /// `GET /webhooks/disabled`.
 pub(crate) async fn disabled(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
-    by_key(request)?;
-    let endpoints = deps.endpoints.disabled_endpoints(&request.caller()?.client, SHOWN).await?;
+    require_key(request)?;
+    let endpoints = deps.endpoints.disabled_endpoints(&request.caller()?.client, MAX_LISTED).await?;
     Answer::json(StatusCode::OK, &Disabled::from(endpoints))
 }

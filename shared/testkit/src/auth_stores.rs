@@ -1,4 +1,4 @@
-//! The memory as what stands before every endpoint: limits, waits and `Idempotency-Key`s.
+//! [`Memory`] as the stores of the middleware: rate limits, long-poll permits and idempotency records.
 
 use async_trait::async_trait;
 use domain::Timestamp;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::Memory;
 
 impl Memory {
-    /// Makes every run that used an `Idempotency-Key` one that died after its work, before its answer.
+    /// Removes the stored answers and ends the claims, as if each request with an `Idempotency-Key` had died
+    /// after its work and before its answer.
     pub fn forget_answers(&self) {
         for record in self.state().idempotency.values_mut() {
             record.answer = None;

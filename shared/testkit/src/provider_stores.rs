@@ -1,4 +1,4 @@
-//! The memory as what is known of paces and providers.
+//! [`Memory`] as the store of estimates, provider statuses, capacities and deprecations.
 
 use std::time::Duration;
 
@@ -7,21 +7,20 @@ use domain::JobId;
 use domain::health::Probe;
 use domain::jobs::{EstimateStore, JobClass, estimate_from};
 use domain::providers::{CapacityStore, DeprecationStore, ProviderStatus, ProviderStatusStore};
-use domain::store::StoreError;
-
 use domain::providers::{ModelDeprecations, ProviderCapacity};
+use domain::store::StoreError;
 
 use crate::Memory;
 
 #[async_trait]
 impl EstimateStore for Memory {
-    async fn estimate(&self, kind: JobClass) -> Result<Option<Duration>, StoreError> {
+    async fn estimate(&self, class: JobClass) -> Result<Option<Duration>, StoreError> {
         let state = self.call("estimate")?;
-        Ok(estimate_from(state.estimates.get(&kind).cloned().unwrap_or_default()))
+        Ok(estimate_from(state.estimates.get(&class).cloned().unwrap_or_default()))
     }
 
-    async fn record_duration(&self, kind: JobClass, _: JobId, time: Duration) -> Result<(), StoreError> {
-        self.call("record_duration")?.estimates.entry(kind).or_default().push(time);
+    async fn record_duration(&self, class: JobClass, _: JobId, time: Duration) -> Result<(), StoreError> {
+        self.call("record_duration")?.estimates.entry(class).or_default().push(time);
         Ok(())
     }
 }
@@ -39,8 +38,8 @@ impl ProviderStatusStore for Memory {
 }
 
 impl Memory {
-    /// Nothing is known of what is under way at a provider.
-    pub fn forget_traffic(&self, provider: &str) {
+    /// Removes the capacity of a provider, with all its permits and its circuit breaker.
+    pub fn forget_capacity(&self, provider: &str) {
         self.state().capacity.remove(provider);
     }
 }

@@ -110,7 +110,7 @@ fn recorded(rows: &[Job]) -> BTreeMap<&str, usize> {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("five_hundred_automatic_jobs_end_well_where_they_can", |_| async {
+    round.with_own_cloud("five_hundred_automatic_jobs_end_well_where_they_can", || async {
         let world = World::start().await;
         world.openai.always(Some(Act::error(500, &json!({"type": "server_error"}))));
         world.own.take(Duration::from_millis(400));
@@ -165,7 +165,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert_eq!(world.cloud.stop().await, Vec::<String>::new());
     });
 
-    round.test("what_is_paid_for_is_recorded_also_where_workers_are_killed_amid_traffic", |_| async {
+    round.with_own_cloud("what_is_paid_for_is_recorded_also_where_workers_are_killed_amid_traffic", || async {
         const KILLS: usize = 4;
         // A place that a killed worker had stays taken until its lease ends: there must be others.
         let world = World::bearing(30, ["stability", "openai", "stable_diffusion"]).await;
@@ -216,7 +216,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert_eq!(world.cloud.stop().await, Vec::<String>::new());
     });
 
-    round.test("a_killed_workers_call_is_recorded_and_told_as_possibly_paid", |_| async {
+    round.with_own_cloud("a_killed_workers_call_is_recorded_and_told_as_possibly_paid", || async {
         let world = World::start().await;
         world.openai.next(Act::Silence);
         let job = world.cloud.generate(json!({"prompt": "a kite", "provider": "gpt_image"})).await;

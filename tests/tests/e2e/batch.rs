@@ -207,7 +207,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         }
         // Warm, so that the key is known already.
         assert_eq!(tenant.batch(&json!({})).await.0, 400);
-        let seen = cloud.calls().len();
+        let seen = cloud.calls_so_far();
         let (status, accepted) = tenant.batch(&body).await;
         assert_eq!((status, ids(&accepted).len()), (202, 100));
         let calls = cloud.calls_of("images-batch", seen);
@@ -218,7 +218,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert!(others <= 2, "and one for the limit, and one a minute for the estimate: {calls:?}");
 
         let batch = accepted["batchId"].as_str().unwrap();
-        let seen = cloud.calls().len();
+        let seen = cloud.calls_so_far();
         tenant.get(&format!("/images/batch/{batch}/status")).await;
         let calls = cloud.calls_of("images-batch-status", seen);
         let asked = ["dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:BatchGetItem"];

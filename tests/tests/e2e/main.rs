@@ -35,37 +35,87 @@ mod webhooks_api;
 mod webhooks_listen;
 mod webhooks_many;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use libtest_mimic::{Arguments, Trial};
 use semantest_tests::cloud::Cloud;
 use semantest_tests::stand_ins::StandIns;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-/// A cloud whose providers are stand-ins. It starts when the first test asks for it.
-type WithProviders = OnceCell<(Arc<Cloud>, Arc<StandIns>)>;
+/// What several tests share, started for the first of them; `None` after a start that failed, so that
+/// the others fail at once.
+type Shared<T> = OnceCell<Option<T>>;
+
+/// The clouds that tests share.
+struct Clouds {
+    runtime: Runtime,
+    main: Shared<Arc<Cloud>>,
+    /// Its providers are stand-ins.
+    with_providers: Shared<(Arc<Cloud>, Arc<StandIns>)>,
+}
+
+impl Clouds {
+    fn new() -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        Self { runtime, main: Shared::new(), with_providers: Shared::new() }
+    }
+
+    async fn main(&self) -> Arc<Cloud> {
+        get(&self.main, async { Arc::new(Cloud::start().await) }).await
+    }
+
+    async fn with_providers(&self) -> (Arc<Cloud>, Arc<StandIns>) {
+        let start = async {
+            let stand_ins = StandIns::start().await;
+            let cloud = Cloud::start_with(Some(&stand_ins.document())).await;
+            (Arc::new(cloud), Arc::new(stand_ins))
+        };
+        get(&self.with_providers, start).await
+    }
+
+    /// Ends the clouds that were started; returns whether anything was wrong at the end of one. The data
+    /// of a cloud stays if tests have failed.
+    fn stop(self, failed: bool) -> bool {
+        let main = self.main.into_inner().flatten();
+        let second = self.with_providers.into_inner().flatten().map(|(cloud, _)| cloud);
+        let mut wrong = false;
+        for cloud in main.into_iter().chain(second) {
+            wrong |= !end(&self.runtime, cloud, failed || wrong);
+        }
+        wrong
+    }
+}
+
+async fn get<T: Clone>(shared: &Shared<T>, start: impl Future<Output = T>) -> T {
+    let started = shared.get_or_init(|| async { AssertUnwindSafe(start).catch_unwind().await.ok() });
+    started.await.clone().expect("the start of the cloud that this test shares has failed")
+}
 
 /// What a round's trials are made with.
 pub(crate) struct Round<'a> {
-    runtime: &'a Arc<Runtime>,
-    cloud: &'a Arc<Cloud>,
-    providers: &'a Arc<WithProviders>,
+    clouds: &'a Arc<Clouds>,
     trials: Vec<Trial>,
 }
 
 impl Round<'_> {
-    /// Adds a test.
+    /// Adds a test on the cloud that most tests share.
     pub(crate) fn test<F>(&mut self, name: &str, body: impl FnOnce(Arc<Cloud>) -> F + Send + 'static)
     where
         F: Future<Output = ()>,
     {
-        let (runtime, cloud) = (Arc::clone(self.runtime), Arc::clone(self.cloud));
-        self.trials.push(Trial::test(name, move || {
-            runtime.block_on(body(cloud));
-            Ok(())
-        }));
+        self.add(name, async move |clouds| body(clouds.main().await).await);
+    }
+
+    /// Adds a test that starts a cloud of its own.
+    pub(crate) fn with_own_cloud<F>(&mut self, name: &str, body: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = ()>,
+    {
+        self.add(name, async move |_| body().await);
     }
 
     /// Adds a test that looks at every cloud there was: the first of them is the one that
@@ -74,10 +124,10 @@ impl Round<'_> {
     where
         F: Future<Output = ()>,
     {
-        let providers = Arc::clone(self.providers);
-        self.test(name, move |cloud| {
-            let second = providers.get().map(|(second, _)| Arc::clone(second));
-            body(std::iter::once(cloud).chain(second).collect())
+        self.add(name, async move |clouds| {
+            let second =
+                clouds.with_providers.get().and_then(Option::as_ref).map(|(second, _)| Arc::clone(second));
+            body(std::iter::once(clouds.main().await).chain(second).collect()).await;
         });
     }
 
@@ -90,28 +140,24 @@ impl Round<'_> {
     ) where
         F: Future<Output = ()>,
     {
-        let (runtime, providers) = (Arc::clone(self.runtime), Arc::clone(self.providers));
+        self.add(name, async move |clouds| {
+            let (cloud, stand_ins) = clouds.with_providers().await;
+            body(cloud, stand_ins).await;
+        });
+    }
+
+    fn add(&mut self, name: &str, body: impl AsyncFnOnce(&Clouds) + Send + 'static) {
+        let clouds = Arc::clone(self.clouds);
         self.trials.push(Trial::test(name, move || {
-            runtime.block_on(async {
-                let (cloud, stand_ins) = providers.get_or_init(start_with_providers).await.clone();
-                body(cloud, stand_ins).await;
-            });
+            clouds.runtime.block_on(body(&clouds));
             Ok(())
         }));
     }
 }
 
-async fn start_with_providers() -> (Arc<Cloud>, Arc<StandIns>) {
-    let stand_ins = StandIns::start().await;
-    let cloud = Cloud::start_with(Some(&stand_ins.document())).await;
-    (Arc::new(cloud), Arc::new(stand_ins))
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    let cloud = Arc::new(runtime.block_on(Cloud::start()));
-    let providers = Arc::new(WithProviders::new());
+    let clouds = Arc::new(Clouds::new());
 
     type Rounds = [(usize, fn(&mut Round<'_>)); 3];
     let rounds: Rounds = [
@@ -157,16 +203,12 @@ fn main() -> ExitCode {
     ];
     let mut failed = false;
     for (threads, add) in rounds {
-        let mut round = Round { runtime: &runtime, cloud: &cloud, providers: &providers, trials: Vec::new() };
+        let mut round = Round { clouds: &clouds, trials: Vec::new() };
         add(&mut round);
         let arguments = Arguments { test_threads: Some(threads), ..arguments.clone() };
         failed |= libtest_mimic::run(&arguments, round.trials).has_failed();
     }
-
-    let second = Arc::into_inner(providers).expect("every test has ended").into_inner();
-    for cloud in std::iter::once(cloud).chain(second.map(|(cloud, _)| cloud)) {
-        failed |= !end(&runtime, cloud, failed);
-    }
+    failed |= Arc::into_inner(clouds).expect("every test has ended").stop(failed);
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

@@ -124,7 +124,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     round.test("strangers_get_nothing_of_a_batch", |cloud| async move {
         let (tenant, stranger) = (Tenant::new(&cloud), Tenant::new(&cloud));
         let mut body = batch_of(2);
-        body["jobs"][0]["prompt"] = json!("[[slow:5]] a kite");
+        // Long enough to be cancelled at the end.
+        body["jobs"][0]["prompt"] = json!("[[slow:10]] a kite");
         let user: Uuid = body["userId"].as_str().unwrap().parse().unwrap();
         let owner = tenant.user(user).await;
         let (status, accepted) = owner.batch(&body).await;

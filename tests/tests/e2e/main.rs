@@ -1,8 +1,9 @@
 //! End-to-end tests, on a local cloud that is deployed from `template.yaml`, and for those of providers on
 //! a second one.
 //!
-//! They run in three rounds: side by side what only needs a cloud; one after the other what hurts
-//! the cloud or must be alone in it; and last what looks back at everything that happened.
+//! They run in three rounds: side by side what only needs a cloud; alone in its cloud what hurts the
+//! cloud or counts what happens in it; and last, one by one, what takes all of the machine, and what
+//! looks back at everything that happened.
 
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -44,7 +45,7 @@ use libtest_mimic::{Arguments, Trial};
 use semantest_tests::cloud::Cloud;
 use semantest_tests::stand_ins::StandIns;
 use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 /// What several tests share, started for the first of them; `None` after a start that failed, so that
 /// the others fail at once.
@@ -95,9 +96,29 @@ async fn get<T: Clone>(shared: &Shared<T>, start: impl Future<Output = T>) -> T 
     started.await.clone().expect("the start of the cloud that this test shares has failed")
 }
 
+/// The turns of a round of [`Beside::AnotherCloud`]: of the tests on the main cloud one after the other, and
+/// of all others one after the other.
+#[derive(Default)]
+struct Turns {
+    main: Mutex<()>,
+    others: Mutex<()>,
+}
+
+/// What runs at the same time as a test of a round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// Seven other tests.
+    Everything,
+    /// One test, which has another cloud.
+    AnotherCloud,
+    Nothing,
+}
+
 /// What a round's trials are made with.
 pub(crate) struct Round<'a> {
     clouds: &'a Arc<Clouds>,
+    turns: Arc<Turns>,
+    beside: Beside,
     trials: Vec<Trial>,
 }
 
@@ -107,7 +128,7 @@ impl Round<'_> {
     where
         F: Future<Output = ()>,
     {
-        self.add(name, async move |clouds| body(clouds.main().await).await);
+        self.add(name, |turns| &turns.main, async move |clouds| body(clouds.main().await).await);
     }
 
     /// Adds a test that starts a cloud of its own.
@@ -115,7 +136,7 @@ impl Round<'_> {
     where
         F: Future<Output = ()>,
     {
-        self.add(name, async move |_| body().await);
+        self.add(name, |turns| &turns.others, async move |_| body().await);
     }
 
     /// Adds a test that looks at every cloud there was: the first of them is the one that
@@ -124,11 +145,18 @@ impl Round<'_> {
     where
         F: Future<Output = ()>,
     {
-        self.add(name, async move |clouds| {
-            let second =
-                clouds.with_providers.get().and_then(Option::as_ref).map(|(second, _)| Arc::clone(second));
-            body(std::iter::once(clouds.main().await).chain(second).collect()).await;
-        });
+        self.add(
+            name,
+            |turns| &turns.main,
+            async move |clouds| {
+                let second = clouds
+                    .with_providers
+                    .get()
+                    .and_then(Option::as_ref)
+                    .map(|(second, _)| Arc::clone(second));
+                body(std::iter::once(clouds.main().await).chain(second).collect()).await;
+            },
+        );
     }
 
     /// Adds a test on the cloud whose providers are stand-ins. What it makes one of them do, it does to
@@ -140,16 +168,29 @@ impl Round<'_> {
     ) where
         F: Future<Output = ()>,
     {
-        self.add(name, async move |clouds| {
-            let (cloud, stand_ins) = clouds.with_providers().await;
-            body(cloud, stand_ins).await;
-        });
+        self.add(
+            name,
+            |turns| &turns.others,
+            async move |clouds| {
+                let (cloud, stand_ins) = clouds.with_providers().await;
+                body(cloud, stand_ins).await;
+            },
+        );
     }
 
-    fn add(&mut self, name: &str, body: impl AsyncFnOnce(&Clouds) + Send + 'static) {
-        let clouds = Arc::clone(self.clouds);
+    fn add(
+        &mut self,
+        name: &str,
+        turns: fn(&Turns) -> &Mutex<()>,
+        body: impl AsyncFnOnce(&Clouds) + Send + 'static,
+    ) {
+        let (clouds, all) = (Arc::clone(self.clouds), Arc::clone(&self.turns));
+        let alone = self.beside == Beside::AnotherCloud;
         self.trials.push(Trial::test(name, move || {
-            clouds.runtime.block_on(body(&clouds));
+            clouds.runtime.block_on(async {
+                let _turn = if alone { Some(turns(&all).lock().await) } else { None };
+                body(&clouds).await;
+            });
             Ok(())
         }));
     }
@@ -159,9 +200,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let clouds = Arc::new(Clouds::new());
 
-    type Rounds = [(usize, fn(&mut Round<'_>)); 3];
+    type Rounds = [(Beside, fn(&mut Round<'_>)); 3];
     let rounds: Rounds = [
-        (8, |round| {
+        (Beside::Everything, |round| {
             limits::tests(round);
             waiting::tests(round);
             generate::tests(round);
@@ -184,7 +225,7 @@ fn main() -> ExitCode {
             providers_stable_diffusion::tests(round);
             providers_midjourney::tests(round);
         }),
-        (1, |round| {
+        (Beside::AnotherCloud, |round| {
             automatic::alone(round);
             bad_input::tests(round);
             chat::alone(round);
@@ -194,17 +235,26 @@ fn main() -> ExitCode {
             list::alone(round);
             cancel::alone(round);
             webhooks_listen::alone(round);
-            webhooks_many::alone(round);
             providers_openai::alone(round);
             providers_stable_diffusion::alone(round);
             providers_midjourney::alone(round);
         }),
-        (1, looking_back::tests),
+        (Beside::Nothing, |round| {
+            automatic::with_many_jobs(round);
+            webhooks_many::alone(round);
+            looking_back::tests(round);
+        }),
     ];
     let mut failed = false;
-    for (threads, add) in rounds {
-        let mut round = Round { clouds: &clouds, trials: Vec::new() };
+    for (beside, add) in rounds {
+        let mut round = Round { clouds: &clouds, turns: Arc::default(), beside, trials: Vec::new() };
         add(&mut round);
+        let threads = match beside {
+            Beside::Everything => 8,
+            // Most of them wait for their turn.
+            Beside::AnotherCloud => round.trials.len(),
+            Beside::Nothing => 1,
+        };
         let arguments = Arguments { test_threads: Some(threads), ..arguments.clone() };
         failed |= libtest_mimic::run(&arguments, round.trials).has_failed();
     }

@@ -1,4 +1,4 @@
-"""A local cloud for a check: started by the command that a newcomer types, ended with the check."""
+"""A local cloud for a check, started with the command that the README shows, and stopped after the check."""
 
 import contextlib
 import json
@@ -10,18 +10,25 @@ import subprocess
 import urllib.error
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+# The environment variable with the cloud that checks share; see .ci/on_one_cloud.
+SHARED = "SEMANTEST_CI_CLOUD"
 
 
 @contextlib.contextmanager
 def local_cloud(name, *parameters):
-    """Gives what `semantest up --json` says of a new cloud; its state is deleted at the end."""
+    """Yields the output of `semantest up --json` for the shared cloud, or else for a new one, whose state is
+    deleted at the end."""
+    if SHARED in os.environ and not parameters:
+        yield json.loads(os.environ[SHARED])
+        return
     data = ROOT / "target" / f"ci-{name}"
     shutil.rmtree(data, ignore_errors=True)
     command = ["cargo", "run", "--quiet", "--", "up", "--json", "--port", "0", "--data", str(data)]
     for parameter in parameters:
         command += ["--set", parameter]
-    # The installation of the emulator that the tests have made already.
+    # The emulator installation of the tests.
     environment = {"SEMANTEST_VENV": str(ROOT / ".semantest" / "venv"), **os.environ}
     cloud = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
@@ -43,7 +50,7 @@ class Api:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def call(self, method, path, body=None):
-        """The status and the JSON body of an answer."""
+        """Returns the status and the JSON body of the response."""
         headers = {"x-api-key": self.key, "content-type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/api/v1{path}", data, headers, method=method)
@@ -54,7 +61,7 @@ class Api:
             return answer.code, json.loads(answer.read() or b"null")
 
     def made(self, method, path, body=None):
-        """The body of an answer that must be a success."""
+        """Returns the body of the response, which must be a success."""
         status, answer = self.call(method, path, body)
         if not 200 <= status < 300:
             raise SystemExit(f"{method} {path}: {status} {answer}")

@@ -1,5 +1,5 @@
-// Calls what docs/webhooks.md shows for Node, which stands in front of this. It prints its port, and then what
-// each webhook told, or why it is none of ours.
+// Calls the Node example of docs/webhooks.md, which is put before this text. Prints its port, and then for each
+// webhook its content, or why it was refused.
 import { createServer } from "node:http";
 
 const server = createServer((request, response) => {

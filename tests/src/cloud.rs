@@ -165,7 +165,7 @@ impl Cloud {
     }
 
     /// Ends it as Ctrl-C does, and says what is wrong at its end: where it tells the key of a provider, and
-    /// which of its processes are still there some seconds later.
+    /// which of its processes do not end.
     #[must_use]
     pub async fn stop(mut self) -> Vec<String> {
         let mut wrong = self.leaks().await;
@@ -174,10 +174,8 @@ impl Cloud {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let mut left = processes_in(&launcher);
-        for _ in 0..100 {
-            if left.is_empty() {
-                break;
-            }
+        let began = std::time::Instant::now();
+        while !left.is_empty() && began.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(100));
             left = processes_in(&launcher);
         }

@@ -123,7 +123,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     round.test("strangers_get_nothing_of_a_batch", |cloud| async move {
         let (tenant, stranger) = (Tenant::new(&cloud), Tenant::new(&cloud));
         let mut body = batch_of(2);
-        body["jobs"][0]["prompt"] = json!("[[slow:5]] a kite");
+        // Long enough to be cancelled at the end.
+        body["jobs"][0]["prompt"] = json!("[[slow:10]] a kite");
         let user: Uuid = body["userId"].as_str().unwrap().parse().unwrap();
         let owner = tenant.user(user).await;
         let (status, accepted) = owner.batch(&body).await;
@@ -209,7 +210,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         }
         // Warm, so that the key is known already.
         assert_eq!(tenant.batch(&json!({})).await.0, 400);
-        let seen = cloud.calls().len();
+        let seen = cloud.calls_so_far();
         let (status, accepted) = tenant.batch(&body).await;
         assert_eq!((status, ids(&accepted).len()), (202, 100));
         let calls = cloud.calls_of("images-batch", seen);
@@ -220,7 +221,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert!(others <= 2, "and one for the limit, and one a minute for the estimate: {calls:?}");
 
         let batch = accepted["batchId"].as_str().unwrap();
-        let seen = cloud.calls().len();
+        let seen = cloud.calls_so_far();
         tenant.get(&format!("/images/batch/{batch}/status")).await;
         let calls = cloud.calls_of("images-batch-status", seen);
         let asked = ["dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:BatchGetItem"];

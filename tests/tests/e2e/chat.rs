@@ -150,7 +150,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         let chatter = Chatter::new(&cloud).await;
         let body = || json!({"imageGeneration": {"size": "256x256"}});
         let session = chatter.say(body()).await["sessionId"].clone();
-        let seen = cloud.calls().len();
+        let seen = cloud.calls_so_far();
         let mut more = body();
         more["sessionId"] = session.clone();
         let said = chatter.say(more).await;
@@ -161,7 +161,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         cloud.ended(said["imageGenerationJob"]["jobId"].as_str().unwrap()).await;
         let path = format!("/chat/{}", session.as_str().unwrap());
         chatter.get(&path).await;
-        let seen = cloud.calls().len();
+        let seen = cloud.calls_so_far();
         chatter.get(&path).await;
         let mut calls = cloud.calls_of("chat-get", seen);
         calls.sort_unstable();

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
+use aws::keys;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::access::{ApiKey, Caller, Endpoint};
 use futures_util::future::join_all;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response};
@@ -150,6 +152,21 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 }
 
+/// Moves the end of the caller's window for images forward, as if this many seconds had passed.
+async fn pass(cloud: &Cloud, key: &str, seconds: u64) {
+    let caller = Caller::Key(key.parse::<ApiKey>().unwrap().id());
+    let row = keys::limit_partition(&caller, Endpoint::ImagesGenerate);
+    let update = cloud.dynamodb.update_item().table_name(cloud.output("LimitsTable"));
+    update
+        .key("pk", AttributeValue::S(row))
+        .update_expression("SET endsAt = endsAt - :passed")
+        .condition_expression("attribute_exists(pk)")
+        .expression_attribute_values(":passed", AttributeValue::N((seconds * 1000).to_string()))
+        .send()
+        .await
+        .unwrap();
+}
+
 /// What hurts the cloud, or must have it alone.
 pub(crate) fn alone(round: &mut Round<'_>) {
     round.test("exactly_the_limit_passes_however_many_requests_race", |cloud| async move {
@@ -179,7 +196,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         let retry_after = number(last.headers(), "retry-after");
         let error: Value = last.json().await.unwrap();
         assert_eq!(error["error"]["code"], "RATE_LIMITED");
-        tokio::time::sleep(Duration::from_secs(retry_after)).await;
+        pass(&cloud, &key, retry_after).await;
         let (answers, _) = race(many(60)).await;
         let passed = answers.iter().filter(|answer| answer.status() == 202).count();
         assert_eq!(passed, 30, "after the time it was told, a whole window is there again");

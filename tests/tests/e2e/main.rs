@@ -1,8 +1,9 @@
 //! End-to-end tests, on a local cloud that is deployed from `template.yaml`, and for those of providers on
 //! a second one.
 //!
-//! They run in three rounds: side by side what only needs a cloud; one after the other what hurts
-//! the cloud or must be alone in it; and last what looks back at everything that happened.
+//! They run in three rounds: side by side what only needs a cloud; alone in its cloud what hurts the
+//! cloud or counts what happens in it; and last, one by one, what takes all of the machine, and what
+//! looks back at everything that happened.
 
 // A test that cannot go on has nothing better to do than to panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -35,37 +36,107 @@ mod webhooks_api;
 mod webhooks_listen;
 mod webhooks_many;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use libtest_mimic::{Arguments, Trial};
 use semantest_tests::cloud::Cloud;
 use semantest_tests::stand_ins::StandIns;
 use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
-/// A cloud whose providers are stand-ins. It starts when the first test asks for it.
-type WithProviders = OnceCell<(Arc<Cloud>, Arc<StandIns>)>;
+/// What several tests share, started for the first of them; `None` after a start that failed, so that
+/// the others fail at once.
+type Shared<T> = OnceCell<Option<T>>;
+
+/// The clouds that tests share.
+struct Clouds {
+    runtime: Runtime,
+    main: Shared<Arc<Cloud>>,
+    /// Its providers are stand-ins.
+    with_providers: Shared<(Arc<Cloud>, Arc<StandIns>)>,
+}
+
+impl Clouds {
+    fn new() -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        Self { runtime, main: Shared::new(), with_providers: Shared::new() }
+    }
+
+    async fn main(&self) -> Arc<Cloud> {
+        get(&self.main, async { Arc::new(Cloud::start().await) }).await
+    }
+
+    async fn with_providers(&self) -> (Arc<Cloud>, Arc<StandIns>) {
+        let start = async {
+            let stand_ins = StandIns::start().await;
+            let cloud = Cloud::start_with(Some(&stand_ins.document())).await;
+            (Arc::new(cloud), Arc::new(stand_ins))
+        };
+        get(&self.with_providers, start).await
+    }
+
+    /// Ends the clouds that were started; returns whether anything was wrong at the end of one. The data
+    /// of a cloud stays if tests have failed.
+    fn stop(self, failed: bool) -> bool {
+        let main = self.main.into_inner().flatten();
+        let second = self.with_providers.into_inner().flatten().map(|(cloud, _)| cloud);
+        let mut wrong = false;
+        for cloud in main.into_iter().chain(second) {
+            wrong |= !end(&self.runtime, cloud, failed || wrong);
+        }
+        wrong
+    }
+}
+
+async fn get<T: Clone>(shared: &Shared<T>, start: impl Future<Output = T>) -> T {
+    let started = shared.get_or_init(|| async { AssertUnwindSafe(start).catch_unwind().await.ok() });
+    started.await.clone().expect("the start of the cloud that this test shares has failed")
+}
+
+/// The turns of a round of [`Beside::AnotherCloud`]: of the tests on the main cloud one after the other, and
+/// of all others one after the other.
+#[derive(Default)]
+struct Turns {
+    main: Mutex<()>,
+    others: Mutex<()>,
+}
+
+/// What runs at the same time as a test of a round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// Seven other tests.
+    Everything,
+    /// One test, which has another cloud.
+    AnotherCloud,
+    Nothing,
+}
 
 /// What a round's trials are made with.
 pub(crate) struct Round<'a> {
-    runtime: &'a Arc<Runtime>,
-    cloud: &'a Arc<Cloud>,
-    providers: &'a Arc<WithProviders>,
+    clouds: &'a Arc<Clouds>,
+    turns: Arc<Turns>,
+    beside: Beside,
     trials: Vec<Trial>,
 }
 
 impl Round<'_> {
-    /// Adds a test.
+    /// Adds a test on the cloud that most tests share.
     pub(crate) fn test<F>(&mut self, name: &str, body: impl FnOnce(Arc<Cloud>) -> F + Send + 'static)
     where
         F: Future<Output = ()>,
     {
-        let (runtime, cloud) = (Arc::clone(self.runtime), Arc::clone(self.cloud));
-        self.trials.push(Trial::test(name, move || {
-            runtime.block_on(body(cloud));
-            Ok(())
-        }));
+        self.add(name, |turns| &turns.main, async move |clouds| body(clouds.main().await).await);
+    }
+
+    /// Adds a test that starts a cloud of its own.
+    pub(crate) fn with_own_cloud<F>(&mut self, name: &str, body: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = ()>,
+    {
+        self.add(name, |turns| &turns.others, async move |_| body().await);
     }
 
     /// Adds a test that looks at every cloud there was: the first of them is the one that
@@ -74,11 +145,18 @@ impl Round<'_> {
     where
         F: Future<Output = ()>,
     {
-        let providers = Arc::clone(self.providers);
-        self.test(name, move |cloud| {
-            let second = providers.get().map(|(second, _)| Arc::clone(second));
-            body(std::iter::once(cloud).chain(second).collect())
-        });
+        self.add(
+            name,
+            |turns| &turns.main,
+            async move |clouds| {
+                let second = clouds
+                    .with_providers
+                    .get()
+                    .and_then(Option::as_ref)
+                    .map(|(second, _)| Arc::clone(second));
+                body(std::iter::once(clouds.main().await).chain(second).collect()).await;
+            },
+        );
     }
 
     /// Adds a test on the cloud whose providers are stand-ins. What it makes one of them do, it does to
@@ -90,32 +168,41 @@ impl Round<'_> {
     ) where
         F: Future<Output = ()>,
     {
-        let (runtime, providers) = (Arc::clone(self.runtime), Arc::clone(self.providers));
-        self.trials.push(Trial::test(name, move || {
-            runtime.block_on(async {
-                let (cloud, stand_ins) = providers.get_or_init(start_with_providers).await.clone();
+        self.add(
+            name,
+            |turns| &turns.others,
+            async move |clouds| {
+                let (cloud, stand_ins) = clouds.with_providers().await;
                 body(cloud, stand_ins).await;
+            },
+        );
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        turns: fn(&Turns) -> &Mutex<()>,
+        body: impl AsyncFnOnce(&Clouds) + Send + 'static,
+    ) {
+        let (clouds, all) = (Arc::clone(self.clouds), Arc::clone(&self.turns));
+        let alone = self.beside == Beside::AnotherCloud;
+        self.trials.push(Trial::test(name, move || {
+            clouds.runtime.block_on(async {
+                let _turn = if alone { Some(turns(&all).lock().await) } else { None };
+                body(&clouds).await;
             });
             Ok(())
         }));
     }
 }
 
-async fn start_with_providers() -> (Arc<Cloud>, Arc<StandIns>) {
-    let stand_ins = StandIns::start().await;
-    let cloud = Cloud::start_with(Some(&stand_ins.document())).await;
-    (Arc::new(cloud), Arc::new(stand_ins))
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    let cloud = Arc::new(runtime.block_on(Cloud::start()));
-    let providers = Arc::new(WithProviders::new());
+    let clouds = Arc::new(Clouds::new());
 
-    type Rounds = [(usize, fn(&mut Round<'_>)); 3];
+    type Rounds = [(Beside, fn(&mut Round<'_>)); 3];
     let rounds: Rounds = [
-        (8, |round| {
+        (Beside::Everything, |round| {
             limits::tests(round);
             waiting::tests(round);
             generate::tests(round);
@@ -138,7 +225,7 @@ fn main() -> ExitCode {
             providers_stable_diffusion::tests(round);
             providers_midjourney::tests(round);
         }),
-        (1, |round| {
+        (Beside::AnotherCloud, |round| {
             automatic::alone(round);
             bad_input::tests(round);
             chat::alone(round);
@@ -148,25 +235,30 @@ fn main() -> ExitCode {
             list::alone(round);
             cancel::alone(round);
             webhooks_listen::alone(round);
-            webhooks_many::alone(round);
             providers_openai::alone(round);
             providers_stable_diffusion::alone(round);
             providers_midjourney::alone(round);
         }),
-        (1, looking_back::tests),
+        (Beside::Nothing, |round| {
+            automatic::with_many_jobs(round);
+            webhooks_many::alone(round);
+            looking_back::tests(round);
+        }),
     ];
     let mut failed = false;
-    for (threads, add) in rounds {
-        let mut round = Round { runtime: &runtime, cloud: &cloud, providers: &providers, trials: Vec::new() };
+    for (beside, add) in rounds {
+        let mut round = Round { clouds: &clouds, turns: Arc::default(), beside, trials: Vec::new() };
         add(&mut round);
+        let threads = match beside {
+            Beside::Everything => 8,
+            // Most of them wait for their turn.
+            Beside::AnotherCloud => round.trials.len(),
+            Beside::Nothing => 1,
+        };
         let arguments = Arguments { test_threads: Some(threads), ..arguments.clone() };
         failed |= libtest_mimic::run(&arguments, round.trials).has_failed();
     }
-
-    let second = Arc::into_inner(providers).expect("every test has ended").into_inner();
-    for cloud in std::iter::once(cloud).chain(second.map(|(cloud, _)| cloud)) {
-        failed |= !end(&runtime, cloud, failed);
-    }
+    failed |= Arc::into_inner(clouds).expect("every test has ended").stop(failed);
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

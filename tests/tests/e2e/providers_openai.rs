@@ -136,7 +136,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
 
 /// What has a cloud of its own.
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("a_server_that_speaks_openais_language_makes_every_size", |_| async {
+    round.with_own_cloud("a_server_that_speaks_openais_language_makes_every_size", || async {
         let server = OpenAi::start().await;
         let document = json!({"openai": {
             "apiKey": openai::KEY, "baseUrl": server.base_url(),

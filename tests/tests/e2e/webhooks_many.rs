@@ -75,7 +75,7 @@ async fn make_jobs(cloud: &Cloud, urls: &[&str]) -> BTreeSet<Told> {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("many_webhooks_at_bad_receivers", |_| async move {
+    round.with_own_cloud("many_webhooks_at_bad_receivers", || async move {
         let cloud = Arc::new(Cloud::start_hurried(TEMPO).await);
         a_hanging_receiver_delays_no_other(&cloud).await;
         a_thousand_all_arrive_and_each_is_accepted_once(&cloud).await;

@@ -11,7 +11,7 @@ test:
 # Unit tests, sample events and the tests of the layout, without a cloud; FILTER is a part of their names.
 unit FILTER="":
     cargo test --workspace --exclude semantest-tests -- {{FILTER}}
-    cargo test -p semantest-tests --test architecture --test template -- {{FILTER}}
+    cargo test -p semantest-tests --test architecture --test template --test conventions -- {{FILTER}}
 
 # The end-to-end tests whose names contain NAME, on a local cloud of their own.
 e2e NAME="":

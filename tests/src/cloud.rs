@@ -1,4 +1,4 @@
-//! A local cloud for end-to-end tests, started by the very command that a newcomer types.
+//! A local cloud for end-to-end tests, started with the same command that the README shows.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -14,41 +14,41 @@ use domain::{Job, JobId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// How long anything may take that is not itself about time. Far more than it needs: a test fails
+/// The time limit for anything that is not itself about time. It is far more than needed: a test must fail
 /// because something is wrong, not because a machine is slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The settings that the tests' cloud runs with: the same rules, told in seconds instead of minutes.
+/// The settings of the tests' cloud: the same rules in seconds instead of minutes.
 const SETTINGS: [&str; 4] =
     ["WorkerTimeoutSeconds=15", "LeaseMarginSeconds=2", "RequeueAfterSeconds=5", "MaxFailures=3"];
 
-/// A running local cloud. It ends with this value, or with this process, however that ends.
+/// A running local cloud. It stops when this value is dropped or this process ends, even if it is killed.
 pub struct Cloud {
     child: Child,
-    /// Where the API, the images and the AWS endpoint are.
+    /// The base URL of the API, the images and the AWS endpoint.
     pub url: String,
-    /// Where the API's page is.
+    /// The URL of the API's documentation page.
     pub docs_url: String,
-    /// A key of client `local`, for images.
+    /// An API key of client `local`, for images.
     pub api_key: String,
     /// That client's webhook secret.
     pub webhook_secret: String,
-    /// Where its state and logs lie.
+    /// The folder of its state and logs.
     pub data: PathBuf,
     stack: Value,
-    /// Whether it was given a providers document, and so has keys to keep.
+    /// Whether it has a providers document, and so keys that must not leak.
     pub(crate) given_providers: bool,
     /// For the API and the images.
     pub http: reqwest::Client,
-    /// The emulator's DynamoDB, with every right.
+    /// The emulator's DynamoDB, with all permissions.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// The emulator's SQS, with every right.
+    /// The emulator's SQS, with all permissions.
     pub sqs: aws_sdk_sqs::Client,
-    /// The emulator's S3, with every right.
+    /// The emulator's S3, with all permissions.
     pub s3: aws_sdk_s3::Client,
-    /// The emulator's Lambda, with every right.
+    /// The emulator's Lambda, with all permissions.
     pub lambda: aws_sdk_lambda::Client,
-    /// The emulator's Secrets Manager, with every right.
+    /// The emulator's Secrets Manager, with all permissions.
     pub secrets: aws_sdk_secretsmanager::Client,
 }
 
@@ -58,7 +58,8 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// The `semantest` binary, freshly built: a test run builds libraries and tests, but not every binary.
+/// The `semantest` binary. The first call builds all binaries: a test run builds libraries and tests, but
+/// not every binary.
 #[must_use]
 pub fn semantest() -> PathBuf {
     static BINARY: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
@@ -66,8 +67,8 @@ pub fn semantest() -> PathBuf {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.args(["build", "--workspace", "--bins"]).current_dir(workspace());
-        // By these cargo tells this program of its package. Build scripts that ask for them, such as
-        // ring's, would run again, and half of the tree be compiled again.
+        // With these variables cargo describes this test's package. Build scripts that depend on them, such
+        // as ring's, would run again, and half of the dependency tree would be rebuilt.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
@@ -81,7 +82,7 @@ pub fn semantest() -> PathBuf {
     BINARY.get_or_init(build).clone()
 }
 
-/// The command `semantest`, with the tests' one installation of the emulator.
+/// The command `semantest`, with the emulator installation that all tests share.
 #[must_use]
 pub fn semantest_command(data: &Path) -> Command {
     let mut command = Command::new(semantest());
@@ -91,18 +92,18 @@ pub fn semantest_command(data: &Path) -> Command {
 }
 
 impl Cloud {
-    /// Starts one in a new folder, on a free port.
+    /// Starts a cloud in a new folder, on a free port.
     pub async fn start() -> Self {
         Self::start_with(None).await
     }
 
-    /// The same, with a clock of webhooks that runs so many times as fast.
+    /// Starts a cloud whose webhook time scale is this many times as fast.
     pub async fn start_hurried(tempo: u32) -> Self {
         Self::start_as(None, Some(tempo)).await
     }
 
-    /// The same, with this providers document from its beginning: functions remember a document for
-    /// five minutes, so that tests with documents of their own need clouds of their own.
+    /// Starts a cloud with this providers document. Functions cache a document for five minutes, so a test
+    /// with its own document needs its own cloud.
     pub async fn start_with(providers: Option<&Value>) -> Self {
         Self::start_as(providers, None).await
     }
@@ -157,20 +158,20 @@ impl Cloud {
         cloud
     }
 
-    /// Lets a client call as often as it likes: most tests are not about limits.
+    /// Raises all rate limits of a client to the maximum: most tests are not about limits.
     async fn raise_limits(&self, client: &str) {
         let limits = Limits(Endpoint::ALL.iter().map(|endpoint| (*endpoint, MAX_LIMIT)).collect());
         let table = AccessTable::new(self.dynamodb.clone(), self.output("AccessTable").to_owned());
         table.set_limits(&client.parse().unwrap(), &limits).await.unwrap();
     }
 
-    /// Ends it as Ctrl-C does, and says what is wrong at its end: where it tells the key of a provider, and
-    /// which of its processes do not end.
+    /// Stops the cloud and returns what is wrong: places that hold the key of a provider, and processes
+    /// that do not end.
     #[must_use]
     pub async fn stop(mut self) -> Vec<String> {
         let mut wrong = self.leaks().await;
         let launcher = self.data.clone();
-        // The cloud also ends by itself when `semantest up` is gone, however that ends.
+        // The cloud ends by itself when `semantest up` is gone, even if that was killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let mut left = processes_in(&launcher);
@@ -189,7 +190,7 @@ impl Cloud {
         self.stack[name].as_str().unwrap_or_else(|| panic!("output {name} in {}", self.stack))
     }
 
-    /// What the function of this folder is called in AWS.
+    /// The AWS name of the function in this folder.
     #[must_use]
     pub fn function(&self, folder: &str) -> &str {
         self.stack["functions"][folder].as_str().unwrap_or_else(|| panic!("function {folder}"))
@@ -200,7 +201,7 @@ impl Cloud {
         self.http.request(method, format!("{}/api/v1{path}", self.url)).header("x-api-key", &self.api_key)
     }
 
-    /// Posts an image job, of which `body` says what is special, and gives the answer to it.
+    /// Posts an image job with the fields of `body` over the defaults, and returns the response body.
     pub async fn generate(&self, body: Value) -> Value {
         let mut whole = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
         whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
@@ -209,19 +210,19 @@ impl Cloud {
         answer.json().await.unwrap()
     }
 
-    /// How a job stands.
+    /// The state of a job, from the API.
     pub async fn status(&self, job: &str) -> Value {
         let answer = self.api(reqwest::Method::GET, &format!("/images/status/{job}")).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
     }
 
-    /// Waits until the job has ended, and gives its state.
+    /// Waits until the job has ended, and returns its state.
     pub async fn ended(&self, job: &str) -> Value {
         self.ended_with(job, false).await
     }
 
-    /// The same, with sweeps every second, for a job that needs them.
+    /// Waits until the job has ended, running the sweeper all the time, and returns its state.
     pub async fn ended_by_sweeps(&self, job: &str) -> Value {
         self.ended_with(job, true).await
     }
@@ -237,26 +238,26 @@ impl Cloud {
         .await
     }
 
-    /// One sweep, now, and what it did.
+    /// Runs the sweeper once and returns its report.
     pub async fn sweep(&self) -> Value {
         let answer = self.lambda.invoke().function_name(self.function("sweeper")).send().await.unwrap();
         assert_eq!(answer.function_error(), None);
         serde_json::from_slice(answer.payload().unwrap().as_ref()).unwrap()
     }
 
-    /// The table of jobs, with every right.
+    /// The jobs table, with all permissions.
     #[must_use]
     pub fn jobs(&self) -> JobsTable {
         JobsTable::new(self.dynamodb.clone(), self.output("JobsTable").to_owned())
     }
 
-    /// The row of a job.
+    /// The stored row of a job, which must exist.
     pub async fn job(&self, id: &str) -> Job {
         let id: JobId = id.parse().unwrap();
         self.jobs().load(id).await.unwrap().unwrap()
     }
 
-    /// Sends the job's message once more, to the queue of normal priority.
+    /// Sends the job's message again, to the normal-priority queue.
     pub async fn send_message(&self, job: &Job) {
         let body = serde_json::to_string(&JobMessage::about(job)).unwrap();
         let url = self.output("NormalQueueUrl");
@@ -274,7 +275,7 @@ impl Cloud {
         keys
     }
 
-    /// The processes of a function that run.
+    /// The process ids of a function.
     async fn pids(&self, folder: &str) -> Vec<String> {
         let status = self.http.get(format!("{}/_semantest/status", self.url)).send().await.unwrap();
         let status: Value = status.json().await.unwrap();
@@ -282,7 +283,7 @@ impl Cloud {
         pids.map(|one| one["pid"].to_string()).collect()
     }
 
-    /// Kills every process of a function, as hard as can be, and says how many there were.
+    /// Kills every process of a function with SIGKILL, and returns how many there were.
     pub async fn kill(&self, folder: &str) -> usize {
         let pids = self.pids(folder).await;
         for pid in &pids {
@@ -291,7 +292,7 @@ impl Cloud {
         pids.len()
     }
 
-    /// The most memory that each process of a function has ever taken, in MiB.
+    /// The peak memory of each process of a function, in MiB.
     pub async fn peaks(&self, folder: &str) -> Vec<u64> {
         let pids = self.pids(folder).await;
         let statuses =
@@ -312,7 +313,7 @@ impl Drop for Cloud {
     }
 }
 
-/// The command lines of all processes that run out of `folder`.
+/// The command lines of all processes that run from `folder`.
 fn processes_in(folder: &Path) -> Vec<String> {
     let folder = folder.to_string_lossy().into_owned();
     let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -323,11 +324,11 @@ fn processes_in(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Waits until `condition` gives something.
+/// Waits until `condition` returns a value, and returns that.
 ///
 /// # Panics
 ///
-/// If it gives nothing within [`PATIENCE`].
+/// If it returns none within [`PATIENCE`].
 pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let started = std::time::Instant::now();
     while started.elapsed() < PATIENCE {

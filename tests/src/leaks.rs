@@ -1,4 +1,4 @@
-//! What no cloud may tell: the keys of the providers that it was given.
+//! Searches a cloud for leaked API keys of its providers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::cloud::Cloud;
 
 impl Cloud {
-    /// Every place where the key of a provider stands, as it is or in base64: a line of a log, a row, a
-    /// message that nobody has taken yet.
+    /// Returns every place that holds the key of a provider, plain or in base64: log lines, table rows, and
+    /// messages that are still in a queue.
     ///
     /// # Panics
     ///
-    /// If there is nothing to look for on a cloud that was given providers, or nothing to look at.
+    /// If a cloud with providers has no keys to search for, or nothing to search in.
     pub(crate) async fn leaks(&self) -> Vec<String> {
         let needles = needles(&self.provider_keys().await);
         if needles.is_empty() {
@@ -27,7 +27,7 @@ impl Cloud {
         telling.map(|(place, text)| format!("{place} tells the key of a provider: {text}")).collect()
     }
 
-    /// Everything secret in the providers document: what its names say is.
+    /// The secret fields of the providers document, by their names.
     async fn provider_keys(&self) -> Vec<String> {
         let secret = self.secrets.get_secret_value().secret_id(self.output("ProvidersSecret"));
         let document = secret.send().await.unwrap().secret_string.unwrap();
@@ -61,7 +61,7 @@ impl Cloud {
         rows
     }
 
-    /// What lies in the queues, those of dead letters too.
+    /// The messages in all queues, including the dead-letter queues.
     async fn messages(&self) -> Vec<(String, String)> {
         let mut messages = Vec::new();
         for queue in self.sqs.list_queues().send().await.unwrap().queue_urls() {
@@ -79,13 +79,14 @@ impl Cloud {
     }
 }
 
-/// The keys as they are, and what base64 makes of them wherever in a longer text they begin.
+/// The plain keys, and their base64 forms at each of the three offsets that a key can have in a longer
+/// text.
 fn needles(keys: &[String]) -> Vec<String> {
     let mut needles = keys.to_vec();
     for key in keys {
         for before in 0..3 {
             let encoded = STANDARD.encode([vec![0; before].as_slice(), key.as_bytes()].concat());
-            // Only letters that hold nothing but the key's own bits.
+            // Only the characters whose bits all come from the key.
             let (first, end) = ((before * 8).div_ceil(6), (before + key.len()) * 8 / 6);
             needles.push(encoded[first..end].to_owned());
         }

@@ -1,7 +1,6 @@
-//! What the end-to-end tests stand on: the local clouds that they share, stand-ins of providers, and a
-//! receiver of webhooks.
+//! Support for the end-to-end tests: local clouds, stand-ins of providers, and webhook endpoints.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod cloud;

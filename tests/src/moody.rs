@@ -1,4 +1,4 @@
-//! A receiver of webhooks that does well, fails or hangs as told, and remembers what it has accepted.
+//! A webhook endpoint that succeeds, fails or hangs as configured, and records what it got.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,29 +10,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// What it does with a webhook.
+/// How it responds to a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
     /// Answers 204.
     Fine,
     /// Answers 500.
     Failing,
-    /// Takes it, and never answers.
+    /// Reads the request and never responds.
     Hanging,
 }
 
-/// What a webhook has met with.
+/// What happened to a webhook.
 #[derive(Debug, Clone, Default)]
 pub struct Met {
     /// `data.jobId` in the body.
     pub job: String,
     /// `event` in the body.
     pub event: String,
-    /// How often it came.
+    /// How many times it arrived.
     pub came: usize,
-    /// How often it was answered 2xx.
+    /// How many times it got a 2xx response.
     pub accepted: usize,
-    /// The time of the first answer, or of the first try's end without one.
+    /// When the first attempt ended, with or without a response.
     pub first_end: Option<Instant>,
 }
 
@@ -42,14 +42,14 @@ struct State {
     met: Mutex<BTreeMap<String, Met>>,
 }
 
-/// A receiver on loopback.
+/// A webhook endpoint on loopback.
 pub struct Moody {
     url: String,
     state: Arc<State>,
 }
 
 impl Moody {
-    /// One that does this with each webhook until it is healthy.
+    /// Starts an endpoint that behaves like this until [`Self::recover`].
     pub async fn start(mood: Mood) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?token=receivers-own", listener.local_addr().unwrap());
@@ -64,24 +64,24 @@ impl Moody {
         Self { url, state }
     }
 
-    /// Where it is.
+    /// Its URL, with a secret token in the query.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on it answers 204 to everything. Whoever hangs gets no answer at all.
+    /// From now on it responds 204 to everything. Requests that hang get no response at all.
     pub fn recover(&self) {
         self.state.healthy.send_replace(true);
     }
 
-    /// What each webhook has met with, by its id.
+    /// What happened to each webhook, by its id.
     #[must_use]
     pub fn met(&self) -> BTreeMap<String, Met> {
         self.state.met.lock().unwrap().clone()
     }
 
-    /// How many webhooks it has accepted.
+    /// How many webhooks got a 2xx response.
     #[must_use]
     pub fn accepted(&self) -> usize {
         self.met().values().filter(|met| met.accepted > 0).count()
@@ -104,7 +104,7 @@ impl State {
             Mood::Fine => "204 No Content",
             Mood::Failing => "500 Internal Server Error",
             Mood::Hanging => {
-                // Until the sender goes, or health returns and this request is forgotten.
+                // Until the sender closes the connection, or the endpoint recovers and drops this request.
                 let mut rest = [0; 1];
                 tokio::select! {
                     _ = stream.read(&mut rest) => {}

@@ -1,4 +1,4 @@
-//! A receiver of webhooks, which keeps what arrives as it came.
+//! A webhook endpoint that records requests unchanged.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::cloud::eventually;
 
-/// A webhook that arrived.
+/// A recorded webhook.
 #[derive(Debug, Clone)]
 pub struct Arrived {
     /// `webhook-id`.
@@ -18,7 +18,7 @@ pub struct Arrived {
     pub event: String,
     /// The body.
     pub body: Value,
-    /// The very bytes.
+    /// The body as bytes.
     pub bytes: Vec<u8>,
     /// `webhook-timestamp`.
     pub timestamp: String,
@@ -26,7 +26,7 @@ pub struct Arrived {
     pub signature: String,
 }
 
-/// A receiver on loopback.
+/// A webhook endpoint on loopback.
 pub struct Receiver {
     server: MockServer,
     arrived: Arc<Mutex<Vec<Arrived>>>,
@@ -54,12 +54,12 @@ impl Respond for Answer {
 }
 
 impl Receiver {
-    /// One that answers 204 to everything.
+    /// Starts an endpoint that responds 204 to everything.
     pub async fn start() -> Self {
         Self::answering(vec![]).await
     }
 
-    /// One that answers as told, one after the other, and then 204.
+    /// Starts an endpoint that gives these responses in order, and then 204.
     pub async fn answering(mut first: Vec<ResponseTemplate>) -> Self {
         first.reverse();
         let server = MockServer::start().await;
@@ -69,25 +69,25 @@ impl Receiver {
         Self { server, arrived }
     }
 
-    /// Where it is.
+    /// Its URL, with a secret token in the query.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}/hook?token=receivers-own", self.server.uri())
     }
 
-    /// Everything that has arrived.
+    /// All recorded webhooks.
     #[must_use]
     pub fn arrived(&self) -> Vec<Arrived> {
         self.arrived.lock().unwrap().clone()
     }
 
-    /// What has arrived of `event`.
+    /// The recorded webhooks of `event`.
     #[must_use]
     pub fn of(&self, event: &str) -> Vec<Arrived> {
         self.arrived().into_iter().filter(|one| one.event == event).collect()
     }
 
-    /// Waits until `count` of `event` have arrived.
+    /// Waits until `count` webhooks of `event` have arrived.
     pub async fn wait_for(&self, event: &str, count: usize) -> Vec<Arrived> {
         eventually(&format!("{count} of {event} arrive"), async || {
             let arrived = self.of(event);
@@ -96,7 +96,7 @@ impl Receiver {
         .await
     }
 
-    /// What has arrived of `event` when nothing more comes for a while.
+    /// The webhooks of `event` that arrived until 3 s after the first one.
     pub async fn settled(&self, event: &str) -> Vec<Arrived> {
         self.wait_for(event, 1).await;
         tokio::time::sleep(Duration::from_secs(3)).await;

@@ -1,4 +1,4 @@
-//! What the roles of the deployed stack allow.
+//! The permissions of the deployed stack's roles.
 
 use std::process::Command;
 
@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::cloud::{Cloud, workspace};
 
-/// botocore comes with the emulator; the Rust SDK for IAM would cost every build a minute.
+/// Uses botocore, which is installed with the emulator: the Rust SDK for IAM would cost every build a
+/// minute.
 const LIST: &str = r#"
 import json, sys, botocore.session
 iam = botocore.session.get_session().create_client(
@@ -19,7 +20,7 @@ names = iam.list_role_policies(RoleName=role)["PolicyNames"]
 print(json.dumps([iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]))
 "#;
 
-/// The documents of a role's policies.
+/// The policy documents of a role.
 pub async fn policies(cloud: &Cloud, role: &str) -> Vec<Value> {
     let mut python = Command::new(workspace().join(".semantest/venv/bin/python"));
     python.args(["-c", LIST, &cloud.url, role]);

@@ -1,4 +1,4 @@
-//! The stand-ins of all providers, side by side, and the providers document that names them.
+//! Stand-ins of all providers, and the providers document that configures them.
 
 use serde_json::{Value, json};
 use testkit::standin::automatic1111::Automatic1111;
@@ -6,20 +6,20 @@ use testkit::standin::midjourney::Midjourney;
 use testkit::standin::openai::{self, OpenAi};
 use testkit::standin::stability::Stability;
 
-/// One stand-in of each provider, for the cloud that the tests of providers share.
+/// One stand-in of each provider, for the cloud that the provider tests share.
 pub struct StandIns {
-    /// OpenAI, for pictures and chats.
+    /// OpenAI, for images and chats.
     pub openai: OpenAi,
-    /// Stability: `automatic` asks it first.
+    /// Stability, the first provider of `automatic`.
     pub stability: Stability,
-    /// A server of one's own: `stable_diffusion`.
+    /// A self-hosted server, `stable_diffusion`.
     pub automatic1111: Automatic1111,
-    /// A proxy of Midjourney's.
+    /// A Midjourney proxy.
     pub midjourney: Midjourney,
 }
 
 impl StandIns {
-    /// Starts all of them.
+    /// Starts all stand-ins on free ports.
     pub async fn start() -> Self {
         Self {
             openai: OpenAi::start().await,
@@ -29,7 +29,8 @@ impl StandIns {
         }
     }
 
-    /// The document by which a cloud uses them. Every key in it has `canary` in its text: no log line may.
+    /// The providers document for a cloud. Every key in it contains `canary`, so that a log line with a key
+    /// is found.
     #[must_use]
     pub fn document(&self) -> Value {
         let mut midjourney = self.midjourney.settings();

@@ -1,4 +1,5 @@
-//! Tokens of an issuer whose key the tests' cloud knows, made by code that shares nothing with what checks them.
+//! Tokens of an issuer that the tests' cloud trusts. The code that signs them shares nothing with the code
+//! that checks them.
 
 use std::process::Command;
 
@@ -19,7 +20,7 @@ message = part(header.encode()) + b"." + part(claims.encode())
 print((message + b"." + part(hmac.new(key.encode(), message, hashlib.sha256).digest())).decode())
 "#;
 
-/// Signs by HMAC-SHA256, whatever the header says.
+/// Signs with HMAC-SHA256, whatever `alg` the header names.
 #[must_use]
 pub fn sign(header: &Value, claims: &Value, key: &str) -> String {
     let python = Command::new("python3")
@@ -30,19 +31,19 @@ pub fn sign(header: &Value, claims: &Value, key: &str) -> String {
     String::from_utf8(python.stdout).unwrap().trim().to_owned()
 }
 
-/// Seconds since 1970.
+/// The current time in Unix seconds.
 #[must_use]
 pub fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A good token for `user`.
+/// A valid token for `user`.
 #[must_use]
 pub fn token((kid, key): (&str, &str), user: &str) -> String {
     sign(&json!({"alg": "HS256", "kid": kid}), &json!({"sub": user, "exp": now() + 300}), key)
 }
 
-/// Makes both keys known, beside what is in the key set, before any function has read it.
+/// Adds both keys to the key set before any function has read it.
 pub(crate) async fn give_keys(cloud: &Cloud) {
     let secret = cloud.output("TokenKeysSecret");
     let held = cloud.secrets.get_secret_value().secret_id(secret).send().await.unwrap();

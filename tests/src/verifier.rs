@@ -1,5 +1,5 @@
-//! The public Standard Webhooks libraries, unchanged: what receivers verify our webhooks with. Nothing of the
-//! sender's code is in them.
+//! Verifies webhooks with the unchanged public Standard Webhooks libraries, as customers do. They contain
+//! none of the sender's code.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
 const DOCS: &str = include_str!("../../docs/webhooks.md");
 
-/// Calls what docs/webhooks.md shows for Python, which stands in front of this.
+/// Calls the Python lines of docs/webhooks.md, which are put before this text.
 const CALL: &str = r#"
 import sys
 webhook = Webhook(sys.argv[1])
@@ -24,17 +24,17 @@ headers = {"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature"
 receive(sys.stdin.buffer.read(), headers)
 "#;
 
-/// The lines that docs/webhooks.md shows for a language.
+/// The example in docs/webhooks.md for a language.
 fn shown(language: &str) -> &'static str {
     let (_, after) = DOCS.split_once(&format!("```{language}\n")).unwrap();
     after.split_once("```").unwrap().0
 }
 
-/// Whether the libraries for Python and for Rust both take this webhook for one of ours.
+/// Whether the Python and the Rust library both accept this webhook.
 ///
 /// # Panics
 ///
-/// If they do not agree.
+/// If the two libraries disagree.
 #[must_use]
 pub fn accepted(secret: &str, webhook: &Arrived) -> bool {
     let python = in_python(secret, webhook);
@@ -59,7 +59,7 @@ fn receive(secret: &str, body: &[u8], headers: &http::HeaderMap) -> Result<(), W
 }
 
 #[test]
-fn the_lines_for_rust_are_those_of_the_docs() {
+fn rust_verifier_lines_equal_the_docs() {
     let ours = include_str!("verifier.rs");
     for part in shown("rust").split("\n\n") {
         assert!(ours.contains(part.trim()), "not what is run here: {part}");
@@ -85,12 +85,12 @@ fn in_python(secret: &str, webhook: &Arrived) -> bool {
     output.status.success()
 }
 
-/// Where the library for Python is: installed once, by the Python of the emulator, which has pip.
+/// The folder of the Python library. It is installed once, with the emulator's Python, which has pip.
 fn library() -> &'static PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = workspace().join(".semantest/verifier");
-        // Written last: an installation that was cut short is done again.
+        // Written last, so that an interrupted installation is repeated.
         let marker = folder.join("requirements.txt");
         if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == REQUIREMENTS) {
             return folder;

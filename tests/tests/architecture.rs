@@ -1,6 +1,6 @@
-//! What the folders, the manifests, the template and the README say of each other.
+//! Checks that the folders, the manifests, the template and the README agree.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use edge::http::routes::{ROUTES, Route};
 use semantest_tests::cloud::workspace;
 use serde_json::Value;
 
-/// Which part of the layout a workspace member is, by its folder.
+/// The layer of a workspace member, by its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Function,
@@ -50,7 +50,7 @@ impl Part {
         }
     }
 
-    /// Which of our own crates it may use, tests aside.
+    /// The own crates that it may depend on, except in tests.
     const fn may_use(self) -> &'static [Self] {
         match self {
             Self::Domain | Self::Drawing => &[],
@@ -87,7 +87,7 @@ impl Part {
     }
 }
 
-/// What cargo knows of the workspace, for this machine.
+/// `cargo metadata` of the workspace, for this platform.
 fn metadata() -> Value {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
@@ -114,7 +114,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-/// The members by their folder, which ends a member's id.
+/// The members by their folder, which is the end of a member's id.
 fn members(metadata: &Value) -> BTreeMap<String, &Value> {
     let root = workspace();
     let members: BTreeSet<&str> = list(&metadata["workspace_members"]).iter().map(text).collect();
@@ -128,7 +128,7 @@ fn members(metadata: &Value) -> BTreeMap<String, &Value> {
         .collect()
 }
 
-/// The names of the crates that a member's program or library is built from.
+/// The names of the crates that a member's binary or library depends on.
 fn built_from(metadata: &Value, member: &Value) -> BTreeSet<String> {
     let nodes: BTreeMap<&str, &Value> =
         list(&metadata["resolve"]["nodes"]).iter().map(|node| (text(&node["id"]), node)).collect();
@@ -151,7 +151,7 @@ fn built_from(metadata: &Value, member: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_arrow_points_the_right_way() {
+fn crates_depend_only_in_the_allowed_direction() {
     let metadata = metadata();
     let members = members(&metadata);
     let folders: BTreeMap<&str, &str> =
@@ -169,7 +169,7 @@ fn every_arrow_points_the_right_way() {
 }
 
 #[test]
-fn the_domain_knows_no_runtime_no_sdk_and_no_http() {
+fn domain_depends_on_no_runtime_sdk_or_http() {
     let metadata = metadata();
     let members = members(&metadata);
     let foreign = |name: &String| {
@@ -179,12 +179,12 @@ fn the_domain_knows_no_runtime_no_sdk_and_no_http() {
     let tree = built_from(&metadata, members["shared/domain"]);
     assert!(tree.contains("serde"), "the tree was read");
     assert_eq!(tree.iter().find(|name| foreign(name)), None);
-    // So that this test notices if it looks for the wrong thing.
+    // Proves that this test can find a dependency.
     assert!(built_from(&metadata, members["shared/aws"]).iter().any(foreign));
 }
 
 #[test]
-fn only_the_outbound_side_knows_the_sdk() {
+fn only_outbound_crates_depend_on_the_sdk() {
     let metadata = metadata();
     let members = members(&metadata);
     for folder in
@@ -196,23 +196,22 @@ fn only_the_outbound_side_knows_the_sdk() {
     }
 }
 
-/// The names of the folders in a folder.
 fn folders(name: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(workspace().join(name)).unwrap().map(Result::unwrap);
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
     folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
-/// A function as template.yaml has it.
+/// A function in template.yaml.
 #[derive(Debug, Default)]
 struct Deployed {
     name: String,
     code: String,
-    /// The paths of the API that it answers; the function of every other path has an empty one.
+    /// The API paths that it serves. The function for all other paths has an empty one.
     paths: Vec<String>,
 }
 
-/// The functions of template.yaml, read by its lines: they are all written in one way.
+/// The functions of template.yaml, parsed line by line: they all have the same form.
 fn deployed() -> Vec<Deployed> {
     let template = fs::read_to_string(workspace().join("template.yaml")).unwrap();
     let resources = template.split_once("\nResources:\n").unwrap().1.split_once("\nOutputs:\n").unwrap().0;
@@ -242,7 +241,7 @@ fn deployed() -> Vec<Deployed> {
 }
 
 #[test]
-fn the_template_deploys_every_function_and_nothing_else() {
+fn template_deploys_exactly_the_functions() {
     let functions = deployed();
     for function in &functions {
         assert_eq!(function.code, format!("target/lambda/{}/", function.name));
@@ -272,7 +271,7 @@ fn cargo_lambda_watch_has_the_templates_routes() {
     assert_eq!(routes, expected.collect());
 }
 
-/// What stands between the first pair of backticks.
+/// The text between the first pair of backticks.
 fn code(cell: &str) -> Option<&str> {
     cell.split('`').nth(1)
 }
@@ -280,7 +279,7 @@ fn code(cell: &str) -> Option<&str> {
 /// Method and path of every endpoint, and the function that serves it.
 type Endpoints = BTreeSet<(String, String, String)>;
 
-/// The API's endpoints, by the table that the functions themselves obey.
+/// The API's endpoints, from the table that the functions themselves use.
 fn endpoints() -> Endpoints {
     let whole = |route: &Route| {
         (route.method.to_owned(), format!("{}{}", edge::API, route.path), route.function.to_owned())
@@ -289,7 +288,7 @@ fn endpoints() -> Endpoints {
 }
 
 #[test]
-fn the_template_has_every_endpoints_path_and_no_other() {
+fn template_has_exactly_the_endpoints_paths() {
     let of_template: BTreeSet<_> = deployed()
         .into_iter()
         .flat_map(|function| function.paths.into_iter().map(move |path| (path, function.name.clone())))
@@ -300,7 +299,7 @@ fn the_template_has_every_endpoints_path_and_no_other() {
 }
 
 #[test]
-fn the_readme_lists_every_function_with_its_endpoints() {
+fn readme_lists_every_function_with_its_endpoints() {
     let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
     let rows = readme
         .lines()

@@ -1,6 +1,6 @@
-//! What the template must not lose: nothing that the local cloud does would show it.
+//! Checks properties of template.yaml that no test on the local cloud would notice.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::fs;
 
 use semantest_tests::cloud::workspace;
 
-/// The lines of each resource of template.yaml, trimmed and without comments, by its name.
+/// The lines of each resource of template.yaml by its name, trimmed and without comments.
 fn resources() -> BTreeMap<String, Vec<String>> {
     let template = fs::read_to_string(workspace().join("template.yaml")).unwrap();
     let resources = template.split_once("\nResources:\n").unwrap().1.split_once("\nOutputs:\n").unwrap().0;
@@ -33,25 +33,25 @@ fn of_type<'r>(
     found.into_iter().map(|(name, lines)| (name.as_str(), lines))
 }
 
-/// What stands behind `key` in these lines, up to a comma or the end.
+/// The values after `key` in these lines, up to a comma or the end of the line.
 fn value<'l>(lines: &'l [String], key: &str) -> Option<&'l str> {
     let rest = lines.iter().find_map(|line| line.split_once(key).map(|(_, rest)| rest))?;
     Some(rest.split([',', '}']).next().unwrap().trim())
 }
 
-/// Every word that stands in a text between `before` and a quotation mark.
+/// Every value in a text between `before` and a quotation mark.
 fn words(text: &str, before: &str) -> Vec<String> {
     text.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
-/// Every word that functions log under this name, by the sources of all that they are made of.
+/// Every value that functions log under this field name, from the sources of all their crates.
 fn logged(name: &str) -> BTreeSet<String> {
     let before = format!("{name} = \"");
     let mut found = BTreeSet::new();
     let mut open = vec![workspace().join("functions"), workspace().join("shared")];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            // What tests do is nobody's alarm.
+            // Tests raise no alarm.
             let ours = !["tests", "testkit", "target"].iter().any(|other| entry.ends_with(other));
             if entry.is_dir() && ours {
                 open.push(entry);
@@ -65,7 +65,7 @@ fn logged(name: &str) -> BTreeSet<String> {
     found
 }
 
-/// The metric that each filter makes of a word that is logged under this name.
+/// The metric of each filter by the value that is logged under this field name.
 fn filtered(resources: &BTreeMap<String, Vec<String>>, name: &str) -> BTreeMap<String, String> {
     let before = format!("{{ $.{name} = \"");
     let filters = of_type(resources, "AWS::Logs::MetricFilter").filter_map(|(_, lines)| {
@@ -79,7 +79,7 @@ fn filtered(resources: &BTreeMap<String, Vec<String>>, name: &str) -> BTreeMap<S
 }
 
 #[test]
-fn every_word_for_an_alarm_or_a_metric_is_logged_and_counted() {
+fn every_alarm_or_metric_value_is_logged_and_counted() {
     let resources = resources();
     let mut counted = 0;
     for name in ["alarm", "metric"] {
@@ -92,7 +92,7 @@ fn every_word_for_an_alarm_or_a_metric_is_logged_and_counted() {
 }
 
 #[test]
-fn every_word_for_an_alarm_raises_one() {
+fn every_alarm_value_raises_an_alarm() {
     let resources = resources();
     let raised: BTreeSet<_> = of_type(&resources, "AWS::CloudWatch::Alarm")
         .filter(|(_, lines)| value(lines, "Namespace: ") == Some("!Ref \"AWS::StackName\""))
@@ -110,7 +110,7 @@ fn every_word_for_an_alarm_raises_one() {
 }
 
 #[test]
-fn every_queue_has_dead_letters_and_an_alarm_on_them() {
+fn every_queue_has_a_dead_letter_queue_with_an_alarm() {
     let resources = resources();
     let queues = of_type(&resources, "AWS::SQS::Queue").map(|(name, _)| name);
     let (dead, alive): (Vec<_>, Vec<_>) = queues.partition(|name| name.ends_with("DeadLetters"));
@@ -128,13 +128,13 @@ fn every_queue_has_dead_letters_and_an_alarm_on_them() {
 fn event<'l>(function: &'l [String], name: &str) -> &'l [String] {
     let from = function.iter().position(|line| *line == format!("{name}:")).unwrap();
     let rest = &function[from + 1..];
-    // The next event begins with its own name and its type.
+    // The next event starts with its name and type.
     let next = rest.windows(2).position(|two| two[0].ends_with(':') && two[1].starts_with("Type: "));
     &rest[..next.unwrap_or(rest.len())]
 }
 
 #[test]
-fn a_poison_record_cannot_block_the_stream() {
+fn poison_record_does_not_block_the_stream() {
     let resources = resources();
     let owed = event(&resources["WebhookSenderFunction"], "Owed");
     assert_eq!(owed[0], "Type: DynamoDB");
@@ -148,7 +148,7 @@ fn a_poison_record_cannot_block_the_stream() {
 }
 
 #[test]
-fn a_slow_message_delays_no_other() {
+fn slow_message_delays_no_other() {
     let resources = resources();
     let queues = [
         ("ImageWorkerFunction", "High"),
@@ -171,9 +171,9 @@ fn a_slow_message_delays_no_other() {
     }
 }
 
-/// Which rows a role may touch, where it may not touch all: by the actions that this is said of.
+/// The row key prefixes that a role is limited to, by action.
 #[test]
-fn what_a_role_may_do_with_some_rows_alone_is_bound_to_them() {
+fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
     let resources = resources();
     let mut bound = Vec::new();
     for (name, lines) in of_type(&resources, "AWS::IAM::Role") {

@@ -1,4 +1,4 @@
-//! Tokens: who gets one, what it is good for, and for how long.
+//! Tokens: who gets one, what it permits, and for how long.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn generate(cloud: &Cloud, credential: &str, user: Uuid) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// What is said to whoever asks for a job.
+/// The response to a request for a job.
 async fn ask(cloud: &Cloud, credential: &str, job: &Value) -> (u16, Value) {
     let url = format!("{}{}", cloud.url, job["statusUrl"].as_str().unwrap());
     let answer = cloud.http.get(url).bearer_auth(credential).send().await.unwrap();
@@ -42,7 +42,7 @@ async fn ask(cloud: &Cloud, credential: &str, job: &Value) -> (u16, Value) {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_token_made_from_a_key_acts_for_its_user_alone", |cloud| async move {
+    round.test("token_from_a_key_acts_only_for_its_user", |cloud| async move {
         let (one, two) = (Uuid::new_v4(), Uuid::new_v4());
         let (first, second) = (issued(&cloud, one, json!({})).await, issued(&cloud, two, json!({})).await);
         let (status, refused) = generate(&cloud, &first, two).await;
@@ -55,7 +55,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(ask(&cloud, &cloud.api_key, &job).await.0, 200, "a key acts for any user of its client");
     });
 
-    round.test("a_token_has_no_more_scopes_than_were_asked_for", |cloud| async move {
+    round.test("token_has_only_the_requested_scopes", |cloud| async move {
         let user = Uuid::new_v4();
         let reader = issued(&cloud, user, json!({"scopes": ["images:read"]})).await;
         assert_eq!(generate(&cloud, &reader, user).await.0, 403);
@@ -73,7 +73,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("a_token_is_made_from_a_key_and_from_nothing_else", |cloud| async move {
+    round.test("token_is_issued_only_for_an_api_key", |cloud| async move {
         let user = Uuid::new_v4();
         let body = json!({"userId": user});
         let own = issued(&cloud, user, json!({})).await;
@@ -88,7 +88,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(paths, ["userId", "expiresIn"]);
     });
 
-    round.test("a_token_ends_when_it_says", |cloud| async move {
+    round.test("token_expires_at_its_exp", |cloud| async move {
         let user = Uuid::new_v4();
         let brief = issued(&cloud, user, json!({"expiresIn": 3})).await;
         assert_eq!(generate(&cloud, &brief, user).await.0, 202);
@@ -97,7 +97,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((status, &refused["error"]["code"]), (401, &json!("UNAUTHORIZED")));
     });
 
-    round.test("a_token_outlives_the_key_that_it_was_made_from", |cloud| async move {
+    round.test("token_outlives_the_api_key_it_was_issued_for", |cloud| async move {
         let user = Uuid::new_v4();
         let key = make_key(&cloud, "local", &["images:write", "keys:admin"]);
         let made = exchange(&cloud, &key, &json!({"userId": user})).await;
@@ -109,7 +109,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(generate(&cloud, &token, user).await.0, 202);
     });
 
-    round.test("a_token_of_the_operators_key_set_acts_for_the_client_of_its_key", |cloud| async move {
+    round.test("token_of_the_operators_key_set_acts_for_the_keys_client", |cloud| async move {
         let user = Uuid::new_v4();
         let (local, other) = (token(LOCAL, &user.to_string()), token(OTHER, &user.to_string()));
         let (status, job) = generate(&cloud, &local, user).await;
@@ -119,7 +119,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((status, &refused["error"]["code"]), (404, &json!("JOB_NOT_FOUND")), "the same subject");
     });
 
-    round.test("a_token_that_is_not_what_it_should_be_is_refused", |cloud| async move {
+    round.test("invalid_tokens_are_refused", |cloud| async move {
         let user = Uuid::new_v4();
         let (kid, key) = LOCAL;
         let header = json!({"alg": "HS256", "kid": kid});
@@ -148,7 +148,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("every_endpoint_that_asks_for_a_credential_checks_tokens", |cloud| async move {
+    round.test("every_protected_endpoint_checks_tokens", |cloud| async move {
         let user = Uuid::new_v4();
         let (kid, _) = LOCAL;
         let good = json!({"sub": user, "exp": now() + 300});

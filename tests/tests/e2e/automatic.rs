@@ -1,4 +1,4 @@
-//! `automatic`, among providers in trouble: who is asked, how often, and what it costs.
+//! `automatic` with failing providers: which providers get how many requests, and at what cost.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -15,10 +15,10 @@ use testkit::standin::stability::{Stability, problem};
 
 use crate::Round;
 
-/// How many calls at a time each of them bears.
+/// The capacity of each provider, in concurrent calls.
 const AT_ONCE: usize = 3;
 
-/// A cloud of its own, and the providers that `automatic` asks there, in their order.
+/// A cloud of its own with the providers of `automatic`, in order.
 struct World {
     cloud: Cloud,
     openai: OpenAi,
@@ -50,7 +50,7 @@ impl World {
         Self { cloud, openai, stability, own }
     }
 
-    /// How many requests that cost money each of them was sent.
+    /// The number of paid requests at each provider.
     fn paid(&self) -> BTreeMap<&'static str, usize> {
         let own = self.own.asked();
         BTreeMap::from([
@@ -60,7 +60,7 @@ impl World {
         ])
     }
 
-    /// The same for one job, by its prompt, which no other job has.
+    /// The number of paid requests at each provider for one job, by its unique prompt.
     fn paid_for(&self, prompt: &str) -> BTreeMap<&'static str, usize> {
         let (openai, own) = (self.openai.requests(), self.own.made());
         let stability = self.stability.made();
@@ -73,12 +73,12 @@ impl World {
         paid.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
-    /// The rows of these jobs, once all have ended.
+    /// Waits until all these jobs have ended, and returns their rows.
     async fn ended(&self, jobs: &[String], patience: Duration) -> Vec<Job> {
         self.rows_at_the_end(jobs, patience, false).await
     }
 
-    /// The same, with sweeps every second.
+    /// Like [`Self::ended`], running the sweeper once a second.
     async fn ended_by_sweeps(&self, jobs: &[String], patience: Duration) -> Vec<Job> {
         self.rows_at_the_end(jobs, patience, true).await
     }
@@ -90,7 +90,7 @@ impl World {
             if sweeping {
                 self.cloud.sweep().await;
             }
-            // Rows that have ended do not change: reading them again would only keep the emulator busy.
+            // The rows of ended jobs do not change: reading them again would only keep the emulator busy.
             let rows = stream::iter(left).map(async |job| (self.cloud.job(&job).await, job));
             let rows: Vec<_> = rows.buffer_unordered(16).collect().await;
             let (over, open): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(row, _)| row.status.ended());
@@ -105,7 +105,7 @@ impl World {
     }
 }
 
-/// The calls that the rows say were made, by provider.
+/// The calls that the rows record, by provider.
 fn recorded(rows: &[Job]) -> BTreeMap<&str, usize> {
     let mut calls = BTreeMap::new();
     for one in rows.iter().flat_map(|row| &row.provider_attempts) {
@@ -114,14 +114,14 @@ fn recorded(rows: &[Job]) -> BTreeMap<&str, usize> {
     calls
 }
 
-/// What keeps the whole machine busy.
+/// Tests that keep the whole machine busy.
 pub(crate) fn with_many_jobs(round: &mut Round<'_>) {
-    round.with_own_cloud("five_hundred_automatic_jobs_end_well_where_they_can", || async {
+    round.with_own_cloud("automatic_500_jobs_complete_despite_failing_providers", || async {
         let world = World::start().await;
         world.openai.always(Some(Act::error(500, &json!({"type": "server_error"}))));
         world.own.take(Duration::from_millis(400));
         let begun = Instant::now();
-        // Fifty of the prompts that Stability gets it objects to.
+        // Stability refuses fifty of the prompts that it gets.
         for _ in 0..50 {
             world.stability.next(problem(403, "content_moderation", "Your request was flagged."));
         }
@@ -153,12 +153,13 @@ pub(crate) fn with_many_jobs(round: &mut Round<'_>) {
                 assert_eq!(row.status, domain::JobStatus::Completed, "{row:?}");
                 assert_eq!(at_stability, 0, "{reasons:?}");
             }
-            // A failure counts against a job only if nobody else had room for it then.
+            // A failure counts against a job only if no other provider had capacity at that time.
             let at_openai = reasons.iter().filter(|(provider, _)| *provider == "openai").count();
             assert!(row.failures as usize <= at_openai, "{reasons:?}");
         }
         assert_eq!(refused, 50);
-        // Five failures open the breaker, while others are under way; then one job tries at 30 s, 60 s …
+        // Five failures open the circuit breaker, while other calls are in flight; then one job probes at
+        // 30 s, 60 s …
         let trials = (begun.elapsed().as_secs() / 30) as usize;
         let paid = world.paid();
         assert!((5..=5 + AT_ONCE - 1 + trials).contains(&paid["openai"]), "{paid:?}");
@@ -172,13 +173,13 @@ pub(crate) fn with_many_jobs(round: &mut Round<'_>) {
     });
 }
 
-/// What has a cloud of its own.
+/// Tests with clouds of their own.
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.with_own_cloud("what_is_paid_for_is_recorded_also_where_workers_are_killed_amid_traffic", || async {
+    round.with_own_cloud("paid_calls_are_recorded_when_workers_are_killed", || async {
         const KILLS: usize = 4;
-        // A place that a killed worker had stays taken until its lease ends: there must be others.
+        // The permit of a killed worker stays in use until its lease ends, so there must be others.
         let world = World::bearing(30, ["stability", "openai", "stable_diffusion"]).await;
-        // And calls must take long enough for a kill to come among them.
+        // Calls must take long enough for a kill to hit one.
         world.own.take(Duration::from_millis(600));
         let providers = ["gpt_image", "stable_diffusion", "automatic"];
         let job = |number: usize| {
@@ -194,7 +195,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         for _ in 0..KILLS {
             let before = world.paid().values().sum::<usize>();
             if before > jobs.len() / 2 {
-                // So few are left that all of them may have been made by the next kill.
+                // So few jobs are left that all calls may have ended before the next kill.
                 break;
             }
             eventually("calls are under way", async || {
@@ -225,7 +226,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert_eq!(world.cloud.stop().await, Vec::<String>::new());
     });
 
-    round.with_own_cloud("a_killed_workers_call_is_recorded_and_told_as_possibly_paid", || async {
+    round.with_own_cloud("call_of_a_killed_worker_is_recorded_as_possibly_paid", || async {
         let world = World::start().await;
         world.openai.next(Act::Silence);
         let job = world.cloud.generate(json!({"prompt": "a kite", "provider": "gpt_image"})).await;

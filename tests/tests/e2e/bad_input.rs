@@ -1,4 +1,4 @@
-//! What is refused, how, and what it costs: nothing.
+//! Invalid input: the errors, and that it costs nothing.
 
 use reqwest::Method;
 use semantest_tests::cloud::Cloud;
@@ -24,7 +24,7 @@ fn paths(error: &Value) -> Vec<&str> {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("bad_input_is_told_every_fault_and_costs_nothing", |cloud| async move {
+    round.test("invalid_input_reports_every_field_error_and_costs_nothing", |cloud| async move {
         let seen = cloud.calls_so_far();
         let user = Uuid::new_v4();
         let with = |more: Value| {
@@ -65,7 +65,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(calls.iter().all(|call| cheap.contains(&call.as_str())), "key and limit only: {calls:?}");
     });
 
-    round.test("a_body_just_within_the_bounds_is_taken", |cloud| async move {
+    round.test("body_just_within_the_limits_is_accepted", |cloud| async move {
         let body = json!({"userId": Uuid::new_v4(), "prompt": "ü".repeat(4000), "size": "256x256", "count": 4,
             "padding": "x".repeat(200 * 1024), "metadata": {"a": "x".repeat(4096 - 8)}});
         let answer = cloud.api(Method::POST, "/images/generate").json(&body).send().await.unwrap();
@@ -75,7 +75,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(state["metadata"], body["metadata"]);
     });
 
-    round.test("without_a_good_key_nothing_is_told", |cloud| async move {
+    round.test("request_without_a_valid_key_is_unauthorized", |cloud| async move {
         let body = json!({"userId": Uuid::new_v4(), "prompt": "a kite"});
         let mut wrong = cloud.api_key.clone();
         let last = if wrong.pop() == Some('A') { 'B' } else { 'A' };
@@ -103,7 +103,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(error["error"]["code"], "FORBIDDEN");
     });
 
-    round.test("paths_and_methods_that_are_not_there_are_answered_in_the_same_shape", |cloud| async move {
+    round.test("unknown_paths_and_methods_get_the_common_error_body", |cloud| async move {
         for (method, path, status, code) in [
             (Method::GET, "/nothing/here", 404, "NOT_FOUND"),
             (Method::POST, "/images/status", 404, "NOT_FOUND"),
@@ -134,7 +134,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(health["status"], "healthy");
     });
 
-    round.test("a_warm_request_makes_few_calls", |cloud| async move {
+    round.test("warm_image_request_makes_few_aws_calls", |cloud| async move {
         let body = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
         let generate = || async {
             let answer = cloud.api(Method::POST, "/images/generate").json(&body).send().await.unwrap();

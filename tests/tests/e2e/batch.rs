@@ -1,4 +1,4 @@
-//! Batches: all or nothing, few calls, and whole whatever dies.
+//! Batches: all or nothing, few AWS calls, and complete after a crash.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn ids(body: &Value) -> Vec<String> {
     body["jobs"].as_array().unwrap().iter().map(|job| job["jobId"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The batch when each of its jobs has ended, by sweeps where it needs them.
+/// Runs the sweeper until all jobs of the batch have ended, and returns the batch.
 async fn ended(cloud: &Cloud, tenant: &Tenant, batch: &str) -> Value {
     let path = format!("/images/batch/{batch}/status");
     eventually(&format!("batch {batch} ends"), async || {
@@ -39,7 +39,7 @@ async fn ended(cloud: &Cloud, tenant: &Tenant, batch: &str) -> Value {
     .await
 }
 
-/// The batches and the jobs of a client, as the table has them.
+/// The stored batches and jobs of a client.
 async fn rows(cloud: &Cloud, client: &str) -> (Vec<Batch>, Vec<Job>) {
     let (mut batches, mut jobs) = (Vec::new(), Vec::new());
     let mut pages =
@@ -59,7 +59,7 @@ async fn rows(cloud: &Cloud, client: &str) -> (Vec<Batch>, Vec<Job>) {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_batch_becomes_its_jobs_and_their_receiver_is_told_of_each", |cloud| async move {
+    round.test("batch_makes_its_jobs_and_sends_a_webhook_for_each", |cloud| async move {
         let (tenant, receiver) = (Tenant::new(&cloud), Receiver::start().await);
         let mut body = batch_of(5);
         body["jobs"][1]["priority"] = json!("high");
@@ -100,7 +100,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(receiver.arrived().iter().all(|one| one.body["data"]["batchId"] == batch));
     });
 
-    round.test("one_bad_job_and_no_batch", |cloud| async move {
+    round.test("batch_with_one_invalid_job_is_refused_whole", |cloud| async move {
         let tenant = Tenant::new(&cloud);
         let mut body = batch_of(100);
         body["jobs"][3] = json!({"prompt": ""});
@@ -120,10 +120,10 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((batches.len(), jobs.len()), (0, 0));
     });
 
-    round.test("strangers_get_nothing_of_a_batch", |cloud| async move {
+    round.test("batch_of_another_client_or_user_is_not_found", |cloud| async move {
         let (tenant, stranger) = (Tenant::new(&cloud), Tenant::new(&cloud));
         let mut body = batch_of(2);
-        // Long enough to be cancelled at the end.
+        // Still running when it is cancelled below.
         body["jobs"][0]["prompt"] = json!("[[slow:10]] a kite");
         let user: Uuid = body["userId"].as_str().unwrap().parse().unwrap();
         let owner = tenant.user(user).await;
@@ -147,7 +147,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         ended(&cloud, &tenant, batch).await;
     });
 
-    round.test("a_batch_is_made_once_for_one_idempotency_key", |cloud| async move {
+    round.test("batch_with_the_same_idempotency_key_is_made_once", |cloud| async move {
         let (tenant, body) = (Tenant::new(&cloud), batch_of(3));
         let post = || tenant.call(Method::POST, "/images/batch").header("idempotency-key", "k").json(&body);
         let (_, first) = read(post().send().await.unwrap()).await;
@@ -155,7 +155,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(again.headers()["idempotent-replayed"], "true");
         assert_eq!(read(again).await, (202, first.clone()));
 
-        // As if the function had died right after its work: no answer is kept, and its claim has lapsed.
+        // As if the function had crashed right after its work: no response is stored, and its lease has
+        // expired.
         let caller = Caller::Key(tenant.key.parse::<ApiKey>().unwrap().id());
         let key = IdempotencyKey::new(caller, "k").unwrap();
         cloud
@@ -177,7 +178,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(jobs.iter().all(|job| job.attempts == 1));
     });
 
-    round.test("a_batch_without_rows_is_pending_and_a_sweep_completes_it", |cloud| async move {
+    round.test("batch_without_job_rows_is_pending_until_a_sweep_completes_it", |cloud| async move {
         let (tenant, receiver) = (Tenant::new(&cloud), Receiver::start().await);
         let mut batch = testkit::batch(4, domain::Timestamp::now() - Duration::from_secs(600));
         batch.client_id = tenant.client.parse().unwrap();
@@ -189,7 +190,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         batch.webhook.as_mut().unwrap().url = url.unwrap();
         cloud.jobs().save_batch(&mut batch).await.unwrap();
         let (_, state) = tenant.get(&format!("/images/batch/{}/status", batch.id)).await;
-        // Another test's sweep may be there first; none of them has ended by now.
+        // The sweep of another test may have started the jobs, but none of them has ended yet.
         assert_eq!((state["totalJobs"].as_u64(), state["counts"]["completed"].as_u64()), (Some(4), Some(0)));
         let state = ended(&cloud, &tenant, &batch.id.to_string()).await;
         assert_eq!(state["counts"]["completed"], 4, "{state}");
@@ -202,13 +203,13 @@ pub(crate) fn tests(round: &mut Round<'_>) {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("a_batch_of_a_hundred_takes_few_calls_and_writes_each_row_once", |cloud| async move {
+    round.test("batch_of_100_takes_few_calls_and_writes_each_row_once", |cloud| async move {
         let tenant = Tenant::new(&cloud);
         let mut body = batch_of(100);
         for (number, job) in body["jobs"].as_array_mut().unwrap().iter_mut().enumerate() {
             job["priority"] = json!(["high", "normal", "low"][number % 3]);
         }
-        // Warm, so that the key is known already.
+        // A first request, so that the key is cached.
         assert_eq!(tenant.batch(&json!({})).await.0, 400);
         let seen = cloud.calls_so_far();
         let (status, accepted) = tenant.batch(&body).await;
@@ -231,11 +232,11 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert!(state["jobs"].as_array().unwrap().iter().all(|job| job["attempts"] == 1));
     });
 
-    round.test("a_function_killed_anywhere_leaves_a_batch_that_completes_or_none", |cloud| async move {
+    round.test("killed_batch_function_leaves_a_whole_batch_or_none", |cloud| async move {
         let mut cut = 0;
         for milliseconds in [5, 20, 40, 60, 80, 100, 130, 160] {
             let tenant = Tenant::new(&cloud);
-            // Warm, so that the moments are those of the work.
+            // A first request, so that the delays below fall into the work and not into a cold start.
             assert_eq!(tenant.batch(&json!({})).await.0, 400);
             let (asking, body) = (tenant.clone(), batch_of(40));
             let asked = tokio::spawn(async move { asking.batch(&body).await });

@@ -1,4 +1,4 @@
-//! Cancelling: in every state, and at the very moment at which a job completes.
+//! Cancellation in every state, and at the moment when a job completes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ async fn state(tenant: &Tenant, job: &str) -> Value {
     tenant.get(&format!("/images/status/{job}")).await.1
 }
 
-/// Waits until sweeps have left nothing of the job in the store.
+/// Runs the sweeper until no object of the job is left.
 async fn nothing_stays(cloud: &Cloud, job: &str) {
     let prefix = format!("images/{}/", cloud.job(job).await.storage_prefix);
     eventually("the sweep deletes what the worker left", async || {
@@ -29,9 +29,9 @@ async fn nothing_stays(cloud: &Cloud, job: &str) {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_job_at_work_is_cancelled_and_its_late_result_thrown_away", |cloud| async move {
+    round.test("cancelled_running_job_discards_its_late_result", |cloud| async move {
         let (tenant, receiver) = (Tenant::new(&cloud), Receiver::start().await);
-        // The provider hands the image over and then lingers: it is in the store when the job is cancelled.
+        // The provider delivers the image and stays busy, so the image is stored when the job is cancelled.
         let wanted = json!({"prompt": "[[linger:5]] a kite", "webhookUrl": receiver.url()});
         let job = tenant.generate(wanted).await;
         eventually("an image is stored", async || {
@@ -51,7 +51,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(told[0].body["timestamp"], cancelled["completedAt"]);
     });
 
-    round.test("a_job_that_waits_for_its_next_try_is_cancelled", |cloud| async move {
+    round.test("job_between_attempts_is_cancelled", |cloud| async move {
         let tenant = Tenant::new(&cloud);
         let job = tenant.generate(json!({"prompt": "[[fail:forever]] a kite"})).await;
         eventually("a try has failed", async || (cloud.job(&job).await.failures > 0).then_some(())).await;
@@ -60,9 +60,9 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(cloud.job(&job).await.status, JobStatus::Cancelled);
     });
 
-    round.test("a_job_of_a_batch_is_cancelled_before_it_has_a_row", |cloud| async move {
+    round.test("batch_job_without_a_row_is_cancelled", |cloud| async move {
         let (tenant, receiver) = (Tenant::new(&cloud), Receiver::start().await);
-        // Not due for an hour: no sweep writes its rows.
+        // Not due for an hour, so no sweep writes its rows.
         let mut batch = testkit::batch(2, domain::Timestamp::now() + Duration::from_secs(3600));
         batch.client_id = tenant.client.parse().unwrap();
         batch.revision = 0;
@@ -82,7 +82,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(tenant.cancel(&batch.id.job(1).to_string()).await.0, 204);
     });
 
-    round.test("a_job_that_has_ended_cannot_be_cancelled", |cloud| async move {
+    round.test("ended_job_cannot_be_cancelled", |cloud| async move {
         let tenant = Tenant::new(&cloud);
         for (prompt, status) in [("a kite", "completed"), ("[[refuse]] a kite", "failed")] {
             let job = tenant.generate(json!({"prompt": prompt})).await;
@@ -99,12 +99,12 @@ pub(crate) fn tests(round: &mut Round<'_>) {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("cancel_racing_completion_two_hundred_times", |cloud| async move {
+    round.test("cancel_racing_completion_ends_each_job_once", |cloud| async move {
         let (tenant, receiver) = (Tenant::new(&cloud), Receiver::start().await);
         let (cloud, tenant, url) = (&cloud, &tenant, &receiver.url());
         let race = |number: u64| async move {
             let job = tenant.generate(json!({"webhookUrl": url})).await;
-            // From the moment at which a worker has it, a little later each time.
+            // After the start of the run, with a different delay for each job.
             eventually("a worker has it", async || (cloud.job(&job).await.attempts > 0).then_some(())).await;
             tokio::time::sleep(Duration::from_millis(number * 7 % 100)).await;
             let (status, answer) = tenant.cancel(&job).await;
@@ -128,7 +128,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         }
         eventually("each receiver is told", async || (receiver.arrived().len() >= 200).then_some(())).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        // A webhook may come twice, but it is then the same one.
+        // A webhook may arrive twice, with the same id.
         let told: BTreeSet<(String, String, String)> = receiver
             .arrived()
             .into_iter()

@@ -1,4 +1,4 @@
-//! Chat: every line that the contract has on it.
+//! Chat, as the API contract describes it.
 
 pub(crate) mod chatter;
 mod history;
@@ -18,7 +18,7 @@ use crate::Round;
 pub(crate) fn tests(round: &mut Round<'_>) {
     history::tests(round);
     refused::tests(round);
-    round.test("a_chat_replies_and_keeps_what_was_said", |cloud| async move {
+    round.test("chat_replies_and_stores_both_messages", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let answer = chatter.post(&json!({})).send().await.unwrap();
         assert_eq!(answer.status(), 201);
@@ -51,7 +51,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((prompt.get("jobId"), answer.get("jobId")), (None, None));
     });
 
-    round.test("a_continued_chat_knows_what_was_said", |cloud| async move {
+    round.test("continued_chat_gets_the_history", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let session = chatter.say(json!({"prompt": "first"})).await["sessionId"].clone();
         let said = chatter.say(json!({"prompt": "second", "sessionId": session})).await;
@@ -68,7 +68,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(chatter.messages(&session).await.len(), 8);
     });
 
-    round.test("an_image_job_of_a_chat_completes_and_stands_at_its_message", |cloud| async move {
+    round.test("image_job_of_a_chat_completes_and_is_linked_to_its_message", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let receiver = Receiver::start().await;
         let image = json!({"size": "256x256", "count": 2, "metadata": {"order": 1.0},
@@ -96,7 +96,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((messages[0].get("jobId"), &messages[1]["jobId"]), (None, &job["jobId"]));
     });
 
-    round.test("a_chat_wants_an_image_by_naming_one_and_not_else", |cloud| async move {
+    round.test("chat_makes_an_image_only_if_the_body_requests_one", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         for (image, wanted) in [
             (json!({}), true),
@@ -121,7 +121,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((talker.rows().await, painter.rows().await), ((1, 0), (0, 0)));
     });
 
-    round.test("turns_at_once_of_one_chat_are_all_stored_and_stay_in_pairs", |cloud| async move {
+    round.test("concurrent_turns_of_a_chat_are_all_stored_in_pairs", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let session = &chatter.say(json!({"prompt": "turn 0"})).await["sessionId"];
         let turn = |number: u32| {
@@ -144,9 +144,9 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 }
 
-/// What must be alone in the cloud.
+/// Tests that must be alone in the cloud.
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("a_warm_chat_makes_few_calls", |cloud| async move {
+    round.test("warm_chat_makes_few_aws_calls", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let body = || json!({"imageGeneration": {"size": "256x256"}});
         let session = chatter.say(body()).await["sessionId"].clone();

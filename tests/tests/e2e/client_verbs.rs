@@ -1,4 +1,4 @@
-//! The verbs of the command line that work on any deployment, and `logs`.
+//! The commands that work on any deployment, and `logs`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::Round;
 
-/// Runs the command with this input, as somebody with a key of their own.
+/// Runs the command with this input and a client's own key.
 async fn run(cloud: &Arc<Cloud>, key: &str, arguments: &[&str], input: &str) -> Output {
     let mut command = semantest_command(&cloud.data);
     command.args(arguments).env("SEMANTEST_URL", &cloud.url).env("SEMANTEST_API_KEY", key);
@@ -46,7 +46,7 @@ fn pictures(folder: &Path) -> Vec<PathBuf> {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("the_verb_chat_replies_goes_on_and_saves_what_was_drawn", |cloud| async move {
+    round.test("command_chat_replies_continues_and_saves_images", |cloud| async move {
         let key = key(&cloud);
         let first = run(&cloud, &key, &["chat", "good day"], "").await;
         assert!(text(&first.stdout).starts_with("You said: good day\n"), "{first:?}");
@@ -72,7 +72,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(text(&wrong.stderr).contains("chatContext.temperature: "), "{wrong:?}");
     });
 
-    round.test("the_verb_watch_tells_how_a_job_ends", |cloud| async move {
+    round.test("command_watch_reports_how_a_job_ends", |cloud| async move {
         let key = key(&cloud);
         let job = cloud.generate(json!({"prompt": "[[slow:2]] a kite"})).await;
         let out = cloud.data.join("watched");
@@ -88,7 +88,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(text(&unknown.stderr).contains("JOB_NOT_FOUND"), "{unknown:?}");
     });
 
-    round.test("the_verb_jobs_lists_what_was_asked_for", |cloud| async move {
+    round.test("command_jobs_lists_the_requested_jobs", |cloud| async move {
         let (key, user) = (key(&cloud), Uuid::new_v4());
         let job = |prompt: &str| cloud.generate(json!({"userId": user, "prompt": prompt}));
         let (one, two) = (job("a kite").await, job("[[refuse]] a kite").await);
@@ -111,7 +111,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(last, "2 jobs, 1 images, USD 0.000000");
     });
 
-    round.test("the_verb_cancel_ends_a_job_once", |cloud| async move {
+    round.test("command_cancel_cancels_a_job_once", |cloud| async move {
         let key = key(&cloud);
         let job = cloud.generate(json!({"prompt": "[[slow:10]] a kite"})).await;
         let id = job["jobId"].as_str().unwrap();
@@ -122,7 +122,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(!again.status.success() && text(&again.stderr).contains("CANNOT_CANCEL"), "{again:?}");
     });
 
-    round.test("the_verb_batch_makes_every_line_of_a_file", |cloud| async move {
+    round.test("command_batch_makes_a_job_of_every_line", |cloud| async move {
         let key = key(&cloud);
         let out = cloud.data.join("batch");
         let file = cloud.data.join("jobs.jsonl");
@@ -146,7 +146,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(said.contains("1 completed, 1 failed") && said.contains("no images for line 2"), "{said}");
     });
 
-    round.test("the_verb_batch_names_every_bad_line_and_makes_none", |cloud| async move {
+    round.test("command_batch_names_every_invalid_line_and_makes_no_job", |cloud| async move {
         let key = key(&cloud);
         for (input, expected) in [
             ("{\"prompt\": \"x\"}\nnot json\n[]", "line 2: |line 3: "),
@@ -160,7 +160,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("the_verb_logs_prints_what_functions_write_and_goes_on", |cloud| async move {
+    round.test("command_logs_prints_and_follows_the_functions_logs", |cloud| async move {
         let key = key(&cloud);
         let job = cloud.generate(json!({})).await;
         let id = job["jobId"].as_str().unwrap().to_owned();

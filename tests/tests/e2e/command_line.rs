@@ -1,4 +1,4 @@
-//! The commands that the README tells a newcomer to type.
+//! The commands that the README shows to a newcomer.
 
 use std::path::Path;
 use std::process::Output;
@@ -19,7 +19,7 @@ pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Makes a key with the command line, past the API: its limit is not for tests to share.
+/// Makes a key with the command line, because the API's rate limit for that is too low for all tests.
 pub(crate) fn make_key(cloud: &Cloud, client: &str, scopes: &[&str]) -> String {
     let key = ApiKey::generate();
     let mut arguments = vec!["keys", "create", "--client", client, "--key", key.expose(), "--json"];
@@ -39,7 +39,7 @@ async fn blocking(cloud: &Arc<Cloud>, arguments: Vec<String>) -> Output {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("generate_saves_the_picture_and_says_where", |cloud| async move {
+    round.test("command_generate_saves_the_images_and_prints_their_paths", |cloud| async move {
         let out = cloud.data.join("pictures");
         let arguments = ["generate", "a lighthouse at dusk", "--size", "1024x576", "--count", "2", "--out"];
         let mut arguments: Vec<_> = arguments.map(str::to_owned).into();
@@ -55,7 +55,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(said.contains(&format!("{}/images/", cloud.url)), "{said}");
     });
 
-    round.test("generate_says_why_there_is_no_picture", |cloud| async move {
+    round.test("command_generate_prints_why_a_job_failed", |cloud| async move {
         let arguments = ["generate", "[[refuse]] a kite"].map(str::to_owned).into();
         let output = blocking(&cloud, arguments).await;
         assert!(!output.status.success());
@@ -63,7 +63,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(said.contains("GENERATION_FAILED"), "{said}");
     });
 
-    round.test("status_tells_that_the_cloud_is_up", |cloud| async move {
+    round.test("command_status_reports_a_running_cloud", |cloud| async move {
         let output = blocking(&cloud, ["status", "--json"].map(str::to_owned).into()).await;
         let status: Value = serde_json::from_str(&stdout(&output)).unwrap();
         assert_eq!(
@@ -72,14 +72,14 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         );
     });
 
-    round.test("only_the_operator_gets_the_scopes_of_the_operator", |cloud| async move {
+    round.test("only_the_operator_gets_operator_scopes", |cloud| async move {
         let arguments = ["keys", "create", "--client", "acme", "--scope", "clients:admin"];
         let output = blocking(&cloud, arguments.map(str::to_owned).into()).await;
         assert!(!output.status.success());
         assert!(String::from_utf8_lossy(&output.stderr).contains("operator"));
     });
 
-    round.test("a_second_cloud_keeps_its_state_and_leaves_no_process", |cloud| async move {
+    round.test("restarted_cloud_keeps_its_state_and_leaves_no_process", |cloud| async move {
         let data = cloud.data.with_extension("second");
         std::fs::create_dir_all(&data).unwrap();
         let up = |data: &Path| -> Value {
@@ -103,7 +103,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             assert_eq!(second["apiKey"], first["apiKey"]);
             assert_eq!(second["webhookSecret"], rotated.trim());
             assert_ne!(first["url"], url_of_the_first);
-            // On another port than before: queues, mappings and images must not mind.
+            // On another port than before: queues, mappings and images must still work.
             stdout(&run(&data, &["generate", "a kite", "--size", "256x256", "--out", &out]));
             (data, format!("{}/images/{path}", second["url"].as_str().unwrap()))
         };

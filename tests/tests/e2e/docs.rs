@@ -1,4 +1,4 @@
-//! What the API says of itself: `GET /openapi.json` and `GET /docs`.
+//! The API's documentation: `GET /openapi.json` and `GET /docs`.
 
 use reqwest::{Method, RequestBuilder};
 use semantest_tests::cloud::{Cloud, workspace};
@@ -11,7 +11,7 @@ fn ask(cloud: &Cloud, path: &str) -> RequestBuilder {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("the_served_document_is_the_one_that_is_checked_in", |cloud| async move {
+    round.test("served_openapi_document_equals_the_checked_in_one", |cloud| async move {
         let answer =
             ask(&cloud, "/openapi.json").header("origin", "https://any.example").send().await.unwrap();
         let headers = answer.headers().clone();
@@ -31,7 +31,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(other.status(), 200);
     });
 
-    round.test("docs_is_one_page_that_may_load_nothing_from_elsewhere", |cloud| async move {
+    round.test("docs_page_may_load_nothing_from_other_origins", |cloud| async move {
         let url = format!("{}/api/v1/docs", cloud.url);
         assert_eq!(cloud.docs_url, url);
         let answer = cloud.http.get(&url).send().await.unwrap();
@@ -45,7 +45,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let page = answer.text().await.unwrap();
         assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
 
-        // What a browser gets: the same, in a quarter of the bytes.
+        // Browsers get the same page compressed.
         let small = cloud.http.get(&url).header("accept-encoding", "gzip").send().await.unwrap();
         assert_eq!(small.headers()["content-encoding"], "gzip");
         assert_ne!(small.headers()["etag"], headers["etag"]);

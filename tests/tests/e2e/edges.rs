@@ -1,4 +1,4 @@
-//! What every endpoint has in common: CORS, HEAD, methods, security headers, `Idempotency-Key`, health.
+//! Common behavior of all endpoints: CORS, HEAD, methods, security headers, `Idempotency-Key`, health.
 
 use reqwest::{Method, Response};
 use semantest_tests::cloud::Cloud;
@@ -27,7 +27,7 @@ async fn post(cloud: &Cloud, idempotency_key: &str, body: &Value) -> Response {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_configured_origin_may_ask_beforehand_and_read_the_answer", |cloud| async move {
+    round.test("cors_configured_origin_passes_preflight_and_reads_responses", |cloud| async move {
         let answer = preflight(&cloud, "/images/generate", EXTENSION).await;
         assert_eq!(answer.status(), 204);
         assert_eq!(header(&answer, "access-control-allow-origin"), Some(EXTENSION));
@@ -63,7 +63,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("another_origin_may_read_nothing_that_needs_a_credential", |cloud| async move {
+    round.test("cors_other_origin_reads_only_public_responses", |cloud| async move {
         for origin in ["https://evil.example", "null", "http://localhost.evil.example:80"] {
             let answer = preflight(&cloud, "/images/generate", origin).await;
             assert_eq!(answer.status(), 204);
@@ -82,7 +82,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("every_answer_has_the_headers_that_protect_a_browser", |cloud| async move {
+    round.test("every_response_has_the_security_headers", |cloud| async move {
         for (method, path) in
             [(Method::GET, "/health"), (Method::GET, "/nothing"), (Method::POST, "/images/generate")]
         {
@@ -99,7 +99,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("head_is_answered_as_get_without_a_body", |cloud| async move {
+    round.test("head_returns_the_headers_of_get_without_a_body", |cloud| async move {
         let job = cloud.generate(json!({})).await["jobId"].as_str().unwrap().to_owned();
         cloud.ended(&job).await;
         let path = format!("/images/status/{job}");
@@ -110,7 +110,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(head.bytes().await.unwrap().is_empty());
     });
 
-    round.test("the_same_idempotency_key_makes_one_job_and_gets_the_first_answer", |cloud| async move {
+    round.test("same_idempotency_key_makes_one_job_and_replays_the_response", |cloud| async move {
         let key = Uuid::new_v4().to_string();
         let body = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
         let first = post(&cloud, &key, &body).await;
@@ -140,7 +140,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_ne!(own["jobId"], job["jobId"], "the key is its caller's own");
     });
 
-    round.test("of_two_with_the_same_key_at_once_one_is_told_to_come_back", |cloud| async move {
+    round.test("concurrent_same_idempotency_key_gets_409_or_the_response", |cloud| async move {
         for _ in 0..5 {
             let key = Uuid::new_v4().to_string();
             let body = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
@@ -162,43 +162,38 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test(
-        "a_function_that_died_in_flight_blocks_no_key_and_its_job_is_found_again",
-        |cloud| async move {
-            use aws_sdk_dynamodb::types::AttributeValue;
-            let key = Uuid::new_v4().to_string();
-            let body = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
-            let first: Value = post(&cloud, &key, &body).await.json().await.unwrap();
-            // As if the first had died between the job's row and its own answer.
-            let mut rows =
-                cloud.dynamodb.scan().table_name(cloud.output("JobsTable")).into_paginator().items().send();
-            let mut found = None;
-            while let Some(row) = rows.next().await {
-                let row = row.unwrap();
-                if row["sk"].as_s().unwrap() == "IDEMPOTENCY"
-                    && *row["seed"].as_s().unwrap() == first["jobId"]
-                {
-                    found = Some((row["pk"].clone(), row["sk"].clone()));
-                }
+    round.test("idempotency_key_of_a_crashed_request_finds_its_job_again", |cloud| async move {
+        use aws_sdk_dynamodb::types::AttributeValue;
+        let key = Uuid::new_v4().to_string();
+        let body = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
+        let first: Value = post(&cloud, &key, &body).await.json().await.unwrap();
+        // As if the first request had crashed after it saved the job and before it stored its response.
+        let mut rows =
+            cloud.dynamodb.scan().table_name(cloud.output("JobsTable")).into_paginator().items().send();
+        let mut found = None;
+        while let Some(row) = rows.next().await {
+            let row = row.unwrap();
+            if row["sk"].as_s().unwrap() == "IDEMPOTENCY" && *row["seed"].as_s().unwrap() == first["jobId"] {
+                found = Some((row["pk"].clone(), row["sk"].clone()));
             }
-            let (pk, sk) = found.expect("the key's row");
-            let update = cloud.dynamodb.update_item().table_name(cloud.output("JobsTable"));
-            update
-                .key("pk", pk)
-                .key("sk", sk)
-                .update_expression("SET claimedUntil = :past REMOVE answer")
-                .expression_attribute_values(":past", AttributeValue::N("1".into()))
-                .send()
-                .await
-                .unwrap();
-            let again = post(&cloud, &key, &body).await;
-            assert_eq!(again.status(), 202);
-            let again: Value = again.json().await.unwrap();
-            assert_eq!(again["jobId"], first["jobId"]);
-        },
-    );
+        }
+        let (pk, sk) = found.expect("the key's row");
+        let update = cloud.dynamodb.update_item().table_name(cloud.output("JobsTable"));
+        update
+            .key("pk", pk)
+            .key("sk", sk)
+            .update_expression("SET claimedUntil = :past REMOVE answer")
+            .expression_attribute_values(":past", AttributeValue::N("1".into()))
+            .send()
+            .await
+            .unwrap();
+        let again = post(&cloud, &key, &body).await;
+        assert_eq!(again.status(), 202);
+        let again: Value = again.json().await.unwrap();
+        assert_eq!(again["jobId"], first["jobId"]);
+    });
 
-    round.test("an_idempotency_key_is_checked_like_every_other_input", |cloud| async move {
+    round.test("invalid_idempotency_key_is_a_validation_error", |cloud| async move {
         for bad in ["a b", &"x".repeat(256), ""] {
             let answer = post(&cloud, bad, &json!({"userId": "x", "prompt": "p"})).await;
             assert_eq!(answer.status(), 400, "{bad:?}");
@@ -209,7 +204,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("health_asks_every_part_and_tells_nothing_of_the_inside", |cloud| async move {
+    round.test("health_checks_every_part_and_exposes_no_internals", |cloud| async move {
         let job = cloud.generate(json!({})).await["jobId"].as_str().unwrap().to_owned();
         cloud.ended(&job).await;
         let get = || async { cloud.http.get(format!("{}/api/v1/health", cloud.url)).send().await.unwrap() };

@@ -1,4 +1,4 @@
-//! What may go wrong between any two lines, done on purpose.
+//! Injected faults: killed functions and a disabled stream.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -13,13 +13,14 @@ use wiremock::ResponseTemplate;
 
 use crate::Round;
 
-/// Waits until a job's worker has come to where it says `message`.
+/// Waits until a job's worker logs `message`.
 async fn reached(cloud: &Cloud, job: &str, message: &str) {
     eventually(message, async || (!cloud.log_about("image-worker", job, message).is_empty()).then_some(()))
         .await;
 }
 
-/// What must hold of every job, whatever happened to it: one ending, its objects and no others, one webhook.
+/// Asserts what must be true of every job after a fault: it ends once, has its objects and no others, and
+/// sends one webhook.
 async fn ended_well(cloud: &Cloud, job: &str, receiver: &Receiver) -> Value {
     let state = cloud.ended_by_sweeps(job).await;
     assert_eq!(state["status"], "completed", "{state}");
@@ -45,9 +46,9 @@ async fn ended_well(cloud: &Cloud, job: &str, receiver: &Receiver) -> Value {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_worker_killed_while_it_waits_for_its_provider", |cloud| async move {
+    round.test("worker_killed_during_a_provider_call_completes_later", |cloud| async move {
         let receiver = Receiver::start().await;
-        // Slow at the first try only in that it is killed at it: the second one takes as long.
+        // The first run is killed; the second takes just as long.
         let job = cloud.generate(json!({"prompt": "[[slow:4]] a kite", "webhookUrl": receiver.url()})).await;
         let id = job["jobId"].as_str().unwrap();
         reached(&cloud, id, "provider called").await;
@@ -56,30 +57,23 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(state["attempts"], 2);
     });
 
-    round.test(
-        "a_worker_killed_after_the_image_is_stored_and_before_the_row_is_written",
-        |cloud| async move {
-            let receiver = Receiver::start().await;
-            let job =
-                cloud.generate(json!({"prompt": "[[linger:8]] a kite", "webhookUrl": receiver.url()})).await;
-            let id = job["jobId"].as_str().unwrap();
-            reached(&cloud, id, "image stored").await;
-            assert!(cloud.kill("image-worker").await > 0);
-            let prefix = format!("images/{}/", cloud.job(id).await.storage_prefix);
-            assert!(!cloud.objects(&prefix).await.is_empty());
-            assert_eq!(cloud.status(id).await["status"], "processing");
+    round.test("worker_killed_before_it_saves_the_row_pays_once", |cloud| async move {
+        let receiver = Receiver::start().await;
+        let job =
+            cloud.generate(json!({"prompt": "[[linger:8]] a kite", "webhookUrl": receiver.url()})).await;
+        let id = job["jobId"].as_str().unwrap();
+        reached(&cloud, id, "image stored").await;
+        assert!(cloud.kill("image-worker").await > 0);
+        let prefix = format!("images/{}/", cloud.job(id).await.storage_prefix);
+        assert!(!cloud.objects(&prefix).await.is_empty());
+        assert_eq!(cloud.status(id).await["status"], "processing");
 
-            let state = ended_well(&cloud, id, &receiver).await;
-            assert_eq!(state["attempts"], 1, "nobody had to be asked again");
-            assert_eq!(
-                cloud.log_about("image-worker", id, "provider called").len(),
-                1,
-                "it was paid for once"
-            );
-        },
-    );
+        let state = ended_well(&cloud, id, &receiver).await;
+        assert_eq!(state["attempts"], 1, "nobody had to be asked again");
+        assert_eq!(cloud.log_about("image-worker", id, "provider called").len(), 1, "it was paid for once");
+    });
 
-    round.test("a_sender_killed_between_the_request_and_its_write", |cloud| async move {
+    round.test("sender_killed_before_it_saves_the_attempt_sends_again", |cloud| async move {
         let hanging = ResponseTemplate::new(204).set_delay(Duration::from_secs(10));
         let receiver = Receiver::answering(vec![hanging]).await;
         cloud.generate(json!({"webhookUrl": receiver.url()})).await;
@@ -95,7 +89,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(receiver.settled("job.completed").await.len(), 2);
     });
 
-    round.test("with_the_stream_off_the_sweep_alone_delivers", |cloud| async move {
+    round.test("sweep_delivers_all_webhooks_without_the_stream", |cloud| async move {
         let sender = cloud.function("webhook-sender").to_owned();
         let mappings = cloud.lambda.list_event_source_mappings().function_name(sender).send().await.unwrap();
         let mapping = mappings
@@ -107,13 +101,14 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let switch = |on: bool| cloud.lambda.update_event_source_mapping().uuid(id).enabled(on).send();
         switch(false).await.unwrap();
         let outcome = AssertUnwindSafe(without_the_stream(&cloud)).catch_unwind().await;
-        // Whatever came of it: the tests after this one need the stream.
+        // Also after a failure: later tests need the stream.
         switch(true).await.unwrap();
         outcome.unwrap_or_else(|panic| resume_unwind(panic));
     });
 }
 
-/// One job that is drawn, and many that are refused, with three events each: the sweep brings all of them.
+/// One job that completes, and many that are refused, with three events each. The sweep delivers all of
+/// them.
 async fn without_the_stream(cloud: &Cloud) {
     const MANY: usize = 60;
     const EVENTS: [&str; 3] = ["job.queued", "job.started", "job.failed"];
@@ -131,7 +126,7 @@ async fn without_the_stream(cloud: &Cloud) {
     let ids: BTreeSet<_> = ids.collect();
     assert_eq!(ids.len(), MANY);
 
-    // Webhooks are due for the sweep half a minute after their event; the stream brings them at once.
+    // The sweep delivers webhooks from 30 s after their event; the stream delivers them at once.
     cloud.ended(drawn).await;
     let some = ids.first().unwrap();
     cloud.ended(some).await;

@@ -1,4 +1,4 @@
-//! A job, the whole way: API, row, queue, worker, bucket, row, API.
+//! An image job from end to end: API, row, queue, worker, bucket, row, API.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::Round;
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_job_becomes_an_image_that_anyone_can_fetch", |cloud| async move {
+    round.test("job_completes_with_an_image_at_a_public_url", |cloud| async move {
         let metadata = json!({"order": 17, "nested": {"a": [1.5, null, "ü"]}});
         let body = json!({"userId": Uuid::new_v4(), "prompt": "a lighthouse at dusk", "size": "1024x576",
             "count": 2, "metadata": metadata});
@@ -75,7 +75,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("every_size_comes_out_as_asked_for", |cloud| async move {
+    round.test("every_size_is_made_as_requested", |cloud| async move {
         for (size, width, height) in [
             ("256x256", 256, 256),
             ("512x512", 512, 512),
@@ -94,7 +94,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("every_priority_has_a_queue_that_works", |cloud| async move {
+    round.test("jobs_of_every_priority_complete", |cloud| async move {
         for priority in ["low", "normal", "high"] {
             let job = cloud.generate(json!({"priority": priority})).await;
             assert_eq!(job["priority"], priority);
@@ -102,7 +102,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("a_passing_failure_is_tried_again", |cloud| async move {
+    round.test("transient_provider_error_is_retried", |cloud| async move {
         let job = cloud.generate(json!({"prompt": "[[fail:1]] a kite"})).await;
         let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
         assert_eq!(
@@ -112,7 +112,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         );
     });
 
-    round.test("a_lasting_failure_ends_the_job_and_says_so", |cloud| async move {
+    round.test("permanent_provider_error_fails_the_job_with_a_reason", |cloud| async move {
         let job = cloud.generate(json!({"prompt": "[[fail:forever]] a kite"})).await;
         let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
         assert_eq!(
@@ -128,7 +128,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(error["details"]["reason"], "attempts_exhausted");
     });
 
-    round.test("a_refusal_ends_the_job_at_once", |cloud| async move {
+    round.test("provider_refusal_fails_the_job_at_once", |cloud| async move {
         let job = cloud.generate(json!({"prompt": "[[refuse]] a kite"})).await;
         let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
         assert_eq!(
@@ -140,15 +140,15 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(!state["error"]["details"]["contentWarnings"].as_array().unwrap().is_empty());
     });
 
-    round.test("a_provider_that_is_not_enabled_is_not_replaced", |cloud| async move {
+    round.test("disabled_provider_is_not_replaced_by_another", |cloud| async move {
         let job = cloud.generate(json!({"provider": "midjourney"})).await;
         let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
         assert_eq!(state["status"], "failed");
         assert!(state["error"]["message"].as_str().unwrap().contains("midjourney"));
     });
 
-    round.test("a_provider_that_hangs_is_cut_off_and_asked_again", |cloud| async move {
-        // The worker's time here is 15 s; the first two tries run into it, and there are three.
+    round.test("hanging_provider_times_out_and_is_retried", |cloud| async move {
+        // The worker's timeout is 15 s here. The first two of three attempts run into it.
         let job = cloud.generate(json!({"prompt": "[[slow:60]] a kite"})).await;
         let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
         assert_eq!(
@@ -159,7 +159,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(state["error"]["details"]["reason"], "attempts_exhausted");
     });
 
-    round.test("the_same_message_three_times_at_once_makes_one_result", |cloud| async move {
+    round.test("same_queue_message_three_times_makes_one_result", |cloud| async move {
         let receiver = Receiver::start().await;
         let job = json!({"prompt": "[[slow:2]] a kite", "webhookUrl": receiver.url()});
         let job = cloud.generate(job).await;
@@ -179,7 +179,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(receiver.settled("job.completed").await.len(), 1);
     });
 
-    round.test("a_job_whose_message_never_went_out_is_found", |cloud| async move {
+    round.test("job_without_a_queue_message_is_requeued", |cloud| async move {
         let receiver = Receiver::start().await;
         let url = WebhookUrl::parse(&receiver.url(), WebhookUrlPolicy::AllowLoopbackHttp).unwrap();
         let webhook = Some(WebhookTarget { url, events: WebhookEvent::DEFAULT.to_vec() });
@@ -201,7 +201,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(receiver.settled("job.completed").await.len(), 1);
     });
 
-    round.test("a_job_past_its_deadline_ends_and_what_its_worker_left_is_deleted", |cloud| async move {
+    round.test("job_past_its_deadline_fails_and_its_objects_are_deleted", |cloud| async move {
         let long_ago = Timestamp::now() - Duration::from_secs(25 * 3600);
         let mut job = testkit::job("a kite", long_ago);
         job.client_id = "local".parse().unwrap();
@@ -230,7 +230,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         .await;
     });
 
-    round.test("the_progress_shows_while_the_provider_works", |cloud| async move {
+    round.test("status_shows_progress_while_the_provider_works", |cloud| async move {
         let job = cloud.generate(json!({"prompt": "[[slow:6]] a kite"})).await;
         let id = job["jobId"].as_str().unwrap().to_owned();
         let seen = eventually("progress is seen", async || {
@@ -244,7 +244,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(cloud.ended(&id).await["progress"], 100);
     });
 
-    round.test("two_clients_never_see_one_another", |cloud| async move {
+    round.test("jobs_of_another_client_are_not_found", |cloud| async move {
         let job = cloud.generate(json!({})).await;
         let other = crate::command_line::make_key(&cloud, "other", &["images:read"]);
         let path = format!("{}{}", cloud.url, job["statusUrl"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! API keys: who may manage which, and what becomes of them. By the API, and by the command line.
+//! API keys: permissions to manage them and their life cycle, through the API and the command line.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn said(answer: Response, status: u16) -> Value {
     body
 }
 
-/// Whether a key with `images:read` is let in.
+/// Whether a key with `images:read` is accepted.
 async fn lets_in(cloud: &Cloud, key: &str) -> bool {
     let url = format!("{}/api/v1/images/status/{}", cloud.url, Uuid::new_v4());
     let status = cloud.http.get(url).header("x-api-key", key).send().await.unwrap().status().as_u16();
@@ -40,7 +40,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
 }
 
-/// Runs `semantest keys …` on the tests' cloud and gives what it printed.
+/// Runs `semantest keys …` on the tests' cloud and returns its output.
 async fn keys_command(cloud: &Arc<Cloud>, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = semantest_command(&cloud.data);
     command.arg("keys").args(arguments).envs(environment.iter().copied());
@@ -50,7 +50,7 @@ async fn keys_command(cloud: &Arc<Cloud>, arguments: &[&str], environment: &[(&s
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_key_is_shown_once_and_its_list_holds_no_secret", |cloud| async move {
+    round.test("key_is_shown_once_and_lists_hold_no_secret", |cloud| async move {
         let admin = make_key(&cloud, "lister", &["keys:admin"]);
         let body = json!({"name": "the website", "scopes": ["images:read"]});
         let made = said(call(&cloud, &admin, Method::POST, "", Some(&body)).await, 201).await;
@@ -70,7 +70,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("every_fault_of_a_new_key_is_told_at_once", |cloud| async move {
+    round.test("invalid_new_key_reports_every_field_error", |cloud| async move {
         let admin = make_key(&cloud, "faulty", &["keys:admin"]);
         let body = json!({"name": "x".repeat(101), "scopes": ["chat", "nope", "clients:admin"],
             "limits": {"/nope": 1, "/chat/new": 0}});
@@ -80,7 +80,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(paths, ["name", "scopes[1]", "scopes[2]", "limits./chat/new", "limits./nope"]);
     });
 
-    round.test("a_revoked_key_stops_within_half_a_minute", |cloud| async move {
+    round.test("revoked_key_stops_within_30s", |cloud| async move {
         let admin = make_key(&cloud, "revoker", &["keys:admin"]);
         let body = json!({"name": "n", "scopes": ["images:read"]});
         let made = said(call(&cloud, &admin, Method::POST, "", Some(&body)).await, 201).await;
@@ -103,7 +103,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(all.any(|key| key["id"] == made["id"] && key["revokedAt"].is_string()), "{listed}");
     });
 
-    round.test("a_rotated_key_goes_on_for_the_overlap_alone", |cloud| async move {
+    round.test("rotated_key_works_until_the_overlap_ends", |cloud| async move {
         let admin = make_key(&cloud, "rotator", &["keys:admin"]);
         let body = json!({"name": "n", "scopes": ["images:read"]});
         let old = said(call(&cloud, &admin, Method::POST, "", Some(&body)).await, 201).await;
@@ -112,7 +112,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let new = said(call(&cloud, &admin, Method::POST, &path, Some(&overlap)).await, 201).await;
         assert_eq!((&new["scopes"], &new["name"]), (&old["scopes"], &old["name"]));
         assert_ne!(new["id"], old["id"]);
-        // Seen for the first time by now, so that the functions know when it ends.
+        // The functions see the old key for the first time here, so they cache when it expires.
         assert!(lets_in(&cloud, text(&old, "key")).await && lets_in(&cloud, text(&new, "key")).await);
         tokio::time::sleep(Duration::from_secs(8)).await;
         assert!(!lets_in(&cloud, text(&old, "key")).await && lets_in(&cloud, text(&new, "key")).await);
@@ -121,7 +121,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         said(call(&cloud, &admin, Method::POST, &path, Some(&weeks)).await, 400).await;
     });
 
-    round.test("the_keys_of_another_client_are_not_there", |cloud| async move {
+    round.test("keys_of_another_client_are_not_found", |cloud| async move {
         let (admin, stranger) =
             (make_key(&cloud, "owner", &["keys:admin"]), make_key(&cloud, "stranger", &["keys:admin"]));
         let body = json!({"name": "n", "scopes": ["images:read"]});
@@ -143,7 +143,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         said(call(&cloud, &reader, Method::GET, "", None).await, 403).await;
     });
 
-    round.test("the_operator_manages_every_client_and_nobody_gains_by_it", |cloud| async move {
+    round.test("operator_manages_all_clients_without_granting_its_own_rights", |cloud| async move {
         let operator = make_key(&cloud, "operator", &["keys:admin", "clients:admin"]);
         let lesser = make_key(&cloud, "operator", &["keys:admin"]);
         let body = json!({"clientId": "managed", "name": "n", "scopes": ["images:read"]});
@@ -166,7 +166,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         said(call(&cloud, &lesser, Method::POST, &path, None).await, 403).await;
     });
 
-    round.test("only_the_operator_raises_the_limits_of_a_client", |cloud| async move {
+    round.test("only_the_operator_raises_a_clients_limits", |cloud| async move {
         let (operator, own) = (
             make_key(&cloud, "operator", &["keys:admin", "clients:admin"]),
             make_key(&cloud, "raised", &["keys:admin"]),
@@ -189,7 +189,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(limit(text(&token, "token")).await, "777", "its tokens too");
     });
 
-    round.test("the_command_line_manages_keys", |cloud| async move {
+    round.test("command_line_manages_keys", |cloud| async move {
         let json = |text: String| -> Value { serde_json::from_str(&text).unwrap() };
         let client = "typed";
         let words = [
@@ -221,14 +221,14 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(line(text(&made, "id")).contains("until "), "{listed}");
         assert!(line(text(&rotated, "id")).contains("revoked "), "{listed}");
 
-        // As on any deployment: by its address and a key.
+        // As on any deployment, with its URL and a key.
         let admin = make_key(&cloud, client, &["keys:admin"]);
         let there = [("SEMANTEST_URL", cloud.url.as_str()), ("SEMANTEST_API_KEY", admin.as_str())];
         let listed = json(keys_command(&cloud, &["list", "--json"], &there).await);
         assert!(!listed["keys"].as_array().unwrap().is_empty());
     });
 
-    round.test("the_first_key_of_a_deployment_is_made_with_the_rights_of_its_owner", |cloud| async move {
+    round.test("first_key_of_a_deployment_is_made_with_aws_credentials", |cloud| async move {
         let account = [
             ("AWS_ENDPOINT_URL", cloud.url.as_str()),
             ("AWS_ACCESS_KEY_ID", "test"),

@@ -1,4 +1,4 @@
-//! How often a caller may call: exactly as often as the contract says.
+//! Rate limits, exactly as in the contract.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use crate::command_line::make_key;
 
 const ALL: [&str; 4] = ["chat", "images:write", "images:read", "keys:admin"];
 
-/// A key of a client that nobody else uses.
+/// A key of a new client.
 fn new_key(cloud: &Cloud, scopes: &[&str]) -> String {
     make_key(cloud, &format!("limits-{}", Uuid::new_v4().simple()), scopes)
 }
@@ -36,11 +36,11 @@ fn number(headers: &HeaderMap, name: &str) -> u64 {
     text(headers, name).parse().unwrap()
 }
 
-/// How many requests are in flight at the same time. More would only test how many processes of a
-/// function this machine can start at once.
+/// How many requests are in flight at the same time. More would only test how many function processes this
+/// machine can start at once.
 const RACING: usize = 32;
 
-/// Sends them all, [`RACING`] at a time; gives the answers and how many were in flight at the same time.
+/// Sends all requests, [`RACING`] at a time; returns the responses and the maximum number in flight.
 async fn race(requests: Vec<RequestBuilder>) -> (Vec<Response>, usize) {
     let places = Arc::new(Semaphore::new(RACING));
     let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -59,7 +59,7 @@ async fn race(requests: Vec<RequestBuilder>) -> (Vec<Response>, usize) {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("every_endpoint_has_the_limit_of_the_contract_and_tells_it", |cloud| async move {
+    round.test("every_endpoint_reports_the_rate_limit_of_the_contract", |cloud| async move {
         let key = new_key(&cloud, &ALL);
         let id = Uuid::new_v4();
         for (method, path, limit) in [
@@ -83,7 +83,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
                 || path.starts_with(&format!("/chat/{id}"))
                 || path == "/nothing/here"
             {
-                // Both are "anything else".
+                // Both count as any other endpoint.
                 assert!(number(headers, "x-ratelimit-remaining") >= limit - 2, "{path}");
             } else {
                 assert_eq!(number(headers, "x-ratelimit-remaining"), limit - 1, "{path}");
@@ -94,7 +94,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("a_401_and_a_missing_scope_do_not_count_and_a_bad_body_does", |cloud| async move {
+    round.test("rate_limit_counts_invalid_bodies_but_not_401_or_403", |cloud| async move {
         let reader = new_key(&cloud, &["images:read"]);
         for _ in 0..3 {
             let answer =
@@ -127,7 +127,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((answer.status().as_u16(), number(answer.headers(), "x-ratelimit-remaining")), (413, 26));
     });
 
-    round.test("each_caller_has_a_window_of_its_own", |cloud| async move {
+    round.test("each_caller_has_its_own_rate_limit_window", |cloud| async move {
         let client = format!("limits-{}", Uuid::new_v4().simple());
         let (one, other) =
             (make_key(&cloud, &client, &["images:read"]), make_key(&cloud, &client, &["images:read"]));
@@ -137,7 +137,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("without_a_credential_the_address_counts", |cloud| async move {
+    round.test("rate_limit_without_a_credential_is_per_address", |cloud| async move {
         let get = |path: &str| cloud.http.get(format!("{}/api/v1{path}", cloud.url)).send();
         let first = get("/no/such/path").await.unwrap();
         assert_eq!((first.status().as_u16(), number(first.headers(), "x-ratelimit-limit")), (404, 120));
@@ -152,7 +152,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 }
 
-/// Moves the end of the caller's window for images forward, as if this many seconds had passed.
+/// Moves the caller's rate limit window for images into the past, as if this many seconds had passed.
 async fn pass(cloud: &Cloud, key: &str, seconds: u64) {
     let caller = Caller::Key(key.parse::<ApiKey>().unwrap().id());
     let row = keys::limit_partition(&caller, Endpoint::ImagesGenerate);
@@ -167,9 +167,9 @@ async fn pass(cloud: &Cloud, key: &str, seconds: u64) {
         .unwrap();
 }
 
-/// What hurts the cloud, or must have it alone.
+/// Tests that break the cloud or must be alone in it.
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("exactly_the_limit_passes_however_many_requests_race", |cloud| async move {
+    round.test("racing_requests_pass_exactly_up_to_the_rate_limit", |cloud| async move {
         let key = new_key(&cloud, &["images:write"]);
         let body = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
         let many = |count: usize| -> Vec<_> {
@@ -202,7 +202,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert_eq!(passed, 30, "after the time it was told, a whole window is there again");
     });
 
-    round.test("without_its_limits_table_the_api_says_503", |cloud| async move {
+    round.test("missing_limits_table_gives_503", |cloud| async move {
         use aws_sdk_dynamodb::types::{
             AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
         };

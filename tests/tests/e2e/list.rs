@@ -1,4 +1,4 @@
-//! Lists of jobs: whose, in which order, and at which cost.
+//! Job lists: access, order and cost.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ fn ids(page: &Value) -> Vec<String> {
     page["jobs"].as_array().unwrap().iter().map(|job| job["jobId"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Puts rows of jobs into the table, past everybody, 25 in a call.
+/// Writes job rows directly into the table, 25 per call.
 async fn put(cloud: &Cloud, jobs: &[Job]) {
     let request = |job: &Job| {
         let mut item: HashMap<String, AttributeValue> = serde_dynamo::to_item(job).unwrap();
@@ -39,7 +39,7 @@ async fn put(cloud: &Cloud, jobs: &[Job]) {
     }
 }
 
-/// So many failed jobs of one user of the tenant: nobody has anything to do for them.
+/// `count` failed jobs of one user of the client. No function has work to do for them.
 fn failed_jobs(tenant: &Tenant, user: UserId, count: usize) -> Vec<Job> {
     let now = Timestamp::now();
     let job = |_| Job {
@@ -53,7 +53,7 @@ fn failed_jobs(tenant: &Tenant, user: UserId, count: usize) -> Vec<Job> {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_list_leads_page_by_page_from_the_newest_job_to_the_oldest", |cloud| async move {
+    round.test("job_list_pages_run_from_the_newest_job_to_the_oldest", |cloud| async move {
         let tenant = Tenant::new(&cloud);
         let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
         let mut made = Vec::new();
@@ -88,7 +88,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(tenant.get("/images/jobs?status=cancelled").await.1, json!({"jobs": []}));
     });
 
-    round.test("a_bad_query_is_told_every_fault", |cloud| async move {
+    round.test("invalid_list_query_reports_every_field_error", |cloud| async move {
         let tenant = Tenant::new(&cloud);
         for (query, paths) in [
             ("userId=me&status=done&limit=0&cursor=x", vec!["userId", "status", "limit", "cursor"]),
@@ -112,7 +112,7 @@ async fn completed(tenant: &Tenant, job: &str) {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("ten_thousand_jobs_do_not_raise_the_calls", |cloud| async move {
+    round.test("job_list_of_10_000_jobs_takes_no_more_calls", |cloud| async move {
         let (tenant, user) = (Tenant::new(&cloud), UserId::new());
         let body = json!({"userId": user, "jobs": [{"prompt": "a kite", "size": "256x256"}]});
         let (_, batch) = tenant.batch(&body).await;
@@ -138,7 +138,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         let before = calls().await;
         assert_eq!(before[0], ["dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:BatchGetItem"]);
         let mut many = failed_jobs(&tenant, user, 10_000);
-        // The oldest of all stands alone in its status.
+        // The oldest job is the only one with its status.
         many[0].status = JobStatus::Cancelled;
         put(&cloud, &many).await;
         assert_eq!(calls().await, before);
@@ -146,7 +146,7 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         let newest: Vec<_> = many.iter().rev().take(100).map(|job| job.id.to_string()).collect();
         assert_eq!(ids(&page), newest);
 
-        // A status that hardly any job has is found page by page, each of bounded work.
+        // A rare status is found page by page, with bounded work for each page.
         let (mut path, mut pages, mut found) = ("/images/jobs?status=cancelled".to_owned(), 0, Vec::new());
         loop {
             let seen = cloud.calls_so_far();

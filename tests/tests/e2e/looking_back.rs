@@ -1,4 +1,4 @@
-//! What must be true of everything that has happened: every call, every log line, every object.
+//! Checks of everything that happened in the run: every AWS call, every log line, every object.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::Round;
 
-/// The folders of all functions.
 fn functions() -> BTreeSet<String> {
     let folders = std::fs::read_dir(semantest_tests::cloud::workspace().join("functions")).unwrap();
     folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// What Lambda itself does in a function's name: the function never calls it, so no call shows it.
+/// Actions that Lambda itself takes with a function's role. The function never calls them, so no recorded
+/// call shows them.
 const BY_LAMBDA: [&str; 9] = [
     "logs:CreateLogStream",
     "logs:PutLogEvents",
@@ -28,7 +28,7 @@ const BY_LAMBDA: [&str; 9] = [
 ];
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.of_all("every_object_is_named_by_a_row", |clouds| async move {
+    round.of_all("every_stored_object_belongs_to_a_job", |clouds| async move {
         for cloud in clouds {
             eventually("the sweep has nothing left to do", async || {
                 let stray = stray_objects(&cloud).await;
@@ -41,8 +41,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.of_all("every_role_grants_what_is_used_and_nothing_else", |clouds| async move {
-        // All clouds have the same stack, and so the same names.
+    round.of_all("every_role_grants_exactly_the_actions_used", |clouds| async move {
+        // All clouds have the same stack and names.
         let cloud = &clouds[0];
         let functions = functions();
         let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -64,8 +64,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.of_all("every_log_line_is_json_and_tells_nothing_secret", |clouds| async move {
-        // What is secret on one cloud only; and the keys of all providers, which say so.
+    round.of_all("every_log_line_is_json_without_secrets", |clouds| async move {
+        // The secrets of each cloud, and the keys of all providers, which contain `canary`.
         let own: Vec<_> = clouds.iter().map(|cloud| cloud.api_key.as_str()).chain(["canary"]).collect();
         for folder in &functions() {
             let log: Vec<_> = clouds.iter().flat_map(|cloud| cloud.log(folder)).collect();
@@ -82,7 +82,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         }
     });
 
-    round.test("a_trace_leads_from_the_request_to_the_webhook", |cloud| async move {
+    round.test("trace_id_leads_from_the_request_to_the_webhook", |cloud| async move {
         let lines = |folder: &str, message: &str, trace: &str| -> BTreeSet<(String, String)> {
             let all =
                 cloud.log(folder).into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
@@ -94,7 +94,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let mut ended = lines("image-worker", "try ended", "traceId");
         assert!(ended.intersection(&accepted).count() > 10, "the worker's lines carry the request's trace");
         assert!(!sent.is_empty());
-        // A job that is cancelled is ended by another request than the one that began it.
+        // A cancelled job is ended by another request than the one that created it.
         ended.extend(lines("images-cancel", "job cancelled", "jobTraceId"));
         assert!(sent.is_subset(&ended), "the sender's lines carry the trace of the worker's");
         let answered = cloud.log("images-generate");
@@ -121,7 +121,7 @@ async fn stray_objects(cloud: &Cloud) -> Vec<String> {
     there.difference(&named).cloned().collect()
 }
 
-/// The actions in the role of a function; a wildcard in one fails at once.
+/// The actions in the role of a function. Panics on a wildcard.
 async fn granted(cloud: &Cloud, folder: &str) -> BTreeSet<String> {
     let configuration =
         cloud.lambda.get_function_configuration().function_name(cloud.function(folder)).send().await.unwrap();
@@ -135,7 +135,8 @@ async fn granted(cloud: &Cloud, folder: &str) -> BTreeSet<String> {
         };
         for resource in list("Resource") {
             let resource = resource.as_str().unwrap();
-            // The streams of one log group, and the objects of one folder, have no other name.
+            // A wildcard is the only way to name the streams of one log group and the objects of one
+            // folder.
             let inner = resource.strip_suffix(":*").or_else(|| resource.strip_suffix("/images/*"));
             assert!(!inner.unwrap_or(resource).contains('*'), "{folder} may touch {resource}");
         }

@@ -1,11 +1,11 @@
-//! End-to-end tests, on a local cloud that is deployed from `template.yaml`, and for those of providers on
-//! a second one.
+//! End-to-end tests on a local cloud that is deployed from `template.yaml`, and on a second one for the
+//! provider tests.
 //!
-//! They run in three rounds: side by side what only needs a cloud; alone in its cloud what hurts the
-//! cloud or counts what happens in it; and last, one by one, what takes all of the machine, and what
-//! looks back at everything that happened.
+//! They run in three rounds. In the first, tests share the clouds. In the second, a test is alone in its
+//! cloud, because it breaks the cloud or counts what happens in it. In the third, tests run one by one:
+//! those that need the whole machine, and those that check everything that happened.
 
-// A test that cannot go on has nothing better to do than to panic.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
@@ -47,11 +47,10 @@ use semantest_tests::stand_ins::StandIns;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
 
-/// What several tests share, started for the first of them; `None` after a start that failed, so that
-/// the others fail at once.
+/// What several tests share, started for the first of them. `None` if the start failed, so that the others
+/// fail at once.
 type Shared<T> = OnceCell<Option<T>>;
 
-/// The clouds that tests share.
 struct Clouds {
     runtime: Runtime,
     main: Shared<Arc<Cloud>>,
@@ -78,8 +77,8 @@ impl Clouds {
         get(&self.with_providers, start).await
     }
 
-    /// Ends the clouds that were started; returns whether anything was wrong at the end of one. The data
-    /// of a cloud stays if tests have failed.
+    /// Stops the clouds that were started, and returns whether anything was wrong. Keeps their data if
+    /// tests have failed.
     fn stop(self, failed: bool) -> bool {
         let main = self.main.into_inner().flatten();
         let second = self.with_providers.into_inner().flatten().map(|(cloud, _)| cloud);
@@ -96,8 +95,7 @@ async fn get<T: Clone>(shared: &Shared<T>, start: impl Future<Output = T>) -> T 
     started.await.clone().expect("the start of the cloud that this test shares has failed")
 }
 
-/// The turns of a round of [`Beside::AnotherCloud`]: of the tests on the main cloud one after the other, and
-/// of all others one after the other.
+/// Locks for a round of [`Beside::AnotherCloud`]: one for the tests on the main cloud, one for all others.
 #[derive(Default)]
 struct Turns {
     main: Mutex<()>,
@@ -109,7 +107,7 @@ struct Turns {
 enum Beside {
     /// Seven other tests.
     Everything,
-    /// One test, which has another cloud.
+    /// One test on another cloud.
     AnotherCloud,
     Nothing,
 }
@@ -139,8 +137,7 @@ impl Round<'_> {
         self.add(name, |turns| &turns.others, async move |_| body().await);
     }
 
-    /// Adds a test that looks at every cloud there was: the first of them is the one that
-    /// [`Self::test`] gives.
+    /// Adds a test that checks all shared clouds. The first is the one of [`Self::test`].
     pub(crate) fn of_all<F>(&mut self, name: &str, body: impl FnOnce(Vec<Arc<Cloud>>) -> F + Send + 'static)
     where
         F: Future<Output = ()>,
@@ -159,8 +156,8 @@ impl Round<'_> {
         );
     }
 
-    /// Adds a test on the cloud whose providers are stand-ins. What it makes one of them do, it does to
-    /// every test of the round: `Cloud::start_with` gives a test a cloud of its own.
+    /// Adds a test on the cloud whose providers are stand-ins. A change to a stand-in affects every test of
+    /// the round; `Cloud::start_with` starts a separate cloud.
     pub(crate) fn with_providers<F>(
         &mut self,
         name: &str,
@@ -262,7 +259,7 @@ fn main() -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Ends a cloud, and says whether nothing was wrong at its end. What it wrote stays if tests have failed.
+/// Stops a cloud, and returns whether nothing was wrong. Keeps its data if tests have failed.
 fn end(runtime: &Runtime, cloud: Arc<Cloud>, failed: bool) -> bool {
     let data = cloud.data.clone();
     let wrong = runtime.block_on(Arc::into_inner(cloud).expect("every test has ended").stop());

@@ -1,4 +1,5 @@
-//! The providers document: who may use which provider is the operator's word, and the keys in it are nobody's.
+//! The providers document: the operator decides which providers are enabled, and no one sees the keys in
+//! it.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::Round;
 use crate::command_line::stdout;
 
-/// Runs `semantest providers` with this input, as somebody with an account.
+/// Runs `semantest providers` with this input and AWS credentials.
 async fn providers(cloud: &Arc<Cloud>, words: &[&str], input: &str) -> Output {
     let mut command = semantest_command(&cloud.data);
     command.arg("providers").args(words);
@@ -36,7 +37,7 @@ async fn stored(cloud: &Cloud) -> String {
     secret.send().await.unwrap().secret_string.unwrap()
 }
 
-/// Tags the secret as CloudFormation does; the emulator leaves that out.
+/// Tags the secret as CloudFormation does, which the emulator omits.
 async fn tag(cloud: &Cloud, stack: &str) {
     for (key, value) in [("stack-name", stack), ("logical-id", "ProvidersSecret")] {
         let key = format!("aws:cloudformation:{key}");
@@ -48,7 +49,7 @@ async fn tag(cloud: &Cloud, stack: &str) {
 
 pub(crate) fn tests(round: &mut Round<'_>) {
     round.with_providers(
-        "a_document_is_set_whole_or_not_at_all_and_never_shown",
+        "providers_document_is_set_whole_or_refused_and_never_shown",
         |cloud, stand_ins| async move {
             let document = stand_ins.document();
             let listed = stdout(&providers(&cloud, &["list", "--json"], "").await);
@@ -99,29 +100,26 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         },
     );
 
-    round.with_providers(
-        "a_model_whose_end_is_near_shows_in_health_and_in_the_log",
-        |_, stand_ins| async move {
-            let mut document = stand_ins.document();
-            document["openai"]["models"]["dalle2"] = json!("gpt-image-1.5");
-            let cloud = Cloud::start_with(Some(&document)).await;
-            let health = async || {
-                let answer = cloud.http.get(format!("{}/api/v1/health", cloud.url)).send().await.unwrap();
-                answer.json::<Value>().await.unwrap()["services"]["imageProviders"]["openai"].clone()
-            };
-            // The sweep comes once a minute by itself.
-            cloud.sweep().await;
-            let openai = eventually("the warning is there", async || {
-                let openai = health().await;
-                openai["warning"].is_string().then_some(openai)
-            })
-            .await;
-            assert_eq!(openai["warning"], "gpt-image-1.5 is switched off on 2026-12-01");
-            let logged = cloud.log("sweeper");
-            let alarm = logged.iter().find(|line| line.contains("model_sunset")).unwrap();
-            assert!(alarm.contains("gpt-image-1.5") && alarm.contains("2026-12-01"), "{alarm}");
-            assert!(logged.iter().all(|line| !line.contains("canary")));
-            assert_eq!(cloud.stop().await, Vec::<String>::new());
-        },
-    );
+    round.with_providers("deprecated_model_shows_in_health_and_in_the_log", |_, stand_ins| async move {
+        let mut document = stand_ins.document();
+        document["openai"]["models"]["dalle2"] = json!("gpt-image-1.5");
+        let cloud = Cloud::start_with(Some(&document)).await;
+        let health = async || {
+            let answer = cloud.http.get(format!("{}/api/v1/health", cloud.url)).send().await.unwrap();
+            answer.json::<Value>().await.unwrap()["services"]["imageProviders"]["openai"].clone()
+        };
+        // The scheduled sweep runs only once a minute.
+        cloud.sweep().await;
+        let openai = eventually("the warning is there", async || {
+            let openai = health().await;
+            openai["warning"].is_string().then_some(openai)
+        })
+        .await;
+        assert_eq!(openai["warning"], "gpt-image-1.5 is switched off on 2026-12-01");
+        let logged = cloud.log("sweeper");
+        let alarm = logged.iter().find(|line| line.contains("model_sunset")).unwrap();
+        assert!(alarm.contains("gpt-image-1.5") && alarm.contains("2026-12-01"), "{alarm}");
+        assert!(logged.iter().all(|line| !line.contains("canary")));
+        assert_eq!(cloud.stop().await, Vec::<String>::new());
+    });
 }

@@ -1,4 +1,4 @@
-//! Midjourney, the whole way: a task that outlives the worker, and a grid that is taken apart.
+//! Midjourney from end to end: a task that outlives the worker, and a grid that is split into images.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use testkit::standin::midjourney::{Act, code};
 
 use crate::Round;
 
-/// A process that makes four large images must leave room in the smallest function that one would rent.
+/// The memory limit for a process that makes four large images, so that it fits into a small function.
 const MOST_MIB: u64 = 256;
 
 async fn pictures(cloud: &Cloud, state: &Value) -> Vec<(u32, u32)> {
@@ -27,13 +27,13 @@ async fn pictures(cloud: &Cloud, state: &Value) -> Vec<(u32, u32)> {
     .await
 }
 
-/// How many grids were paid for whose prompt begins so.
+/// The number of paid grids whose prompt starts with this text.
 fn paid(stand_ins: &StandIns, prompt: &str) -> usize {
     stand_ins.midjourney.prompts().iter().filter(|paid| paid.starts_with(prompt)).count()
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.with_providers("midjourney_makes_every_size_that_was_asked_for", |cloud, stand_ins| async move {
+    round.with_providers("midjourney_makes_every_requested_size", |cloud, stand_ins| async move {
         join_all(Size::ALL.iter().map(async |size| {
             let prompt = format!("a kite of {}", size.as_str());
             let job = cloud
@@ -50,7 +50,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             let metadata = &state["result"]["images"][0]["metadata"];
             assert_eq!(metadata["model"], "midjourney-8.1");
             assert!(metadata["revisedPrompt"].as_str().unwrap().starts_with(&prompt));
-            // One task for both, however often somebody asked how it stands.
+            // One task for both images, however often it was polled.
             let row = cloud.job(id).await;
             assert_eq!((paid(&stand_ins, &prompt), row.paid_calls, row.attempts, row.failures), (1, 1, 1, 0));
         }))
@@ -58,34 +58,28 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(stand_ins.midjourney.refusals(), Vec::<String>::new());
     });
 
-    round.with_providers(
-        "what_midjourney_bans_ends_the_job_and_is_not_paid_for",
-        |cloud, stand_ins| async move {
-            let job = cloud.generate(json!({"provider": "midjourney", "prompt": "a bannedword kite"})).await;
-            let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
-            assert_eq!(
-                (state["status"].as_str(), state["attempts"].as_u64()),
-                (Some("failed"), Some(1)),
-                "{state}"
-            );
-            assert_eq!(state["error"]["retryable"], false);
-            assert_eq!(paid(&stand_ins, "a bannedword"), 0);
-        },
-    );
+    round.with_providers("midjourney_banned_prompt_fails_the_job_unpaid", |cloud, stand_ins| async move {
+        let job = cloud.generate(json!({"provider": "midjourney", "prompt": "a bannedword kite"})).await;
+        let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
+        assert_eq!(
+            (state["status"].as_str(), state["attempts"].as_u64()),
+            (Some("failed"), Some(1)),
+            "{state}"
+        );
+        assert_eq!(state["error"]["retryable"], false);
+        assert_eq!(paid(&stand_ins, "a bannedword"), 0);
+    });
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.with_providers("a_worker_killed_before_it_noted_midjourneys_task_pays_for_nothing_twice", killed);
+    round.with_providers("midjourney_worker_killed_before_its_checkpoint_pays_once", killed);
+
+    round.with_providers("midjourney_worker_killed_on_the_second_attempt_pays_once", killed_later);
 
     round.with_providers(
-        "a_worker_killed_on_its_second_try_at_midjourney_pays_for_nothing_twice",
-        killed_later,
-    );
-
-    round.with_providers(
-        "a_worker_that_makes_four_large_images_of_midjourneys_stays_small",
+        "midjourney_worker_with_four_large_images_stays_in_memory",
         |cloud, stand_ins| async move {
-            // Larger than what was asked for, so that each is resampled, and nearly as large as is let in.
+            // Larger than requested, so that each image is resampled, and close to the maximum size.
             stand_ins.midjourney.side(4096);
             let large = json!({"provider": "midjourney", "size": "1792x1024", "count": 4});
             let jobs = join_all([cloud.generate(large.clone()), cloud.generate(large)]).await;
@@ -108,13 +102,14 @@ async fn killed(cloud: Arc<Cloud>, stand_ins: Arc<StandIns>) {
 }
 
 async fn killed_later(cloud: Arc<Cloud>, stand_ins: Arc<StandIns>) {
-    // The first try fails before anything is taken.
+    // The first attempt fails before a task is accepted.
     stand_ins.midjourney.next(Act::Answer(code(9, &Value::Null)));
     let calls = killed_while_asking(&cloud, &stand_ins, "a kite doomed later").await;
     assert_eq!(calls, 2);
 }
 
-/// Kills the worker when the proxy has taken the task and not yet said so. How many calls the row counts.
+/// Kills the worker after the proxy accepted the task and before it responded. Returns the paid calls on
+/// the row.
 async fn killed_while_asking(cloud: &Cloud, stand_ins: &StandIns, prompt: &str) -> u32 {
     let taken = code(1, &json!("1730000000999999")).after(Duration::from_secs(60));
     stand_ins.midjourney.next(Act::Spoil(taken));

@@ -1,4 +1,4 @@
-//! OpenAI, the whole way: from the request to the picture in the bucket, at a stand-in.
+//! OpenAI from end to end, from the request to the image in the bucket, with a stand-in.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use testkit::standin::openai::{self, Act, OpenAi};
 
 use crate::Round;
 
-/// Makes a job, waits for its end, and gives its state.
+/// Makes a job, waits for its end, and returns its state.
 async fn made(cloud: &Cloud, body: Value) -> Value {
     let job = cloud.generate(body).await;
     cloud.ended(job["jobId"].as_str().unwrap()).await
 }
 
-/// The requests with this prompt that the stand-in has taken.
+/// The requests with this prompt at the stand-in.
 fn requests(stand_ins: &StandIns, prompt: &str) -> Vec<Value> {
     let all = stand_ins.openai.requests().into_iter();
     all.filter(|body| body["prompt"].as_str().is_some_and(|text| text.contains(prompt))).collect()
 }
 
-/// Checks that the job has `count` pictures of `size`, and that their bytes are what is said of them.
+/// Checks that the job has `count` images of `size`, and that their bytes match their description.
 async fn check(cloud: &Cloud, state: &Value, size: Size, count: usize) {
     assert_eq!(state["status"], "completed", "{state}");
     let (width, height) = size.pixels();
@@ -69,7 +69,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 
     round.with_providers(
-        "openai_is_not_asked_for_a_size_that_its_model_cannot_make",
+        "openai_size_that_the_model_lacks_fails_without_a_request",
         |cloud, stand_ins| async move {
             let body = json!({"prompt": "a wide kite", "provider": "dalle2", "size": "1792x1024"});
             let state = made(&cloud, body).await;
@@ -83,24 +83,27 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         },
     );
 
-    round.with_providers("openai_is_not_asked_again_for_what_it_refuses", |cloud, stand_ins| async move {
-        let error = json!({
-            "type": "image_generation_user_error", "code": "moderation_blocked", "param": null,
-            "message": "Rejected by the safety system. safety_violations=[violence].",
-        });
-        stand_ins.openai.upon("a forbidden kite", 9, Act::error(400, &error));
-        let state = made(&cloud, json!({"prompt": "a forbidden kite", "provider": "gpt_image"})).await;
-        assert_eq!(
-            (&state["status"], &state["error"]["retryable"]),
-            (&json!("failed"), &json!(false)),
-            "{state}"
-        );
-        assert!(state["error"]["message"].as_str().unwrap().contains("violence"), "{state}");
-        assert_eq!(requests(&stand_ins, "a forbidden kite").len(), 1);
-    });
+    round.with_providers(
+        "openai_refusal_fails_the_job_without_another_attempt",
+        |cloud, stand_ins| async move {
+            let error = json!({
+                "type": "image_generation_user_error", "code": "moderation_blocked", "param": null,
+                "message": "Rejected by the safety system. safety_violations=[violence].",
+            });
+            stand_ins.openai.upon("a forbidden kite", 9, Act::error(400, &error));
+            let state = made(&cloud, json!({"prompt": "a forbidden kite", "provider": "gpt_image"})).await;
+            assert_eq!(
+                (&state["status"], &state["error"]["retryable"]),
+                (&json!("failed"), &json!(false)),
+                "{state}"
+            );
+            assert!(state["error"]["message"].as_str().unwrap().contains("violence"), "{state}");
+            assert_eq!(requests(&stand_ins, "a forbidden kite").len(), 1);
+        },
+    );
 
     round.with_providers(
-        "openai_is_waited_for_and_no_picture_is_paid_for_twice",
+        "openai_rate_limit_is_awaited_and_no_image_is_paid_twice",
         |cloud, stand_ins| async move {
             let error =
                 json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
@@ -117,12 +120,12 @@ pub(crate) fn tests(round: &mut Round<'_>) {
                 4,
                 "three, and the one that was turned away"
             );
-            // Three pictures of the table's price for standard quality.
+            // Three images at the price for standard quality.
             assert_eq!(state["result"]["totalCost"], 0.12, "{state}");
         },
     );
 
-    round.with_providers("openai_is_asked_again_for_what_is_no_picture", |cloud, stand_ins| async move {
+    round.with_providers("openai_response_without_an_image_is_retried", |cloud, stand_ins| async move {
         stand_ins.openai.upon("a torn kite", 1, Act::NoPicture);
         let state = made(&cloud, json!({"prompt": "a torn kite", "provider": "gpt_image"})).await;
         check(&cloud, &state, Size::S256, 1).await;
@@ -134,9 +137,9 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 }
 
-/// What has a cloud of its own.
+/// Tests with clouds of their own.
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.with_own_cloud("a_server_that_speaks_openais_language_makes_every_size", || async {
+    round.with_own_cloud("openai_compatible_server_makes_every_size", || async {
         let server = OpenAi::start().await;
         let document = json!({"openai": {
             "apiKey": openai::KEY, "baseUrl": server.base_url(),

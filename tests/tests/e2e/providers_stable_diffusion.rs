@@ -1,4 +1,4 @@
-//! Stable Diffusion, the whole way: on a server of one's own, and at Stability.
+//! Stable Diffusion from end to end, on a self-hosted server and at Stability.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use testkit::standin::stability::{blurred, problem, problem_of_v1};
 
 use crate::Round;
 
-/// The ended job of a request for this.
+/// Makes a job, waits until it has completed, and returns its state.
 async fn made(cloud: &Arc<Cloud>, body: Value) -> Value {
     let job = cloud.generate(body).await;
     let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
@@ -21,7 +21,7 @@ async fn made(cloud: &Arc<Cloud>, body: Value) -> Value {
     state
 }
 
-/// Asserts that every image of the job has exactly that size, whatever its provider made.
+/// Asserts that every image of the job has exactly this size, whatever size its provider made.
 async fn assert_size(cloud: &Arc<Cloud>, state: &Value, size: Size) {
     for image in state["result"]["images"].as_array().unwrap() {
         let (width, height) = size.pixels();
@@ -37,7 +37,7 @@ async fn assert_size(cloud: &Arc<Cloud>, state: &Value, size: Size) {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.with_providers("a_server_of_ones_own_makes_every_size", |cloud, stand_ins| async move {
+    round.with_providers("self_hosted_stable_diffusion_makes_every_size", |cloud, stand_ins| async move {
         for &size in Size::ALL {
             let body = json!({"provider": "stable_diffusion", "size": size.as_str(), "style": "natural"});
             let state = made(&cloud, body).await;
@@ -53,7 +53,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(stand_ins.automatic1111.made().len() >= Size::ALL.len());
     });
 
-    round.with_providers("stability_makes_every_size_and_says_what_it_cost", |cloud, stand_ins| async move {
+    round.with_providers("stability_makes_every_size_and_reports_its_cost", |cloud, stand_ins| async move {
         for &size in Size::ALL {
             let state =
                 made(&cloud, json!({"provider": "automatic", "size": size.as_str(), "count": 2})).await;
@@ -73,10 +73,10 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 }
 
-/// What the stand-ins are made to do here, they do to whoever asks them.
+/// Tests that change the stand-ins for every request.
 pub(crate) fn alone(round: &mut Round<'_>) {
     round.with_providers(
-        "a_blurred_picture_fails_the_job_and_is_not_tried_again",
+        "blurred_image_fails_the_job_without_another_attempt",
         |cloud, stand_ins| async move {
             let before = stand_ins.stability.asked().len();
             stand_ins.stability.next(blurred());
@@ -89,44 +89,45 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         },
     );
 
-    round.with_providers("a_provider_that_quotes_its_key_is_not_repeated", |cloud, stand_ins| async move {
-        let key = stand_ins.stability.settings()["apiKey"].as_str().unwrap().to_owned();
-        let quoted = format!("{key}: is not what it should be, {key}");
-        for (reply, status) in [
-            (problem(400, "bad_request", &quoted), "failed"),
-            (problem(422, &key, &quoted), "failed"),
-            (problem_of_v1(401, "unauthorized", &quoted), "completed"),
-            (problem(500, &key, &quoted).header("retry-after", &key), "completed"),
-        ] {
-            let receiver = Receiver::start().await;
-            stand_ins.stability.next(reply);
-            let job = cloud.generate(json!({"provider": "automatic", "webhookUrl": receiver.url()})).await;
-            let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
-            assert_eq!(state["status"], status, "{state}");
-            assert!(!state.to_string().contains("canary"), "{state}");
-            let arrived = receiver.wait_for(&format!("job.{status}"), 1).await;
-            assert!(!String::from_utf8_lossy(&arrived[0].bytes).contains("canary"), "{arrived:?}");
-        }
-    });
-
     round.with_providers(
-        "a_cancelled_job_stops_the_server_that_works_for_it",
+        "provider_error_that_quotes_the_api_key_is_not_repeated",
         |cloud, stand_ins| async move {
-            let before = stand_ins.automatic1111.interrupts();
-            stand_ins.automatic1111.take(Duration::from_secs(60));
-            let job = cloud.generate(json!({"provider": "stable_diffusion"})).await;
-            let id = job["jobId"].as_str().unwrap();
-            eventually("its progress is told", async || {
-                (cloud.status(id).await["progress"].as_u64() > Some(0)).then_some(())
-            })
-            .await;
-            let cancelled = cloud.api(Method::DELETE, &format!("/images/cancel/{id}")).send().await.unwrap();
-            assert_eq!(cancelled.status(), 204);
-            eventually("it is interrupted", async || {
-                (stand_ins.automatic1111.interrupts() > before).then_some(())
-            })
-            .await;
-            stand_ins.automatic1111.take(Duration::ZERO);
+            let key = stand_ins.stability.settings()["apiKey"].as_str().unwrap().to_owned();
+            let quoted = format!("{key}: is not what it should be, {key}");
+            for (reply, status) in [
+                (problem(400, "bad_request", &quoted), "failed"),
+                (problem(422, &key, &quoted), "failed"),
+                (problem_of_v1(401, "unauthorized", &quoted), "completed"),
+                (problem(500, &key, &quoted).header("retry-after", &key), "completed"),
+            ] {
+                let receiver = Receiver::start().await;
+                stand_ins.stability.next(reply);
+                let job =
+                    cloud.generate(json!({"provider": "automatic", "webhookUrl": receiver.url()})).await;
+                let state = cloud.ended(job["jobId"].as_str().unwrap()).await;
+                assert_eq!(state["status"], status, "{state}");
+                assert!(!state.to_string().contains("canary"), "{state}");
+                let arrived = receiver.wait_for(&format!("job.{status}"), 1).await;
+                assert!(!String::from_utf8_lossy(&arrived[0].bytes).contains("canary"), "{arrived:?}");
+            }
         },
     );
+
+    round.with_providers("cancelled_job_interrupts_the_self_hosted_server", |cloud, stand_ins| async move {
+        let before = stand_ins.automatic1111.interrupts();
+        stand_ins.automatic1111.take(Duration::from_secs(60));
+        let job = cloud.generate(json!({"provider": "stable_diffusion"})).await;
+        let id = job["jobId"].as_str().unwrap();
+        eventually("its progress is told", async || {
+            (cloud.status(id).await["progress"].as_u64() > Some(0)).then_some(())
+        })
+        .await;
+        let cancelled = cloud.api(Method::DELETE, &format!("/images/cancel/{id}")).send().await.unwrap();
+        assert_eq!(cancelled.status(), 204);
+        eventually("it is interrupted", async || {
+            (stand_ins.automatic1111.interrupts() > before).then_some(())
+        })
+        .await;
+        stand_ins.automatic1111.take(Duration::ZERO);
+    });
 }

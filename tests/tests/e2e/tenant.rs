@@ -1,11 +1,11 @@
-//! A client that one test has for itself, with room for many requests.
+//! A client of one test, with high rate limits.
 
 use reqwest::{Method, RequestBuilder, Response};
 use semantest_tests::cloud::Cloud;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What such a client may do in a minute.
+/// The client's rate limits, in requests per minute.
 const ROOM: [&str; 6] = [
     "/images/batch=1000",
     "/images/generate=10000",
@@ -35,12 +35,12 @@ impl Tenant {
         Self { key, client, url: cloud.url.clone(), http: cloud.http.clone() }
     }
 
-    /// The same client by another credential, such as a token.
+    /// The same client with another credential, such as a token.
     pub(crate) fn by(&self, credential: String) -> Self {
         Self { key: credential, ..self.clone() }
     }
 
-    /// The same client by a token for `user`.
+    /// The same client with a token for `user`.
     pub(crate) async fn user(&self, user: Uuid) -> Self {
         let body = json!({"userId": user});
         let answer = self.call(Method::POST, "/auth/token").json(&body).send().await.unwrap();
@@ -66,7 +66,7 @@ impl Tenant {
         read(self.call(Method::DELETE, &format!("/images/cancel/{job}")).send().await.unwrap()).await
     }
 
-    /// Posts a job, of which `more` says what is special, and gives its id.
+    /// Posts a job with the fields of `more` over the defaults, and returns its id.
     pub(crate) async fn generate(&self, more: Value) -> String {
         let mut body = json!({"userId": Uuid::new_v4(), "prompt": "a kite", "size": "256x256"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -77,13 +77,13 @@ impl Tenant {
     }
 }
 
-/// The status and the body of an answer; `null` for no body.
+/// The status and the body of a response; `null` if there is no body.
 pub(crate) async fn read(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
 }
 
-/// The code of an error, with its status.
+/// The status and the error code of a response.
 pub(crate) fn code(answer: &(u16, Value)) -> (u16, &str) {
     (answer.0, answer.1["error"]["code"].as_str().unwrap_or_default())
 }

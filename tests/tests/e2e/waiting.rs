@@ -24,7 +24,7 @@ fn applied(answer: &Response) -> Option<&str> {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_wait_is_answered_when_the_job_ends", |cloud| async move {
+    round.test("prefer_wait_responds_when_the_job_ends", |cloud| async move {
         let job = started(&cloud, json!({"prompt": "a kite [[slow:3]]"})).await;
         let answer = wait(&cloud, &cloud.api_key, &job, 20).await;
         assert_eq!((answer.status().as_u16(), applied(&answer)), (200, Some("wait=20")));
@@ -32,7 +32,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(state["status"], "completed");
     });
 
-    round.test("a_wait_ends_in_time_and_reads_ten_times_at_most", |cloud| async move {
+    round.test("prefer_wait_responds_after_the_preferred_time", |cloud| async move {
         let job = started(&cloud, json!({"prompt": "a kite [[slow:10]]"})).await;
         let began = Instant::now();
         let answer = wait(&cloud, &cloud.api_key, &job, 2).await;
@@ -42,7 +42,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(["queued", "processing"].contains(&state["status"].as_str().unwrap()), "{state}");
     });
 
-    round.test("the_fifth_wait_of_one_caller_is_answered_at_once", |cloud| async move {
+    round.test("fifth_concurrent_wait_of_a_caller_responds_at_once", |cloud| async move {
         let job = started(&cloud, json!({"prompt": "a kite [[slow:12]]"})).await;
         let key = make_key(&cloud, "local", &["images:read"]);
         let held: Vec<_> = (0..4)
@@ -63,7 +63,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(after.status(), 200);
     });
 
-    round.test("an_ended_job_makes_nobody_wait", |cloud| async move {
+    round.test("prefer_wait_on_an_ended_job_responds_at_once", |cloud| async move {
         let job = started(&cloud, json!({})).await;
         cloud.ended(&job).await;
         let began = Instant::now();
@@ -72,7 +72,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(began.elapsed() < Duration::from_secs(15));
     });
 
-    round.test("who_knows_the_state_is_not_sent_it_again", |cloud| async move {
+    round.test("matching_etag_gets_304_without_a_body", |cloud| async move {
         let job = started(&cloud, json!({})).await;
         cloud.ended(&job).await;
         let path = format!("/images/status/{job}");
@@ -90,14 +90,14 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(changed.status(), 200);
     });
 
-    round.test("an_estimate_is_what_the_last_jobs_of_its_kind_took", |cloud| async move {
-        // No other test asks for three images.
+    round.test("estimate_is_the_duration_of_the_last_similar_jobs", |cloud| async move {
+        // No other test makes jobs of three images.
         let body = json!({"count": 3, "prompt": "a kite [[slow:2]]"});
         let first = cloud.generate(body.clone()).await;
         assert!(first.get("estimatedCompletionTime").is_none(), "nothing is known yet: {first}");
         let ended = cloud.ended(first["jobId"].as_str().unwrap()).await;
         assert!(ended.get("estimatedCompletionTime").is_none(), "{ended}");
-        // A function remembers for a minute that nothing was known; another one may already know.
+        // A function process caches a missing estimate for a minute; another process may have one earlier.
         let estimated = eventually("an estimate is made", async || {
             tokio::time::sleep(Duration::from_secs(5)).await;
             let next = cloud.generate(body.clone()).await;

@@ -1,4 +1,4 @@
-//! Webhooks: who is told what, signed how, and how often.
+//! Webhooks: recipients, contents, signatures and frequency.
 
 use semantest_tests::receiver::{Arrived, Receiver};
 use semantest_tests::verifier::accepted;
@@ -7,13 +7,13 @@ use wiremock::ResponseTemplate;
 
 use crate::Round;
 
-/// Verifies by the public libraries of Standard Webhooks.
+/// Verifies with the public Standard Webhooks libraries.
 pub(crate) fn verify(secret: &str, webhook: &Arrived) {
     assert!(accepted(secret, webhook), "the signature of {webhook:?} is wrong");
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("an_ending_is_told_once_signed_and_with_what_the_api_tells", |cloud| async move {
+    round.test("job_end_sends_one_signed_webhook_with_the_jobs_state", |cloud| async move {
         let receiver = Receiver::start().await;
         let metadata = json!({"order": 5});
         let job = cloud.generate(json!({"webhookUrl": receiver.url(), "metadata": metadata})).await;
@@ -40,7 +40,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(image.status(), 200);
     });
 
-    round.test("a_receiver_hears_of_what_it_asked_for", |cloud| async move {
+    round.test("webhook_endpoint_gets_only_the_events_it_subscribed_to", |cloud| async move {
         let receiver = Receiver::start().await;
         let events = json!(["job.queued", "job.started", "job.failed"]);
         let job =
@@ -59,7 +59,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(ids.len(), 3);
     });
 
-    round.test("a_failed_try_comes_again_with_the_same_id_some_seconds_later", |cloud| async move {
+    round.test("failed_webhook_is_retried_after_seconds_with_the_same_id", |cloud| async move {
         let receiver = Receiver::answering(vec![ResponseTemplate::new(500)]).await;
         cloud.generate(json!({"webhookUrl": receiver.url()})).await;
         let arrived = receiver.wait_for("job.completed", 2).await;
@@ -70,7 +70,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         verify(&cloud.webhook_secret, &arrived[1]);
     });
 
-    round.test("progress_is_told_every_two_seconds_at_most_and_never_backwards", |cloud| async move {
+    round.test("progress_webhooks_come_at_most_every_2s_and_never_decrease", |cloud| async move {
         let receiver = Receiver::start().await;
         let events = ["job.started", "job.progress", "job.completed"];
         let job =
@@ -96,7 +96,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(receiver.of("job.queued").is_empty(), "nobody asked for it");
     });
 
-    round.test("a_redirect_is_a_failure_and_is_not_followed", |cloud| async move {
+    round.test("webhook_redirect_is_a_failure_and_is_not_followed", |cloud| async move {
         let elsewhere = Receiver::start().await;
         let redirect = ResponseTemplate::new(308).insert_header("location", elsewhere.url());
         let receiver = Receiver::answering(vec![redirect]).await;

@@ -1,5 +1,4 @@
-//! What became of webhooks, sending them again, and the secrets that sign them: by the API, and by the
-//! command line.
+//! Webhook attempts, redelivery, and signing secrets, through the API and the command line.
 
 use std::process::Output;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use crate::Round;
 use crate::command_line::make_key;
 use crate::tenant::{Tenant, code, read};
 
-/// A request to the API with this key, and its answer's body.
+/// Sends a request to the API with this key, and returns the response body.
 async fn call(cloud: &Cloud, key: &str, method: Method, path: &str, body: Value, status: u16) -> Value {
     let request = cloud.http.request(method, format!("{}/api/v1{path}", cloud.url)).header("x-api-key", key);
     let answer = request.body(body.to_string()).send().await.unwrap();
@@ -29,7 +28,7 @@ async fn call(cloud: &Cloud, key: &str, method: Method, path: &str, body: Value,
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// A job of this client whose webhooks go there.
+/// Makes a job of this client with this webhook URL.
 async fn job(tenant: &Tenant, receiver: &Receiver) -> String {
     tenant.generate(json!({"webhookUrl": receiver.url()})).await
 }
@@ -40,7 +39,7 @@ async fn attempts(cloud: &Cloud, key: &str, job: &str) -> Vec<Value> {
     listed["attempts"].as_array().unwrap().clone()
 }
 
-/// The attempts at the job's one webhook once they stand so.
+/// Waits until the job's only webhook meets the condition, and returns its attempts.
 async fn settled(cloud: &Cloud, key: &str, job: &str, state: &str) -> Vec<Value> {
     eventually(&format!("the webhook is {state}"), async || {
         let all = attempts(cloud, key, job).await;
@@ -49,7 +48,7 @@ async fn settled(cloud: &Cloud, key: &str, job: &str, state: &str) -> Vec<Value>
     .await
 }
 
-/// Runs `semantest webhooks …` on the tests' cloud and gives what it printed.
+/// Runs `semantest webhooks …` on the tests' cloud and returns its output.
 pub(crate) async fn webhooks(cloud: &Arc<Cloud>, words: &[&str], environment: &[(&str, &str)]) -> String {
     let output = output(cloud, words, environment).await;
     assert!(output.status.success(), "{output:?}");
@@ -63,7 +62,7 @@ async fn output(cloud: &Arc<Cloud>, words: &[&str], environment: &[(&str, &str)]
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("the_attempts_at_a_webhook_are_listed_with_what_the_receiver_said", |cloud| async move {
+    round.test("webhook_attempts_are_listed_with_the_endpoints_responses", |cloud| async move {
         let out_of_order =
             ResponseTemplate::new(500).set_body_string(format!("out of order {}", "x".repeat(2000)));
         let receiver = Receiver::answering(vec![out_of_order]).await;
@@ -87,7 +86,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(line.lines().count() == 2 && line.contains("answered with 500"), "{line}");
     });
 
-    round.test("a_webhook_is_sent_again_by_hand_with_the_same_id", |cloud| async move {
+    round.test("redelivered_webhook_has_the_same_id", |cloud| async move {
         let receiver = Receiver::start().await;
         let tenant = Tenant::new(&cloud);
         let id = job(&tenant, &receiver).await;
@@ -111,7 +110,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(refused["error"]["code"], "NOT_FOUND");
     });
 
-    round.test("a_range_of_webhooks_is_sent_again", |cloud| async move {
+    round.test("redeliver_by_time_range_sends_each_webhook_again", |cloud| async move {
         let receiver = Receiver::start().await;
         let tenant = Tenant::new(&cloud);
         let since = Timestamp::now();
@@ -132,7 +131,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(ids.len(), 3);
     });
 
-    round.test("strangers_and_tokens_learn_nothing_of_a_clients_webhooks", |cloud| async move {
+    round.test("webhooks_are_hidden_from_other_clients_and_tokens", |cloud| async move {
         let receiver = Receiver::start().await;
         let (tenant, stranger) = (Tenant::new(&cloud), Tenant::new(&cloud));
         let since = Timestamp::now();
@@ -162,7 +161,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             call(&cloud, "sk_nobody", method, path, json!(null), 401).await;
         }
 
-        // A token acts for one user: what is about all of them is not for it.
+        // A token acts for one user, so it has no access to what concerns all users.
         let user = tenant.user(Uuid::new_v4()).await;
         for (method, path, body) in [
             (Method::POST, "/webhooks/redeliver", range),
@@ -176,7 +175,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(receiver.arrived().len(), 1);
     });
 
-    round.test("a_switched_off_url_is_seen_and_switched_on_by_its_client", |cloud| async move {
+    round.test("disabled_webhook_endpoint_is_listed_and_enabled_by_client", |cloud| async move {
         let receiver = Receiver::start().await;
         let (tenant, stranger) = (Tenant::new(&cloud), Tenant::new(&cloud));
         let url = receiver.url();
@@ -226,7 +225,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         .await;
     });
 
-    round.test("a_clients_secret_is_its_own_and_both_sign_while_they_overlap", |cloud| async move {
+    round.test("rotated_webhook_secret_signs_with_the_old_one_in_the_overlap", |cloud| async move {
         let receiver = Receiver::start().await;
         let tenant = Tenant::new(&cloud);
         let admin = make_key(&cloud, &tenant.client, &["keys:admin"]);
@@ -255,7 +254,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         call(&cloud, &admin, Method::POST, "/admin/webhook-secret/rotate", bad, 400).await;
     });
 
-    round.test("an_overlap_of_nothing_ends_the_old_secret_at_once", |cloud| async move {
+    round.test("rotation_without_overlap_ends_the_old_secret_at_once", |cloud| async move {
         let receiver = Receiver::start().await;
         let tenant = Tenant::new(&cloud);
         let admin = make_key(&cloud, &tenant.client, &["keys:admin"]);
@@ -268,7 +267,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert!(accepted(second.trim(), &arrived[0]) && !accepted(&first, &arrived[0]));
     });
 
-    round.test("verbs_that_achieve_nothing_fail_and_say_why", |cloud| async move {
+    round.test("webhook_commands_without_effect_fail_with_a_reason", |cloud| async move {
         let receiver = Receiver::start().await;
         let tenant = Tenant::new(&cloud);
         let id = job(&tenant, &receiver).await;
@@ -292,12 +291,12 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(receiver.arrived().len(), 1, "nothing was sent again");
     });
 
-    round.test("the_local_clouds_own_secret_is_shown_without_a_key", |cloud| async move {
+    round.test("local_webhook_secret_is_shown_without_an_api_key", |cloud| async move {
         assert_eq!(webhooks(&cloud, &["secret", "show"], &[]).await.trim(), cloud.webhook_secret);
     });
 }
 
-/// What makes a client verb speak for a tenant.
+/// The environment with which a command acts for this client.
 fn own<'a>(cloud: &'a Cloud, tenant: &'a Tenant) -> [(&'static str, &'a str); 3] {
     [
         ("SEMANTEST_URL", cloud.url.as_str()),

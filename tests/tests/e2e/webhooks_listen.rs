@@ -1,4 +1,4 @@
-//! `semantest webhooks listen`: what it believes, what it prints, and what it answers.
+//! `semantest webhooks listen`: verification, output and responses.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
@@ -11,16 +11,16 @@ use crate::Round;
 use crate::command_line::{run, stdout};
 use crate::webhooks_api::webhooks;
 
-/// The verb at work. It ends with this value.
+/// A running `semantest webhooks listen`. It ends when this value is dropped.
 struct Listening {
     child: Child,
     url: String,
-    /// Taken away while somebody waits for a line.
+    /// `None` while [`Self::next`] waits for a line.
     lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
 impl Listening {
-    /// For the tests' cloud, on a free port.
+    /// Starts it for the tests' cloud, on a free port.
     fn start(cloud: &Cloud, words: &[&str]) -> Self {
         let mut command = semantest_command(&cloud.data);
         command.args(["webhooks", "listen", "--port", "0", "--json"]).args(words);
@@ -32,7 +32,7 @@ impl Listening {
         Self { child, url, lines }
     }
 
-    /// What it says of the next webhook.
+    /// Its output for the next webhook.
     async fn next(&mut self) -> Value {
         let mut lines = self.lines.take().expect("nobody else waits");
         let next = tokio::task::spawn_blocking(move || (lines.next().unwrap().unwrap(), lines));
@@ -49,7 +49,7 @@ impl Drop for Listening {
     }
 }
 
-/// Posts something as a webhook of now, signed with this secret, and gives the status of the answer.
+/// Posts a webhook with the current time, signed with this secret, and returns the response status.
 async fn post(cloud: &Cloud, url: &str, secret: &str) -> u16 {
     let now = domain::Timestamp::now().seconds();
     let signature = Webhook::new(secret).unwrap().sign("forged", now, b"{}").unwrap();
@@ -58,11 +58,11 @@ async fn post(cloud: &Cloud, url: &str, secret: &str) -> u16 {
 }
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("the_verb_listen_verifies_prints_and_answers_as_told", |cloud| async move {
+    round.test("command_listen_verifies_prints_and_responds_as_configured", |cloud| async move {
         let mut listening = Listening::start(&cloud, &["--status", "503"]);
         let unsigned = cloud.http.post(&listening.url).header("webhook-id", "forged").body("{}");
         assert_eq!(unsigned.send().await.unwrap().status(), 401);
-        // Everything as it should be, but for who has signed it.
+        // Valid except for the secret that signed it.
         let another = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         assert_eq!(post(&cloud, &listening.url, another).await, 401);
         for _ in 0..2 {
@@ -80,9 +80,9 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 }
 
-/// What is not for others to meet: they verify with the secret that the cloud came up with.
+/// Rotates the secret that other tests use to verify webhooks.
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.test("after_a_rotation_the_verbs_know_the_new_secret", |cloud| async move {
+    round.test("commands_use_the_new_webhook_secret_after_a_rotation", |cloud| async move {
         let rotated = webhooks(&cloud, &["secret", "rotate", "--overlap", "0"], &[]).await;
         let rotated = rotated.trim();
         assert_ne!(rotated, cloud.webhook_secret);

@@ -1,6 +1,6 @@
-//! Many webhooks at receivers that fail and hang, on a cloud of their own where the clock of webhooks
-//! runs faster. Most of the jobs are written as ended, in the same transaction as a worker's last one;
-//! those that show who is told of what come by the API.
+//! Many webhooks at endpoints that fail and hang, on a cloud of their own with a fast webhook time scale.
+//! Most jobs are saved as ended, in the same transaction as a worker's last one. The jobs that test the
+//! choice of events are made through the API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use serde_json::json;
 
 use crate::Round;
 
-/// Five minutes are a fifth of a second, three days three minutes, and a day one.
+/// At this scale five minutes take 0.2 s, a day takes one minute, and three days take three minutes.
 const TEMPO: u32 = 1500;
 
-/// A cancelled job and what its receiver is owed for that.
+/// A cancelled job and its pending webhook.
 fn cancelled(url: &str) -> (Job, Option<Delivery>) {
     let mut job = testkit::job("a kite", Timestamp::now());
     job.revision = 0;
@@ -36,7 +36,7 @@ fn cancelled(url: &str) -> (Job, Option<Delivery>) {
     (job, owed)
 }
 
-/// Ends so many jobs, side by side, with these receivers in turn, and gives back what is owed.
+/// Saves `count` ended jobs concurrently, with these endpoints in turn, and returns the pending webhooks.
 async fn end_jobs(jobs: &JobsTable, urls: &[&str], count: usize) -> Vec<Delivery> {
     let end = |number: usize| async move {
         let (mut job, owed) = cancelled(urls[number % urls.len()]);
@@ -46,11 +46,11 @@ async fn end_jobs(jobs: &JobsTable, urls: &[&str], count: usize) -> Vec<Delivery
     stream::iter(0..count).map(end).buffer_unordered(16).collect().await
 }
 
-/// A job and an event.
+/// A job id and an event.
 type Told = (String, String);
 
-/// Has jobs made whose receivers, in turn, want every choice of these events, or do not say; half of
-/// the jobs are refused. Gives back, once all have ended, what the receivers must be told.
+/// Makes jobs through the API that subscribe to every subset of these events, or to the default; half of
+/// the jobs are refused. Returns, once all have ended, the webhooks that the endpoints must get.
 async fn make_jobs(cloud: &Cloud, urls: &[&str]) -> BTreeSet<Told> {
     const EVENTS: [&str; 4] = ["job.queued", "job.started", "job.completed", "job.failed"];
     let make = |number: usize| async move {
@@ -75,7 +75,7 @@ async fn make_jobs(cloud: &Cloud, urls: &[&str]) -> BTreeSet<Told> {
 }
 
 pub(crate) fn alone(round: &mut Round<'_>) {
-    round.with_own_cloud("many_webhooks_at_bad_receivers", || async move {
+    round.with_own_cloud("bad_webhook_endpoints_delay_and_lose_nothing", || async move {
         let cloud = Arc::new(Cloud::start_hurried(TEMPO).await);
         a_hanging_receiver_delays_no_other(&cloud).await;
         a_thousand_all_arrive_and_each_is_accepted_once(&cloud).await;
@@ -109,7 +109,7 @@ async fn a_hanging_receiver_delays_no_other(cloud: &Cloud) {
 async fn a_thousand_all_arrive_and_each_is_accepted_once(cloud: &Cloud) {
     const WRITTEN: usize = 1000;
     let since = Timestamp::now();
-    // Of one host for all three, the third that hangs would take every place.
+    // On one host for all three, the hanging third would hold every concurrency permit.
     let receivers = [
         Moody::start(Mood::Failing).await,
         Moody::start(Mood::Hanging).await,
@@ -143,7 +143,7 @@ async fn a_thousand_all_arrive_and_each_is_accepted_once(cloud: &Cloud) {
     for (id, met) in met {
         assert_eq!(met.accepted, 1, "{id}: {met:?}");
     }
-    // What waited for a place was no try, and what was tried is told.
+    // Waiting for a permit is not an attempt, and every attempt is logged.
     let jobs = &cloud.jobs();
     let rows = stream::iter(&owed).map(|one| jobs.deliveries_of(one.job_id));
     let rows: Vec<_> = rows.buffer_unordered(16).map(Result::unwrap).collect().await;
@@ -188,7 +188,7 @@ async fn a_url_is_switched_off_and_on(cloud: &Cloud) {
     assert_eq!(receiver.met().values().map(|met| met.came).sum::<usize>(), 1);
 
     receiver.recover();
-    // The probe of the day, by the sweep; its success lets all others go.
+    // The sweep sends the daily probe; its success releases all held webhooks.
     eventually("everything arrives", async || {
         cloud.sweep().await;
         (receiver.accepted() == 1 + more.len()).then_some(())

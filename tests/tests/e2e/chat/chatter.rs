@@ -1,4 +1,4 @@
-//! A client that chats.
+//! A client for chat tests.
 
 use aws::access::AccessTable;
 use domain::UserId;
@@ -7,10 +7,10 @@ use reqwest::{Method, RequestBuilder, Response};
 use semantest_tests::cloud::Cloud;
 use serde_json::{Value, json};
 
-/// The scopes of a client that chats and draws.
+/// The scopes for chats and images.
 pub(crate) const BOTH: &[Scope] = &[Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
 
-/// A client with a key of its own, so that no test uses up another's limit.
+/// A client with its own key, so that no test uses up the rate limit of another.
 pub(crate) struct Chatter<'a> {
     pub(crate) cloud: &'a Cloud,
     key: String,
@@ -40,7 +40,7 @@ impl<'a> Chatter<'a> {
         self.request(Method::POST, "/chat/new").json(&body)
     }
 
-    /// One turn, which must succeed.
+    /// Posts one turn, which must succeed.
     pub(crate) async fn say(&self, more: Value) -> Value {
         let answer = self.post(&more).send().await.unwrap();
         let status = answer.status();
@@ -53,7 +53,7 @@ impl<'a> Chatter<'a> {
         told(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
-    /// A session's every message.
+    /// All messages of a session.
     pub(crate) async fn messages(&self, session: &Value) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -68,7 +68,7 @@ impl<'a> Chatter<'a> {
         }
     }
 
-    /// How many rows there are of this user: sessions, and image jobs.
+    /// The number of this user's sessions and image jobs in the table.
     pub(crate) async fn rows(&self) -> (usize, usize) {
         let mut counts = Vec::new();
         for table in ["SessionsTable", "JobsTable"] {

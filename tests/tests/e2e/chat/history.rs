@@ -1,4 +1,4 @@
-//! What is kept of a chat, and for how long.
+//! The stored history of a chat, and its retention.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::chatter::{Chatter, reply, told};
 use crate::Round;
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_huge_chat_is_read_in_pages_and_told_in_part", |cloud| async move {
+    round.test("huge_chat_is_read_in_pages_and_sent_to_the_model_in_part", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let session = json!(long_chat(&chatter, 70).await);
         let said = chatter.say(json!({"sessionId": session, "prompt": "x".repeat(4000)})).await;
@@ -35,12 +35,12 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             assert_eq!((status, &error["error"]["details"][0]["path"]), (400, &json!(name)), "{path}");
         }
         let (_, page) = chatter.get(&format!("/chat/{}", session.as_str().unwrap())).await;
-        // A megabyte is what DynamoDB reads at once; fifty of these are more.
+        // DynamoDB reads at most 1 MB at once; fifty of these messages are more.
         let shown = page["messages"].as_array().unwrap().len();
         assert!((1..=50).contains(&shown) && page["nextCursor"].is_string(), "{shown}");
     });
 
-    round.test("a_chat_with_the_same_idempotency_key_replies_once", |cloud| async move {
+    round.test("chat_with_the_same_idempotency_key_replies_once", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let body = json!({"prompt": "[[slow:1]] a kite", "imageGeneration": {"size": "256x256"}});
         let send = || chatter.post(&body).header("idempotency-key", "k-1").send();
@@ -61,7 +61,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((status, &error["error"]["code"]), (422, &json!("IDEMPOTENCY_CONFLICT")));
         assert_eq!(chatter.rows().await, (1, 1));
 
-        // As a function leaves it that dies after its work and before its answer.
+        // As if a function had crashed after its work and before its response.
         forget(&cloud, &chatter, "k-1").await;
         let rerun = send().await.unwrap();
         assert_eq!((rerun.status().as_u16(), rerun.headers().get("idempotent-replayed")), (201, None));
@@ -74,7 +74,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((chatter.rows().await, chatter.messages(&first["sessionId"]).await.len()), ((1, 1), 2));
     });
 
-    round.test("a_chat_turn_begun_twice_is_found_however_much_was_said_since", |cloud| async move {
+    round.test("chat_turn_repeated_after_a_crash_is_found_among_later_turns", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let session = chatter.say(json!({})).await["sessionId"].clone();
         let body = json!({"sessionId": session, "prompt": "the old one"});
@@ -89,7 +89,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(chatter.messages(&session).await.len(), 4 + 120);
     });
 
-    round.test("an_expired_chat_is_not_there_though_its_rows_still_are", |cloud| async move {
+    round.test("expired_chat_with_remaining_rows_is_not_found", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let session = chatter.say(json!({})).await["sessionId"].clone();
         let kept = cloud
@@ -118,7 +118,7 @@ fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// Leaves a used `Idempotency-Key` as a run that died before its answer was kept.
+/// Removes the stored response of an `Idempotency-Key`, as if the request had crashed before it stored one.
 async fn forget(cloud: &Cloud, chatter: &Chatter<'_>, key: &str) {
     let key = IdempotencyKey::new(chatter.caller(), key).unwrap();
     let past = AttributeValue::N("0".into());
@@ -136,7 +136,7 @@ async fn forget(cloud: &Cloud, chatter: &Chatter<'_>, key: &str) {
         .unwrap();
 }
 
-/// A session of so many turns, each as long as can be.
+/// A session of `count` turns of maximum length.
 async fn long_chat(chatter: &Chatter<'_>, turns: usize) -> SessionId {
     let id = SessionId::new();
     for turn in 0..turns {
@@ -145,7 +145,7 @@ async fn long_chat(chatter: &Chatter<'_>, turns: usize) -> SessionId {
     id
 }
 
-/// Stores a turn as the function does, without asking anybody.
+/// Stores a turn as the function does, without a request to the model.
 async fn add_turn(chatter: &Chatter<'_>, session: SessionId, words: &str, begins: bool) {
     let (client, now) = (chatter.cloud.dynamodb.clone(), Timestamp::now());
     let turns = Turns {

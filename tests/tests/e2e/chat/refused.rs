@@ -1,4 +1,4 @@
-//! Chats that are refused or fail: how, and that nothing of them stays.
+//! Chats that are refused or fail: the errors, and that they leave no rows.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::chatter::{BOTH, Chatter, told};
 use crate::Round;
 
 pub(crate) fn tests(round: &mut Round<'_>) {
-    round.test("a_chat_of_another_owner_is_not_there", |cloud| async move {
+    round.test("chat_of_another_owner_is_not_found", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let session = chatter.say(json!({})).await["sessionId"].clone();
         let rival = Chatter::of(&cloud, "rival", BOTH).await;
@@ -36,7 +36,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((chatter.rows().await, rival.rows().await), ((1, 0), (0, 0)));
     });
 
-    round.test("a_chat_by_token_is_for_the_tokens_user_alone", |cloud| async move {
+    round.test("chat_with_a_token_is_limited_to_the_tokens_user", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let token = async |user: Value| {
             let request = chatter.request(Method::POST, "/auth/token").json(&json!({ "userId": user }));
@@ -63,7 +63,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((status, &error["error"]["code"]), (404, &json!("SESSION_NOT_FOUND")), "{error}");
     });
 
-    round.test("a_chat_provider_that_fails_leaves_nothing_behind", |cloud| async move {
+    round.test("failing_chat_provider_leaves_no_rows", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         for prompt in ["[[fail:forever]]", "[[fail:operator]]", "[[limit:5]]", "[[refuse]] a kite"] {
             let body = json!({"prompt": prompt, "imageGeneration": {}});
@@ -77,21 +77,18 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!((chatter.messages(&session).await.len(), chatter.rows().await), (2, (1, 0)));
     });
 
-    round.test(
-        "a_chat_provider_that_takes_too_long_has_failed_before_the_gateway_gives_up",
-        |cloud| async move {
-            let chatter = Chatter::new(&cloud).await;
-            let started = Instant::now();
-            let body = json!({"prompt": "[[slow:60]] a kite", "imageGeneration": {}});
-            let (status, error) = told(chatter.post(&body).send().await.unwrap()).await;
-            let took = started.elapsed();
-            assert_eq!((status, &error["error"]["code"]), (502, &json!("GENERATION_FAILED")), "{error}");
-            assert!((Duration::from_secs(20)..Duration::from_secs(29)).contains(&took), "{took:?}");
-            assert_eq!(chatter.rows().await, (0, 0));
-        },
-    );
+    round.test("slow_chat_provider_fails_before_the_gateway_times_out", |cloud| async move {
+        let chatter = Chatter::new(&cloud).await;
+        let started = Instant::now();
+        let body = json!({"prompt": "[[slow:60]] a kite", "imageGeneration": {}});
+        let (status, error) = told(chatter.post(&body).send().await.unwrap()).await;
+        let took = started.elapsed();
+        assert_eq!((status, &error["error"]["code"]), (502, &json!("GENERATION_FAILED")), "{error}");
+        assert!((Duration::from_secs(20)..Duration::from_secs(29)).contains(&took), "{took:?}");
+        assert_eq!(chatter.rows().await, (0, 0));
+    });
 
-    round.test("every_fault_of_a_chat_is_told_at_once_by_its_path", |cloud| async move {
+    round.test("invalid_chat_reports_every_field_error_by_its_path", |cloud| async move {
         let chatter = Chatter::new(&cloud).await;
         let said = json!([{"role": "user", "content": "x"}, {"role": "bot", "content": 1},
             {"role": "user", "content": "x".repeat(32_001), "timestamp": "yesterday"}, "x"]);
@@ -132,7 +129,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         assert_eq!(chatter.rows().await, (0, 0));
     });
 
-    round.test("no_body_of_a_chat_is_a_fault_of_ours", |cloud| async move {
+    round.test("no_chat_body_causes_a_server_error", |cloud| async move {
         let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
         let values =
             ["null", "\"\"", "\"\\ud800\"", "-1", "1e999", "0.5", "[]", "{}", "true", "[null]", &deep];
@@ -158,7 +155,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
                     Some((outer, inner)) => format!("\"{outer}\":{{\"{inner}\":{value}}}"),
                     None => format!("\"{field}\":{value}"),
                 };
-                // Of two fields with one name the last counts.
+                // The last of two fields with the same name counts.
                 let body = format!("{{\"userId\":\"{}\",\"prompt\":\"a kite\",{set}}}", chatter.user);
                 let answer =
                     chatter.request(Method::POST, "/chat/new").body(body.clone()).send().await.unwrap();

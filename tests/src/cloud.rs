@@ -98,8 +98,8 @@ impl Cloud {
     }
 
     /// Starts a cloud whose webhook time scale is this many times as fast.
-    pub async fn start_hurried(tempo: u32) -> Self {
-        Self::start_as(None, Some(tempo)).await
+    pub async fn start_hurried(time_scale: u32) -> Self {
+        Self::start_as(None, Some(time_scale)).await
     }
 
     /// Starts a cloud with this providers document. Functions cache a document for five minutes, so a test
@@ -118,8 +118,8 @@ impl Cloud {
             std::fs::write(&file, document.to_string()).expect("a document");
             command.arg("--providers").arg(file);
         }
-        if let Some(tempo) = webhook_time_scale {
-            command.env("SEMANTEST_WEBHOOK_TEMPO", tempo.to_string());
+        if let Some(time_scale) = webhook_time_scale {
+            command.env("SEMANTEST_WEBHOOK_TIME_SCALE", time_scale.to_string());
         }
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("semantest up starts");

@@ -33,7 +33,7 @@ pub(crate) async fn finish(
         let error = match deps.jobs.save(&mut next, webhook.as_ref()).await {
             Ok(()) => {
                 let (attempts, failures) = (next.attempts, next.failures);
-                info!(status = next.status.as_str(), attempts, failures, "try ended");
+                info!(status = next.status.as_str(), attempts, failures, "run ended");
                 if let (RunOutcome::Failed(_), Some(calls)) = (&outcome, next.paid_calls_in_flight()) {
                     metrics::record_possibly_paid(calls);
                 }

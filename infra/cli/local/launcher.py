@@ -55,7 +55,7 @@ def settings():
         # Allows webhook endpoints on http://127.0.0.1. Only this file sets it.
         "SEMANTEST_LOCAL_WEBHOOKS": "1",
         # The time scale of webhook retries. Tests set a factor above 1 to run a schedule of days.
-        "SEMANTEST_LOCAL_WEBHOOK_TEMPO": os.environ.get("SEMANTEST_WEBHOOK_TEMPO", "1"),
+        "SEMANTEST_LOCAL_WEBHOOK_TIME_SCALE": os.environ.get("SEMANTEST_WEBHOOK_TIME_SCALE", "1"),
         # Disables the telemetry of SAM's translator.
         "SAM_CLI_TELEMETRY": "0",
     }

@@ -61,7 +61,7 @@ impl Resolver for FakeResolver {
 
 const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_millis(500), total: Duration::from_secs(1) };
 
-/// An address of AS112, which sinks misdirected DNS traffic: global, and nothing answers at these ports.
+/// An address of AS112, which sinks misdirected DNS queries: global, and nothing answers at these ports.
 const UNUSED: &str = "192.175.48.77";
 
 async fn post(policy: EgressPolicy, resolver: &Arc<FakeResolver>, url: &str) -> Result<u16, EgressError> {

@@ -102,7 +102,7 @@ impl ImageProvider for Automatic1111 {
     }
 
     fn capacity_limits(&self) -> Option<CapacityLimits> {
-        let images_per_minute = self.settings.images_per_minute.map(NonZeroU32::get);
+        let images_per_minute = self.settings.per_minute.map(NonZeroU32::get);
         Some(CapacityLimits { max_concurrent: self.settings.concurrency.get(), images_per_minute })
     }
 

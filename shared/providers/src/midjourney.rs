@@ -356,7 +356,7 @@ impl ImageProvider for Midjourney {
     }
 
     fn capacity_limits(&self) -> Option<CapacityLimits> {
-        let images_per_minute = self.settings.images_per_minute.map(NonZeroU32::get);
+        let images_per_minute = self.settings.per_minute.map(NonZeroU32::get);
         Some(CapacityLimits { max_concurrent: self.settings.concurrency.get(), images_per_minute })
     }
 

@@ -49,7 +49,7 @@ pub struct Settings {
     pub concurrency: NonZeroU32,
     /// Images per minute. Stability allows 150 requests in 10 s, and locks out an account that sends more for
     /// a minute.
-    pub images_per_minute: Option<NonZeroU32>,
+    pub per_minute: Option<NonZeroU32>,
 }
 
 /// The model for each quality.
@@ -159,7 +159,7 @@ impl ImageProvider for Stability {
     }
 
     fn capacity_limits(&self) -> Option<CapacityLimits> {
-        let images_per_minute = self.settings.images_per_minute.map(NonZeroU32::get);
+        let images_per_minute = self.settings.per_minute.map(NonZeroU32::get);
         Some(CapacityLimits { max_concurrent: self.settings.concurrency.get(), images_per_minute })
     }
 

@@ -65,6 +65,6 @@ pub fn webhook_url_policy() -> WebhookUrlPolicy {
 /// only for tests; the template has no parameter for it.
 #[must_use]
 pub fn webhook_time_scale() -> TimeScale {
-    let scale = std::env::var("SEMANTEST_LOCAL_WEBHOOK_TEMPO").ok();
+    let scale = std::env::var("SEMANTEST_LOCAL_WEBHOOK_TIME_SCALE").ok();
     scale.and_then(|times| times.parse().ok()).map_or(TimeScale::REAL, TimeScale::times)
 }

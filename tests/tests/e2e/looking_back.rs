@@ -91,7 +91,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         };
         let accepted = lines("images-generate", "job accepted", "traceId");
         let sent = lines("webhook-sender", "webhook sent", "traceId");
-        let mut ended = lines("image-worker", "try ended", "traceId");
+        let mut ended = lines("image-worker", "run ended", "traceId");
         assert!(ended.intersection(&accepted).count() > 10, "the worker's lines carry the request's trace");
         assert!(!sent.is_empty());
         // A cancelled job is ended by another request than the one that created it.

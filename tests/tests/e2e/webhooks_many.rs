@@ -21,7 +21,7 @@ use serde_json::json;
 use crate::Round;
 
 /// At this scale five minutes take 0.2 s, a day takes one minute, and three days take three minutes.
-const TEMPO: u32 = 1500;
+const TIME_SCALE: u32 = 1500;
 
 /// A cancelled job and its pending webhook.
 fn cancelled(url: &str) -> (Job, Option<Delivery>) {
@@ -76,7 +76,7 @@ async fn make_jobs(cloud: &Cloud, urls: &[&str]) -> BTreeSet<Told> {
 
 pub(crate) fn alone(round: &mut Round<'_>) {
     round.with_own_cloud("bad_webhook_endpoints_delay_and_lose_nothing", || async move {
-        let cloud = Arc::new(Cloud::start_hurried(TEMPO).await);
+        let cloud = Arc::new(Cloud::start_hurried(TIME_SCALE).await);
         a_hanging_receiver_delays_no_other(&cloud).await;
         a_thousand_all_arrive_and_each_is_accepted_once(&cloud).await;
         a_url_is_switched_off_and_on(&cloud).await;
@@ -163,9 +163,9 @@ async fn a_url_is_switched_off_and_on(cloud: &Cloud) {
     let (mut job, owed) = cancelled(receiver.url());
     let owed = owed.unwrap();
     // It has failed for five days, by the hurried clock.
-    let long_ago = Timestamp::now() - TimeScale::times(TEMPO).disable_after();
+    let long_ago = Timestamp::now() - TimeScale::times(TIME_SCALE).disable_after();
     let mut row = WebhookEndpoint::new(job.client_id.clone(), owed.url.clone(), long_ago);
-    row.record_failure(long_ago, TimeScale::times(TEMPO));
+    row.record_failure(long_ago, TimeScale::times(TIME_SCALE));
     jobs.save_endpoint(&mut row).await.unwrap();
     jobs.save(&mut job, Some(&owed)).await.unwrap();
 

@@ -105,7 +105,7 @@ impl Access {
     pub(super) async fn webhook_secret(&self, client: &str) -> Result<String> {
         let client = client.parse()?;
         let master = self.webhook_secret.read().await?;
-        let generations = self.keys.secret_versions(&client).await?;
-        Ok(SigningSecret::derive(&master, &client, generations.current).expose())
+        let versions = self.keys.secret_versions(&client).await?;
+        Ok(SigningSecret::derive(&master, &client, versions.current).expose())
     }
 }

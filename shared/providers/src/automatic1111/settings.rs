@@ -48,7 +48,7 @@ pub struct Settings {
     #[serde(default = "one")]
     pub concurrency: NonZeroU32,
     /// Images per minute, if limited.
-    pub images_per_minute: Option<NonZeroU32>,
+    pub per_minute: Option<NonZeroU32>,
 }
 
 /// The number of steps for each quality.

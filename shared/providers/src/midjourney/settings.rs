@@ -35,7 +35,7 @@ pub struct Settings {
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroU32,
     /// Images per minute, if limited.
-    pub images_per_minute: Option<NonZeroU32>,
+    pub per_minute: Option<NonZeroU32>,
 }
 
 fn version() -> String {

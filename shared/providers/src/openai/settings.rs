@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     pub(super) dialect: Option<Dialect>,
     timeout_seconds: Option<NonZeroU32>,
     concurrency: Option<u32>,
-    images_per_minute: Option<u32>,
+    per_minute: Option<u32>,
 }
 
 /// The models for each of the contract's names; the table of models has the defaults.
@@ -69,7 +69,7 @@ impl Settings {
     pub(super) fn capacity_limits(&self) -> CapacityLimits {
         CapacityLimits {
             max_concurrent: self.concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1),
-            images_per_minute: self.images_per_minute,
+            images_per_minute: self.per_minute,
         }
     }
 

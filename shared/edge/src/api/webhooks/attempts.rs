@@ -211,6 +211,7 @@ struct DisabledUrl {
     /// Since when it is switched off.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rfc3339")]
+    #[serde(rename = "offSince")]
     disabled_since: Option<Timestamp>,
     /// Since when every attempt has failed.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]

@@ -48,6 +48,13 @@ pub fn overall(database: State, rest: &[State]) -> Overall {
     }
 }
 
+/// A health check of one part.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Succeeds if the part answers. Gives [`StoreError::Unavailable`] if it does not.
+    async fn probe(&self) -> Result<(), StoreError>;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,11 +67,4 @@ mod tests {
         assert_eq!(overall(Degraded, &[Up]), Overall::Degraded);
         assert_eq!(overall(Down, &[Up]), Overall::Unhealthy);
     }
-}
-
-/// A health check of one part.
-#[async_trait]
-pub trait Probe: Send + Sync {
-    /// Succeeds if the part answers. Gives [`StoreError::Unavailable`] if it does not.
-    async fn probe(&self) -> Result<(), StoreError>;
 }

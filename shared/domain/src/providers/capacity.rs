@@ -33,7 +33,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How many failures within [`FAILURE_WINDOW`], without a success between them, open the breaker.
 pub const BREAKER_THRESHOLD: usize = 5;
 
-/// How many failures a call counts as if it timed out after at least [`SLOW_CALL`].
+/// How many failures a call counts as if it timed out after at least a minute.
 pub const TIMEOUT_WEIGHT: usize = 3;
 
 /// A call that times out after this time does more harm than a call that fails at once, because it blocks

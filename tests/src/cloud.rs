@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use aws::access::AccessTable;
 use aws::dynamodb::JobsTable;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use domain::access::{Endpoint, KeyRegistry as _, Limits, MAX_LIMIT};
 use domain::jobs::{JobMessage, JobStore as _};
 use domain::primitives::NamedValue as _;
@@ -50,6 +52,16 @@ pub struct Cloud {
     pub lambda: aws_sdk_lambda::Client,
     /// The emulator's Secrets Manager, with all permissions.
     pub secrets: aws_sdk_secretsmanager::Client,
+}
+
+/// A client that waits for a function as long as Lambda lets it run, and does not invoke it twice: on a busy
+/// machine a sweep takes longer than the SDK's timeout for other calls, and retries would run beside it.
+fn lambda_client(sdk: &aws_config::SdkConfig) -> aws_sdk_lambda::Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
+    let config = aws_sdk_lambda::config::Builder::from(sdk)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::disabled());
+    aws_sdk_lambda::Client::from_conf(config.build())
 }
 
 /// The root of the workspace.
@@ -150,7 +162,7 @@ impl Cloud {
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
             sqs: aws_sdk_sqs::Client::new(&sdk),
             s3: aws_sdk_s3::Client::new(&sdk),
-            lambda: aws_sdk_lambda::Client::new(&sdk),
+            lambda: lambda_client(&sdk),
             secrets: aws_sdk_secretsmanager::Client::new(&sdk),
         };
         crate::tokens::give_keys(&cloud).await;

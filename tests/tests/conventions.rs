@@ -108,33 +108,53 @@ fn module(source: &str, path: &Path) -> String {
     parts.join("::")
 }
 
-/// The modules of its own crate that a file imports. A parent that only declares and re-exports is no import.
+/// The modules of its own crate that a file imports, by `crate::` or `super::`. A parent that only declares
+/// and re-exports is no import.
 fn imports(own: &str, code: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let flat = code.split_whitespace().collect::<Vec<_>>().join(" ");
-    for (start, _) in flat.match_indices("crate::") {
-        let rest = &flat[start + "crate::".len()..];
-        let path: String =
-            rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
-        let mut parts: Vec<&str> = path.split("::").filter(|part| !part.is_empty()).collect();
-        // `crate::{a, b}` and `crate::a::{b, c}`: the names in the braces may be modules too.
-        let braces =
-            rest[path.len()..].strip_prefix('{').and_then(|list| list.split('}').next()).unwrap_or("");
-        let names = braces.split(',').map(|name| name.trim().split("::").next().unwrap_or(""));
-        for name in names.chain([""]) {
-            let mut whole = parts.clone();
-            whole.extend(Some(name).filter(|name| !name.is_empty()));
-            while !whole.is_empty() && !modules.contains(&whole.join("::")) {
-                whole.pop();
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    for word in ["crate::", "super::"] {
+        for (start, _) in flat.match_indices(word) {
+            // The middle of a longer path, such as the second `super::` of two.
+            if flat[..start].ends_with(is_path) {
+                continue;
             }
-            if !whole.is_empty() {
-                found.insert(whole.join("::"));
+            let path: String = flat[start..].chars().take_while(|c| is_path(*c)).collect();
+            let ups = path.matches("super::").count();
+            let above = own.split("::").collect::<Vec<_>>();
+            let base = if ups == 0 { &[][..] } else { &above[..above.len().saturating_sub(ups)] };
+            let named = path.split("::").filter(|part| !["", "crate", "super"].contains(part));
+            let parts: Vec<&str> = base.iter().copied().chain(named).collect();
+            // `crate::{a, b}` and `crate::a::{b, c}`: the names in the braces may be modules too.
+            let rest = &flat[start + path.len()..];
+            let braces = rest.strip_prefix('{').and_then(|list| list.split('}').next()).unwrap_or("");
+            let names = braces.split(',').map(str::trim);
+            for name in names.chain([""]) {
+                let mut whole = parts.clone();
+                whole.extend(name.split("::").filter(|part| !part.is_empty()));
+                while !whole.is_empty() && !modules.contains(&whole.join("::")) {
+                    whole.pop();
+                }
+                if !whole.is_empty() {
+                    found.insert(whole.join("::"));
+                }
             }
         }
-        parts.clear();
     }
     found.remove(own);
     found
+}
+
+#[test]
+fn imports_are_found_in_every_spelling() {
+    let modules = BTreeSet::from(["a", "a::b", "a::c", "d"].map(str::to_owned));
+    let of = |code| imports("a::b", code, &modules).into_iter().collect::<Vec<_>>();
+    assert_eq!(of("use crate::d::Thing; use std::fmt;"), ["d"]);
+    assert_eq!(of("use crate::{a::c, d};"), ["a::c", "d"]);
+    assert_eq!(of("use super::c::Thing;"), ["a::c"]);
+    assert_eq!(of("use super::super::d::{Thing, other};"), ["d"]);
+    assert_eq!(of("fn f() { crate::a::c::run() }"), ["a::c"]);
 }
 
 #[test]

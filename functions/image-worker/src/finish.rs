@@ -55,10 +55,10 @@ pub(crate) async fn finish(
             Err(error) => error,
         };
         // Repeating the write is safe: a write that succeeded has changed the revision.
-        warn!(%error, "the row could not be written; trying again");
         if !backoff.pause().await {
             return Err(error.into());
         }
+        warn!(%error, "the row could not be written; trying again");
     }
 }
 

@@ -218,10 +218,10 @@ async fn record(
             },
             Err(error) => error,
         };
-        warn!(error = %problem, "the row could not be written; trying again");
         if !backoff.pause().await {
             return Err(problem.into());
         }
+        warn!(error = %problem, "the row could not be written; trying again");
     }
     if delivery.state == DeliveryState::GivenUp {
         warn!(attempts = delivery.attempts, "webhook given up");

@@ -1,7 +1,7 @@
 //! The arguments of `semantest keys`.
 
 use clap::{Args, Subcommand};
-use domain::access::{ApiKey, ClientId, Endpoint, KeyName, Scope};
+use domain::access::{ApiKey, ClientId, DEFAULT_SCOPES, Endpoint, KeyName, Scope};
 use domain::primitives::NamedValue as _;
 
 use super::target::Target;
@@ -39,7 +39,7 @@ pub(crate) struct KeysCreate {
     #[arg(
         long = "scope",
         value_name = "SCOPE",
-        default_values = ["chat", "images:write", "images:read"],
+        default_values = DEFAULT_SCOPES.map(Scope::as_str),
         help = format!(
             "A scope of the key: {}; for the client `{}` also {}",
             scopes(false),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use domain::access::{ClientId, Scope};
+use domain::access::{ClientId, DEFAULT_SCOPES, Scope};
 use domain::primitives::NamedValue as _;
 
 use super::access::{Access, LOCAL_CLIENT};
@@ -81,8 +81,7 @@ async fn provision(
     environment::write(data, &cloud.url(), deployed.settings)?;
     cloud.stack = deployed.outputs;
     let access = Access::new(&cloud.url(), &cloud.stack)?;
-    let user_scopes = [Scope::Chat, Scope::ImagesWrite, Scope::ImagesRead];
-    cloud.api_key = Some(access.ensure_key(cloud.api_key.as_deref(), LOCAL_CLIENT, &user_scopes).await?);
+    cloud.api_key = Some(access.ensure_key(cloud.api_key.as_deref(), LOCAL_CLIENT, &DEFAULT_SCOPES).await?);
     let admin_scopes = [Scope::KeysAdmin];
     cloud.client_admin_key =
         Some(access.ensure_key(cloud.client_admin_key.as_deref(), LOCAL_CLIENT, &admin_scopes).await?);

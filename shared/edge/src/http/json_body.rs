@@ -202,8 +202,8 @@ pub fn whole<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
 ///
 /// A message that lists the names, for anything else.
 pub fn named<T: NamedValue>(value: Value) -> Result<T, String> {
-    let names = || T::ALL.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(", ");
-    text(value).ok().and_then(|text| T::from_name(&text)).ok_or_else(|| format!("must be one of {}", names()))
+    let named = text(value).ok().and_then(|text| T::from_name(&text));
+    named.ok_or_else(|| format!("must be one of {}", T::names()))
 }
 
 /// Returns the violated rule, as the message of a field error.

@@ -100,8 +100,7 @@ fn limits(fields: &mut Fields<'_>) -> Option<Limits> {
     let mut limits = BTreeMap::new();
     for (name, value) in object {
         let Some(endpoint) = Endpoint::from_name(&name) else {
-            let names: Vec<_> = Endpoint::ALL.iter().map(|endpoint| endpoint.as_str()).collect();
-            fields.fault(format!("limits.{name}"), format!("is none of {}", names.join(", ")));
+            fields.fault(format!("limits.{name}"), format!("is none of {}", Endpoint::names()));
             continue;
         };
         match whole(&value, 1..=MAX_LIMIT) {

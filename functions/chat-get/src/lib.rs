@@ -28,7 +28,7 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         deps.sessions.page(id, requested.after, requested.limit)
     )?;
     let session = session
-        .filter(|session| session.client_id == caller.client && caller.acts_for(session.user_id))
+        .filter(|session| caller.may_access(&session.client_id, session.user_id))
         .ok_or_else(missing)?;
     Answer::json(StatusCode::OK, &SessionResponse::new(&session, &page))
 }

@@ -22,8 +22,8 @@ pub struct Deps<'a> {
 pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> {
     let caller = request.caller()?;
     let wanted = edge::api::images::list::parse(|name| request.query(name))?;
-    if wanted.user.is_some_and(|user| !caller.acts_for(user)) {
-        return Err(Error::Forbidden("the credential does not act for this userId".into()));
+    if let Some(user) = wanted.user {
+        caller.require_user(user)?;
     }
     let user = wanted.user.or(caller.user);
     let filter = JobFilter { client: caller.client.clone(), user, status: wanted.status };

@@ -42,7 +42,7 @@ pub async fn job(
     let missing = || Error::NotFound(Missing::Job);
     let id: JobId = id.and_then(|text| text.parse().ok()).ok_or_else(missing)?;
     let job = find(jobs, batches, id).await?;
-    job.filter(|job| job.client_id == caller.client && caller.acts_for(job.user_id)).ok_or_else(missing)
+    job.filter(|job| caller.may_access(&job.client_id, job.user_id)).ok_or_else(missing)
 }
 
 /// Finds the batch `id` of the caller.
@@ -54,7 +54,5 @@ pub async fn batch(batches: &dyn BatchStore, caller: &Principal, id: Option<&str
     let missing = || Error::NotFound(Missing::Batch);
     let id = id.and_then(|text| text.parse().ok()).ok_or_else(missing)?;
     let batch = batches.load_batch(id).await?;
-    batch
-        .filter(|batch| batch.client_id == caller.client && caller.acts_for(batch.user_id))
-        .ok_or_else(missing)
+    batch.filter(|batch| caller.may_access(&batch.client_id, batch.user_id)).ok_or_else(missing)
 }

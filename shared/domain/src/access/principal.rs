@@ -89,6 +89,12 @@ impl Principal {
     pub fn acts_for(&self, user: UserId) -> bool {
         self.user.is_none_or(|own| own == user)
     }
+
+    /// Whether it may see and change what belongs to `user` of `client`.
+    #[must_use]
+    pub fn may_access(&self, client: &ClientId, user: UserId) -> bool {
+        self.client == *client && self.acts_for(user)
+    }
 }
 
 #[cfg(test)]

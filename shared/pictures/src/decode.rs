@@ -112,6 +112,12 @@ fn decode_error(error: image::ImageError) -> ImageError {
     }
 }
 
+/// Whether the first bytes are those of a format that [`decode`] reads.
+#[must_use]
+pub fn is_supported(bytes: &[u8]) -> bool {
+    format_of(bytes).is_some()
+}
+
 /// Detects the format by the first bytes.
 fn format_of(bytes: &[u8]) -> Option<(ImageFormat, image::ImageFormat)> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {

@@ -135,8 +135,9 @@ fn split(total: u64, count: usize) -> Vec<u64> {
 
 /// Returns the bytes if they begin like an image in a supported format.
 pub(super) fn check_format(bytes: Bytes) -> Result<Bytes, ProviderError> {
-    match image::guess_format(&bytes) {
-        Ok(image::ImageFormat::Png | image::ImageFormat::Jpeg | image::ImageFormat::WebP) => Ok(bytes),
-        Ok(_) | Err(_) => Err(call::Answer::unusable("what came is not a picture")),
+    if pictures::decode::is_supported(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(call::Answer::unusable("what came is not a picture"))
     }
 }

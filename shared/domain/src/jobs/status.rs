@@ -84,6 +84,18 @@ impl JobStatus {
 /// # Errors
 ///
 /// [`InvalidTransition`] if the event is not possible in this state. The job then stays as it is.
+///
+/// # Examples
+///
+/// ```
+/// use domain::jobs::{InvalidTransition, JobEvent, JobStatus, next_status};
+///
+/// // A worker takes a lease; later another worker takes over from it.
+/// assert_eq!(next_status(JobStatus::Queued, JobEvent::Leased), Ok(JobStatus::Processing));
+/// assert_eq!(next_status(JobStatus::Processing, JobEvent::Leased), Ok(JobStatus::Processing));
+/// // A job that has ended never changes again.
+/// assert_eq!(next_status(JobStatus::Failed, JobEvent::Leased), Err(InvalidTransition::Ended));
+/// ```
 pub const fn next_status(status: JobStatus, event: JobEvent) -> Result<JobStatus, InvalidTransition> {
     use JobEvent as E;
     use JobStatus as S;

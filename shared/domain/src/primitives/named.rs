@@ -1,6 +1,17 @@
 //! Enums whose values have a name on the wire, and the error of an invalid value.
 
 /// An enum each of whose values has a name on the wire. Declared by `named_values!`.
+///
+/// # Examples
+///
+/// ```
+/// use domain::access::Scope;
+/// use domain::primitives::NamedValue as _;
+///
+/// assert_eq!(Scope::ImagesRead.as_str(), "images:read");
+/// assert_eq!(Scope::from_name("images:read"), Some(Scope::ImagesRead));
+/// assert_eq!(Scope::from_name("images"), None);
+/// ```
 pub trait NamedValue: Copy + Sized + 'static {
     /// Every value, in the order in which an error lists them.
     const ALL: &'static [Self];

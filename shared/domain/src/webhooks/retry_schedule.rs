@@ -51,6 +51,19 @@ impl TimeScale {
     /// `jitter`, from 0 to 1, changes the delay by up to 20 % in either direction, so that failures at
     /// the same time are not retried at the same time. `retry_after` applies if it is longer than the
     /// delay. It is in real time and limited to one day.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use domain::webhooks::TimeScale;
+    ///
+    /// let first = TimeScale::REAL.next_delay(1, None, 0.5);
+    /// assert_eq!(first, Some(Duration::from_secs(5)));
+    /// let asked = TimeScale::REAL.next_delay(1, Some(Duration::from_secs(60)), 0.5);
+    /// assert_eq!(asked, Some(Duration::from_secs(60)));
+    /// ```
     #[must_use]
     pub fn next_delay(
         self,

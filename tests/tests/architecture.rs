@@ -24,6 +24,7 @@ enum Part {
     Egress,
     Pictures,
     Providers,
+    Resample,
     Runtime,
     Testkit,
     CommandLine,
@@ -41,6 +42,7 @@ impl Part {
             "shared/egress" => Self::Egress,
             "shared/pictures" => Self::Pictures,
             "shared/providers" => Self::Providers,
+            "shared/resample" => Self::Resample,
             "shared/runtime" => Self::Runtime,
             "shared/testkit" => Self::Testkit,
             "infra/cli" => Self::CommandLine,
@@ -53,14 +55,11 @@ impl Part {
     /// The own crates that it may depend on, except in tests.
     const fn may_use(self) -> &'static [Self] {
         match self {
-            Self::Domain | Self::Drawing => &[],
-            Self::App
-            | Self::Edge
-            | Self::Aws
-            | Self::Egress
-            | Self::Pictures
-            | Self::Runtime
-            | Self::Testkit => &[Self::Domain],
+            Self::Domain | Self::Drawing | Self::Resample => &[],
+            Self::App | Self::Edge | Self::Aws | Self::Egress | Self::Runtime | Self::Testkit => {
+                &[Self::Domain]
+            }
+            Self::Pictures => &[Self::Domain, Self::Resample],
             Self::Providers => &[Self::Domain, Self::Drawing, Self::Egress, Self::Pictures],
             Self::Function => &[
                 Self::App,

@@ -12,10 +12,10 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageEncoder};
+use resample::resample;
 
 use crate::decode::{DecodedImage, EncodedImage};
 use crate::error::{ImageError, corrupt};
-use crate::resample::resample;
 
 /// From 0 to 100: without visible loss, at a third of the size of a PNG.
 pub const JPEG_QUALITY: u8 = 92;
@@ -43,8 +43,11 @@ impl DecodedImage {
             let encoded = EncodedImage { format: self.format, bytes };
             return Ok(FittedImage { encoded, decoded: self, reencoded_from: None });
         }
-        let pixels =
-            if original == (width, height) { self.pixels } else { resample(&self.pixels, width, height)? };
+        let pixels = if original == (width, height) {
+            self.pixels
+        } else {
+            resample(&self.pixels, width, height).map_err(corrupt)?
+        };
         let decoded = Self { width, height, oriented: false, pixels, ..self };
         let encoded = EncodedImage { format: decoded.format, bytes: decoded.encode()?.into() };
         Ok(FittedImage { encoded, decoded, reencoded_from: Some(original) })

@@ -1,11 +1,11 @@
 //! Cuts an image that is a grid of four images into its quarters.
 
 use bytes::Bytes;
+use resample::resample;
 
 use crate::decode::{DecodedImage, decode};
-use crate::error::ImageError;
+use crate::error::{ImageError, corrupt};
 use crate::prepare::one_at_a_time;
-use crate::resample::resample;
 
 /// How many images a grid holds.
 pub const IMAGES: u8 = 4;
@@ -34,7 +34,7 @@ fn cut(grid: &DecodedImage, quarter: u8, (width, height): (u32, u32)) -> Result<
     // With an odd number of pixels the middle row or column belongs to no quarter.
     let (left, top) = (column * (grid.width - half_width), row * (grid.height - half_height));
     let quarter = grid.pixels.crop_imm(left, top, half_width, half_height);
-    let pixels = resample(&quarter, width, height)?;
+    let pixels = resample(&quarter, width, height).map_err(corrupt)?;
     let image = DecodedImage {
         format: grid.format,
         width,

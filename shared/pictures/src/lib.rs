@@ -10,6 +10,5 @@ pub mod fit;
 pub mod grid;
 mod memory;
 pub mod prepare;
-mod resample;
 pub mod thumbnail;
 mod webp;

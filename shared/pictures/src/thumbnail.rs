@@ -4,10 +4,10 @@ use domain::images::ImageFormat;
 use image::DynamicImage;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
+use resample::{has_transparency, resample};
 
 use crate::decode::{DecodedImage, EncodedImage};
-use crate::error::ImageError;
-use crate::resample::{has_transparency, resample};
+use crate::error::{ImageError, corrupt};
 
 /// Limit of the longer side of a thumbnail, in pixels.
 pub const MAX_THUMBNAIL_SIDE: u32 = 256;
@@ -30,7 +30,7 @@ impl DecodedImage {
         let scaled = if (width, height) == (self.width, self.height) {
             self.pixels.clone()
         } else {
-            resample(&self.pixels, width, height)?
+            resample(&self.pixels, width, height).map_err(corrupt)?
         };
         let scaled =
             if scaled.color().has_alpha() { DynamicImage::from(scaled.into_rgba8()) } else { scaled };

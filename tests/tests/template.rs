@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use semantest_tests::cloud::workspace;
 
@@ -58,11 +59,23 @@ fn logged(name: &str) -> BTreeSet<String> {
             } else if entry.extension() == Some("rs".as_ref())
                 && entry.file_name() != Some("tests.rs".as_ref())
             {
-                found.extend(words(&fs::read_to_string(entry).unwrap(), &before));
+                let source = fs::read_to_string(&entry).unwrap();
+                if name == "alarm" {
+                    assert_only_errors(&entry, &source, &before);
+                }
+                found.extend(words(&source, &before));
             }
         }
     }
     found
+}
+
+/// The parameter `LogLevel` may drop every other line, and an alarm with it.
+fn assert_only_errors(file: &Path, source: &str, alarm: &str) {
+    for (at, _) in source.match_indices(alarm) {
+        let macro_name = source[..at].rsplit_once("!(").unwrap().0;
+        assert!(macro_name.ends_with("error"), "{}: an alarm on a line that is no error", file.display());
+    }
 }
 
 /// The metric of each filter by the value that is logged under this field name.

@@ -8,7 +8,7 @@ use domain::providers::{DeprecationStore, ModelDeprecations};
 use domain::store::StoreError;
 use providers::ModelList;
 use tokio::sync::Mutex;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// How often the providers document is read to find models that were not checked yet.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -66,7 +66,7 @@ impl<'a> DeprecationCheck<'a> {
                 now,
             );
             for (model, end) in deprecations.near(now) {
-                warn!(
+                error!(
                     alarm = "model_sunset",
                     provider = list.provider(),
                     model,

@@ -16,6 +16,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Function,
+    Addons,
     App,
     Domain,
     Edge,
@@ -34,6 +35,7 @@ enum Part {
 impl Part {
     fn at(folder: &str) -> Self {
         match folder {
+            "shared/addons" => Self::Addons,
             "shared/app" => Self::App,
             "shared/domain" => Self::Domain,
             "shared/edge" => Self::Edge,
@@ -55,7 +57,7 @@ impl Part {
     /// The own crates that it may depend on, except in tests.
     const fn may_use(self) -> &'static [Self] {
         match self {
-            Self::Domain | Self::Drawing | Self::Resample => &[],
+            Self::Addons | Self::Domain | Self::Drawing | Self::Resample => &[],
             Self::App | Self::Edge | Self::Aws | Self::Egress | Self::Runtime | Self::Testkit => {
                 &[Self::Domain]
             }

@@ -1,12 +1,14 @@
 //! The HTTP layer that all endpoints share: routing, credentials, limits, CORS, errors, conditional requests.
 
 pub(crate) mod answer;
+pub mod content_coding;
 pub mod cors;
 pub(crate) mod error_response;
 pub mod etag;
 pub mod idempotency;
 pub mod json_body;
 pub(crate) mod middleware;
+pub mod precondition;
 pub mod prefer;
 pub(crate) mod request;
 pub mod routes;

@@ -18,17 +18,23 @@ pub fn of(body: &[u8]) -> String {
 #[must_use]
 pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.into_iter().any(|list| list.trim() == "*" || tags(list).any(|known| known == tag))
+    values.into_iter().any(|list| list.trim() == "*" || tags(list).any(|known| known.opaque == tag))
 }
 
-/// Iterates over the opaque tags of a list. Weak tags compare like strong ones, as `If-None-Match` requires.
-/// A tag may contain commas, so the list is split at its quotation marks.
-fn tags(list: &str) -> impl Iterator<Item = &str> {
+/// A tag in a list.
+pub(super) struct Tag<'a> {
+    /// With its quotation marks.
+    pub(super) opaque: &'a str,
+    pub(super) weak: bool,
+}
+
+/// Iterates over the tags of a list. A tag may contain commas, so the list is split at its quotation marks.
+pub(super) fn tags(list: &str) -> impl Iterator<Item = Tag<'_>> {
     let mut rest = list;
     std::iter::from_fn(move || {
         let start = rest.find('"')?;
         let length = rest[start + 1..].find('"')? + 2;
-        let tag = &rest[start..start + length];
+        let tag = Tag { opaque: &rest[start..start + length], weak: rest[..start].ends_with("W/") };
         rest = &rest[start + length..];
         Some(tag)
     })

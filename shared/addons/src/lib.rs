@@ -1,7 +1,8 @@
 //! The rules of addons, without input or output: on which pages an addon runs ([`pattern`]), which versions a
-//! range means ([`range`]), which version of each addon a page gets ([`resolve`](mod@resolve)) and in which
-//! order they load ([`order`](mod@order)).
+//! range means ([`range`]), which version of each addon a page gets ([`resolve`](mod@resolve)), in which order
+//! they load ([`order`](mod@order)), and how Chromium is told ([`injection`]).
 
+pub mod injection;
 pub mod order;
 pub mod pattern;
 pub mod range;

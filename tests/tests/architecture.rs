@@ -258,6 +258,22 @@ fn every_function_has_sample_events() {
     assert_eq!(folders("events"), folders("functions"));
 }
 
+/// Cargo leaves out a folder of tests without `main.rs`, and a file that no `mod` names.
+#[test]
+fn every_test_file_of_a_function_is_compiled() {
+    for function in folders("functions") {
+        let tests = workspace().join("functions").join(&function).join("tests");
+        assert!(tests.is_dir(), "{function} has no tests");
+        let Ok(files) = fs::read_dir(tests.join("all")) else { continue };
+        let main = fs::read_to_string(tests.join("all/main.rs")).unwrap_or_default();
+        for path in files.map(|file| file.unwrap().path()) {
+            let module = path.file_stem().unwrap().to_str().unwrap();
+            let is_part = path.extension() == Some("rs".as_ref()) && module != "main";
+            assert!(!is_part || main.contains(&format!("mod {module};")), "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn cargo_lambda_watch_has_the_templates_routes() {
     let metadata = metadata();

@@ -89,13 +89,19 @@ impl Access {
         client: &str,
         scopes: &[Scope],
     ) -> Result<String> {
-        let key = match recorded {
+        let mut key: ApiKey = match recorded {
             Some(text) => {
                 text.parse().map_err(|_| anyhow!("cloud.json contains an invalid key: remove the key"))?
             }
             None => ApiKey::generate(),
         };
-        if self.keys.find(key.id()).await?.is_none() {
+        let row = self.keys.find(key.id()).await?;
+        // The key of an older version lacks the scopes that were added since.
+        let lacks = row.as_ref().is_some_and(|row| scopes.iter().any(|scope| !row.scopes.contains(scope)));
+        if lacks {
+            key = ApiKey::generate();
+        }
+        if lacks || row.is_none() {
             self.add_key(&key, &client.parse()?, "made by `semantest up`".parse()?, scopes).await?;
         }
         Ok(key.expose().to_owned())

@@ -9,11 +9,11 @@ use std::str::FromStr;
 use http::header::{self, HeaderMap, HeaderValue};
 
 /// The request headers that a page may send.
-const REQUEST_HEADERS: &str =
+pub(crate) const REQUEST_HEADERS: &str =
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-API-Key, X-Target-Domain";
 /// The response headers that a page may read, in addition to those that CORS always exposes.
-const EXPOSED: &str = "Content-Length, ETag, Idempotent-Replayed, Location, Preference-Applied, RateLimit, \
-     RateLimit-Policy, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Trace-Id";
+pub(crate) const EXPOSED: &str = "Content-Length, ETag, Idempotent-Replayed, Location, Preference-Applied, RateLimit, \
+     RateLimit-Policy, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Trace-Id, WWW-Authenticate";
 /// How long a browser may cache a preflight response, in seconds. Chromium caches it for two hours at most.
 const MAX_AGE: &str = "7200";
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::document;
+use crate::http::cors::{EXPOSED, REQUEST_HEADERS};
 use crate::http::routes::ROUTES;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
@@ -95,5 +96,22 @@ fn every_body_has_an_example() {
                 assert!(!(kind["example"].is_null() && kind["examples"].is_null()), "{method} {path}");
             }
         }
+    }
+}
+
+/// A page can send and read only the headers that CORS names.
+#[test]
+fn cors_names_every_header_of_the_document() {
+    let has = |list: &str, name: &str| list.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
+    let document = document();
+    let components = &document["components"];
+    for name in components["headers"].as_object().unwrap().keys() {
+        assert!(has(EXPOSED, name), "{name} is not in EXPOSED");
+    }
+    let parameters = components["parameters"].as_object().unwrap().values();
+    for parameter in parameters.filter(|parameter| parameter["in"] == "header") {
+        let name = parameter["name"].as_str().unwrap();
+        let is_of_webhooks = super::webhooks::HEADERS.contains(&name);
+        assert!(is_of_webhooks || has(REQUEST_HEADERS, name), "{name} is not in REQUEST_HEADERS");
     }
 }

@@ -62,7 +62,7 @@ fn sizes_of_providers_fit_every_size_of_the_api() {
         .into_iter()
         .enumerate()
     {
-        let (encoder, format) = FORMATS[index % 3];
+        let (encoder, format) = FORMATS[index % FORMATS.len()];
         let bytes = encoded(&two_halves(made.0, made.1), encoder);
         for size in Size::ALL {
             let fitted = fit(bytes.clone(), size.pixels());

@@ -19,6 +19,8 @@ pub enum Mood {
     Failing,
     /// Reads the request and never responds.
     Hanging,
+    /// Hangs at this path, and answers 204 at all others.
+    HangingAt(&'static str),
 }
 
 /// What happened to a webhook.
@@ -70,6 +72,12 @@ impl Moody {
         &self.url
     }
 
+    /// The URL of another path of its host.
+    #[must_use]
+    pub fn url_of(&self, path: &str) -> String {
+        self.url.split_once("/hook").map_or_else(String::new, |(host, _)| format!("{host}{path}"))
+    }
+
     /// From now on it responds 204 to everything. Requests that hang get no response at all.
     pub fn recover(&self) {
         self.state.healthy.send_replace(true);
@@ -90,9 +98,14 @@ impl Moody {
 
 impl State {
     async fn answer(&self, mut stream: TcpStream) {
-        let Some((id, body)) = read(&mut stream).await else { return };
+        let Some((path, id, body)) = read(&mut stream).await else { return };
         let mut healthy = self.healthy.subscribe();
-        let mood = if *healthy.borrow_and_update() { Mood::Fine } else { self.mood };
+        let mood = match self.mood {
+            _ if *healthy.borrow_and_update() => Mood::Fine,
+            Mood::HangingAt(hanging) if path.starts_with(hanging) => Mood::Hanging,
+            Mood::HangingAt(_) => Mood::Fine,
+            mood => mood,
+        };
         {
             let mut met = self.met.lock().unwrap();
             let met = met.entry(id.clone()).or_default();
@@ -103,7 +116,7 @@ impl State {
         let status = match mood {
             Mood::Fine => "204 No Content",
             Mood::Failing => "500 Internal Server Error",
-            Mood::Hanging => {
+            Mood::Hanging | Mood::HangingAt(_) => {
                 // Until the sender closes the connection, or the endpoint recovers and drops this request.
                 let mut rest = [0; 1];
                 tokio::select! {
@@ -123,8 +136,8 @@ impl State {
     }
 }
 
-/// The `webhook-id` and the body of the one request on this connection.
-async fn read(stream: &mut TcpStream) -> Option<(String, Value)> {
+/// The path, the `webhook-id` and the body of the one request on this connection.
+async fn read(stream: &mut TcpStream) -> Option<(String, String, Value)> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -147,5 +160,6 @@ async fn read(stream: &mut TcpStream) -> Option<(String, Value)> {
     }
     let id = header("webhook-id")?;
     assert!(id.parse::<Uuid>().is_ok(), "{id}");
-    Some((id, serde_json::from_slice(&bytes[end..end + length]).unwrap()))
+    let path = head.split(' ').nth(1)?.to_owned();
+    Some((path, id, serde_json::from_slice(&bytes[end..end + length]).unwrap()))
 }

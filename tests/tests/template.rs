@@ -205,6 +205,8 @@ fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
     let clients = aws::keys::client_partition(&"acme".parse().unwrap()).replace("acme", "*");
     let update = "[dynamodb:UpdateItem]".to_owned();
     let query = "[dynamodb:Query]".to_owned();
+    let lines = format!("\"{}*\"", aws::keys::LINE);
+    let take = "[dynamodb:DeleteItem, dynamodb:Query]".to_owned();
     assert_eq!(
         bound,
         [
@@ -220,6 +222,7 @@ fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
                 "!GetAtt JobsTable.Arn".to_owned(),
                 only("StringEquals", &format!("{providers}, {deprecations}")),
             ),
+            ("WebhookSenderRole", take, "!GetAtt JobsTable.Arn".to_owned(), only("StringLike", &lines),),
         ]
     );
 }

@@ -6,29 +6,29 @@
 
 use std::time::Duration;
 
-use app::backoff::Backoff;
 use domain::primitives::source::random_fraction;
 use domain::primitives::{Lease, LeaseId, Secret};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryState, HostPermit, Outcome, Readiness, SecretVersions, SigningSecret, WebhookMessage,
+    Delivery, HostPermit, MessagePurpose, Outcome, Readiness, SecretVersions, SigningSecret, WebhookMessage,
 };
 use domain::{Error, JobId, Timestamp, WebhookId};
 use tokio::time::Instant;
 use tracing::{info, warn};
-use url::Url;
 
-use crate::post::{Signed, TIMEOUT};
+use crate::post::{BODY, Signed, TIMEOUT};
+use crate::record::record;
+use crate::waiting::{self, Destination};
 use crate::{Deps, endpoints};
 
 /// How often a sender reads the row again after a write conflict.
 const MAX_CONFLICT_RETRIES: u32 = 10;
-/// How long a host permit lasts: a little longer than a request can take.
-const PERMIT_TTL: Duration = Duration::from_secs(TIMEOUT.as_secs() + 5);
 /// An endpoint is slow if an attempt fails after at least this time.
 const SLOW_RESPONSE: Duration = Duration::from_secs(5);
-/// How long the host of a slow endpoint has fewer permits.
-const SLOW_PERIOD: Duration = Duration::from_secs(30);
+/// The time that must be left after a request for its outcome to be written.
+const RECORD_TIME: Duration = Duration::from_secs(3);
+/// How long a webhook waits whose attempt came too late for a request.
+const LATE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Handles one message. `deadline` is the time at which Lambda ends this function.
 ///
@@ -36,26 +36,31 @@ const SLOW_PERIOD: Duration = Duration::from_secs(30);
 ///
 /// If a store did not answer. The message is then received again, or the sweeper sends another.
 pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timestamp) -> Result<(), Error> {
-    let WebhookMessage::V1 { job_id, webhook_id, .. } = message;
-    let Some(delivery) = load_due(deps, job_id, webhook_id).await? else { return Ok(()) };
-    // This comes before the lease: an attempt that cannot be made must not count.
-    let body =
-        edge::api::webhooks::payload::webhook_body(&delivery, &deps.images_url).map_err(Error::internal)?;
-    let master = deps.master_secret.read().await?;
-    let secret_versions = deps.secret_versions.secret_versions(&delivery.client_id).await?;
-    let host = host(delivery.url.url());
-    let now = Timestamp::now();
-    let Some(permit) = deps.hosts.acquire_host_permit(&host, now, now + PERMIT_TTL).await? else {
-        return wait(deps, delivery).await;
-    };
-    let delivery = match begin(deps, delivery, deadline).await {
-        Ok(Some(delivery)) => delivery,
+    let WebhookMessage::V1 { job_id, webhook_id, purpose, .. } = message;
+    let Some(delivery) = load(deps, job_id, webhook_id).await? else { return Ok(()) };
+    let to = Destination::of(&delivery);
+    if purpose == MessagePurpose::Watch {
+        return Ok(waiting::look(deps, &delivery, &to).await?);
+    }
+    if !is_due(&delivery) {
+        if purpose == MessagePurpose::Turn {
+            waiting::pass_on(deps, &to).await;
+        }
+        return Ok(());
+    }
+    // This comes first of all that an attempt needs: most of those that must wait get no further.
+    let Some(held) = waiting::acquire(deps, &delivery, &to, purpose).await? else { return Ok(()) };
+    let time = TimeLimit { permit: held.permit, deadline };
+    let ((), ready) =
+        tokio::join!(waiting::wake_neighbor(deps, &to, &held), prepare(deps, delivery, purpose, time));
+    let ready = match ready {
+        Ok(Some(ready)) => ready,
         nothing => {
-            release_permit(deps, &host, permit, false).await;
+            waiting::release(deps, &to, &held, false).await;
             return nothing.map(|_| ());
         }
     };
-    let outcome = attempt(deps, &delivery, body, &master, &secret_versions).await;
+    let (delivery, outcome) = attempt(deps, ready).await;
 
     let accepted = outcome.accepted();
     let slow = !accepted && outcome.duration >= SLOW_RESPONSE;
@@ -69,27 +74,95 @@ pub async fn deliver(deps: &Deps<'_>, message: WebhookMessage, deadline: Timesta
             endpoints::succeeded(deps, &delivery).await;
         }
     };
-    let (recorded, (), ()) = tokio::join!(record, update_endpoint, release_permit(deps, &host, permit, slow));
+    let (recorded, (), ()) = tokio::join!(record, update_endpoint, waiting::release(deps, &to, &held, slow));
     recorded
 }
 
-/// Loads the delivery; `None` if there is nothing to do for it.
-async fn load_due(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Option<Delivery>, Error> {
-    let Some(delivery) = deps.deliveries.load_delivery(job, id).await? else {
+/// Loads the delivery; `None` if it does not exist.
+async fn load(deps: &Deps<'_>, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
+    let delivery = deps.deliveries.load_delivery(job, id).await?;
+    if delivery.is_none() {
         warn!("the message names a webhook that does not exist or has expired");
-        return Ok(None);
-    };
+    }
+    Ok(delivery)
+}
+
+fn is_due(delivery: &Delivery) -> bool {
     let readiness = delivery.readiness(Timestamp::now());
     if readiness != Readiness::Due {
         info!(?readiness, "nothing to do for this webhook");
-        return Ok(None);
     }
-    Ok(Some(delivery))
+    readiness == Readiness::Due
+}
+
+/// Until when a request must be over.
+#[derive(Clone, Copy)]
+struct TimeLimit {
+    permit: HostPermit,
+    /// When Lambda ends this function.
+    deadline: Timestamp,
+}
+
+impl TimeLimit {
+    /// Whether a request that begins now ends before its permit expires, and early enough for its outcome to
+    /// be written. If not, another sender might send the same webhook, or use the same permit, beside it.
+    fn allows_request(self) -> bool {
+        let end = Timestamp::now() + TIMEOUT + BODY;
+        end <= self.permit.lease.until && end + RECORD_TIME <= self.deadline
+    }
+}
+
+/// A delivery that is leased to this sender, and what its request needs.
+struct Ready {
+    delivery: Delivery,
+    body: Vec<u8>,
+    master: Secret,
+    secret_versions: SecretVersions,
+}
+
+/// Prepares the request and leases the delivery; `None` if there is nothing to send, or not now. The caller
+/// holds a host permit.
+async fn prepare(
+    deps: &Deps<'_>,
+    delivery: Delivery,
+    purpose: MessagePurpose,
+    time: TimeLimit,
+) -> Result<Option<Ready>, Error> {
+    // This comes before the lease: an attempt that cannot be made must not count.
+    let body =
+        edge::api::webhooks::payload::webhook_body(&delivery, &deps.images_url).map_err(Error::internal)?;
+    let (master, secret_versions) = tokio::try_join!(
+        deps.master_secret.read(),
+        deps.secret_versions.secret_versions(&delivery.client_id)
+    )?;
+    if !time.allows_request() {
+        return postpone(deps, &delivery, purpose).await.map(|()| None);
+    }
+    let Some((before, delivery)) = begin(deps, delivery, time.deadline).await? else { return Ok(None) };
+    if !time.allows_request() {
+        // Nothing was sent, so the row becomes what it was. If that fails, the lease lapses.
+        let mut undone = Delivery { revision: delivery.revision, ..before };
+        save_unless_changed(deps, &mut undone).await?;
+        return postpone(deps, &delivery, purpose).await.map(|()| None);
+    }
+    Ok(Some(Ready { delivery, body, master, secret_versions }))
+}
+
+/// Sends the message again, because too little time is left for a request. That does not count as an attempt.
+async fn postpone(deps: &Deps<'_>, delivery: &Delivery, purpose: MessagePurpose) -> Result<(), Error> {
+    warn!("too late for a request; the webhook is put on the queue again");
+    let message = WebhookMessage::to(delivery, purpose);
+    Ok(deps.queue.send_webhook(&message, &delivery.client_id, LATE_PAUSE).await?)
 }
 
 /// Leases the delivery to this sender if its endpoint may be called; `None` if there is nothing to do for it.
-/// The caller holds a host permit by then, so that the daily probe is not used up for want of a permit.
-async fn begin(deps: &Deps<'_>, delivery: Delivery, deadline: Timestamp) -> Result<Option<Delivery>, Error> {
+/// Returns it as it was before, too. The caller holds a host permit by then, so that the daily probe is not
+/// used up for want of a permit.
+async fn begin(
+    deps: &Deps<'_>,
+    delivery: Delivery,
+    deadline: Timestamp,
+) -> Result<Option<(Delivery, Delivery)>, Error> {
     if endpoints::may_attempt(deps, &delivery).await? {
         return begin_attempt(deps, delivery, deadline).await;
     }
@@ -106,30 +179,15 @@ async fn hold(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
     Ok(())
 }
 
-/// Defers the delivery until its host may have a permit. That does not count as an attempt.
-async fn wait(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
-    delivery.defer_for_permit(Timestamp::now(), random_fraction());
-    info!(deferrals = delivery.deferrals, "the host has no free permit");
-    if save_unless_changed(deps, &mut delivery).await? {
-        send_message(deps, &delivery).await;
-    }
-    Ok(())
-}
-
 /// Returns whether the row was written; after a conflict the other function's write stays.
-async fn save_unless_changed(deps: &Deps<'_>, delivery: &mut Delivery) -> Result<bool, StoreError> {
+pub(crate) async fn save_unless_changed(
+    deps: &Deps<'_>,
+    delivery: &mut Delivery,
+) -> Result<bool, StoreError> {
     match deps.deliveries.save_delivery(delivery).await {
         Ok(()) => Ok(true),
         Err(StoreError::Conflict) => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// Releases the host permit; if that fails, the permit lapses.
-async fn release_permit(deps: &Deps<'_>, host: &str, permit: HostPermit, slow: bool) {
-    let slow_until = slow.then(|| Timestamp::now() + SLOW_PERIOD);
-    if let Err(error) = deps.hosts.release_host_permit(host, permit, slow_until).await {
-        warn!(%error, "the host permit could not be released");
     }
 }
 
@@ -138,7 +196,7 @@ async fn begin_attempt(
     deps: &Deps<'_>,
     mut delivery: Delivery,
     deadline: Timestamp,
-) -> Result<Option<Delivery>, Error> {
+) -> Result<Option<(Delivery, Delivery)>, Error> {
     let lease = Lease { id: LeaseId::new(), until: deadline + deps.lease_margin };
     for _ in 0..MAX_CONFLICT_RETRIES {
         if delivery.crash_limit_reached() {
@@ -147,26 +205,24 @@ async fn begin_attempt(
             save_unless_changed(deps, &mut delivery).await?;
             return Ok(None);
         }
+        let before = delivery.clone();
         delivery.begin_attempt(lease, Timestamp::now(), deps.time_scale, random_fraction());
         if save_unless_changed(deps, &mut delivery).await? {
-            return Ok(Some(delivery));
+            return Ok(Some((before, delivery)));
         }
-        let Some(again) = load_due(deps, delivery.job_id, delivery.id).await? else { return Ok(None) };
-        delivery = again;
+        match load(deps, delivery.job_id, delivery.id).await? {
+            Some(again) if is_due(&again) => delivery = again,
+            _ => return Ok(None),
+        }
     }
     Err(Error::Unavailable { cause: "the row kept changing".into(), retry_after: Duration::from_secs(1) })
 }
 
-async fn attempt(
-    deps: &Deps<'_>,
-    delivery: &Delivery,
-    body: Vec<u8>,
-    master: &Secret,
-    secret_versions: &SecretVersions,
-) -> Outcome {
+async fn attempt(deps: &Deps<'_>, ready: Ready) -> (Delivery, Outcome) {
+    let Ready { delivery, body, master, secret_versions } = ready;
     let now = Timestamp::now();
     let sign =
-        |version| SigningSecret::derive(master, &delivery.client_id, version).sign(delivery.id, now, &body);
+        |version| SigningSecret::derive(&master, &delivery.client_id, version).sign(delivery.id, now, &body);
     let signatures: Vec<_> = secret_versions.signing(now).into_iter().map(sign).collect();
     let webhook = Signed {
         id: delivery.id.to_string(),
@@ -183,66 +239,5 @@ async fn attempt(
         Ok(answer) => info!(attempt, status = answer.status, accepted, durationMs = duration, "webhook sent"),
         Err(problem) => info!(attempt, problem, accepted, durationMs = duration, "webhook not sent"),
     }
-    outcome
-}
-
-/// Writes the outcome of the attempt, and queues the message of the next attempt if that is soon.
-async fn record(
-    deps: &Deps<'_>,
-    mut delivery: Delivery,
-    outcome: &Outcome,
-    disabled: bool,
-    deadline: Timestamp,
-) -> Result<(), Error> {
-    let mut backoff = Backoff::until(deadline);
-    loop {
-        let mut next = delivery.clone();
-        next.record_outcome(outcome, disabled, Timestamp::now(), deps.time_scale, random_fraction());
-        let problem = match deps.deliveries.save_delivery(&mut next).await {
-            Ok(()) => {
-                delivery = next;
-                break;
-            }
-            Err(StoreError::Conflict) => match deps.deliveries.load_delivery(next.job_id, next.id).await {
-                Ok(Some(row)) if row.lease == delivery.lease => {
-                    // The client asked for a redelivery meanwhile.
-                    delivery = row;
-                    StoreError::Conflict
-                }
-                Ok(_) => {
-                    // The lease lapsed, and another sender has it.
-                    info!("the webhook is no longer this sender's");
-                    return Ok(());
-                }
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        if !backoff.pause().await {
-            return Err(problem.into());
-        }
-        warn!(error = %problem, "the row could not be written; trying again");
-    }
-    if delivery.state == DeliveryState::GivenUp {
-        warn!(attempts = delivery.attempts, "webhook given up");
-    }
-    send_message(deps, &delivery).await;
-    Ok(())
-}
-
-/// Sends the message of the next attempt if the queue can delay it for so long; otherwise the sweeper sends
-/// it.
-async fn send_message(deps: &Deps<'_>, delivery: &Delivery) {
-    let Some(delay) = delivery.message_delay(Timestamp::now()) else { return };
-    let message = WebhookMessage::about(delivery);
-    if let Err(error) = deps.queue.send_webhook(&message, &delivery.client_id, delay).await {
-        warn!(%error, "the queue did not take the message; the sweeper will send it");
-    }
-}
-
-/// The host and port that share permits. A trailing dot is removed, because it names the same host.
-fn host(url: &Url) -> String {
-    let name = url.host_str().unwrap_or_default();
-    let name = name.strip_suffix('.').unwrap_or(name);
-    format!("{name}:{}", url.port_or_known_default().unwrap_or_default())
+    (delivery, outcome)
 }

@@ -8,7 +8,7 @@ use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse
 use domain::TraceId;
 use domain::access::ClientId;
 use domain::due::Due;
-use domain::webhooks::WebhookMessage;
+use domain::webhooks::{MessagePurpose, WebhookMessage};
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use tracing::{info, warn};
@@ -58,7 +58,7 @@ async fn send(deps: &Deps<'_>, record: EventRecord) -> Result<(), Option<String>
         warn!(event_id = record.event_id, "the stream record is not a delivery");
         return Ok(());
     };
-    let WebhookMessage::V1 { job_id, webhook_id, trace_id } = &message;
+    let WebhookMessage::V1 { job_id, webhook_id, trace_id, .. } = &message;
     let sent = deps.queue.send_webhook(&message, &client, Duration::ZERO).await;
     match sent {
         Ok(()) => info!(traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, "webhook queued"),
@@ -74,5 +74,7 @@ fn message(record: &EventRecord) -> Option<(WebhookMessage, ClientId)> {
     let keys: Keys = serde_dynamo::from_item(record.change.keys.clone()).ok()?;
     let Due::Delivery(job_id, webhook_id) = keys::parse(&keys.pk, &keys.sk)? else { return None };
     let image: Image = serde_dynamo::from_item(record.change.new_image.clone()).ok()?;
-    Some((WebhookMessage::V1 { job_id, webhook_id, trace_id: image.trace_id }, image.client_id))
+    let message =
+        WebhookMessage::V1 { job_id, webhook_id, trace_id: image.trace_id, purpose: MessagePurpose::Attempt };
+    Some((message, image.client_id))
 }

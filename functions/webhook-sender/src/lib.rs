@@ -6,6 +6,8 @@ pub mod deliver;
 mod endpoints;
 pub mod forward;
 pub mod post;
+mod record;
+mod waiting;
 
 use std::time::Duration;
 
@@ -14,8 +16,8 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use domain::Timestamp;
 use domain::access::SecretSource;
 use domain::webhooks::{
-    DeliveryStore, HostPermitStore, SecretVersionStore, TimeScale, WebhookEndpointStore, WebhookMessage,
-    WebhookQueue,
+    DeliveryStore, HostPermitStore, SecretVersionStore, TimeScale, WaitingLineStore, WebhookEndpointStore,
+    WebhookMessage, WebhookQueue,
 };
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
@@ -26,6 +28,8 @@ pub struct Deps<'a> {
     pub deliveries: &'a dyn DeliveryStore,
     pub endpoints: &'a dyn WebhookEndpointStore,
     pub hosts: &'a dyn HostPermitStore,
+    /// The waiting lines for the permits of hosts.
+    pub lines: &'a dyn WaitingLineStore,
     pub secret_versions: &'a dyn SecretVersionStore,
     pub queue: &'a dyn WebhookQueue,
     /// The secret from which the signing secrets of all clients are derived.
@@ -53,7 +57,7 @@ pub async fn handle(deps: &Deps<'_>, event: LambdaEvent<Value>) -> Result<Value,
     let request_id = event.context.request_id;
     let event: SqsEvent = serde_json::from_value(event.payload)?;
     let response = runtime::sqs_batch::messages(event.records, |message: WebhookMessage| {
-        let WebhookMessage::V1 { job_id, webhook_id, trace_id } = message;
+        let WebhookMessage::V1 { job_id, webhook_id, trace_id, .. } = message;
         let span = info_span!("webhook", traceId = %trace_id, jobId = %job_id, webhookId = %webhook_id, requestId = request_id);
         deliver::deliver(deps, message, deadline).instrument(span)
     })

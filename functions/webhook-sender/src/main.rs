@@ -7,6 +7,7 @@ use aws::dynamodb::JobsTable;
 use aws::queues::WebhooksQueue;
 use aws::secrets::ManagedSecret;
 use aws::webhooks::HostPermitsTable;
+use domain::webhooks::HostLimits;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::config;
 use serde_json::Value;
@@ -19,12 +20,15 @@ async fn main() -> Result<(), Error> {
     let sdk = aws::config::load().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let jobs = JobsTable::new(dynamodb.clone(), config::required("JOBS_TABLE")?);
-    let (limits, permits) =
-        (config::required("LIMITS_TABLE")?, config::required("WEBHOOK_HOST_CONCURRENCY")?);
+    let limits = HostLimits::new(
+        config::required("WEBHOOK_HOST_TOTAL_CONCURRENCY")?,
+        config::required("WEBHOOK_HOST_CONCURRENCY")?,
+    );
     let deps = Deps {
         deliveries: &jobs,
         endpoints: &jobs,
-        hosts: &HostPermitsTable::new(dynamodb.clone(), limits, permits),
+        hosts: &HostPermitsTable::new(dynamodb.clone(), config::required("LIMITS_TABLE")?, limits),
+        lines: &jobs,
         secret_versions: &AccessTable::new(dynamodb, config::required("ACCESS_TABLE")?),
         queue: &WebhooksQueue::new(aws_sdk_sqs::Client::new(&sdk), config::required("WEBHOOKS_QUEUE_URL")?),
         master_secret: &ManagedSecret::new(

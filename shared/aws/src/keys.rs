@@ -5,7 +5,7 @@ use domain::due::Due;
 use domain::images::ImageFormat;
 use domain::jobs::JobClass;
 use domain::primitives::NamedValue as _;
-use domain::webhooks::{DeliveryKey, WebhookEndpointId};
+use domain::webhooks::{DeliveryKey, Lane, WebhookEndpointId};
 use domain::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, UserId, WebhookId};
 
 /// Number of shards of the due index: with a single shard, a busy minute would be throttled.
@@ -26,6 +26,8 @@ const BATCH_ROW: &str = "BATCH";
 const JOB: &str = "JOB#";
 const JOB_ROW: &str = "JOB";
 const HOOK: &str = "HOOK#";
+/// Prefix of the partitions of waiting lines.
+pub const LINE: &str = "LINE#";
 const ENDPOINT: &str = "ENDPOINT#";
 const ENDPOINT_ROW: &str = "ENDPOINT";
 const KEY: &str = "KEY#";
@@ -183,6 +185,20 @@ pub fn host_partition(host: &str) -> String {
     format!("HOST#{host}")
 }
 
+/// Returns the partition of a waiting line for the permits of a webhook host. `template.yaml` names its prefix
+/// in the permissions of the function `webhook-sender`.
+#[must_use]
+pub fn line_partition(host: &str, lane: &Lane) -> String {
+    format!("{LINE}{host}#{lane}")
+}
+
+/// Returns the sort key of a delivery in a waiting line. It sorts by the time of the event; the prefix in the
+/// stream filter never matches it.
+#[must_use]
+pub fn line_sort(happened_at: Timestamp, job: JobId, webhook: WebhookId) -> String {
+    format!("{:013}#{job}#{webhook}", happened_at.millis().max(0))
+}
+
 /// Returns the partition of a caller's long-poll permits.
 #[must_use]
 pub fn long_poll_partition(caller: &Caller) -> String {
@@ -298,6 +314,14 @@ mod tests {
         let at = |millis| webhook_time(Timestamp::from_millis(millis));
         let key = webhook_sort(webhook);
         assert!(at(millis) <= key && key < at(millis + 1) && at(millis - 1) < key);
+    }
+
+    #[test]
+    fn waiting_line_sorts_by_the_time_of_the_event() {
+        let sort = |millis: i64| line_sort(Timestamp::from_millis(millis), JobId::new(), WebhookId::new());
+        assert!(sort(999) < sort(1000) && sort(999_999_999_999) < sort(1_000_000_000_000));
+        assert!(!sort(1000).starts_with(HOOK), "the stream wakes nobody for it");
+        assert_eq!(parse("LINE#h:443#00000000000000001", &sort(1000)), None);
     }
 
     #[test]

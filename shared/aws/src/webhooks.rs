@@ -4,5 +4,6 @@ pub(crate) mod deliveries;
 mod endpoints;
 mod host_permits;
 mod secret_versions;
+mod waiting_lines;
 
 pub use host_permits::HostPermitsTable;

@@ -3,17 +3,23 @@
 pub(crate) mod attempt;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;
+pub(crate) mod host_permits;
+pub(crate) mod lane;
 pub(crate) mod lifecycle;
 pub(crate) mod ports;
 pub(crate) mod retry_schedule;
 pub(crate) mod signature;
+pub(crate) mod waiting_line;
 
 pub use attempt::{Attempt, EndpointResponse, MAX_RESPONSE_KEPT, Outcome};
 pub use delivery::{Delivery, DeliveryState, Readiness, Snapshot};
 pub use endpoint::{NextAction, WebhookEndpoint, WebhookEndpointId};
+pub use host_permits::{HostPermit, HostPermits, Line};
+pub use lane::{HostLimits, Lane};
 pub use ports::{
-    DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, HeldPage, HostPermit, HostPermitStore,
-    SecretVersionStore, WebhookEndpointStore, WebhookMessage, WebhookQueue,
+    Acquisition, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, HeldPage, HostPermitStore,
+    MessagePurpose, Release, SecretVersionStore, Turn, WebhookEndpointStore, WebhookMessage, WebhookQueue,
 };
-pub use retry_schedule::{RETRY_SCHEDULE, TimeScale, permit_backoff};
+pub use retry_schedule::{RETRY_SCHEDULE, TimeScale};
 pub use signature::{SecretVersions, SigningSecret};
+pub use waiting_line::{LineEntry, WaitingLineStore};

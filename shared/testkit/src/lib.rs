@@ -7,6 +7,7 @@
 mod auth_stores;
 mod chats;
 mod events;
+mod host_permits;
 mod kept;
 mod logs;
 mod memory;

@@ -17,10 +17,11 @@ use domain::primitives::{Priority, Secret};
 use domain::providers::{ModelDeprecations, ProviderCapacity, ProviderStatus};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryStore, HostPermit, SecretVersions, WebhookEndpoint, WebhookEndpointId, WebhookMessage,
-    WebhookQueue,
+    Delivery, DeliveryStore, SecretVersions, WebhookEndpoint, WebhookEndpointId, WebhookMessage, WebhookQueue,
 };
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
+
+use crate::host_permits::{Host, Lines};
 
 /// A message that was sent, with its delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,8 @@ pub(crate) struct State {
     pub(crate) idempotency: HashMap<String, IdempotencyRecord>,
     pub(crate) endpoints: BTreeMap<WebhookEndpointId, WebhookEndpoint>,
     pub(crate) secret_versions: HashMap<ClientId, SecretVersions>,
-    pub(crate) hosts: HashMap<String, (Vec<HostPermit>, Option<Timestamp>)>,
+    pub(crate) hosts: HashMap<String, Host>,
+    pub(crate) lines: Lines,
     sent: Vec<Sent>,
     calls: Vec<&'static str>,
     failures: VecDeque<(&'static str, StoreError)>,

@@ -1,19 +1,15 @@
-//! [`Memory`] as the store of webhook lists, endpoints, secret versions and host permits.
+//! [`Memory`] as the store of webhook lists, endpoints and secret versions.
 
 use async_trait::async_trait;
 use domain::access::ClientId;
-use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryKey, DeliveryList, DeliveryPage, HeldPage, HostPermit, HostPermitStore,
-    SecretVersionStore, SecretVersions, WebhookEndpoint, WebhookEndpointId, WebhookEndpointStore,
+    Delivery, DeliveryKey, DeliveryList, DeliveryPage, HeldPage, SecretVersionStore, SecretVersions,
+    WebhookEndpoint, WebhookEndpointId, WebhookEndpointStore,
 };
 use domain::{JobId, Timestamp};
 
 use crate::Memory;
-
-/// The number of concurrency permits of one host.
-const HOST_PERMITS: usize = 2;
 
 impl Memory {
     /// Adds or replaces an endpoint, without a check of its revision.
@@ -24,12 +20,6 @@ impl Memory {
     #[must_use]
     pub fn endpoints(&self) -> Vec<WebhookEndpoint> {
         self.state().endpoints.values().cloned().collect()
-    }
-
-    /// Returns the permits of a host that are in use, and the time until which the host counts as slow.
-    #[must_use]
-    pub fn under_way(&self, host: &str) -> (Vec<HostPermit>, Option<Timestamp>) {
-        self.state().hosts.get(host).cloned().unwrap_or_default()
     }
 }
 
@@ -138,37 +128,6 @@ impl SecretVersionStore for Memory {
             return Err(StoreError::Conflict);
         }
         *row = next.clone();
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl HostPermitStore for Memory {
-    async fn acquire_host_permit(
-        &self,
-        host: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<HostPermit>, StoreError> {
-        let mut state = self.call("acquire_host_permit")?;
-        let (permits, _) = state.hosts.entry(host.to_owned()).or_default();
-        permits.retain(|permit| permit.lease.until > now);
-        let free = (0..HOST_PERMITS).find(|number| permits.iter().all(|permit| permit.number != *number));
-        let permit = free.map(|number| HostPermit { number, lease: Lease { id: LeaseId::new(), until } });
-        permits.extend(permit);
-        Ok(permit)
-    }
-
-    async fn release_host_permit(
-        &self,
-        host: &str,
-        permit: HostPermit,
-        slow_until: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let mut state = self.call("release_host_permit")?;
-        let (permits, slow) = state.hosts.entry(host.to_owned()).or_default();
-        permits.retain(|held| *held != permit);
-        *slow = slow_until.or(*slow);
         Ok(())
     }
 }

@@ -35,6 +35,7 @@ mod webhooks;
 mod webhooks_api;
 mod webhooks_listen;
 mod webhooks_many;
+mod webhooks_neighbors;
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
@@ -239,6 +240,7 @@ fn main() -> ExitCode {
         (Beside::Nothing, |round| {
             automatic::with_many_jobs(round);
             webhooks_many::alone(round);
+            webhooks_neighbors::alone(round);
             looking_back::tests(round);
         }),
     ];

@@ -10,8 +10,8 @@ use domain::jobs::{WebhookEvent, WebhookUrl, WebhookUrlPolicy};
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryState, DeliveryStore as _, EndpointResponse, HostPermitStore as _,
-    SecretVersionStore as _, SecretVersions, SigningSecret, TimeScale, WebhookMessage,
+    Delivery, DeliveryState, DeliveryStore as _, EndpointResponse, SecretVersionStore as _, SecretVersions,
+    SigningSecret, TimeScale, WebhookMessage,
 };
 use testkit::{Memory, Sent};
 use tokio::io::AsyncWriteExt as _;
@@ -23,9 +23,9 @@ use wiremock::matchers::{header, header_exists, headers, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[derive(Default)]
-struct WebhookEndpoint {
+pub(crate) struct WebhookEndpoint {
     answers: Mutex<Vec<Result<EndpointResponse, String>>>,
-    got: Mutex<Vec<Signed>>,
+    pub(crate) got: Mutex<Vec<Signed>>,
 }
 
 #[async_trait]
@@ -36,7 +36,7 @@ impl Post for WebhookEndpoint {
     }
 }
 
-fn plain(status: u16) -> EndpointResponse {
+pub(crate) fn plain(status: u16) -> EndpointResponse {
     EndpointResponse::new(status, None, b"")
 }
 
@@ -46,7 +46,7 @@ impl WebhookEndpoint {
     }
 }
 
-fn pending(store: &Memory) -> Delivery {
+pub(crate) fn pending(store: &Memory) -> Delivery {
     let job = testkit::job("p", Timestamp::now());
     let mut delivery = job.delivery(WebhookEvent::Queued, Timestamp::now()).unwrap();
     delivery.revision = 1;
@@ -54,11 +54,16 @@ fn pending(store: &Memory) -> Delivery {
     delivery
 }
 
-async fn handle(store: &Memory, post: &dyn Post, delivery: &Delivery) -> Result<(), domain::Error> {
+pub(crate) async fn handle(
+    store: &Memory,
+    post: &dyn Post,
+    delivery: &Delivery,
+) -> Result<(), domain::Error> {
     let deps = Deps {
         deliveries: store,
         endpoints: store,
         hosts: store,
+        lines: store,
         secret_versions: store,
         queue: store,
         master_secret: store,
@@ -262,40 +267,15 @@ async fn unsigned_webhook_counts_no_attempt() {
 }
 
 /// Handles one message; returns how often the endpoint was called, and the row afterwards.
-async fn attempt(store: &Memory, delivery: &Delivery, answer: Result<u16, String>) -> (usize, Delivery) {
+pub(crate) async fn attempt(
+    store: &Memory,
+    delivery: &Delivery,
+    answer: Result<u16, String>,
+) -> (usize, Delivery) {
     let endpoint = WebhookEndpoint::answering(answer);
     handle(store, &endpoint, delivery).await.unwrap();
     let calls = endpoint.got.lock().unwrap().len();
     (calls, store.deliveries().into_iter().find(|row| row.id == delivery.id).unwrap())
-}
-
-#[tokio::test]
-async fn webhook_without_host_permit_is_deferred() {
-    let store = Memory::new();
-    let delivery = pending(&store);
-    let until = Timestamp::now() + Duration::from_secs(60);
-    for _ in 0..2 {
-        store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
-    }
-    let (calls, row) = attempt(&store, &delivery, Ok(200)).await;
-    assert_eq!((calls, row.attempts, row.deferrals, row.lease), (0, 0, 1, None));
-    assert!(row.not_before.is_some());
-    assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
-    assert_eq!(attempt(&store, &delivery, Ok(200)).await.0, 0, "too early");
-    assert_eq!(store.sent().len(), 1, "exactly one message is queued");
-}
-
-#[tokio::test]
-async fn trailing_dot_of_a_host_shares_its_permits() {
-    let store = Memory::new();
-    let mut delivery = pending(&store);
-    delivery.url = WebhookUrl::parse("https://example.com./hook", WebhookUrlPolicy::HttpsOnly).unwrap();
-    store.put_delivery(&delivery);
-    let until = Timestamp::now() + Duration::from_secs(60);
-    for _ in 0..2 {
-        store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap().unwrap();
-    }
-    assert_eq!(attempt(&store, &delivery, Ok(200)).await.0, 0);
 }
 
 #[tokio::test]
@@ -304,14 +284,15 @@ async fn host_permit_is_released_after_every_outcome() {
         let store = Memory::new();
         let delivery = pending(&store);
         attempt(&store, &delivery, answer).await;
-        assert_eq!(store.under_way("example.com:443"), (vec![], None));
+        let host = store.host("example.com:443");
+        assert!(host.held.is_empty() && host.slow.is_empty(), "{host:?}");
     }
     // The lease cannot be written after the permit was acquired.
     let store = Memory::new();
     let delivery = pending(&store);
     store.fail_next("save_delivery", StoreError::Unavailable("down".into()));
     assert!(handle(&store, &WebhookEndpoint::default(), &delivery).await.is_err());
-    assert_eq!(store.under_way("example.com:443").0, []);
+    assert!(store.host("example.com:443").held.is_empty());
 }
 
 #[tokio::test]
@@ -355,7 +336,7 @@ async fn endpoint_failing_for_five_days_is_disabled_and_held() {
 }
 
 /// A webhook that is held for an endpoint whose daily probe is due.
-fn held(store: &Memory) -> Delivery {
+pub(crate) fn held(store: &Memory) -> Delivery {
     let mut delivery = pending(store);
     let (now, day) = (Timestamp::now(), Duration::from_secs(24 * 3600));
     let mut endpoint =
@@ -371,35 +352,13 @@ fn held(store: &Memory) -> Delivery {
 }
 
 #[tokio::test]
-async fn daily_probe_waits_for_a_host_permit() {
-    let store = Memory::new();
-    let delivery = held(&store);
-    let endpoint = store.endpoints().remove(0);
-    let until = Timestamp::now() + Duration::from_secs(60);
-    let mut permits = vec![];
-    for _ in 0..2 {
-        permits.extend(store.acquire_host_permit("example.com:443", Timestamp::now(), until).await.unwrap());
-    }
-    let (calls, row) = attempt(&store, &delivery, Ok(200)).await;
-    assert_eq!((calls, row.held, row.deferrals), (0, true, 1));
-    assert_eq!(store.endpoints(), [endpoint], "its probe is not used up");
-    assert!(matches!(store.sent()[..], [Sent::Webhook(_, delay)] if delay <= Duration::from_secs(2)));
-
-    store.release_host_permit("example.com:443", permits[0], None).await.unwrap();
-    store.put_delivery(&Delivery { not_before: None, ..row });
-    let (calls, row) = attempt(&store, &delivery, Ok(200)).await;
-    assert_eq!((calls, row.state), (1, DeliveryState::Delivered));
-    assert!(!store.endpoints()[0].is_disabled());
-}
-
-#[tokio::test]
 async fn disabled_endpoint_gets_one_probe_a_day() {
     let store = Memory::new();
     let delivery = held(&store);
     let (calls, row) = attempt(&store, &delivery, Ok(500)).await;
     assert_eq!((calls, row.held, row.attempts), (1, true, 1));
     let (calls, _) = attempt(&store, &delivery, Ok(500)).await;
-    assert_eq!((calls, store.under_way("example.com:443").0.len()), (0, 0), "and no permit is held");
+    assert_eq!((calls, store.host("example.com:443").held.len()), (0, 0), "and no permit is held");
     let next = store.endpoints()[0].probe_at().unwrap().since(Timestamp::now());
     assert!(next > Duration::from_secs(23 * 3600), "{next:?}");
 }

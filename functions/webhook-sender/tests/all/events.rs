@@ -32,6 +32,7 @@ async fn replay(store: &Memory, endpoint: &WebhookEndpoint, file: &str) -> Value
         deliveries: store,
         endpoints: store,
         hosts: store,
+        lines: store,
         secret_versions: store,
         queue: store,
         master_secret: store,

@@ -5,3 +5,5 @@
 
 mod deliver;
 mod events;
+mod late;
+mod waiting;

@@ -1,29 +1,28 @@
-//! The concurrency permits for requests to a webhook host, in one row of the limits table with two attributes
-//! for each permit.
+//! The state of a webhook host, in one row of the limits table: two attributes for each permit in use, one for
+//! each slow lane, and two for each lane with a waiting line.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
-use domain::primitives::source::random_index;
+use domain::primitives::source::random_fraction;
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
-use domain::webhooks::{HostPermit, HostPermitStore};
+use domain::webhooks::{
+    Acquisition, HostLimits, HostPermit, HostPermitStore, HostPermits, Lane, Line, Release, Turn,
+};
 
 use crate::dynamodb::conditional::{Conditional, conditional};
 use crate::dynamodb::row::{Item, number, numeral};
 use crate::keys;
 
-/// The number of permits for a slow host, which recently did not answer in time. It is high enough to notice
-/// soon when the host has recovered.
-const SLOW_HOST_PERMITS: usize = 2;
 /// The most attempts to acquire a permit while other senders are faster. After them, no permit counts as
 /// free.
 const MAX_CONFLICT_RETRIES: usize = 4;
-/// How long the row is kept after its last permit has expired.
+/// How long the row is kept after its last permit has expired or its last delivery has joined a line.
 const RETENTION: Duration = Duration::from_secs(3600);
 
 /// The permits of webhook hosts. A call may be retried after a lost response, because each permit names its
@@ -32,35 +31,50 @@ const RETENTION: Duration = Duration::from_secs(3600);
 pub struct HostPermitsTable {
     client: Client,
     table: String,
-    permits: usize,
+    limits: HostLimits,
 }
 
 impl HostPermitsTable {
-    /// `permits` is the number of concurrent requests to one host, at least 1.
     #[must_use]
-    pub fn new(client: Client, table: String, permits: usize) -> Self {
-        Self { client, table, permits: permits.max(1) }
+    pub const fn new(client: Client, table: String, limits: HostLimits) -> Self {
+        Self { client, table, limits }
     }
 
-    /// Starts an update of one permit of `host`. A rejected update returns the row.
-    fn update(&self, host: &str, permit: usize, owner: LeaseId) -> UpdateItemFluentBuilder {
+    /// Starts an update of the row of `host`. The row is returned: after the update, or as it is if the update
+    /// is rejected.
+    fn update(&self, host: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
             .key("pk", AttributeValue::S(keys::host_partition(host)))
-            .expression_attribute_names("#permit", attribute(permit))
-            .expression_attribute_names("#owner", owner_attribute(permit))
-            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()))
+            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// Sends the update, and returns the row and whether it was applied.
+    async fn send(&self, update: UpdateItemFluentBuilder) -> Result<(bool, Item), StoreError> {
+        Ok(match conditional(update.send().await)? {
+            Conditional::Applied(row) => (true, row),
+            Conditional::Rejected(row) => (false, row.unwrap_or_default()),
+        })
     }
 }
 
-fn attribute(permit: usize) -> String {
-    format!("permit{permit}")
+const PERMIT: &str = "permit";
+const SLOW: &str = "slow:";
+const LINE: &str = "line:";
+const WATCH: &str = "watch:";
+
+fn permit_attribute(permit: usize) -> String {
+    format!("{PERMIT}{permit}")
 }
 
 fn owner_attribute(permit: usize) -> String {
     format!("owner{permit}")
+}
+
+fn lane_attribute(kind: &str, lane: &Lane) -> String {
+    format!("{kind}{lane}")
 }
 
 /// Whether `owner` holds the permit, according to the row.
@@ -69,18 +83,23 @@ fn owned(row: &Item, permit: usize, owner: LeaseId) -> bool {
     written.is_some_and(|written| *written == owner.to_string())
 }
 
-/// Returns the free permits of the row. A slow host has at most [`SLOW_HOST_PERMITS`].
-fn free(row: &Item, permits: usize, now: Timestamp) -> Vec<usize> {
-    let slow = numeral(row, "slowUntil").is_some_and(|until| until > now.millis());
-    let usable = if slow { permits.min(SLOW_HOST_PERMITS) } else { permits };
-    let held = |permit: &usize| numeral(row, &attribute(*permit)).is_some_and(|until| until > now.millis());
-    (0..usable).filter(|permit| !held(permit)).collect()
-}
-
-fn any(permits: &[usize]) -> Option<usize> {
-    // Many senders choose at the same moment. If all chose the same permit, one would get it and the others
-    // would conflict.
-    random_index(permits.len()).map(|index| permits[index])
+/// Reads the row of a host. Attributes of no known kind are left out.
+fn host_permits(row: &Item, limits: HostLimits) -> HostPermits {
+    let mut host = HostPermits::new(limits);
+    let lane = |name: &str, kind: &str| name.strip_prefix(kind)?.parse::<Lane>().ok();
+    for name in row.keys() {
+        let Some(value) = numeral(row, name) else { continue };
+        if let Some(permit) = name.strip_prefix(PERMIT).and_then(|text| text.parse().ok()) {
+            host.held.insert(permit, Timestamp::from_millis(value));
+        } else if let Some(lane) = lane(name, SLOW) {
+            host.slow.insert(lane, Timestamp::from_millis(value));
+        } else if let Some(lane) = lane(name, LINE) {
+            let watched = numeral(row, &lane_attribute(WATCH, &lane)).map(Timestamp::from_millis);
+            let joined = u64::try_from(value).unwrap_or_default();
+            host.lines.insert(lane, Line { joined, watched_until: watched });
+        }
+    }
+    host
 }
 
 #[async_trait]
@@ -88,56 +107,124 @@ impl HostPermitStore for HostPermitsTable {
     async fn acquire_host_permit(
         &self,
         host: &str,
+        lane: &Lane,
+        turn: Turn,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Option<HostPermit>, StoreError> {
+    ) -> Result<Acquisition, StoreError> {
         let lease = Lease { id: LeaseId::new(), until };
-        let mut choice = any(&(0..self.permits).collect::<Vec<_>>());
+        let last_resort = lane.slow_permits(self.limits);
+        let mut known = HostPermits::new(self.limits);
         for _ in 0..MAX_CONFLICT_RETRIES {
-            let Some(permit) = choice else { return Ok(None) };
-            let not_slow = if permit < SLOW_HOST_PERMITS {
-                ""
-            } else {
-                " AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)"
-            };
-            let update = self
-                .update(host, permit, lease.id)
+            let Some(permit) = known.choose_free(lane, now, random_fraction()) else { break };
+            let mut condition = "(attribute_not_exists(#permit) OR #permit <= :now)".to_owned();
+            let mut update = self
+                .update(host)
                 .update_expression("SET #permit = :until, #owner = :owner, #ttl = :ttl")
-                .condition_expression(format!("(attribute_not_exists(#permit) OR #permit <= :now){not_slow}"))
+                .expression_attribute_names("#permit", permit_attribute(permit))
+                .expression_attribute_names("#owner", owner_attribute(permit))
                 .expression_attribute_names("#ttl", "ttl")
+                .expression_attribute_values(":owner", AttributeValue::S(lease.id.to_string()))
                 .expression_attribute_values(":until", number(until.millis()))
                 .expression_attribute_values(":now", number(now.millis()))
                 .expression_attribute_values(":ttl", number((until + RETENTION).seconds()));
-            let row = match conditional(update.send().await)? {
-                Conditional::Applied(_) => return Ok(Some(HostPermit { number: permit, lease })),
-                Conditional::Rejected(row) => row.unwrap_or_default(),
-            };
-            if owned(&row, permit, lease.id) {
-                // The SDK has retried after a lost response and found its own write.
-                return Ok(Some(HostPermit { number: permit, lease }));
+            if !last_resort.contains(&permit) {
+                condition += " AND (attribute_not_exists(#slow) OR #slow <= :now)";
+                update = update.expression_attribute_names("#slow", lane_attribute(SLOW, lane));
             }
-            choice = any(&free(&row, self.permits, now));
+            if turn == Turn::Newcomer {
+                condition += " AND attribute_not_exists(#line)";
+                update = update.expression_attribute_names("#line", lane_attribute(LINE, lane));
+            }
+            let (applied, row) = self.send(update.condition_expression(condition)).await?;
+            known = host_permits(&row, self.limits);
+            // A rejected update may still be its own: the SDK has retried after a lost response.
+            if applied || owned(&row, permit, lease.id) {
+                return Ok(Acquisition::Acquired(HostPermit { number: permit, lease }, known));
+            }
+            if turn == Turn::Newcomer && known.lines.contains_key(lane) {
+                break;
+            }
         }
-        Ok(None)
+        Ok(Acquisition::Denied(known))
     }
 
     async fn release_host_permit(
         &self,
         host: &str,
         permit: HostPermit,
-        slow_until: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let update = self
-            .update(host, permit.number, permit.lease.id)
+        release: &Release,
+    ) -> Result<HostPermits, StoreError> {
+        let mut update = self
+            .update(host)
             // Releases only its own permit: an expired permit may belong to another request by now.
-            .condition_expression("#owner = :owner");
-        let update = match slow_until {
-            None => update.update_expression("REMOVE #permit, #owner"),
-            Some(slow) => update
-                .update_expression("SET slowUntil = :slow REMOVE #permit, #owner")
-                .expression_attribute_values(":slow", number(slow.millis())),
-        };
-        conditional(update.send().await).map(|_| ())
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#permit", permit_attribute(permit.number))
+            .expression_attribute_names("#owner", owner_attribute(permit.number))
+            .expression_attribute_values(":owner", AttributeValue::S(permit.lease.id.to_string()));
+        let mut expression = "REMOVE #permit, #owner".to_owned();
+        let kept = release.slow.map(|(lane, _)| lane);
+        for (index, lane) in release.expired.iter().filter(|lane| Some(**lane) != kept).enumerate() {
+            expression += &format!(", #over{index}");
+            update = update.expression_attribute_names(format!("#over{index}"), lane_attribute(SLOW, lane));
+        }
+        if let Some((lane, until)) = release.slow {
+            expression += " SET #slow = :slow";
+            update = update
+                .expression_attribute_names("#slow", lane_attribute(SLOW, &lane))
+                .expression_attribute_values(":slow", number(until.millis()));
+        }
+        let (_, row) = self.send(update.update_expression(expression)).await?;
+        Ok(host_permits(&row, self.limits))
+    }
+
+    async fn register_line(
+        &self,
+        host: &str,
+        lane: &Lane,
+        now: Timestamp,
+    ) -> Result<HostPermits, StoreError> {
+        let update = self
+            .update(host)
+            .update_expression("SET #ttl = :ttl ADD #line :one")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#line", lane_attribute(LINE, lane))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":ttl", number((now + RETENTION).seconds()));
+        let (_, row) = self.send(update).await?;
+        Ok(host_permits(&row, self.limits))
+    }
+
+    async fn close_line(&self, host: &str, lane: &Lane, joined: u64) -> Result<(), StoreError> {
+        let update = self
+            .update(host)
+            .update_expression("REMOVE #line, #watch")
+            .condition_expression("#line = :joined")
+            .expression_attribute_names("#line", lane_attribute(LINE, lane))
+            .expression_attribute_names("#watch", lane_attribute(WATCH, lane))
+            .expression_attribute_values(":joined", number(joined));
+        self.send(update).await.map(|_| ())
+    }
+
+    async fn watch_line(
+        &self,
+        host: &str,
+        lane: &Lane,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<HostPermits>, StoreError> {
+        let update = self
+            .update(host)
+            .update_expression("SET #watch = :until")
+            .condition_expression(
+                "attribute_exists(#line) AND (attribute_not_exists(#watch) OR #watch <= :now)",
+            )
+            .expression_attribute_names("#line", lane_attribute(LINE, lane))
+            .expression_attribute_names("#watch", lane_attribute(WATCH, lane))
+            .expression_attribute_values(":now", number(now.millis()))
+            .expression_attribute_values(":until", number(until.millis()));
+        let (applied, row) = self.send(update).await?;
+        Ok(applied.then(|| host_permits(&row, self.limits)))
     }
 }
 
@@ -194,44 +281,54 @@ mod tests {
             .credentials_provider(credentials)
             .load()
             .await;
-        HostPermitsTable::new(Client::new(&sdk), "limits".into(), 1)
+        HostPermitsTable::new(Client::new(&sdk), "limits".into(), HostLimits::new(1, 1))
+    }
+
+    fn lane(path: &str) -> Lane {
+        Lane::of(&"acme".parse().unwrap(), &format!("https://h.example{path}").parse().unwrap())
     }
 
     #[tokio::test]
     async fn acquire_after_lost_response_recognizes_its_own_permit() {
-        let now = Timestamp::now();
+        let (now, lane) = (Timestamp::now(), lane("/"));
         let until = now + Duration::from_secs(20);
-        let permit =
-            table_losing_a_response(None).await.acquire_host_permit("h", now, until).await.unwrap().unwrap();
+        let table = table_losing_a_response(None).await;
+        let own = table.acquire_host_permit("h", &lane, Turn::Newcomer, now, until).await.unwrap();
+        let Acquisition::Acquired(permit, _) = own else { panic!("{own:?}") };
         assert_eq!((permit.number, permit.lease.until), (0, until));
         let other = table_losing_a_response(Some("another-owner")).await;
-        assert_eq!(
-            other.acquire_host_permit("h", now, until).await.unwrap(),
-            None,
-            "another owner holds it until the same millisecond"
+        let denied = other.acquire_host_permit("h", &lane, Turn::Newcomer, now, until).await.unwrap();
+        assert!(
+            matches!(denied, Acquisition::Denied(_)),
+            "another owner holds it until the same millisecond: {denied:?}"
         );
         // The call whose response was lost has released the permit already.
-        table_losing_a_response(Some("another-owner"))
-            .await
-            .release_host_permit("h", permit, None)
-            .await
-            .unwrap();
+        let other = table_losing_a_response(Some("another-owner")).await;
+        other.release_host_permit("h", permit, &Release::default()).await.unwrap();
     }
 
     #[test]
-    fn free_permits_of_slow_host_are_fewer() {
-        let now = Timestamp::from_millis(1000);
-        let row = |slow: i64| {
-            Item::from([
-                (attribute(0), number(1001)),
-                (attribute(2), number(1000)),
-                ("slowUntil".to_owned(), number(slow)),
-            ])
-        };
-        assert_eq!(free(&row(1000), 4, now), [1, 2, 3], "an expired permit is free");
-        assert_eq!(free(&row(1001), 4, now), [1]);
-        assert_eq!(free(&row(1001), 1, now), [0; 0]);
-        assert_eq!(free(&Item::new(), 3, now), [0, 1, 2]);
-        assert_eq!((any(&[]), any(&[7])), (None, Some(7)));
+    fn row_of_a_host_is_read_attribute_by_attribute() {
+        let (one, other) = (lane("/1"), lane("/2"));
+        let row = Item::from([
+            ("pk".to_owned(), AttributeValue::S("HOST#h".into())),
+            ("ttl".to_owned(), number(99)),
+            (permit_attribute(7), number(1001)),
+            (owner_attribute(7), AttributeValue::S("me".into())),
+            (lane_attribute(SLOW, &one), number(1002)),
+            (lane_attribute(LINE, &one), number(5)),
+            (lane_attribute(WATCH, &one), number(1003)),
+            (lane_attribute(LINE, &other), number(1)),
+            // From another release.
+            ("line:new".to_owned(), number(3)),
+            ("slowUntil".to_owned(), number(3)),
+        ]);
+        let host = host_permits(&row, HostLimits::new(64, 10));
+        let at = Timestamp::from_millis;
+        assert_eq!(host.held.into_iter().collect::<Vec<_>>(), [(7, at(1001))]);
+        assert_eq!(host.slow.into_iter().collect::<Vec<_>>(), [(one, at(1002))]);
+        assert_eq!(host.lines.len(), 2);
+        assert_eq!(host.lines[&one], Line { joined: 5, watched_until: Some(at(1003)) });
+        assert_eq!(host.lines[&other], Line { joined: 1, watched_until: None });
     }
 }

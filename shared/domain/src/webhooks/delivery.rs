@@ -85,7 +85,7 @@ pub struct Delivery {
     /// No attempt begins before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// How often no host permit was free since the last attempt.
+    /// How often the delivery joined a waiting line of its host since the last attempt.
     #[serde(default)]
     pub deferrals: u32,
     /// Whether the webhook is sent even if its endpoint is disabled: a redelivery was requested, and its

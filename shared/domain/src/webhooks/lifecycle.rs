@@ -9,7 +9,13 @@ use crate::webhooks::attempt::{Attempt, Outcome};
 use crate::webhooks::delivery::{
     Delivery, DeliveryState, MAX_ATTEMPTS_KEPT, MESSAGE_GRACE, RETENTION, Readiness,
 };
-use crate::webhooks::retry_schedule::{RETRY_SCHEDULE, TimeScale, permit_backoff};
+use crate::webhooks::retry_schedule::{RETRY_SCHEDULE, TimeScale};
+
+/// How long a delivery waits in a line for the first time before the sweeper sends its message.
+const WAIT_IN_LINE: Duration = Duration::from_secs(600);
+
+/// How often this time doubles: up to some ten hours.
+const MAX_WAIT_DOUBLINGS: u32 = 6;
 
 impl Delivery {
     /// Returns what a sender does at `now` with a message about this delivery.
@@ -118,10 +124,26 @@ impl Delivery {
         }
     }
 
-    /// Defers the delivery because no host permit is free. This is not an attempt.
-    pub fn defer_for_permit(&mut self, now: Timestamp, jitter: f64) {
+    /// Records that the delivery has joined a waiting line. This is not an attempt.
+    ///
+    /// It is woken when it is its turn. Only if that is lost, the sweeper sends its message: the time until
+    /// then doubles each time that the delivery joins a line, so that waiting costs ever fewer looks.
+    pub fn wait_in_line(&mut self, now: Timestamp) {
         self.deferrals += 1;
-        self.schedule(now, permit_backoff(self.deferrals, jitter));
+        self.not_before = None;
+        if !self.held {
+            let longer = 2u32.pow(self.deferrals.saturating_sub(1).min(MAX_WAIT_DOUBLINGS));
+            self.due_at = Some(now + WAIT_IN_LINE * longer);
+        }
+    }
+
+    /// Defers the delivery because its host has too many waiting lines: the sweeper sends its message.
+    pub fn wait_outside(&mut self, now: Timestamp) {
+        self.deferrals += 1;
+        self.not_before = None;
+        if !self.held {
+            self.due_at = Some(now + MESSAGE_GRACE * 2u32.pow(self.deferrals.min(MAX_WAIT_DOUBLINGS)));
+        }
     }
 
     fn schedule(&mut self, now: Timestamp, wait: Duration) {
@@ -135,8 +157,6 @@ impl Delivery {
     /// delay is longer than [`MAX_QUEUE_DELAY`].
     #[must_use]
     pub fn message_delay(&self, now: Timestamp) -> Option<Duration> {
-        // A held delivery has a time only if it is the daily probe of its endpoint and waits for a host
-        // permit.
         let at = self.not_before.filter(|_| self.state == DeliveryState::Pending)?;
         Some(at.since(now)).filter(|delay| *delay <= MAX_QUEUE_DELAY)
     }

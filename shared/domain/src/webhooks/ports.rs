@@ -2,6 +2,7 @@
 
 #![warn(missing_docs)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::client::ClientId;
 use crate::primitives::id::{JobId, TraceId, WebhookId};
-use crate::primitives::lease::Lease;
 use crate::primitives::timestamp::Timestamp;
 use crate::store::StoreError;
 use crate::webhooks::delivery::Delivery;
 use crate::webhooks::endpoint::{WebhookEndpoint, WebhookEndpointId};
+use crate::webhooks::host_permits::{HostPermit, HostPermits};
+use crate::webhooks::lane::Lane;
 use crate::webhooks::signature::SecretVersions;
 
 /// Stores deliveries.
@@ -45,14 +47,45 @@ pub enum WebhookMessage {
         webhook_id: WebhookId,
         /// The trace of the request that created the job.
         trace_id: TraceId,
+        /// Why the message was sent.
+        #[serde(default, skip_serializing_if = "MessagePurpose::is_attempt")]
+        purpose: MessagePurpose,
     },
+}
+
+/// Why a message about a delivery was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessagePurpose {
+    /// The delivery has waited for a permit, and this is its turn.
+    Turn,
+    /// Somebody must look whether the line in which the delivery waits still moves.
+    Watch,
+    /// An attempt is due. Also any word of a newer release.
+    #[default]
+    #[serde(other)]
+    Attempt,
+}
+
+impl MessagePurpose {
+    // serde passes a reference.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    const fn is_attempt(&self) -> bool {
+        matches!(self, Self::Attempt)
+    }
 }
 
 impl WebhookMessage {
     /// Returns the message for `delivery`.
     #[must_use]
     pub const fn about(delivery: &Delivery) -> Self {
-        Self::V1 { job_id: delivery.job_id, webhook_id: delivery.id, trace_id: delivery.trace_id }
+        Self::to(delivery, MessagePurpose::Attempt)
+    }
+
+    /// Returns the message for `delivery` with this purpose.
+    #[must_use]
+    pub const fn to(delivery: &Delivery, purpose: MessagePurpose) -> Self {
+        Self::V1 { job_id: delivery.job_id, webhook_id: delivery.id, trace_id: delivery.trace_id, purpose }
     }
 }
 
@@ -175,37 +208,82 @@ pub trait SecretVersionStore: Send + Sync {
     ) -> Result<(), StoreError>;
 }
 
-/// Limits the concurrent requests to each webhook host, across all senders.
+/// Limits the concurrent requests to each webhook host, across all senders, and knows which lanes wait.
 #[async_trait]
 pub trait HostPermitStore: Send + Sync {
-    /// Acquires a permit for one request to `host`. The permit expires at `until`. Returns `None` if all
-    /// permits are in use.
+    /// Acquires one of the permits that the lane may use, for one request to `host`. It expires at `until`.
+    ///
+    /// A newcomer gets none while its lane has a waiting line: it must join the line.
     ///
     /// Fails with [`StoreError::Unavailable`].
     async fn acquire_host_permit(
         &self,
         host: &str,
+        lane: &Lane,
+        turn: Turn,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Option<HostPermit>, StoreError>;
+    ) -> Result<Acquisition, StoreError>;
 
-    /// Releases a permit. With `slow_until`, the host did not respond in time and gets fewer permits
-    /// until that time.
+    /// Releases a permit, and returns the host as it is then. If the permit has expired and belongs to another
+    /// request, nothing changes.
     ///
     /// Fails with [`StoreError::Unavailable`].
     async fn release_host_permit(
         &self,
         host: &str,
         permit: HostPermit,
-        slow_until: Option<Timestamp>,
-    ) -> Result<(), StoreError>;
+        release: &Release,
+    ) -> Result<HostPermits, StoreError>;
+
+    /// Records that a delivery has joined the line of the lane, and returns the host as it is then. Whoever
+    /// releases a permit after this knows of the line.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
+    async fn register_line(&self, host: &str, lane: &Lane, now: Timestamp)
+    -> Result<HostPermits, StoreError>;
+
+    /// Records that the line of the lane is empty, unless a delivery has joined it since `joined` was read.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
+    async fn close_line(&self, host: &str, lane: &Lane, joined: u64) -> Result<(), StoreError>;
+
+    /// Claims the watch over the line until `until`, and returns the host as it is then. Returns `None` if
+    /// there is no line, or another delivery watches it.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
+    async fn watch_line(
+        &self,
+        host: &str,
+        lane: &Lane,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<HostPermits>, StoreError>;
 }
 
-/// A permit for one request to a host.
+/// Whether a delivery has waited in its lane's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostPermit {
-    /// The index of the permit among those of its host, from 0.
-    pub number: usize,
-    /// The holder of the permit, and when it expires.
-    pub lease: Lease,
+pub enum Turn {
+    /// It has not: those that wait come first.
+    Newcomer,
+    /// It was taken out of the line because it is its turn.
+    Next,
+}
+
+/// The answer to a sender that wants a permit, with the host as it is then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acquisition {
+    /// The sender has this permit.
+    Acquired(HostPermit, HostPermits),
+    /// No permit is free for it.
+    Denied(HostPermits),
+}
+
+/// What else is written when a permit is released.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Release {
+    /// The lane of a request that got no answer in time, and until when it is slow.
+    pub slow: Option<(Lane, Timestamp)>,
+    /// Lanes whose slow mark is over: see [`HostPermits::expired_marks`].
+    pub expired: BTreeSet<Lane>,
 }

@@ -27,9 +27,6 @@ const DISABLE_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
 /// How often a disabled endpoint is probed.
 const PROBE_INTERVAL: Duration = DAY;
 
-/// The longest backoff of a delivery that waits for a host permit.
-const MAX_PERMIT_BACKOFF: Duration = Duration::from_secs(60);
-
 /// The time scale of webhooks. Only tests use a scale that is faster than real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeScale {
@@ -89,16 +86,6 @@ impl TimeScale {
     }
 }
 
-/// Returns the backoff of a delivery that found no free host permit for the `times`th time.
-///
-/// It grows each time, because then many deliveries are waiting. `jitter`, from 0 to 1, spreads it over
-/// the upper half of its range, so that they do not return at the same time.
-#[must_use]
-pub fn permit_backoff(times: u32, jitter: f64) -> Duration {
-    let longest = Duration::from_secs(2u64.pow(times.min(6))).min(MAX_PERMIT_BACKOFF);
-    longest.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,12 +126,5 @@ mod tests {
             (Duration::from_secs(4320), Duration::from_secs(864))
         );
         assert_eq!(TimeScale::times(0), TimeScale::REAL);
-    }
-
-    #[test]
-    fn permit_backoff_grows_and_is_jittered() {
-        assert_eq!(permit_backoff(1, 1.0), Duration::from_secs(2));
-        assert_eq!(permit_backoff(3, 0.0), Duration::from_secs(4));
-        assert_eq!(permit_backoff(40, 1.0), MAX_PERMIT_BACKOFF);
     }
 }

@@ -184,15 +184,21 @@ fn retry_after_of_503_postpones_the_next_attempt() {
 }
 
 #[test]
-fn deferral_for_a_permit_is_not_an_attempt() {
+fn wait_in_line_is_not_an_attempt_and_doubles() {
     let mut delivery = delivery();
-    for _ in 0..3 {
-        delivery.defer_for_permit(at(100), 1.0);
+    let mut due_times = vec![];
+    for _ in 0..9 {
+        delivery.wait_in_line(at(100));
+        due_times.extend(delivery.due_at.map(|due| due.seconds() - 100));
     }
+    assert_eq!(due_times, [600, 1200, 2400, 4800, 9600, 19_200, 38_400, 38_400, 38_400]);
     assert_eq!((delivery.attempts, delivery.retry_index, delivery.log.len()), (0, 0, 0));
-    assert_eq!((delivery.not_before, delivery.due_at), (Some(at(108)), Some(at(138))));
+    assert_eq!((delivery.readiness(at(100)), delivery.message_delay(at(100))), (Readiness::Due, None));
     begin_attempt(&mut delivery, 200, 110);
     assert_eq!(delivery.deferrals, 0);
+    delivery.record_outcome(&answered(500), false, at(111), TimeScale::REAL, 0.5);
+    delivery.wait_outside(at(200));
+    assert_eq!((delivery.deferrals, delivery.due_at), (1, Some(at(260))));
 }
 
 #[test]
@@ -267,9 +273,9 @@ fn disabled_endpoint_holds_delivery_and_restarts_schedule() {
     );
     assert_eq!((delivery.message_delay(at(11)), delivery.next_attempt_at(at(11))), (None, None));
     let mut waiting = delivery.clone();
-    waiting.defer_for_permit(at(20), 1.0);
-    assert_eq!(waiting.message_delay(at(20)), Some(Duration::from_secs(2)), "the daily probe continues");
-    assert_eq!((waiting.held, waiting.next_attempt_at(at(20))), (true, None));
+    waiting.wait_in_line(at(20));
+    assert_eq!((waiting.held, waiting.due_at), (true, Some(at(11))), "its place among the held stays");
+    assert_eq!((waiting.readiness(at(20)), waiting.next_attempt_at(at(20))), (Readiness::Due, None));
     delivery.release(at(100));
     assert_eq!((delivery.readiness(at(100)), delivery.due_at), (Readiness::Due, Some(at(130))));
     fail(&mut delivery, 100);

@@ -8,7 +8,7 @@ use domain::error::Missing;
 use domain::jobs::{BatchStore, JobStore, WebhookUrlPolicy};
 use domain::webhooks::{Delivery, DeliveryList, DeliveryStore, WebhookEndpointStore, WebhookQueue};
 use domain::{Error, JobId, WebhookId};
-use edge::api::webhooks::attempts::{Attempts, Redelivered};
+use edge::api::webhooks::attempts::{Attempts, Redelivered, parse_page};
 use edge::http::{Answer, Request};
 use lambda_http::http::StatusCode;
 use tracing::info;
@@ -45,8 +45,9 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
 
 async fn list(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     let job = own_job(deps, request).await?;
-    let deliveries = deps.list.deliveries_of(job).await?;
-    Answer::json(StatusCode::OK, &Attempts::new(&deliveries, request.now))
+    let after = parse_page(request.query("cursor"), job)?;
+    let page = deps.list.deliveries_of(job, after).await?;
+    Answer::json(StatusCode::OK, &Attempts::new(&page.deliveries, page.more, request.now))
 }
 
 async fn redeliver_one(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {

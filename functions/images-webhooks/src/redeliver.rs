@@ -6,6 +6,7 @@ use domain::store::StoreError;
 use domain::webhooks::{Delivery, DeliveryKey, WebhookMessage};
 use domain::{Error, Timestamp};
 use edge::api::webhooks::attempts::{Range, RangeRedelivered, parse_range};
+use edge::api::webhooks::cursor;
 use edge::http::{Answer, Request};
 use futures_util::{StreamExt as _, stream};
 use lambda_http::http::StatusCode;
@@ -19,7 +20,10 @@ const MAX_CONFLICT_RETRIES: usize = 5;
 const PAGE_SIZE: u16 = 100;
 /// How many webhooks are redelivered concurrently.
 const CONCURRENCY: usize = 16;
-/// With less than this left before the function's deadline, no further page is started.
+/// After this time no further webhook is begun. Each takes up to three calls, so that the answer comes within
+/// ten seconds even on a busy machine.
+const BUDGET: Duration = Duration::from_secs(4);
+/// With less than this left before the function's deadline, no further webhook is begun.
 const RESERVE: Duration = Duration::from_secs(6);
 
 /// Requests another delivery of the webhook. Returns `false` if it does not exist or is not `wanted`.
@@ -56,12 +60,14 @@ pub(crate) async fn redeliver(
 pub(crate) async fn redeliver_range(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
     require_key(request)?;
     let range = parse_range(&request.body)?;
-    let done = redeliver_until(deps, request, range, request.deadline - RESERVE).await?;
-    info!(count = done.count, more = done.next.is_some(), "redelivery of a range requested");
+    let last_start = (request.now + BUDGET).min(request.deadline - RESERVE);
+    let done = redeliver_until(deps, request, range, last_start).await?;
+    info!(count = done.count, more = done.next_cursor.is_some(), "redelivery of a range requested");
     Answer::json(StatusCode::ACCEPTED, &done)
 }
 
-/// Redelivers `range` page by page. The first page is always done; no further page starts after `last_start`.
+/// Redelivers `range` in the order of its index. Begins with the first webhook in any case, and with no other
+/// after `last_start`.
 async fn redeliver_until(
     deps: &Deps<'_>,
     request: &Request,
@@ -72,22 +78,45 @@ async fn redeliver_until(
     let wanted = |delivery: &Delivery| {
         delivery.client_id == *client && range.state.is_none_or(|state| state == delivery.state.into())
     };
-    let (mut count, mut after) = (0, None);
+    let (mut count, mut done) = (0, range.after);
     loop {
-        let page = deps.list.deliveries_between(client, range.since, range.until, after, PAGE_SIZE).await?;
-        let mut redeliveries =
-            stream::iter(page.keys).map(|key| redeliver(deps, key, wanted)).buffer_unordered(CONCURRENCY);
-        while let Some(existed) = redeliveries.next().await {
-            count += u32::from(existed?);
+        let page = deps.list.deliveries_between(client, range.since, range.until, done, PAGE_SIZE).await;
+        let page = match page {
+            Ok(page) => page,
+            // What is done is done: the caller goes on from there.
+            Err(error) if done != range.after => return Ok(stopped(count, done, &error)),
+            Err(error) => return Err(error.into()),
+        };
+        let first = page.keys.first().copied().filter(|_| done == range.after);
+        let one = |key: DeliveryKey| async move {
+            if Some(key) != first && Timestamp::now() >= last_start {
+                return (key, None);
+            }
+            (key, Some(redeliver(deps, key, wanted).await))
+        };
+        // In their order, so that everything before the last one is done.
+        let mut redeliveries = stream::iter(page.keys).map(one).buffered(CONCURRENCY);
+        while let Some((key, outcome)) = redeliveries.next().await {
+            match outcome {
+                None => return Ok(RangeRedelivered { count, next_cursor: done.map(cursor::encode) }),
+                Some(Ok(existed)) => count += u32::from(existed),
+                // It must not stop the others for ever.
+                Some(Err(StoreError::Unreadable(cause))) => {
+                    warn!(jobId = %key.0, webhookId = %key.1, cause, "a webhook was not redelivered");
+                }
+                Some(Err(error)) if done != range.after => return Ok(stopped(count, done, &error)),
+                Some(Err(error)) => return Err(error.into()),
+            }
+            done = Some(key);
         }
-        let Some(next) = page.next else { return Ok(RangeRedelivered { count, next: None }) };
-        // The next call continues from the time in the webhook's id (UUID v7). Webhooks of the same
-        // millisecond are redelivered again: twice is better than never. If the time has not advanced beyond
-        // the start of the range, such a call would repeat this one, so the loop goes on.
-        let resume_at = next.1.at().filter(|at| *at > range.since && Timestamp::now() >= last_start);
-        if resume_at.is_some() {
-            return Ok(RangeRedelivered { count, next: resume_at });
-        }
-        after = Some(next);
+        let Some(next) = page.next else { return Ok(RangeRedelivered { count, next_cursor: None }) };
+        done = Some(next);
     }
+}
+
+/// The answer if a store failed after some webhooks were redelivered. The caller's next request meets the
+/// failure if it lasts.
+fn stopped(count: u32, done: Option<DeliveryKey>, error: &StoreError) -> RangeRedelivered {
+    warn!(count, %error, "the redelivery of a range stopped early");
+    RangeRedelivered { count, next_cursor: done.map(cursor::encode) }
 }

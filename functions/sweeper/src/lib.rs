@@ -64,6 +64,8 @@ pub struct Swept {
     pub webhooks_sent: u32,
     /// Rows that could not be processed; the next sweep finds them again.
     pub failed: u32,
+    /// Rows that this release cannot read; a later sweep finds them again.
+    pub unreadable: u32,
 }
 
 enum Done {
@@ -74,6 +76,7 @@ enum Done {
     JobCleaned,
     WebhookSent,
     Failed,
+    Unreadable,
 }
 
 /// Handles one event. The content of the event is ignored.
@@ -94,6 +97,7 @@ pub async fn handle(deps: &Deps<'_>, event: LambdaEvent<Value>) -> Result<Swept,
         jobsCleaned = swept.jobs_cleaned,
         webhooksSent = swept.webhooks_sent,
         failed = swept.failed,
+        unreadable = swept.unreadable,
         durationMs = duration,
         "swept"
     );
@@ -126,13 +130,14 @@ pub async fn sweep(deps: &Deps<'_>, deadline: Timestamp) -> Result<Swept, Error>
             Done::JobCleaned => swept.jobs_cleaned += 1,
             Done::WebhookSent => swept.webhooks_sent += 1,
             Done::Failed => swept.failed += 1,
+            Done::Unreadable => swept.unreadable += 1,
         }
     }
     Ok(swept)
 }
 
 async fn process(deps: &Deps<'_>, due: Due) -> Done {
-    let (span, outcome) = match due {
+    let (span, outcome) = match due.clone() {
         Due::Job(id) => {
             let span = info_span!("due", jobId = %id, traceId = tracing::field::Empty);
             (span.clone(), job(deps, id).instrument(span).await)
@@ -154,8 +159,22 @@ async fn process(deps: &Deps<'_>, due: Due) -> Done {
         Ok(done) => done,
         // Another function is working on the row, so the sweep has nothing to do.
         Err(StoreError::Conflict) => Done::Nothing,
+        Err(StoreError::Unreadable(cause)) => postpone(deps, due, cause).instrument(span).await,
         Err(error) => {
             span.in_scope(|| warn!(%error, "a due row could not be processed"));
+            Done::Failed
+        }
+    }
+}
+
+/// Postpones a row that this release cannot read: at the head of the index, such rows would hide all others.
+/// The row keeps what is in it, for a release that can read it.
+async fn postpone(deps: &Deps<'_>, due: Due, cause: String) -> Done {
+    error!(alarm = "row_unreadable", cause, "a due row cannot be read; it is postponed");
+    match deps.due.postpone(&due, Timestamp::now()).await {
+        Ok(_) | Err(StoreError::Conflict) => Done::Unreadable,
+        Err(error) => {
+            warn!(%error, "a row that cannot be read could not be postponed");
             Done::Failed
         }
     }

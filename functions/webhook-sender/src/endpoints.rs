@@ -75,7 +75,7 @@ async fn update(
         match saved.await {
             Ok(updated) => return Some(updated),
             Err(StoreError::Conflict) => {}
-            Err(StoreError::Unavailable(cause)) => {
+            Err(StoreError::Unavailable(cause) | StoreError::Unreadable(cause)) => {
                 warn!(cause, "the row of the endpoint could not be read or written");
                 return None;
             }

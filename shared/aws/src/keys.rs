@@ -137,6 +137,17 @@ pub fn parse(partition: &str, sort: &str) -> Option<Due> {
     Some(Due::Delivery(job, sort.strip_prefix(HOOK)?.parse().ok()?))
 }
 
+/// Returns the keys of a due row: the inverse of [`parse`].
+#[must_use]
+pub fn due_row(due: &Due) -> (String, String) {
+    match due {
+        Due::Job(id) => (job_partition(*id), JOB_ROW.to_owned()),
+        Due::Delivery(job, id) => (job_partition(*job), webhook_sort(*id)),
+        Due::Batch(id) => (batch_partition(*id), BATCH_ROW.to_owned()),
+        Due::WebhookEndpoint(id) => (endpoint_partition(id), ENDPOINT_ROW.to_owned()),
+    }
+}
+
 /// Returns the shard of the due index for a job and its webhooks.
 #[must_use]
 pub fn due_shard(job: JobId) -> String {
@@ -300,6 +311,13 @@ mod tests {
         let endpoint = WebhookEndpointId { client: "acme".parse().unwrap(), digest: "ab".repeat(32) };
         let partition = endpoint_partition(&endpoint);
         assert_eq!(parse(&partition, endpoint_sort()), Some(Due::WebhookEndpoint(endpoint)));
+        let webhook_row = Due::Delivery(job, webhook);
+        for due in
+            [Due::Job(job), webhook_row, Due::Batch(batch), parse(&partition, endpoint_sort()).unwrap()]
+        {
+            let (partition, sort) = due_row(&due);
+            assert_eq!(parse(&partition, &sort), Some(due));
+        }
         assert_eq!(parse("ENDPOINT#acme", endpoint_sort()), None);
         assert_eq!(parse("JOB#x", "JOB"), None);
         assert_eq!(parse(&job_partition(job), "OTHER"), None);

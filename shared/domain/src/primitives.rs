@@ -10,7 +10,7 @@ pub(crate) mod secret;
 pub mod source;
 pub(crate) mod timestamp;
 
-pub use address::{AddressScope, address_scope, unwrapped};
+pub use address::{AddressScope, address_scope, is_local_name, unwrapped, usable_port};
 pub use hash::{hex, sha256_hex};
 pub use id::{
     BatchId, Id, ImageId, JobId, KeyId, LeaseId, MessageId, NotAnId, SessionId, TraceId, UserId, WebhookId,

@@ -10,6 +10,10 @@ pub enum StoreError {
     /// Another writer changed the row first. The caller must read the row again and decide again.
     #[error("the row has changed since it was read")]
     Conflict,
+    /// The row exists, but this release cannot read it: it holds a word of a newer one, for example. It must
+    /// be left as it is.
+    #[error("the row cannot be read: {0}")]
+    Unreadable(String),
     /// The store did not answer, or its answer could not be used. The same call may succeed later.
     #[error("{0}")]
     Unavailable(String),

@@ -18,7 +18,8 @@ pub use host_permits::{HostPermit, HostPermits, Line};
 pub use lane::{HostLimits, Lane};
 pub use ports::{
     Acquisition, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, HeldPage, HostPermitStore,
-    MessagePurpose, Release, SecretVersionStore, Turn, WebhookEndpointStore, WebhookMessage, WebhookQueue,
+    JobDeliveries, MessagePurpose, Release, SecretVersionStore, Turn, WebhookEndpointStore, WebhookMessage,
+    WebhookQueue,
 };
 pub use retry_schedule::{RETRY_SCHEDULE, TimeScale};
 pub use signature::{SecretVersions, SigningSecret};

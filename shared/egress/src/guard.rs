@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::primitives::{AddressScope, address_scope, unwrapped};
+use domain::primitives::{AddressScope, address_scope, unwrapped, usable_port};
 use url::{Host, Url};
 
 /// What a client may connect to.
@@ -124,7 +124,7 @@ impl Guard {
         if untrusted && !(url.username().is_empty() && url.password().is_none()) {
             return Err(PolicyViolation::UserInfo);
         }
-        let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(PolicyViolation::Port)?;
+        let port = usable_port(url).ok_or(PolicyViolation::Port)?;
         if self.is_runtime_api(&host, port) {
             return Err(PolicyViolation::Address);
         }

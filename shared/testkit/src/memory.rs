@@ -1,6 +1,6 @@
 //! An in-memory store that implements all ports.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use domain::access::{
     ClientId, Counted, Endpoint, IdempotencyRecord, KeyRecord, KeyStore, Limits, LongPollPermit, SecretSource,
 };
 use domain::chat::RecentMessages;
-use domain::due::{Due, DueIndex};
+use domain::due::{Due, DueIndex, postponement};
 use domain::images::{ImageFormat, ImageObject, ImageOrigin, ImageStore};
 use domain::jobs::{BatchStore, JobClass, JobFilter, JobList, JobMessage, JobPage, JobQueue, JobStore};
 use domain::primitives::{Priority, Secret};
@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) secret_versions: HashMap<ClientId, SecretVersions>,
     pub(crate) hosts: HashMap<String, Host>,
     pub(crate) lines: Lines,
+    /// The ids of the rows that cannot be read.
+    pub(crate) unreadable: BTreeSet<String>,
     sent: Vec<Sent>,
     calls: Vec<&'static str>,
     failures: VecDeque<(&'static str, StoreError)>,
@@ -79,6 +81,11 @@ impl Memory {
             Some(index) => Err(state.failures.remove(index).expect("just found").1),
             None => Ok(state),
         }
+    }
+
+    /// Makes the row of the job, batch or webhook with this id unreadable, as if a newer release had written it.
+    pub fn make_unreadable(&self, id: impl std::fmt::Display) {
+        self.state().unreadable.insert(id.to_string());
     }
 
     /// Makes the next call of this name fail with `error`. Several failures of one call are used in order.
@@ -163,14 +170,24 @@ impl Memory {
     }
 }
 
+impl State {
+    fn check_readable(&self, id: &impl std::fmt::Display) -> Result<(), StoreError> {
+        let unreadable = self.unreadable.contains(&id.to_string());
+        if unreadable { Err(StoreError::Unreadable("unknown variant".into())) } else { Ok(()) }
+    }
+}
+
 #[async_trait]
 impl JobStore for Memory {
     async fn load(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(self.call("load")?.jobs.get(&id).cloned())
+        let state = self.call("load")?;
+        state.check_readable(&id)?;
+        Ok(state.jobs.get(&id).cloned())
     }
 
     async fn load_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         let state = self.call("load_many")?;
+        ids.iter().try_for_each(|id| state.check_readable(id))?;
         Ok(ids.iter().map(|id| state.jobs.get(id).cloned()).collect())
     }
 
@@ -193,7 +210,9 @@ impl JobStore for Memory {
 #[async_trait]
 impl BatchStore for Memory {
     async fn load_batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
-        Ok(self.call("load_batch")?.batches.get(&id).cloned())
+        let state = self.call("load_batch")?;
+        state.check_readable(&id)?;
+        Ok(state.batches.get(&id).cloned())
     }
 
     async fn save_batch(&self, batch: &mut Batch) -> Result<(), StoreError> {
@@ -234,7 +253,9 @@ impl JobList for Memory {
 #[async_trait]
 impl DeliveryStore for Memory {
     async fn load_delivery(&self, _: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
-        let found = self.call("load_delivery")?.deliveries.get(&id.to_string()).cloned();
+        let state = self.call("load_delivery")?;
+        state.check_readable(&id)?;
+        let found = state.deliveries.get(&id.to_string()).cloned();
         Ok(found.filter(|delivery| delivery.expires_at > Timestamp::now()))
     }
 
@@ -270,6 +291,20 @@ impl DueIndex for Memory {
         due.sort_by_key(|(at, _)| *at);
         due.truncate(limit as usize);
         Ok(due.into_iter().map(|(_, due)| due).collect())
+    }
+
+    async fn postpone(&self, due: &Due, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let mut state = self.call("postpone")?;
+        let due_at = match due {
+            Due::Job(id) => state.jobs.get_mut(id).map(|job| &mut job.due_at),
+            Due::Delivery(_, id) => {
+                state.deliveries.get_mut(&id.to_string()).map(|delivery| &mut delivery.due_at)
+            }
+            Due::Batch(id) => state.batches.get_mut(id).map(|batch| &mut batch.due_at),
+            Due::WebhookEndpoint(id) => state.endpoints.get_mut(id).map(|endpoint| &mut endpoint.due_at),
+        };
+        let until = now + postponement(0);
+        Ok(due_at.filter(|at| at.is_some_and(|at| at <= now)).map(|at| *at.insert(until)))
     }
 }
 

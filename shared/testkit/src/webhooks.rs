@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use domain::access::ClientId;
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryKey, DeliveryList, DeliveryPage, HeldPage, SecretVersionStore, SecretVersions,
-    WebhookEndpoint, WebhookEndpointId, WebhookEndpointStore,
+    Delivery, DeliveryKey, DeliveryList, DeliveryPage, HeldPage, JobDeliveries, SecretVersionStore,
+    SecretVersions, WebhookEndpoint, WebhookEndpointId, WebhookEndpointStore,
 };
-use domain::{JobId, Timestamp};
+use domain::{JobId, Timestamp, WebhookId};
 
 use crate::Memory;
 
@@ -29,9 +29,15 @@ fn key(delivery: &Delivery) -> DeliveryKey {
 
 #[async_trait]
 impl DeliveryList for Memory {
-    async fn deliveries_of(&self, job: JobId) -> Result<Vec<Delivery>, StoreError> {
+    async fn deliveries_of(&self, job: JobId, after: Option<WebhookId>) -> Result<JobDeliveries, StoreError> {
         let state = self.call("deliveries_of")?;
-        Ok(state.deliveries.values().filter(|delivery| delivery.job_id == job).cloned().collect())
+        let wanted = |delivery: &&Delivery| {
+            delivery.job_id == job && after.is_none_or(|after| delivery.id.uuid() > after.uuid())
+        };
+        Ok(JobDeliveries {
+            deliveries: state.deliveries.values().filter(wanted).cloned().collect(),
+            more: false,
+        })
     }
 
     async fn deliveries_between(

@@ -210,6 +210,7 @@ fn main() -> ExitCode {
             edges::tests(round);
             webhooks::tests(round);
             webhooks_api::tests(round);
+            webhooks_neighbors::tests(round);
             webhooks_listen::tests(round);
             chat::tests(round);
             client_verbs::tests(round);

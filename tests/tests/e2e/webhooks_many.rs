@@ -145,9 +145,9 @@ async fn a_thousand_all_arrive_and_each_is_accepted_once(cloud: &Cloud) {
     }
     // Waiting for a permit is not an attempt, and every attempt is logged.
     let jobs = &cloud.jobs();
-    let rows = stream::iter(&owed).map(|one| jobs.deliveries_of(one.job_id));
+    let rows = stream::iter(&owed).map(|one| jobs.deliveries_of(one.job_id, None));
     let rows: Vec<_> = rows.buffer_unordered(16).map(Result::unwrap).collect().await;
-    for row in rows.into_iter().flatten() {
+    for row in rows.into_iter().flat_map(|page| page.deliveries) {
         assert_eq!(row.log.len(), row.attempts as usize, "{row:?}");
         assert!(row.log.iter().all(|attempt| attempt.status.is_some() || attempt.error.is_some()), "{row:?}");
     }

@@ -1,14 +1,19 @@
 //! Which callers see and redeliver which webhooks, and how endpoints are enabled.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::access::{Principal, Scope};
 use domain::error::Missing;
 use domain::jobs::{WebhookEvent, WebhookUrlPolicy};
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, DeliveryState, TimeScale, WebhookEndpoint, WebhookEndpointStore as _};
-use domain::{Error, Job, Timestamp, UserId, WebhookId};
+use domain::webhooks::{
+    Delivery, DeliveryState, DeliveryStore, EndpointResponse, Outcome, TimeScale, WebhookEndpoint,
+    WebhookEndpointStore as _,
+};
+use domain::{Error, Job, JobId, Timestamp, UserId, WebhookId};
 use edge::http::{Answer, Request};
 use images_webhooks::{Deps, handle};
 use serde_json::{Value, json};
@@ -188,30 +193,154 @@ async fn range_redelivers_own_webhooks_in_that_state() {
     assert_eq!(json_of(range(before).await, 202), json!({"count": 0}));
 }
 
+/// Requests the redelivery of all failed webhooks, and follows the cursors. Returns the count of each answer.
+async fn redeliver_failed(store: &Memory, deadline: Timestamp) -> Vec<u64> {
+    let (since, until) = (Timestamp::now() - DAY, Timestamp::now() + DAY);
+    let mut body = json!({"since": since.to_string(), "until": until.to_string(), "status": "failed"});
+    let mut counts = vec![];
+    loop {
+        let mut request = request(by("acme"), RANGE, &body);
+        request.deadline = deadline;
+        let done = json_of(ask(store, request).await, 202);
+        counts.push(done["count"].as_u64().unwrap());
+        match done.get("nextCursor") {
+            Some(next) => body["cursor"] = next.clone(),
+            None => return counts,
+        }
+    }
+}
+
 #[tokio::test]
-async fn range_at_deadline_returns_where_to_continue() {
+async fn range_without_time_is_redelivered_one_by_one() {
     let store = Memory::new();
     let job = stored_job(&store);
-    let start = Timestamp::now();
+    for _ in 0..120 {
+        stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    }
+    let counts = redeliver_failed(&store, Timestamp::now()).await;
+    assert_eq!(counts.iter().sum::<u64>(), 120, "each webhook once");
+    assert!(counts.len() >= 120, "each request does one: {counts:?}");
+    assert!(store.deliveries().iter().all(|delivery| delivery.state == DeliveryState::Pending));
+    assert_eq!(store.sent().len(), 120);
+}
+
+#[tokio::test]
+async fn range_with_time_is_redelivered_at_once() {
+    let store = Memory::new();
+    let job = stored_job(&store);
     for _ in 0..250 {
         stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
     }
-    let (mut since, mut count, mut calls) = (start - DAY, 0, 0);
+    assert_eq!(redeliver_failed(&store, Timestamp::now() + DAY).await, [250]);
+}
+
+/// A store that loads this many webhooks and is then down.
+struct DownAfter<'a>(&'a Memory, AtomicUsize);
+
+#[async_trait]
+impl DeliveryStore for DownAfter<'_> {
+    async fn load_delivery(&self, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
+        let left = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map_err(|_| StoreError::Unavailable("down".into()))?;
+        self.0.load_delivery(job, id).await
+    }
+
+    async fn save_delivery(&self, delivery: &mut Delivery) -> Result<(), StoreError> {
+        self.0.save_delivery(delivery).await
+    }
+}
+
+#[tokio::test]
+async fn range_that_fails_midway_says_where_to_go_on() {
+    let store = Memory::new();
+    let job = stored_job(&store);
+    for _ in 0..50 {
+        stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::GivenUp);
+    }
+    store.make_unreadable(store.deliveries()[3].id);
+    let range = |cursor: Value| {
+        let (since, until) = (Timestamp::now() - DAY, Timestamp::now() + DAY);
+        json!({"since": since.to_string(), "until": until.to_string(), "status": "failed", "cursor": cursor})
+    };
+    let ask_failing = async |body: &Value, loads: usize| {
+        let failing = DownAfter(&store, AtomicUsize::new(loads));
+        let deps = Deps {
+            jobs: &store,
+            batches: &store,
+            deliveries: &failing,
+            list: &store,
+            endpoints: &store,
+            queue: &store,
+            webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
+        };
+        handle(&deps, request(by("acme"), RANGE, body)).await
+    };
+    assert!(ask_failing(&range(json!(null)), 0).await.is_err(), "nothing is done");
+    let first = json_of(ask_failing(&range(json!(null)), 20).await, 202);
+    assert_eq!(first["count"], 19, "one of them cannot be read");
+    let rest =
+        json_of(ask(&store, request(by("acme"), RANGE, &range(first["nextCursor"].clone()))).await, 202);
+    assert_eq!(rest, json!({"count": 30}));
+    for cursor in ["", "x", "AAAA"] {
+        let refused = ask(&store, request(by("acme"), RANGE, &range(json!(cursor)))).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{cursor}");
+    }
+}
+
+#[tokio::test]
+async fn list_of_large_attempts_comes_in_pages_below_6_mb() {
+    let store = Memory::new();
+    let job = stored_job(&store);
+    let lease = Lease { id: LeaseId::new(), until: Timestamp::now() };
+    // Control characters take seven bytes each in Lambda's response.
+    let answer = EndpointResponse::new(500, None, &[1; 2000]);
+    let outcome = Outcome { duration: Duration::ZERO, answer: Ok(answer) };
+    for _ in 0..20 {
+        let mut delivery = stored_delivery(&store, &job, WebhookEvent::Completed, DeliveryState::Pending);
+        for _ in 0..100 {
+            delivery.redeliver(Timestamp::now());
+            delivery.begin_attempt(lease, Timestamp::now(), TimeScale::REAL, 0.5);
+            delivery.record_outcome(&outcome, false, Timestamp::now(), TimeScale::REAL, 0.5);
+        }
+        store.put_delivery(&delivery);
+    }
+    let (mut cursor, mut seen, mut pages) = (None::<String>, vec![], 0);
     loop {
-        let body = json!({"since": since.to_string(), "until": (Timestamp::now() + DAY).to_string(), "status": "failed"});
-        let mut request = request(by("acme"), RANGE, &body);
-        request.deadline = Timestamp::now();
-        let done = json_of(ask(&store, request).await, 202);
-        count += done["count"].as_u64().unwrap();
-        calls += 1;
-        match done["next"].as_str() {
-            Some(next) => since = next.parse().unwrap(),
+        let list = request(by("acme"), LIST, &json!({})).at("jobId", &job.id.to_string());
+        let list = match &cursor {
+            Some(cursor) => list.asking("cursor", cursor),
+            None => list,
+        };
+        let answer = ask(&store, list).await.unwrap();
+        let body = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(serde_json::to_string(&body).unwrap().len() < 5_000_000, "{}", body.len());
+        let page: Value = serde_json::from_str(&body).unwrap();
+        seen.extend(
+            page["attempts"].as_array().unwrap().iter().map(|attempt| attempt["webhookId"].to_string()),
+        );
+        pages += 1;
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
             None => break,
         }
     }
-    assert_eq!(count, 250, "each webhook once");
-    assert!((1..=3).contains(&calls), "{calls}");
-    assert!(store.deliveries().iter().all(|delivery| delivery.state == DeliveryState::Pending));
+    assert!(pages > 1);
+    let expected = store.deliveries().into_iter().flat_map(|one| vec![json!(one.id).to_string(); 100]);
+    assert_eq!(seen, expected.collect::<Vec<_>>(), "each attempt once, in order");
+
+    let other = testkit::job("p", Timestamp::now());
+    store.put_job(&other);
+    for foreign in [cursor_of(&store), "x".to_owned()] {
+        let list = request(by("acme"), LIST, &json!({})).at("jobId", &other.id.to_string());
+        let refused = ask(&store, list.asking("cursor", &foreign)).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{foreign}");
+    }
+}
+
+/// A cursor of the first delivery's job.
+fn cursor_of(store: &Memory) -> String {
+    let delivery = store.deliveries().remove(0);
+    edge::api::webhooks::cursor::encode((delivery.job_id, delivery.id))
 }
 
 /// Stores a disabled endpoint of `client`.

@@ -312,3 +312,42 @@ async fn jobs_of_a_day_old_batch_expire() {
     store.put_job(&Job { due_at: Some(Timestamp::now()), ..job });
     assert_eq!(swept(&store).await.jobs_failed, 1);
 }
+
+#[tokio::test]
+async fn unreadable_rows_are_postponed_and_hide_no_others() {
+    let store = Memory::new();
+    for _ in 0..250 {
+        let job = old_job(2 * HOUR);
+        store.put_job(&job);
+        store.make_unreadable(job.id);
+    }
+    let mut healthy = old_job(HOUR);
+    healthy.status = JobStatus::Pending;
+    store.put_job(&healthy);
+    assert_eq!(swept(&store).await, Swept { due: 250, unreadable: 250, ..Swept::default() });
+    assert_eq!(swept(&store).await, Swept { due: 1, jobs_sent: 1, ..Swept::default() });
+    let rows = store.jobs().into_iter().filter(|job| job.id != healthy.id);
+    assert!(rows.into_iter().all(|job| job.revision == 1), "nothing else in them has changed");
+}
+
+#[tokio::test]
+async fn every_kind_of_unreadable_row_is_postponed() {
+    let store = Memory::new();
+    let long_ago = Timestamp::now() - HOUR;
+    let mut delivery = old_job(HOUR).delivery(WebhookEvent::Queued, long_ago).unwrap();
+    delivery.revision = 1;
+    store.put_delivery(&delivery);
+    let batch = testkit::batch(2, long_ago);
+    store.put_batch(&batch);
+    store.make_unreadable(delivery.id);
+    store.make_unreadable(batch.id);
+    assert_eq!(swept(&store).await, Swept { due: 2, unreadable: 2, ..Swept::default() });
+    assert_eq!(swept(&store).await, Swept::default());
+
+    // One job of a batch cannot be read: the batch waits with it.
+    let batch = testkit::batch(2, long_ago);
+    store.put_batch(&batch);
+    store.make_unreadable(batch.job_ids()[0]);
+    assert_eq!(swept(&store).await.unreadable, 1);
+    assert_eq!(swept(&store).await, Swept::default());
+}

@@ -70,7 +70,7 @@ pub(crate) fn read<T: DeserializeOwned>(item: Item, now: Timestamp) -> Result<Op
         return Ok(None);
     }
     let value: Result<T, _> = serde_dynamo::from_item(item);
-    value.map(Some).map_err(|error| StoreError::Unavailable(format!("row: {error}")))
+    value.map(Some).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
 /// Reads the value of a row that may not exist; see [`read`].
@@ -85,5 +85,32 @@ pub(crate) fn unchanged(revision: u64) -> (&'static str, Option<AttributeValue>)
         ("attribute_not_exists(pk)", None)
     } else {
         ("revision = :read", Some(number(revision)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::webhooks::DeliveryState;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Small {
+        state: DeliveryState,
+    }
+
+    #[test]
+    fn row_with_a_word_of_a_newer_release_is_unreadable() {
+        let row = |state: &str| {
+            let mut row = key("p".into(), "s".into());
+            row.insert("state".to_owned(), AttributeValue::S(state.to_owned()));
+            // An attribute that it does not know is no obstacle.
+            row.insert("postponed".to_owned(), number(3));
+            row
+        };
+        let read_row = |state: &str| read::<Small>(row(state), Timestamp::now());
+        assert_eq!(read_row("pending").unwrap().unwrap().state, DeliveryState::Pending);
+        assert!(matches!(read_row("paused"), Err(StoreError::Unreadable(_))), "{:?}", read_row("paused"));
     }
 }

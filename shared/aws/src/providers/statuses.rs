@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::providers::{ProviderStatus, ProviderStatusStore, STATUS_MAX_AGE};
 use domain::store::StoreError;
+use tracing::warn;
 
 use crate::dynamodb::row::number;
 use crate::dynamodb::table::JobsTable;
@@ -35,7 +36,16 @@ impl ProviderStatusStore for JobsTable {
             .send()
             .await
             .map_err(|error| unavailable("Query", error))?;
-        serde_dynamo::from_items(answer.items.unwrap_or_default())
-            .map_err(|error| unusable("provider status", error))
+        let rows = answer.items.unwrap_or_default().into_iter();
+        // One status of a newer release must not hide the others.
+        Ok(rows
+            .filter_map(|row| match serde_dynamo::from_item(row) {
+                Ok(status) => Some(status),
+                Err(error) => {
+                    warn!(%error, "a provider's status cannot be read");
+                    None
+                }
+            })
+            .collect())
     }
 }

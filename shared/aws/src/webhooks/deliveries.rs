@@ -6,10 +6,13 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::access::ClientId;
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, WebhookEndpointId};
+use domain::webhooks::{
+    Delivery, DeliveryKey, DeliveryList, DeliveryPage, DeliveryStore, JobDeliveries, WebhookEndpointId,
+};
 use domain::{JobId, Timestamp, WebhookId};
+use tracing::warn;
 
-use crate::dynamodb::row::{Item, Row, read, read_if_there};
+use crate::dynamodb::row::{Item, Row, key, read, read_if_there};
 use crate::dynamodb::table::JobsTable;
 use crate::errors::unavailable;
 use crate::keys;
@@ -55,25 +58,35 @@ impl DeliveryStore for JobsTable {
 
 #[async_trait]
 impl DeliveryList for JobsTable {
-    async fn deliveries_of(&self, job: JobId) -> Result<Vec<Delivery>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :job AND begins_with(sk, :hooks)")
-            .expression_attribute_values(":job", AttributeValue::S(keys::job_partition(job)))
-            .expression_attribute_values(":hooks", AttributeValue::S(keys::HOOKS.to_owned()))
-            .consistent_read(true)
-            .into_paginator()
-            .send();
-        let (mut all, now) = (Vec::new(), Timestamp::now());
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| unavailable("Query", error))?;
+    async fn deliveries_of(&self, job: JobId, after: Option<WebhookId>) -> Result<JobDeliveries, StoreError> {
+        let (mut after, now) = (after, Timestamp::now());
+        loop {
+            let start = after.map(|after| key(keys::job_partition(job), keys::webhook_sort(after)));
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :job AND begins_with(sk, :hooks)")
+                .expression_attribute_values(":job", AttributeValue::S(keys::job_partition(job)))
+                .expression_attribute_values(":hooks", AttributeValue::S(keys::HOOKS.to_owned()))
+                .set_exclusive_start_key(start)
+                .consistent_read(true);
+            // DynamoDB ends a page at 1 MB.
+            let page = query.send().await.map_err(|error| unavailable("Query", error))?;
+            let last = page.last_evaluated_key().and_then(key_of);
+            let mut deliveries = Vec::new();
             for item in page.items.unwrap_or_default() {
-                all.extend(read(item, now)?);
+                match read(item, now) {
+                    Ok(delivery) => deliveries.extend(delivery),
+                    Err(error) => warn!(jobId = %job, %error, "a webhook is left out of a list"),
+                }
+            }
+            match last {
+                // All of the page have expired: the next page decides what follows.
+                Some((_, last)) if deliveries.is_empty() => after = Some(last),
+                last => return Ok(JobDeliveries { deliveries, more: last.is_some() }),
             }
         }
-        Ok(all)
     }
 
     async fn deliveries_between(

@@ -12,6 +12,7 @@ use crate::access::rate_limit::Limits;
 use crate::access::scope::Scope;
 use crate::error::Error;
 use crate::primitives::id::KeyId;
+use crate::primitives::named::known_values;
 use crate::primitives::timestamp::Timestamp;
 
 /// The stored record of an API key.
@@ -24,6 +25,8 @@ pub struct KeyRecord {
     pub client_id: ClientId,
     /// A name for people.
     pub name: String,
+    /// Those of a newer release are left out: the key allows less, but it works.
+    #[serde(deserialize_with = "known_values")]
     pub scopes: Vec<Scope>,
     pub created_at: Timestamp,
     /// The key is invalid from this time on. `None`: it never expires.

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::primitives::address::{AddressScope, address_scope};
-use crate::primitives::named::{InvalidValue, named_values};
+use crate::primitives::address::{AddressScope, address_scope, is_local_name, usable_port};
+use crate::primitives::named::{InvalidValue, known_values, named_values};
 
 named_values! {
     /// What a webhook can tell of.
@@ -71,17 +71,23 @@ impl WebhookUrl {
             Some(Host::Ipv6(address)) => address_scope(address.into()),
             None => return Err(invalid()),
         };
+        // Other names of this machine (RFC 6761). The egress guard allows plain `http:` for `localhost` alone.
+        let local_name = url.domain().is_some_and(is_local_name);
+        let scope = if local_name { AddressScope::Loopback } else { scope };
         let loopback = scope == AddressScope::Loopback;
         if scope != AddressScope::Global && !(loopback && policy == WebhookUrlPolicy::AllowLoopbackHttp) {
             return Err(InvalidValue("must not lead to a private, local or reserved address".into()));
         }
         let scheme = match url.scheme() {
             "https" => true,
-            "http" => loopback && policy == WebhookUrlPolicy::AllowLoopbackHttp,
+            "http" => loopback && !local_name && policy == WebhookUrlPolicy::AllowLoopbackHttp,
             _ => false,
         };
         if !scheme || !url.username().is_empty() || url.password().is_some() {
             return Err(invalid());
+        }
+        if usable_port(&url).is_none() {
+            return Err(InvalidValue("must not have port 0".into()));
         }
         Ok(Self(url))
     }
@@ -103,6 +109,8 @@ impl std::fmt::Debug for WebhookUrl {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookTarget {
     pub url: WebhookUrl,
+    /// Those of a newer release are left out: this one cannot report them.
+    #[serde(deserialize_with = "known_values")]
     pub events: Vec<WebhookEvent>,
 }
 
@@ -127,10 +135,45 @@ mod tests {
             );
         }
         assert!(WebhookUrl::parse("https://10.0.0.1/", WebhookUrlPolicy::AllowLoopbackHttp).is_err());
+        for name in ["localhost.", "x.localhost", "x.LOCALHOST.", "localhost.:8443"] {
+            let url = format!("https://{name}/");
+            assert!(WebhookUrl::parse(&url, WebhookUrlPolicy::HttpsOnly).is_err(), "{url}");
+            assert!(WebhookUrl::parse(&url, WebhookUrlPolicy::AllowLoopbackHttp).is_ok(), "{url}");
+            let plain = format!("http://{name}/");
+            assert!(WebhookUrl::parse(&plain, WebhookUrlPolicy::AllowLoopbackHttp).is_err(), "{plain}");
+        }
+        for name in ["localhost.example.com", "notlocalhost", "localhosts"] {
+            assert!(
+                WebhookUrl::parse(&format!("https://{name}/"), WebhookUrlPolicy::HttpsOnly).is_ok(),
+                "{name}"
+            );
+        }
         for rejected in
             ["", "x", "http://example.com", "ftp://example.com", "https://u:p@example.com", "https://u@e.com"]
         {
             assert!(WebhookUrl::parse(rejected, WebhookUrlPolicy::AllowLoopbackHttp).is_err(), "{rejected}");
         }
+    }
+
+    #[test]
+    fn port_zero_is_refused_however_it_is_written() {
+        for port in ["0", "00", "000000"] {
+            for url in [format!("https://example.com:{port}/"), format!("https://[2606:4700::1111]:{port}/")]
+            {
+                assert!(WebhookUrl::parse(&url, WebhookUrlPolicy::HttpsOnly).is_err(), "{url}");
+            }
+            let url = format!("http://127.0.0.1:{port}/");
+            assert!(WebhookUrl::parse(&url, WebhookUrlPolicy::AllowLoopbackHttp).is_err(), "{url}");
+        }
+        for url in ["https://example.com:/", "https://example.com:0443/", "https://example.com:1/"] {
+            assert!(WebhookUrl::parse(url, WebhookUrlPolicy::HttpsOnly).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn unknown_events_in_a_row_are_left_out() {
+        let row = r#"{"url":"https://example.com/","events":["job.new","job.failed"]}"#;
+        let target: WebhookTarget = serde_json::from_str(row).unwrap();
+        assert_eq!(target.events, [WebhookEvent::Failed]);
     }
 }

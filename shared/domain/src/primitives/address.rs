@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::Url;
+
 /// The scope of an address: who can be reached at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddressScope {
@@ -109,6 +111,20 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         [0x2001, 0, _, _, _, _, high, low] => Some(v4(!high, !low)),
         _ => None,
     }
+}
+
+/// Returns the port that a request to `url` goes to; `None` if no request can: the URL has port 0, which no
+/// server listens on, or no port and an unknown scheme.
+#[must_use]
+pub fn usable_port(url: &Url) -> Option<u16> {
+    url.port_or_known_default().filter(|port| *port != 0)
+}
+
+/// Whether the name stands for this machine by RFC 6761, in another spelling than `localhost`.
+#[must_use]
+pub fn is_local_name(name: &str) -> bool {
+    let without_dot = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost." || without_dot.ends_with(".localhost")
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Enums whose values have a name on the wire, and the error of an invalid value.
 
+use serde::{Deserialize as _, Deserializer};
+
 /// An enum each of whose values has a name on the wire. Declared by `named_values!`.
 ///
 /// # Examples
@@ -57,6 +59,13 @@ macro_rules! named_values {
 }
 
 pub(crate) use named_values;
+
+/// Deserializes a list of values from a row, and leaves out those that this release does not know: a newer one
+/// may have written them.
+pub(crate) fn known_values<'de, D: Deserializer<'de>, T: NamedValue>(row: D) -> Result<Vec<T>, D::Error> {
+    let names = Vec::<String>::deserialize(row)?;
+    Ok(names.iter().filter_map(|name| T::from_name(name)).collect())
+}
 
 /// The rule that a value breaks, as text for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

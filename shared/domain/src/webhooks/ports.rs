@@ -116,6 +116,15 @@ pub struct DeliveryPage {
     pub next: Option<DeliveryKey>,
 }
 
+/// One page of the deliveries of a job.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobDeliveries {
+    /// Oldest first.
+    pub deliveries: Vec<Delivery>,
+    /// Whether there may be further ones after the last of these.
+    pub more: bool,
+}
+
 /// One page of a list of deliveries that are held until their endpoint is enabled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeldPage {
@@ -129,11 +138,11 @@ pub struct HeldPage {
 /// Lists deliveries through keys and indexes, without a table scan.
 #[async_trait]
 pub trait DeliveryList: Send + Sync {
-    /// Returns all deliveries of a job that have not expired, oldest first, with a strongly consistent
-    /// read.
+    /// Returns deliveries of a job that have not expired, oldest first, with a strongly consistent read: those
+    /// after `after`, as many as the store reads at once. Leaves out those that it cannot decode.
     ///
     /// Fails with [`StoreError::Unavailable`].
-    async fn deliveries_of(&self, job: JobId) -> Result<Vec<Delivery>, StoreError>;
+    async fn deliveries_of(&self, job: JobId, after: Option<WebhookId>) -> Result<JobDeliveries, StoreError>;
 
     /// Lists at most `limit` deliveries of `client` after `after`, oldest first, whose event happened at
     /// or after `since` and before `until`. The index may lag behind the rows, and may contain expired

@@ -259,6 +259,9 @@ pub struct RangeBody {
     pub until: Timestamp,
     /// Only those that stand so.
     pub status: Option<State>,
+    /// Only those that an earlier request with the same range had no time for: its `nextCursor`.
+    #[schemars(extend("format" = "cursor"))]
+    pub cursor: Option<String>,
 }
 
 /// Which URL to switch on.

@@ -42,6 +42,7 @@ fn list(schemas: &mut Schemas) -> Operation {
         schemas.answer::<Attempts>(),
         json!({ "attempts": [failed] }),
     ))
+    .takes(&["cursor"])
     .fails(&[Problem::JobNotFound])
 }
 
@@ -65,7 +66,8 @@ fn range(schemas: &mut Schemas) -> Operation {
         "redeliverWebhooks",
         "Send all webhooks of some time again",
         "Those of the client whose event happened in that time: after a receiver was out of order, those that \
-         have `failed`. A token cannot ask for it.",
+         have `failed`. One request works for some seconds; `nextCursor` in its answer is the `cursor` of the \
+         request for the rest. A token cannot ask for it.",
     )
     .body(true, schemas.request::<RangeBody>(), &[("What was lost in an hour", body)])
     .answers(Answer::json(

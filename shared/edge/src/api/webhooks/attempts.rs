@@ -2,12 +2,13 @@
 
 use domain::jobs::{WebhookEvent, WebhookUrl, WebhookUrlPolicy};
 use domain::primitives::NamedValue;
-use domain::webhooks::{Attempt, Delivery, DeliveryState, WebhookEndpoint};
-use domain::{Error, Timestamp, WebhookId};
+use domain::webhooks::{Attempt, Delivery, DeliveryKey, DeliveryState, WebhookEndpoint};
+use domain::{Error, FieldError, JobId, Timestamp, WebhookId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::time::{Rfc3339, rfc3339, rfc3339_or_none};
+use crate::api::webhooks::cursor;
 use crate::http::json_body::{Fields, message, named, parsed, text};
 
 /// How a webhook stands.
@@ -54,6 +55,8 @@ pub struct Range {
     pub until: Timestamp,
     /// Only webhooks in this state; `None` for all states.
     pub state: Option<State>,
+    /// Only webhooks after this one.
+    pub after: Option<DeliveryKey>,
 }
 
 /// Parses the body of `POST /webhooks/redeliver`.
@@ -66,6 +69,8 @@ pub fn parse_range(body: &[u8]) -> Result<Range, Error> {
     let since = fields.required("since", parsed);
     let until = fields.required("until", parsed);
     let state = fields.optional("status", named);
+    let after = fields
+        .optional("cursor", |value| cursor::decode(&text(value)?).ok_or_else(|| cursor::INVALID.to_owned()));
     if since.zip(until).is_some_and(|(since, until): (Timestamp, Timestamp)| since >= until) {
         fields.fault("until", "must be later than since");
     }
@@ -73,7 +78,7 @@ pub fn parse_range(body: &[u8]) -> Result<Range, Error> {
     let (Some(since), Some(until)) = (since, until) else {
         return Err(Error::internal("a required field is missing, but no field error was added"));
     };
-    Ok(Range { since, until, state })
+    Ok(Range { since, until, state, after })
 }
 
 /// Parses the body of `POST /webhooks/enable`.
@@ -88,13 +93,34 @@ pub fn parse_enable(body: &[u8], url_policy: WebhookUrlPolicy) -> Result<Webhook
     url.ok_or_else(|| Error::internal("a required field is missing, but no field error was added"))
 }
 
+/// Parses the query of `GET /images/status/{jobId}/webhooks`: after which webhook the page begins.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if the cursor is none of `job`.
+pub fn parse_page(cursor: Option<&str>, job: JobId) -> Result<Option<WebhookId>, Error> {
+    let Some(text) = cursor else { return Ok(None) };
+    match cursor::decode(text) {
+        Some((of, webhook)) if of == job => Ok(Some(webhook)),
+        _ => Err(Error::Invalid(vec![FieldError::new("cursor", cursor::INVALID)])),
+    }
+}
+
+/// The maximum size of a page of attempts in bytes. Lambda's response has at most 6 MB, in which the body is
+/// a JSON string itself: its size here is that of this string.
+const MAX_PAGE_BYTES: usize = 4_000_000;
+
 /// The attempts at the webhooks of a job.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 #[schemars(rename = "WebhookAttemptsResponse")]
 pub struct Attempts {
     /// Webhook by webhook, the oldest event first; of each its attempts in their order, the last
     /// hundred at the most.
     attempts: Vec<AttemptListed>,
+    /// Where the next page begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// One attempt at a webhook.
@@ -133,11 +159,28 @@ struct AttemptListed {
 }
 
 impl Attempts {
-    /// Creates the list of attempts with the webhooks' states at `now`.
+    /// Creates the list of attempts with the webhooks' states at `now`: those of as many deliveries as fit
+    /// into a page, and of one at least. `more` says whether the job has further ones.
     #[must_use]
-    pub fn new(deliveries: &[Delivery], now: Timestamp) -> Self {
-        Self { attempts: deliveries.iter().flat_map(|delivery| listed(delivery, now)).collect() }
+    pub fn new(deliveries: &[Delivery], more: bool, now: Timestamp) -> Self {
+        let (mut attempts, mut size, mut last) = (Vec::new(), 0, None);
+        for delivery in deliveries {
+            let next = listed(delivery, now);
+            size += transferred_size(&next);
+            if size > MAX_PAGE_BYTES && last.is_some() {
+                return Self { attempts, next_cursor: last.map(cursor::encode) };
+            }
+            attempts.extend(next);
+            last = Some((delivery.job_id, delivery.id));
+        }
+        Self { attempts, next_cursor: last.filter(|_| more).map(cursor::encode) }
     }
+}
+
+/// The size of these attempts in Lambda's response, in bytes.
+fn transferred_size(attempts: &[AttemptListed]) -> usize {
+    let body = serde_json::to_string(attempts).unwrap_or_default();
+    serde_json::to_string(&body).unwrap_or_default().len()
 }
 
 fn listed(delivery: &Delivery, now: Timestamp) -> Vec<AttemptListed> {
@@ -184,14 +227,15 @@ pub struct Redelivered {
 
 /// The answer to a range of webhooks that are sent again.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 #[schemars(rename = "RedeliverRangeResponse")]
 pub struct RangeRedelivered {
     /// How many are sent again.
     pub count: u32,
-    /// Is there if there was no time for all: the `since` of another request, for the rest.
-    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Rfc3339")]
-    pub next: Option<Timestamp>,
+    /// Is there if there was no time for all: the `cursor` of another request with the same range, for the
+    /// rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 /// The URLs of a client that are switched off.
@@ -254,6 +298,8 @@ mod tests {
         let same = r#""2026-10-01T00:00:00Z""#;
         let bad = format!(r#"{{"since":{same},"until":{same},"status":"failed"}}"#);
         assert_eq!(paths(parse_range(bad.as_bytes())), ["until"]);
+        let bad = r#"{"since":"2026-10-01T00:00:00Z","until":"2026-10-02T00:00:00Z","cursor":"x"}"#;
+        assert_eq!(paths(parse_range(bad.as_bytes())), ["cursor"]);
         assert_eq!(
             paths(parse_range(br#"{"since":"yesterday","status":500}"#)),
             ["since", "until", "status"]

@@ -82,19 +82,17 @@ pub(crate) async fn acquire(
             return Ok(None);
         }
         // In this order: whoever releases a permit after the line is registered finds the entry.
-        deps.lines.join_line(&to.host, &to.lane, &LineEntry::of(delivery)).await?;
+        let entry = LineEntry::of(delivery);
+        deps.lines.join_line(&to.host, &to.lane, &entry).await?;
         let now = Timestamp::now();
         let host = deps.hosts.register_line(&to.host, &to.lane, now).await?;
         if round < MAX_ROUNDS && !host.free(&to.lane, now).is_empty() {
-            // It became free before the line was registered, so nobody else wakes the first in the line.
-            match deps.lines.take_first(&to.host, &to.lane).await? {
-                Some(first) if first.webhook_id == delivery.id => {
-                    turn = Turn::Next;
-                    continue;
-                }
-                Some(first) => send_turn(deps, &first).await,
-                // Another sender has just taken this delivery out of the line, and wakes it.
-                None => {}
+            // It became free before this delivery was registered, so its release may wake nobody. The first in
+            // the line goes on by itself. The others leave it to the first: if each of them woke somebody, many
+            // would be woken for one permit.
+            if deps.lines.take_if_first(&to.host, &to.lane, &entry).await? {
+                turn = Turn::Next;
+                continue;
             }
         }
         wait(deps, delivery, to, &host).await?;

@@ -21,11 +21,12 @@ const DEFAULT_LIMITS: HostLimits = HostLimits { total: 2, share: 2 };
 pub(crate) struct Host {
     permits: HostPermits,
     owners: BTreeMap<usize, LeaseId>,
+    joined: u64,
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self { permits: HostPermits::new(DEFAULT_LIMITS), owners: BTreeMap::new() }
+        Self { permits: HostPermits::new(DEFAULT_LIMITS), owners: BTreeMap::new(), joined: 0 }
     }
 }
 
@@ -93,9 +94,11 @@ impl HostPermitStore for Memory {
 
     async fn register_line(&self, host: &str, lane: &Lane, _: Timestamp) -> Result<HostPermits, StoreError> {
         let mut state = self.call("register_line")?;
-        let permits = &mut state.hosts.entry(host.to_owned()).or_default().permits;
-        permits.lines.entry(*lane).or_insert(Line { joined: 0, watched_until: None }).joined += 1;
-        Ok(permits.clone())
+        let host = state.hosts.entry(host.to_owned()).or_default();
+        host.joined += 1;
+        let line = host.permits.lines.entry(*lane).or_insert(Line { joined: 0, watched_until: None });
+        line.joined = host.joined;
+        Ok(host.permits.clone())
     }
 
     async fn close_line(&self, host: &str, lane: &Lane, joined: u64) -> Result<(), StoreError> {
@@ -139,5 +142,12 @@ impl WaitingLineStore for Memory {
         let now = Timestamp::now();
         line.retain(|_, entry| entry.expires_at > now);
         Ok(line.pop_first().map(|(_, entry)| entry))
+    }
+
+    async fn take_if_first(&self, host: &str, lane: &Lane, entry: &LineEntry) -> Result<bool, StoreError> {
+        let mut state = self.call("take_if_first")?;
+        let Some(line) = state.lines.get_mut(&(host.to_owned(), *lane)) else { return Ok(false) };
+        let mine = line.first_key_value().is_some_and(|(_, first)| first == entry);
+        Ok(mine && line.pop_first().is_some())
     }
 }

@@ -8,6 +8,7 @@ mod auth_stores;
 mod chats;
 mod events;
 mod host_permits;
+mod images;
 mod kept;
 mod logs;
 mod memory;

@@ -5,13 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use domain::access::{
     ClientId, Counted, Endpoint, IdempotencyRecord, KeyRecord, KeyStore, Limits, LongPollPermit, SecretSource,
 };
 use domain::chat::RecentMessages;
 use domain::due::{Due, DueIndex, postponement};
-use domain::images::{ImageFormat, ImageObject, ImageOrigin, ImageStore};
+use domain::images::ImageObject;
 use domain::jobs::{BatchStore, JobClass, JobFilter, JobList, JobMessage, JobPage, JobQueue, JobStore};
 use domain::primitives::{Priority, Secret};
 use domain::providers::{ModelDeprecations, ProviderCapacity, ProviderStatus};
@@ -45,7 +44,7 @@ pub(crate) struct State {
     batches: HashMap<BatchId, Batch>,
     pub(crate) keys: BTreeMap<String, KeyRecord>,
     pub(crate) limits: HashMap<ClientId, Limits>,
-    objects: BTreeMap<String, ImageObject>,
+    pub(crate) objects: BTreeMap<String, ImageObject>,
     pub(crate) windows: HashMap<(String, Endpoint), Counted>,
     pub(crate) long_polls: HashMap<String, Vec<LongPollPermit>>,
     pub(crate) estimates: HashMap<JobClass, Vec<Duration>>,
@@ -348,38 +347,6 @@ impl WebhookQueue for Memory {
         delay: Duration,
     ) -> Result<(), StoreError> {
         self.call("send_webhook")?.sent.push(Sent::Webhook(message.clone(), delay));
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl ImageStore for Memory {
-    async fn put(
-        &self,
-        key: &str,
-        bytes: Bytes,
-        _: ImageFormat,
-        origin: Option<&ImageOrigin>,
-    ) -> Result<(), StoreError> {
-        let object = ImageObject { bytes, origin: origin.cloned() };
-        self.call("put")?.objects.insert(key.to_owned(), object);
-        Ok(())
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<ImageObject>, StoreError> {
-        Ok(self.call("get")?.objects.get(key).cloned())
-    }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let state = self.call("list")?;
-        Ok(state.objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
-        let mut state = self.call("delete")?;
-        for key in keys {
-            state.objects.remove(key);
-        }
         Ok(())
     }
 }

@@ -148,8 +148,11 @@ async fn newcomer_does_not_overtake_those_that_wait() {
     store.release_host_permit(HOST, held[0], &Release::default()).await.unwrap();
     let seen = store.sent().len();
     assert_eq!(attempt(&store, &newcomer, Ok(200)).await.0, 0);
-    assert_eq!(sent(&store, seen), [(first.id, MessagePurpose::Turn, Duration::ZERO)]);
-    assert_eq!(waiting(&store, &lane), [newcomer.id]);
+    assert_eq!(waiting(&store, &lane), [first.id, newcomer.id]);
+    end_watch(&store, &lane).await;
+    receive(&store, &Failing, message(&first, MessagePurpose::Watch)).await.unwrap();
+    let woken: Vec<_> = sent(&store, seen).into_iter().map(|(id, purpose, _)| (id, purpose)).collect();
+    assert_eq!(woken, [(first.id, MessagePurpose::Watch), (first.id, MessagePurpose::Turn)]);
 }
 
 #[tokio::test]

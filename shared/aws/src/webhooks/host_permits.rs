@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::Timestamp;
-use domain::primitives::source::random_fraction;
+use domain::primitives::source::{random_fraction, random_index};
 use domain::primitives::{Lease, LeaseId};
 use domain::store::StoreError;
 use domain::webhooks::{
@@ -184,12 +184,16 @@ impl HostPermitStore for HostPermitsTable {
         lane: &Lane,
         now: Timestamp,
     ) -> Result<HostPermits, StoreError> {
+        // A number that no other call writes: a counter would begin again after the line was closed, and a
+        // sender that read the same number before would close the line once more.
+        let unique =
+            now.millis() << 16 | random_index(1 << 16).and_then(|it| i64::try_from(it).ok()).unwrap_or(0);
         let update = self
             .update(host)
-            .update_expression("SET #ttl = :ttl ADD #line :one")
+            .update_expression("SET #ttl = :ttl, #line = :unique")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_names("#line", lane_attribute(LINE, lane))
-            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":unique", number(unique))
             .expression_attribute_values(":ttl", number((now + RETENTION).seconds()));
         let (_, row) = self.send(update).await?;
         Ok(host_permits(&row, self.limits))

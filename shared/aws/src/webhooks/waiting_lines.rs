@@ -9,7 +9,7 @@ use domain::webhooks::{Lane, LineEntry, WaitingLineStore};
 use domain::{JobId, Timestamp, TraceId, WebhookId};
 use serde::{Deserialize, Serialize};
 
-use crate::dynamodb::row::{Row, key, read};
+use crate::dynamodb::row::{Item, Row, key, read};
 use crate::dynamodb::table::JobsTable;
 use crate::errors::{unavailable, unusable};
 use crate::keys;
@@ -30,6 +30,23 @@ struct Waiting {
 }
 
 impl JobsTable {
+    /// Returns the first item of a line and its sort key.
+    async fn first(&self, partition: &str) -> Result<Option<(Item, String)>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :line")
+            .expression_attribute_values(":line", AttributeValue::S(partition.to_owned()))
+            .consistent_read(true)
+            .limit(1);
+        let page = query.send().await.map_err(|error| unavailable("Query", error))?;
+        let Some(item) = page.items.unwrap_or_default().pop() else { return Ok(None) };
+        let sort = item.get("sk").and_then(|sort| sort.as_s().ok()).cloned();
+        let sort = sort.ok_or_else(|| unusable("waiting line", "an item has no sort key"))?;
+        Ok(Some((item, sort)))
+    }
+
     /// Deletes an item of a line; returns whether it was there.
     async fn take(&self, partition: &str, sort: &str) -> Result<bool, StoreError> {
         let deleted = self
@@ -69,19 +86,7 @@ impl WaitingLineStore for JobsTable {
     async fn take_first(&self, host: &str, lane: &Lane) -> Result<Option<LineEntry>, StoreError> {
         let partition = keys::line_partition(host, lane);
         for _ in 0..MAX_CONFLICT_RETRIES {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :line")
-                .expression_attribute_values(":line", AttributeValue::S(partition.clone()))
-                .consistent_read(true)
-                .limit(1);
-            let page = query.send().await.map_err(|error| unavailable("Query", error))?;
-            let Some(item) = page.items.unwrap_or_default().pop() else { return Ok(None) };
-            let Some(sort) = item.get("sk").and_then(|sort| sort.as_s().ok()).cloned() else {
-                return Err(unusable("waiting line", "an item has no sort key"));
-            };
+            let Some((item, sort)) = self.first(&partition).await? else { return Ok(None) };
             // An entry that has expired, or that this release cannot read, must not block the others.
             let entry: Option<Waiting> = read(item, Timestamp::now()).unwrap_or_default();
             if self.take(&partition, &sort).await?
@@ -94,5 +99,14 @@ impl WaitingLineStore for JobsTable {
         }
         // `None` would say that the line is empty.
         Err(StoreError::Unavailable("waiting line: other senders took every first entry".into()))
+    }
+
+    async fn take_if_first(&self, host: &str, lane: &Lane, entry: &LineEntry) -> Result<bool, StoreError> {
+        let partition = keys::line_partition(host, lane);
+        let own = keys::line_sort(entry.happened_at, entry.job_id, entry.webhook_id);
+        match self.first(&partition).await? {
+            Some((_, sort)) if sort == own => self.take(&partition, &own).await,
+            _ => Ok(false),
+        }
     }
 }

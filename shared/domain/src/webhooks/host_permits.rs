@@ -23,7 +23,8 @@ pub struct HostPermit {
 /// The waiting line of a lane, as its host knows it. The deliveries that wait are in another store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
-    /// How often a delivery has joined the line. It is closed only if none has joined since it was empty.
+    /// Different each time that a delivery joins the line. It is closed only if none has joined since it was
+    /// empty.
     pub joined: u64,
     /// Until when a delivery watches the line, in case the one that should wake it is lost.
     pub watched_until: Option<Timestamp>,

@@ -68,4 +68,10 @@ pub trait WaitingLineStore: Send + Sync {
     ///
     /// Fails with [`StoreError::Unavailable`].
     async fn take_first(&self, host: &str, lane: &Lane) -> Result<Option<LineEntry>, StoreError>;
+
+    /// Takes this entry out of the line if it is the first, with a strongly consistent read. Returns whether
+    /// the caller has taken it.
+    ///
+    /// Fails with [`StoreError::Unavailable`].
+    async fn take_if_first(&self, host: &str, lane: &Lane, entry: &LineEntry) -> Result<bool, StoreError>;
 }

@@ -13,13 +13,13 @@ use crate::client::target;
 pub(crate) async fn list(args: &cli::WebhooksList) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
     let path = format!("/images/status/{}/webhooks", args.job);
-    let (mut attempts, mut cursor) = (Vec::new(), None::<String>);
+    let (mut attempts, mut query) = (Vec::new(), String::new());
     loop {
-        let query: Vec<_> = cursor.iter().map(|cursor| ("cursor", cursor)).collect();
-        let mut page: Value = api.send_json(api.request(Method::GET, &path).query(&query)).await?;
+        let mut page: Value = api.send_json(api.request(Method::GET, &format!("{path}{query}"))).await?;
         attempts.extend(page["attempts"].as_array_mut().map(std::mem::take).unwrap_or_default());
         match page["nextCursor"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
+            // It consists of letters, digits, `-` and `_`.
+            Some(next) => query = format!("?cursor={next}"),
             None => break,
         }
     }

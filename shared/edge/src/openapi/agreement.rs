@@ -237,6 +237,7 @@ impl Place<'_> {
         let (start, invalid) = match (schema["format"].as_str(), schema["pattern"].as_str()) {
             (Some("uuid"), None) => return self.check_spelling(USER, &["x", &USER.replace('-', "")]),
             (Some("date-time"), None) => return self.check_spelling("2026-01-01T00:00:00Z", &["yesterday"]),
+            (Some("cursor"), None) => return self.check_spelling(&"A".repeat(43), &["?", "AAAA"]),
             (Some("iri"), Some(r"^https://[^/?#@\s]")) => ("https://example.com/", "http://example.com/"),
             (None, Some(NOT_BLANK)) => {
                 self.takes(json!("\u{feff}"));

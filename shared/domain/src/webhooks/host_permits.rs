@@ -102,11 +102,13 @@ impl HostPermits {
         self.choose_lane(chance, |lane| self.usable(lane, now).contains(&permit))
     }
 
-    /// Returns a lane of the same client that waits although there is a free permit for it: after a loss, or
-    /// when a lane is no longer slow, more permits are free than were released just now.
+    /// Returns a lane of the same client that waits although most of its permits are free: after a loss, or
+    /// when a lane is no longer slow, more permits are free than were released just now. While only some are
+    /// free, those that were woken for them are on their way.
     #[must_use]
     pub fn neighbor_to_wake(&self, of: &Lane, now: Timestamp, chance: f64) -> Option<Lane> {
-        self.choose_lane(chance, |lane| lane.same_client(of) && !self.free(lane, now).is_empty())
+        let mostly_free = |lane: &Lane| self.free(lane, now).len() * 3 >= self.usable(lane, now).len() * 2;
+        self.choose_lane(chance, |lane| lane.same_client(of) && mostly_free(lane))
     }
 
     fn choose_lane(&self, chance: f64, may: impl Fn(&Lane) -> bool) -> Option<Lane> {

@@ -104,7 +104,7 @@ impl State {
             _ if *healthy.borrow_and_update() => Mood::Fine,
             Mood::HangingAt(hanging) if path.starts_with(hanging) => Mood::Hanging,
             Mood::HangingAt(_) => Mood::Fine,
-            mood => mood,
+            mood @ (Mood::Fine | Mood::Failing | Mood::Hanging) => mood,
         };
         {
             let mut met = self.met.lock().unwrap();

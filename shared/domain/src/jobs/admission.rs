@@ -21,13 +21,13 @@ pub enum Admission {
     Expired,
     /// Fail the job: too many of its runs failed.
     Exhausted,
-    /// The deadline has passed or too many runs failed, but the last worker crashed and may have stored
-    /// images that are already paid for. Start one more run, make no paid call, and end the job with the
+    /// The deadline has passed or too many runs failed, but an earlier run may have stored images that are
+    /// already paid for. Start one more run, make no paid call, and end the job with the
     /// images that exist.
     RecoverOnly,
 }
 
-/// How long after a job's deadline the images of a crashed worker can still be recovered.
+/// How long after a job's deadline the images of an earlier run can still be recovered.
 const RECOVERY_WINDOW: Duration = Duration::from_secs(30 * 60);
 
 /// The number of crashes during recovery after which the job is ended.
@@ -44,7 +44,7 @@ impl Job {
         } else if self.lease.is_some_and(|lease| lease.until > now) {
             Admission::Leased
         } else if over
-            && self.lease_expired(now)
+            && (self.lease_expired(now) || self.attempts > 0)
             && now < self.deadline + RECOVERY_WINDOW
             && failures < policy.max_failures + MAX_RECOVERY_CRASHES
         {

@@ -188,7 +188,7 @@ async fn ask_all(
         ProviderError::new(ErrorClass::Operator, Reason::Unsupported, "no provider to ask")
     });
     // A spent provider is asked again only while there is none better, and a useless one never.
-    let exhausted = candidates.iter().all(|provider| useless(&job, provider));
+    let exhausted = under_way.is_none() && candidates.iter().all(|provider| useless(&job, provider));
     Err(AskFailure { failure, exhausted, settings_matter, other_settings })
 }
 

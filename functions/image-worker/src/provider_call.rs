@@ -131,9 +131,10 @@ fn no_time(provider: &'static str) -> ProviderError {
     ProviderError::new(ErrorClass::Internal, Reason::Timeout, "no time was left for a provider").at(provider)
 }
 
-/// How many calls were answered with nothing of use. A call that brought an image was not.
+/// How many calls were paid for and answered with nothing of use. A call that brought an image was not.
 fn useless_answers(outcome: &Result<Step, ProviderError>, sink: &Sink<'_>, task: &ImageTask) -> u32 {
-    let useless = outcome.as_ref().err().filter(|failure| failure.is_useless_answer());
+    let useless =
+        outcome.as_ref().err().filter(|failure| failure.is_useless_answer() && failure.possibly_paid);
     useless.filter(|_| sink.missing() == task.missing).map_or(0, |failure| failure.calls)
 }
 

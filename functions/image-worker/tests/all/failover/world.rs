@@ -120,7 +120,11 @@ impl ImageProvider for Acting {
         match does {
             Does::Draws => draw(self.name, &task.missing, sink).await?,
             Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
-            Does::Fails(class, reason) => return Err(ProviderError::new(class, reason, "scripted failure")),
+            Does::Fails(class, reason) => {
+                let failure = ProviderError::new(class, reason, "scripted failure");
+                let paid = matches!(reason, Reason::NoImage | Reason::BadResponse | Reason::GatewayTimeout);
+                return Err(if paid { failure.possibly_paid() } else { failure });
+            }
             Does::DrawsThenFails(images, class, reason) => {
                 draw(self.name, &task.missing[..images.min(task.missing.len())], sink).await?;
                 let kind = domain::images::WarningKind::Violence;

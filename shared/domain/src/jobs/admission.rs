@@ -27,7 +27,7 @@ pub enum Admission {
     RecoverOnly,
 }
 
-/// How long after a job's deadline the images of an earlier run can still be recovered.
+/// How long after a job's deadline the images of a crashed worker can still be recovered.
 const RECOVERY_WINDOW: Duration = Duration::from_secs(30 * 60);
 
 /// The number of crashes during recovery after which the job is ended.
@@ -43,11 +43,7 @@ impl Job {
             Admission::Ended
         } else if self.lease.is_some_and(|lease| lease.until > now) {
             Admission::Leased
-        } else if over
-            && (self.lease_expired(now) || self.attempts > 0)
-            && now < self.deadline + RECOVERY_WINDOW
-            && failures < policy.max_failures + MAX_RECOVERY_CRASHES
-        {
+        } else if over && self.may_have_images(now, failures, policy) {
             Admission::RecoverOnly
         } else if now >= self.deadline {
             Admission::Expired
@@ -57,6 +53,16 @@ impl Job {
             Admission::TooEarly
         } else {
             Admission::Run
+        }
+    }
+
+    /// Whether an earlier run may have stored images that one more run would find. A crash during that run
+    /// is followed by another one, but not without end.
+    fn may_have_images(&self, now: Timestamp, failures: u32, policy: &JobPolicy) -> bool {
+        if self.lease_expired(now) {
+            now < self.deadline + RECOVERY_WINDOW && failures < policy.max_failures + MAX_RECOVERY_CRASHES
+        } else {
+            self.attempts > 0
         }
     }
 }

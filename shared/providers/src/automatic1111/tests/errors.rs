@@ -84,11 +84,12 @@ async fn quoted_prompt_does_not_decide_the_class() {
     let triggers =
         Picture { prompt: Prompt::try_from(TRIGGERS.to_owned()).unwrap(), ..picture(Size::S512, 1) };
     let standin = server().await;
+    let server = provider(&standin, json!({}));
     for spelling in spellings(TRIGGERS) {
         for (status, reason) in [(404, Reason::InvalidRequest), (500, Reason::Failed)] {
             standin.next(problem(status, "ValueError", &format!("cannot draw: {spelling}"), &spelling));
             let task = image_task(triggers.clone());
-            let error = provider(&standin, json!({})).generate(&task, &Kept::default()).await.unwrap_err();
+            let error = server.generate(&task, &Kept::default()).await.unwrap_err();
             assert_eq!(error.reason, reason, "{status} {spelling}");
             assert!(error.message.contains("--api") || status == 500, "{error}");
         }

@@ -37,15 +37,15 @@ fn quoting(prompt: &str) -> Vec<(Reply, ErrorClass, Reason)> {
 #[tokio::test]
 async fn quoted_prompt_does_not_decide_the_class_of_an_image_call() {
     let stand_in = StandIn::start().await;
+    // One client for all: it takes a while to set up.
+    let openai = provider(&stand_in.base_url(), &json!({}));
     for prompt in [TRIGGERS, "draw a billing quota sign", "a ghost that does not exist"] {
         let picture = Picture { prompt: Prompt::try_from(prompt.to_owned()).unwrap(), ..square(1) };
         for spelling in spellings(prompt) {
             for (reply, class, reason) in quoting(&spelling) {
                 let shown = format!("{reply:?}");
                 stand_in.next(Act::Answer(reply));
-                let made = provider(&stand_in.base_url(), &json!({}))
-                    .generate(&image_task(picture.clone()), &Kept::default())
-                    .await;
+                let made = openai.generate(&image_task(picture.clone()), &Kept::default()).await;
                 let failure = made.unwrap_err();
                 assert_eq!((failure.class, failure.reason), (class, reason), "{shown}");
                 assert!(failure.warnings.is_empty(), "{shown}");
@@ -57,7 +57,8 @@ async fn quoted_prompt_does_not_decide_the_class_of_an_image_call() {
 #[tokio::test]
 async fn quoted_message_does_not_decide_the_class_of_a_chat() {
     let stand_in = StandIn::start().await;
-    let settings = json!({"baseUrl": stand_in.base_url(), "apiKey": KEY, "model": "gpt-5.6-luna"});
+    let settings = json!({"baseUrl": stand_in.base_url(), "apiKey": KEY, "model": "gpt-5.6-luna",
+        "tokenField": "max_completion_tokens"});
     let chat = Chat::new(serde_json::from_value(settings).unwrap()).unwrap();
     let said = |role, text: &str| ChatMessage { role, content: Text::try_from(text.to_owned()).unwrap() };
     for (reply, class, reason) in quoting(TRIGGERS) {

@@ -97,6 +97,7 @@ async fn quoted_prompt_does_not_decide_the_class() {
     let triggers =
         Picture { prompt: Prompt::try_from(TRIGGERS.to_owned()).unwrap(), ..picture(Size::S512, 1) };
     let standin = standin::Stability::start(KEY).await;
+    let stability = provider(&standin);
     for spelling in spellings(TRIGGERS) {
         for (status, class, reason) in [
             (403, ErrorClass::Operator, Reason::Permission),
@@ -105,7 +106,7 @@ async fn quoted_prompt_does_not_decide_the_class() {
         ] {
             standin.next(problem(status, "x", &format!("prompt: invalid: {spelling}")));
             let task = image_task(triggers.clone());
-            let error = provider(&standin).generate(&task, &Kept::default()).await.unwrap_err();
+            let error = stability.generate(&task, &Kept::default()).await.unwrap_err();
             assert_eq!((error.class, error.reason), (class, reason), "{status} {spelling}");
         }
     }

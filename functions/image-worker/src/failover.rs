@@ -74,7 +74,13 @@ pub(crate) async fn ask(
     let registry = match deps.providers.get().await {
         Ok(registry) => registry,
         Err(failure) => {
-            let newer = deps.providers.refresh(None).await;
+            // An invalid document may have been replaced; one that cannot be read is read at the next run.
+            let newer = match failure.class {
+                ErrorClass::Operator => deps.providers.refresh(None).await,
+                ErrorClass::Internal | ErrorClass::Provider | ErrorClass::Capacity | ErrorClass::Caller => {
+                    None
+                }
+            };
             newer
                 .ok_or_else(|| AskFailure::of(failure))
                 .inspect_err(|none| metrics::log_failure(&none.failure))?

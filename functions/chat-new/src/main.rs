@@ -10,7 +10,7 @@ use aws::queues::{JobQueueUrls, JobQueues};
 use aws::secrets::ManagedSecret;
 use chat_new::{Deps, handle};
 use edge::http::Middleware;
-use providers::CurrentRegistry;
+use providers::{CurrentRegistry, DOCUMENT_TTL};
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,7 +26,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     let estimates = EstimatesTable::new(dynamodb.clone(), table);
     let sessions = SessionsTable::new(dynamodb, config::required("SESSIONS_TABLE")?);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
-    let document = ManagedSecret::new(secrets, config::required("PROVIDERS_SECRET")?);
+    let document =
+        ManagedSecret::new(secrets, config::required("PROVIDERS_SECRET")?).cached_for(DOCUMENT_TTL);
     let deps = Deps {
         sessions: &sessions,
         turns: &Turns { sessions: sessions.clone(), jobs: jobs.clone() },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::chat::{ChatMessage, ChatRequest, ChatTask, RecentMessages, Role, Text};
-use domain::providers::ErrorClass;
+use domain::providers::{ErrorClass, Severity};
 use domain::store::StoreError;
 use domain::{Error, Timestamp};
 use edge::http::Request;
@@ -57,13 +57,15 @@ pub(crate) async fn reply(
             return failed("the chat provider did not answer in time");
         }
     };
-    match problem.class {
-        ErrorClass::Operator => {
+    match problem.policy().severity {
+        Severity::Alarm => {
             error!(alarm = "provider_account", %problem, "the chat provider rejects the operator's account");
             failed("the chat provider cannot be used at present")
         }
-        ErrorClass::Internal => Err(StoreError::Unavailable(problem.message).into()),
-        ErrorClass::Provider | ErrorClass::Capacity | ErrorClass::Caller => {
+        Severity::Warn | Severity::Info if problem.class == ErrorClass::Internal => {
+            Err(StoreError::Unavailable(problem.message).into())
+        }
+        Severity::Warn | Severity::Info => {
             warn!(%problem, "the chat provider failed");
             Err(Error::GenerationFailed(format!("the chat provider failed: {}", problem.message)))
         }

@@ -2,6 +2,7 @@
 
 use app::backoff::Backoff;
 use domain::jobs::{JobError, JobResult, WebhookEvent};
+use domain::providers::ProviderError;
 use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
@@ -12,8 +13,15 @@ use crate::{Deps, metrics};
 #[derive(Clone)]
 pub(crate) enum RunOutcome {
     Completed(Box<JobResult>),
+    /// With some of the images; the error says why the others are missing.
+    Partial(Box<JobResult>, JobError),
     Failed(JobError),
-    Released { at: Timestamp, counts: bool, deferred: bool },
+    /// To be started again at `at`, because of `failure` if it is not only a look at a pending task.
+    Released {
+        at: Timestamp,
+        deferred: bool,
+        failure: Option<ProviderError>,
+    },
 }
 
 /// Writes the outcome and its webhook, as long as this worker holds the job. The images are paid for, so a
@@ -34,7 +42,9 @@ pub(crate) async fn finish(
             Ok(()) => {
                 let (attempts, failures) = (next.attempts, next.failures);
                 info!(status = next.status.as_str(), attempts, failures, "run ended");
-                if let (RunOutcome::Failed(_), Some(calls)) = (&outcome, next.paid_calls_in_flight()) {
+                if let (RunOutcome::Failed(_) | RunOutcome::Partial(..), Some(calls)) =
+                    (&outcome, next.paid_calls_in_flight())
+                {
                     metrics::record_possibly_paid(calls);
                 }
                 return Ok(());
@@ -73,12 +83,21 @@ fn apply(
             job.complete(*result, now).map_err(Error::internal)?;
             Some(WebhookEvent::Completed)
         }
+        RunOutcome::Partial(result, error) => {
+            job.complete_partly(*result, error, now).map_err(Error::internal)?;
+            Some(WebhookEvent::Completed)
+        }
         RunOutcome::Failed(error) => {
             job.fail(error, now).map_err(Error::internal)?;
             Some(WebhookEvent::Failed)
         }
-        RunOutcome::Released { at, counts, deferred } => {
+        RunOutcome::Released { at, deferred, failure } => {
             job.deferrals += u32::from(deferred);
+            let counts = failure.as_ref().is_some_and(ProviderError::counts_against_job);
+            match &failure {
+                Some(failure) => job.wait_for(failure, now, at),
+                None => job.waiting_for = None,
+            }
             job.release(at, counts, &deps.policy).map_err(Error::internal)?;
             None
         }

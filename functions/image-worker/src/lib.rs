@@ -3,10 +3,10 @@
 //! The row decides everything; a message only wakes a worker. The function may die between any two lines, and
 //! the sweeper wakes another worker once the lease has lapsed.
 
-mod error_policy;
 mod failover;
 mod finish;
 mod metrics;
+mod partial;
 mod permits;
 mod provider_call;
 mod recovery;

@@ -11,7 +11,7 @@ use domain::Timestamp;
 use domain::jobs::JobMessage;
 use image_worker::{Deps, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use providers::CurrentRegistry;
+use providers::{CurrentRegistry, DOCUMENT_TTL};
 use runtime::config;
 use tracing::{Instrument as _, info_span};
 
@@ -22,7 +22,8 @@ async fn main() -> Result<(), Error> {
     let (dynamodb, table) = (aws_sdk_dynamodb::Client::new(&sdk), config::required::<String>("JOBS_TABLE")?);
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
     let document =
-        ManagedSecret::new(aws_sdk_secretsmanager::Client::new(&sdk), config::required("PROVIDERS_SECRET")?);
+        ManagedSecret::new(aws_sdk_secretsmanager::Client::new(&sdk), config::required("PROVIDERS_SECRET")?)
+            .cached_for(DOCUMENT_TTL);
     let deps = Deps {
         jobs: &jobs,
         queue: &JobQueues::new(aws_sdk_sqs::Client::new(&sdk), JobQueueUrls::from_env()?),

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use domain::health::State;
 use domain::jobs::JobClass;
-use domain::providers::{ErrorClass, ProviderError, ProviderStatus};
+use domain::providers::{ProviderError, ProviderStatus, Severity};
 use domain::store::StoreError;
 use domain::{Job, Timestamp};
 use tracing::{error, info, warn};
 
 use crate::Deps;
-use crate::error_policy::provider_state;
 
 /// How long such a write may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,22 +28,24 @@ pub(crate) async fn record_duration(deps: &Deps<'_>, job: &Job, ended_at: Timest
 pub(crate) async fn record_status<T>(deps: &Deps<'_>, provider: &str, outcome: &Result<T, ProviderError>) {
     let state = match outcome {
         Ok(_) => Some(State::Up),
-        Err(failure) => provider_state(failure.class),
+        Err(failure) => failure.policy().health,
     };
     let Some(state) = state else { return };
-    let status = ProviderStatus { provider: provider.to_owned(), state, observed_at: Timestamp::now() };
+    let cause = outcome.as_ref().err().filter(|_| state != State::Up).map(|failure| failure.reason);
+    let status =
+        ProviderStatus { provider: provider.to_owned(), state, cause, observed_at: Timestamp::now() };
     write_within_timeout(deps.provider_statuses.record_status(&status)).await;
 }
 
 /// Logs a failure that occurred before a provider was called, or that no provider caused.
 pub(crate) fn log_failure(failure: &ProviderError) {
     let (reason, problem) = (failure.reason, &failure.message);
-    match failure.class {
-        ErrorClass::Operator => {
+    match failure.policy().severity {
+        Severity::Alarm => {
             error!(alarm = "provider_account", ?reason, problem, "the operator must fix the providers");
         }
-        ErrorClass::Internal | ErrorClass::Provider => warn!(?reason, problem, "no provider could be called"),
-        ErrorClass::Capacity | ErrorClass::Caller => info!(?reason, problem, "no provider was called"),
+        Severity::Warn => warn!(?reason, problem, "no provider could be called"),
+        Severity::Info => info!(?reason, problem, "no provider was called"),
     }
 }
 

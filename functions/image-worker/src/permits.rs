@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use domain::jobs::JobClass;
 use domain::primitives::source::random_fraction;
-use domain::providers::{CapacityLimits, ErrorClass, PermitRequest, ProviderCapacity, ProviderError, Reason};
+use domain::providers::{
+    CapacityLimits, Denied, ErrorClass, PermitRequest, ProviderCapacity, ProviderError, Reason,
+    SettingsVersion, WaitReason,
+};
 use domain::store::StoreError;
 use domain::{Job, JobId, Timestamp};
 use tracing::{info, warn};
@@ -43,6 +47,26 @@ async fn update<T>(
     Err(StoreError::Unavailable("the row of a provider kept changing".into()))
 }
 
+/// How the provider is called: with which settings, and whether these are known to be the newest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) version: Option<SettingsVersion>,
+    pub(crate) fresh: bool,
+}
+
+/// A permit, and how long calls for such a job usually take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Permit {
+    pub(crate) usual: Option<Duration>,
+}
+
+/// Why there is no permit.
+enum NoPermit {
+    Denied(Denied),
+    /// Another worker knows other settings of the provider, which may be newer.
+    OtherSettings,
+}
+
 /// Acquires a permit at `provider` for the missing images of `job`.
 ///
 /// # Errors
@@ -52,30 +76,48 @@ async fn update<T>(
 /// is not called.
 pub(crate) async fn acquire(
     deps: &Deps<'_>,
-    provider: &str,
+    provider: &'static str,
     limits: CapacityLimits,
     job: &Job,
     missing: &[u8],
-) -> Result<(), ProviderError> {
+    settings: Settings,
+) -> Result<Permit, ProviderError> {
     let request = PermitRequest {
         job: job.id,
         priority: job.priority,
         images: u32::try_from(missing.len()).unwrap_or(u32::MAX),
         until: job.lease.map_or_else(Timestamp::now, |lease| lease.until),
+        settings: settings.version,
     };
+    let class = JobClass::of(&job.picture).name();
     let acquired = update(
         deps,
         provider,
-        |capacity| capacity.acquire(&request, limits, Timestamp::now()),
+        |capacity| {
+            if !settings.fresh && capacity.has_other_settings(settings.version) {
+                return Err(NoPermit::OtherSettings);
+            }
+            capacity.acquire(&request, limits, Timestamp::now()).map_err(NoPermit::Denied)?;
+            Ok(Permit { usual: capacity.usual.of(&class) })
+        },
         Result::is_ok,
     );
     match acquired.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(denied)) => {
+        Ok(Ok(permit)) => Ok(permit),
+        Ok(Err(NoPermit::OtherSettings)) => {
+            let message = format!("the settings of {provider} may have changed");
+            Err(ProviderError::new(ErrorClass::Internal, Reason::Waiting, message)
+                .at(provider)
+                .waiting_for(WaitReason::Account))
+        }
+        Ok(Err(NoPermit::Denied(denied))) => {
             info!(provider, reason = ?denied.reason, until = %denied.until, "permit denied");
             let message = format!("{provider} is not asked at present: {}", denied.reason.description());
             let pause = denied.until.since(Timestamp::now());
-            Err(ProviderError::new(ErrorClass::Capacity, Reason::Waiting, message).retry_after(pause))
+            Err(ProviderError::new(ErrorClass::Capacity, Reason::Waiting, message)
+                .at(provider)
+                .waiting_for(denied.reason.wait_reason())
+                .retry_after(pause))
         }
         Err(problem) => {
             let failure = ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string());
@@ -83,6 +125,13 @@ pub(crate) async fn acquire(
             Err(failure)
         }
     }
+}
+
+/// Whether [`acquire`] failed because another worker knows other settings of the provider.
+pub(crate) fn is_other_settings(failure: &ProviderError) -> bool {
+    failure.class == ErrorClass::Internal
+        && failure.reason == Reason::Waiting
+        && failure.retry_after.is_none()
 }
 
 /// Extends the permit of a pending task until some time after its next poll, which is due after `after`.
@@ -93,15 +142,24 @@ pub(crate) async fn extend(deps: &Deps<'_>, provider: &str, job: JobId, after: D
     );
 }
 
-/// Releases the permit and records the call's outcome.
+/// Releases the permit and records the outcome of the call. `took` is how long a whole and successful call
+/// took.
 pub(crate) async fn release(
     deps: &Deps<'_>,
     provider: &str,
-    job: JobId,
+    job: &Job,
+    settings: Settings,
     outcome: Result<(), &ProviderError>,
+    took: Option<Duration>,
 ) {
-    let released =
-        update(deps, provider, |capacity| capacity.release(job, outcome, Timestamp::now()), |()| true);
+    let class = JobClass::of(&job.picture).name();
+    let apply = |capacity: &mut ProviderCapacity| {
+        capacity.release(job.id, outcome, settings.version, Timestamp::now());
+        if let Some(took) = took {
+            capacity.usual.record(&class, took);
+        }
+    };
+    let released = update(deps, provider, apply, |()| true);
     log_unwritten(released.await);
 }
 

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use domain::providers::{ErrorClass, Finished, ImageProvider, ImageTask, ProviderError, Reason, Step};
+use domain::providers::{
+    ErrorClass, Finished, ImageProvider, ImageTask, ProviderError, Reason, Severity, Step,
+};
 use domain::{Job, Timestamp};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::error_policy::{is_refusal, with_retry_after};
+use crate::permits::Settings;
 use crate::sink::{Sink, Stopped};
 use crate::{Deps, Purpose, metrics, permits};
 
@@ -24,6 +26,17 @@ pub(crate) struct Limits {
     pub(crate) deadline: Timestamp,
     /// The call is not made with less time than this.
     pub(crate) shortest: Duration,
+    /// The time that this worker had at first.
+    pub(crate) whole: Duration,
+    pub(crate) settings: Settings,
+}
+
+impl Limits {
+    /// The least time for a paid call that usually takes `usual`. Half of a worker's whole time is enough for
+    /// any call: one that usually takes longer could never be made otherwise.
+    fn least(self, usual: Option<Duration>) -> Duration {
+        self.shortest.max(usual.unwrap_or_default().min(self.whole / 2))
+    }
 }
 
 /// Asks `provider` for the missing images.
@@ -47,29 +60,35 @@ pub(crate) async fn call_provider(
         handle: handle.map(|handle| handle.checkpoint.clone()),
     };
     if task.time_left() < limits.shortest {
-        return Err(ProviderError::new(
-            ErrorClass::Internal,
-            Reason::Timeout,
-            "no time was left for a provider",
-        ));
+        return Err(no_time(name));
     }
     let calls = provider.max_paid_calls(&task);
     if limits.purpose == Purpose::RecoverOnly && (calls > 0 || task.handle.is_none()) {
         let message = "what was under way has come to nothing";
         return Err(ProviderError::new(ErrorClass::Provider, Reason::NoAnswer, message));
     }
+    let settings = limits.settings;
     let permit = match (provider.capacity_limits(), &task.handle) {
         // A pending task has its permit already, and is paid for.
         (None, _) | (_, Some(_)) => None,
-        (Some(bounds), None) => Some(permits::acquire(deps, name, bounds, &job, &task.missing).await?),
+        (Some(bounds), None) => {
+            Some(permits::acquire(deps, name, bounds, &job, &task.missing, settings).await?)
+        }
     };
     if task.handle.is_none() || calls > 0 {
-        if let Err(stop) = sink.begin_attempt(name, calls).await {
-            if permit.is_some() {
-                let ours = ProviderError::from(stop);
-                permits::release(deps, name, job.id, Err(&ours)).await;
+        let begun = sink.begin_attempt(name, calls).await.map_err(ProviderError::from);
+        // These writes may have taken longer than they should: this is the last look at the clock before
+        // money is spent.
+        let least = limits.least(permit.and_then(|permit| permit.usual));
+        let in_time = begun.and_then(|()| if task.time_left() < least { Err(no_time(name)) } else { Ok(()) });
+        if let Err(ours) = in_time {
+            if ours.reason == Reason::Timeout {
+                sink.withdraw_attempt().await;
             }
-            return Err(stop.into());
+            if permit.is_some() {
+                permits::release(deps, name, &job, settings, Err(&ours), None).await;
+            }
+            return Err(ours);
         }
         task.attempt = sink.job().await.attempts;
         // Every call that may cost money leaves exactly this log line.
@@ -82,7 +101,11 @@ pub(crate) async fn call_provider(
     };
     let outcome = reject_unusable_images(outcome, sink);
     let job = sink.job().await;
-    let outcome = outcome.map_err(|failure| with_retry_after(failure, &job, name));
+    let useless = useless_answers(&outcome, sink, &task);
+    let outcome = outcome.map_err(|failure| {
+        let failure = failure.at(name).repeated(job.empty_answers() + useless);
+        with_retry_after(failure, &job, name)
+    });
     report(name, &outcome, called.elapsed());
     let outcome = match outcome {
         // A pending task is paid for. It is not given up because one of our own stores does not answer.
@@ -97,9 +120,42 @@ pub(crate) async fn call_provider(
     if let Some(calls) = possibly_paid_calls(&outcome, sink, &job) {
         metrics::record_possibly_paid(calls);
     }
-    settle(deps, sink, provider, &outcome).await;
+    let took = (task.handle.is_none() && outcome.is_ok()).then(|| called.elapsed());
+    settle(deps, sink, provider, &outcome, Settled { useless, settings, took }).await;
     metrics::record_status(deps, name, &outcome).await;
     outcome
+}
+
+/// The failure of a call that is not made, because an answer would come too late.
+fn no_time(provider: &'static str) -> ProviderError {
+    ProviderError::new(ErrorClass::Internal, Reason::Timeout, "no time was left for a provider").at(provider)
+}
+
+/// How many calls were paid for and answered with nothing of use. A call that brought an image was not.
+fn useless_answers(outcome: &Result<Step, ProviderError>, sink: &Sink<'_>, task: &ImageTask) -> u32 {
+    let useless =
+        outcome.as_ref().err().filter(|failure| failure.is_useless_answer() && failure.possibly_paid);
+    useless.filter(|_| sink.missing() == task.missing).map_or(0, |failure| failure.calls)
+}
+
+/// The failure with the time after which this provider may be asked for this job again.
+fn with_retry_after(failure: ProviderError, job: &Job, provider: &str) -> ProviderError {
+    match failure.class {
+        // Internal: depends on how often that was, which only the whole job knows. Caller: never again.
+        ErrorClass::Internal | ErrorClass::Caller => failure,
+        ErrorClass::Provider | ErrorClass::Capacity | ErrorClass::Operator => {
+            let pause = failure.pause(job.counted_failures_at(provider));
+            failure.retry_after(pause)
+        }
+    }
+}
+
+/// What is recorded about a call besides its outcome.
+struct Settled {
+    useless: u32,
+    settings: Settings,
+    /// How long a whole and successful call took.
+    took: Option<Duration>,
 }
 
 /// Extends the permit of a pending task. If the attempt is over, records how it ended and releases the
@@ -109,16 +165,17 @@ async fn settle(
     sink: &Sink<'_>,
     provider: &dyn ImageProvider,
     outcome: &Result<Step, ProviderError>,
+    Settled { useless, settings, took }: Settled,
 ) {
-    let (name, job, counted) = (provider.name(), sink.job().await.id, provider.capacity_limits().is_some());
+    let (name, job, counted) = (provider.name(), sink.job().await, provider.capacity_limits().is_some());
     match outcome {
-        Ok(Step::Pending { poll_after }) if counted => permits::extend(deps, name, job, *poll_after).await,
+        Ok(Step::Pending { poll_after }) if counted => permits::extend(deps, name, job.id, *poll_after).await,
         Ok(Step::Pending { .. }) => {}
         Ok(Step::Finished(_)) | Err(_) => {
             let failure = outcome.as_ref().err();
-            sink.end_attempt(failure).await;
+            sink.end_attempt(failure, useless, settings.version).await;
             if counted {
-                permits::release(deps, name, job, failure.map_or(Ok(()), Err)).await;
+                permits::release(deps, name, &job, settings, failure.map_or(Ok(()), Err), took).await;
             }
         }
     }
@@ -133,7 +190,7 @@ fn reject_unusable_images(
     let bad =
         |message| Err(ProviderError::new(ErrorClass::Provider, Reason::BadResponse, message).possibly_paid());
     let (problem, lost) = (sink.take_bad_image(), sink.take_lost());
-    if outcome.as_ref().is_err_and(is_refusal) {
+    if outcome.as_ref().is_err_and(ProviderError::is_refusal) {
         return outcome;
     }
     if let Some(problem) = problem {
@@ -142,7 +199,8 @@ fn reject_unusable_images(
     }
     match outcome {
         Ok(Step::Finished(Finished { .. })) if !sink.missing().is_empty() => {
-            bad("the provider made fewer images than asked for")
+            let message = "the provider made fewer images than asked for";
+            Err(ProviderError::new(ErrorClass::Provider, Reason::NoImage, message).possibly_paid())
         }
         Err(ours) if lost && ours.class == ErrorClass::Internal => Err(ours.possibly_paid()),
         outcome @ (Ok(_) | Err(_)) => outcome,
@@ -181,7 +239,7 @@ fn report(provider: &str, outcome: &Result<Step, ProviderError>, time: Duration)
                 problem = failure.message,
                 "provider failed"
             );
-            if failure.class == ErrorClass::Operator {
+            if failure.policy().severity == Severity::Alarm {
                 error!(
                     provider,
                     alarm = "provider_account",

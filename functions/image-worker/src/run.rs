@@ -5,15 +5,15 @@ use std::time::Duration;
 use domain::images::ContentWarning;
 use domain::jobs::{FailureReason, JobError, JobMessage, JobResult};
 use domain::primitives::source::random_fraction;
-use domain::providers::{ErrorClass, Finished, ProviderError, Reason, Step};
+use domain::providers::{ErrorClass, Finished, ProviderError, Reason, SETTINGS_LOOK, Step, WaitReason};
 use domain::store::MAX_QUEUE_DELAY;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
 
-use crate::failover::ask;
+use crate::failover::{AskFailure, RunTime, ask};
 use crate::finish::{RunOutcome, finish};
 use crate::sink::{Sink, Stopped};
-use crate::{Deps, Purpose, error_policy, metrics, recovery};
+use crate::{Deps, Purpose, metrics, partial, recovery};
 
 /// How long before the function's deadline a provider's call is cut off: the time left to store the images
 /// that have arrived and to write the row.
@@ -25,6 +25,10 @@ const ROW_RESERVE: Duration = Duration::from_secs(3);
 /// The shortest pause before the next run. A provider that always answers "retry at once" would otherwise be
 /// called without end and without a pause.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
+/// How much longer each further wait for a permit is, at least.
+const WAIT_STEP: Duration = Duration::from_secs(2);
+/// How often that grows. Permits become free all the time; a job that sleeps long leaves them unused.
+const MAX_WAIT_STEPS: u32 = 5;
 
 pub(crate) async fn run(
     deps: &Deps<'_>,
@@ -34,6 +38,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     let time = deadline.since(Timestamp::now());
     let cut_off = deadline - RESERVE.min(time / 4);
+    let whole = cut_off.since(Timestamp::now());
     // No provider is called for images that would arrive after the job's deadline. A recovery still fetches
     // what exists already.
     let cut_off = if purpose == Purpose::Generate { cut_off.min(job.deadline) } else { cut_off };
@@ -54,13 +59,13 @@ pub(crate) async fn run(
     // task, a recovery that misses images ends the job.
     if purpose == Purpose::RecoverOnly && !sink.missing().is_empty() && job.handle.is_none() {
         let error = job.ending_error(Timestamp::now());
-        return finish(deps, job, RunOutcome::Failed(error), deadline).await;
+        return partial::end(deps, job, &sink, error, deadline).await;
     }
     let outcome = if sink.missing().is_empty() {
         info!("every image was there already");
         Ok(Step::Finished(Finished::default()))
     } else {
-        ask(deps, &sink, purpose, cut_off).await
+        ask(deps, &sink, purpose, RunTime { cut_off, whole }).await
     };
     if sink.stopped() == Some(Stopped::JobGone) {
         // The job was cancelled, or another worker holds it. The sweeper deletes what this worker stored.
@@ -70,10 +75,19 @@ pub(crate) async fn run(
     let job = sink.job().await;
     match outcome {
         Ok(Step::Finished(finished)) => complete(deps, job, &sink, finished.warnings, deadline).await,
-        Err(failure) if failure.class == ErrorClass::Caller => refuse(deps, job, failure, deadline).await,
-        outcome if purpose == Purpose::RecoverOnly => end_recovery(deps, job, outcome, deadline).await,
+        Err(AskFailure { failure, .. }) if failure.class == ErrorClass::Caller => {
+            refuse(deps, job, &sink, failure, deadline).await
+        }
+        outcome if purpose == Purpose::RecoverOnly => end_recovery(deps, job, &sink, outcome, deadline).await,
         Ok(Step::Pending { poll_after }) => wait_for_provider(deps, job, poll_after, deadline).await,
-        Err(failure) => release_job(deps, job, failure, deadline).await,
+        Err(AskFailure { failure, exhausted, .. }) => {
+            let counted = failure.counts_against_job() && job.failures + 1 >= deps.policy.max_failures;
+            if exhausted || counted {
+                let error = job.exhausted_error();
+                return partial::end(deps, job, &sink, error, deadline).await;
+            }
+            release_job(deps, job, failure, deadline).await
+        }
     }
 }
 
@@ -82,17 +96,31 @@ pub(crate) async fn run(
 async fn end_recovery(
     deps: &Deps<'_>,
     job: Job,
-    outcome: Result<Step, ProviderError>,
+    sink: &Sink<'_>,
+    outcome: Result<Step, AskFailure>,
     deadline: Timestamp,
 ) -> Result<(), Error> {
     match outcome {
-        Err(failure) if failure.class == ErrorClass::Internal => {
+        Err(AskFailure { failure, .. }) if failure.class == ErrorClass::Internal => {
             Err(Error::Unavailable { cause: failure.message, retry_after: Duration::from_secs(1) })
         }
         Ok(_) | Err(_) => {
             let error = job.ending_error(Timestamp::now());
-            finish(deps, job, RunOutcome::Failed(error), deadline).await
+            partial::end(deps, job, sink, error, deadline).await
         }
+    }
+}
+
+/// The result of a job with the images that are stored.
+pub(crate) fn result_of(job: &Job, sink: &Sink<'_>, warnings: Vec<ContentWarning>) -> JobResult {
+    let images = sink.stored();
+    let started = job.started_at.unwrap_or(job.created_at);
+    JobResult {
+        provider: images.first().map(|image| image.origin.provider.clone()).unwrap_or_default(),
+        cost_micros: images.iter().map(|image| image.origin.cost_micros).sum(),
+        processing_millis: Timestamp::now().since(started).as_millis() as u64,
+        images,
+        warnings,
     }
 }
 
@@ -103,42 +131,49 @@ async fn complete(
     warnings: Vec<ContentWarning>,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    let images = sink.stored();
-    let started = job.started_at.unwrap_or(job.created_at);
-    let result = JobResult {
-        provider: images.first().map(|image| image.origin.provider.clone()).unwrap_or_default(),
-        cost_micros: images.iter().map(|image| image.origin.cost_micros).sum(),
-        processing_millis: Timestamp::now().since(started).as_millis() as u64,
-        images,
-        warnings,
-    };
+    let result = result_of(&job, sink, warnings);
     let (ended_at, done) = (Timestamp::now(), job.clone());
     finish(deps, job, RunOutcome::Completed(Box::new(result)), deadline).await?;
     metrics::record_duration(deps, &done, ended_at).await;
     Ok(())
 }
 
-/// Releases a job whose providers failed, or fails it if it has used up its failures. The error class decides
-/// whether the failure counts and how long the job pauses.
+/// Releases a job whose providers failed. The failure decides whether it counts and how long the job pauses.
 async fn release_job(
     deps: &Deps<'_>,
     job: Job,
     failure: ProviderError,
     deadline: Timestamp,
 ) -> Result<(), Error> {
-    let counts = error_policy::counts_against_job(&failure);
-    if counts && job.failures + 1 >= deps.policy.max_failures {
-        let error = job.exhausted_error();
-        return finish(deps, job, RunOutcome::Failed(error), deadline).await;
-    }
-    let deferred = error_policy::is_deferral(&failure);
-    let pause = error_policy::pause(&failure, &job);
-    let pause = pause.mul_f64(1.0 + 0.2 * random_fraction()).max(MIN_PAUSE);
+    let counts = failure.counts_against_job();
+    // The job only waits: for a permit, or for a service of ours.
+    let deferred = failure.reason == Reason::Waiting || failure.class == ErrorClass::Internal;
+    let pause = pause(&failure, &job).mul_f64(1.0 + 0.2 * random_fraction()).max(MIN_PAUSE);
     let (class, reason, pause_ms) = (failure.class, failure.reason, pause.as_millis() as u64);
     info!(?class, ?reason, counts, pauseMs = pause_ms, problem = failure.message, "job released");
     // Waiting past the job's deadline is of no use.
     let at = (Timestamp::now() + pause).min(job.deadline);
-    requeue(deps, job, RunOutcome::Released { at, counts, deferred }, at, deadline).await
+    requeue(deps, job, RunOutcome::Released { at, deferred, failure: Some(failure) }, at, deadline).await
+}
+
+/// How long the job pauses, without jitter.
+fn pause(failure: &ProviderError, job: &Job) -> Duration {
+    let times = match failure.class {
+        ErrorClass::Internal => job.deferrals.max(job.failures),
+        ErrorClass::Provider | ErrorClass::Capacity | ErrorClass::Caller | ErrorClass::Operator => {
+            job.failures
+        }
+    };
+    let pause = failure.pause(times);
+    if failure.wait_reason().is_some_and(WaitReason::may_end_by_new_settings) {
+        return pause.min(SETTINGS_LOOK);
+    }
+    // Many jobs that wait for one permit must come neither all at once nor all the time.
+    if failure.reason == Reason::Waiting {
+        pause.max(WAIT_STEP * job.deferrals.min(MAX_WAIT_STEPS))
+    } else {
+        pause
+    }
 }
 
 /// Releases the job while the provider works on its task. The worker that starts the job again after `after`
@@ -150,7 +185,7 @@ async fn wait_for_provider(
     deadline: Timestamp,
 ) -> Result<(), Error> {
     let at = (Timestamp::now() + after).min(job.deadline);
-    requeue(deps, job, RunOutcome::Released { at, counts: false, deferred: false }, at, deadline).await
+    requeue(deps, job, RunOutcome::Released { at, deferred: false, failure: None }, at, deadline).await
 }
 
 /// Writes when the job may start again (`at`), and queues a message for that time.
@@ -172,12 +207,18 @@ async fn requeue(
     Ok(())
 }
 
-async fn refuse(deps: &Deps<'_>, job: Job, failure: ProviderError, deadline: Timestamp) -> Result<(), Error> {
-    if failure.reason == Reason::BadResponse {
+async fn refuse(
+    deps: &Deps<'_>,
+    job: Job,
+    sink: &Sink<'_>,
+    failure: ProviderError,
+    deadline: Timestamp,
+) -> Result<(), Error> {
+    if failure.policy().retryable {
         // The images exist but cannot be fetched, and new ones would have the same problem. That is not the
         // caller's fault, so the job does not end as refused.
         let error = job.exhausted_error();
-        return finish(deps, job, RunOutcome::Failed(error), deadline).await;
+        return partial::end(deps, job, sink, error, deadline).await;
     }
     let error = JobError {
         reason: FailureReason::Refused,
@@ -185,6 +226,7 @@ async fn refuse(deps: &Deps<'_>, job: Job, failure: ProviderError, deadline: Tim
         retryable: false,
         retry_after_seconds: None,
         warnings: failure.warnings,
+        missing: 0,
     };
-    finish(deps, job, RunOutcome::Failed(error), deadline).await
+    partial::end(deps, job, sink, error, deadline).await
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::images::{ImageFormat, ImageOrigin, StoredImage};
 use domain::jobs::WebhookEvent;
 use domain::primitives::{ImageId, Lease, sha256_hex};
-use domain::providers::{GeneratedImage, ImageSink, ProviderError, Stop};
+use domain::providers::{GeneratedImage, ImageSink, ProviderError, SettingsVersion, Stop};
 use domain::store::StoreError;
 use domain::{Job, Timestamp};
 use pictures::error::ImageError;
@@ -57,6 +57,22 @@ enum Insist {
     No,
 }
 
+/// Counts an image that is being stored, until it is dropped: also if the provider gives up the call half-way.
+struct Storing<'a>(&'a AtomicUsize);
+
+impl<'a> Storing<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Storing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 struct State {
     stored: Vec<StoredImage>,
     stopped: Option<Stopped>,
@@ -95,9 +111,19 @@ impl<'a> Sink<'a> {
         self.write(Insist::Yes, None, |job| job.begin_attempt(provider, calls, now)).await
     }
 
+    /// Takes back the attempt that was begun last; the next write of the row saves it.
+    pub(crate) async fn withdraw_attempt(&self) {
+        self.row.lock().await.withdraw_attempt();
+    }
+
     /// Records how an attempt ended; the next write of the row saves it.
-    pub(crate) async fn end_attempt(&self, failure: Option<&ProviderError>) {
-        self.row.lock().await.end_attempt(failure, Timestamp::now());
+    pub(crate) async fn end_attempt(
+        &self,
+        failure: Option<&ProviderError>,
+        useless_answers: u32,
+        settings: Option<SettingsVersion>,
+    ) {
+        self.row.lock().await.end_attempt(failure, useless_answers, settings, Timestamp::now());
     }
 
     /// Whether an image that arrived could not be stored. Resets the flag.
@@ -255,9 +281,9 @@ impl<'a> Sink<'a> {
 #[async_trait]
 impl ImageSink for Sink<'_> {
     async fn image(&self, index: u8, image: GeneratedImage) -> Result<(), Stop> {
-        self.storing.fetch_add(1, Ordering::Relaxed);
+        let storing = Storing::begin(&self.storing);
         let stored = self.store_image(index, image.bytes, image.origin, false).await;
-        self.storing.fetch_sub(1, Ordering::Relaxed);
+        drop(storing);
         stored.map_err(|error| match error {
             StoreImageError::NotStored => {
                 self.state().lost = true;

@@ -13,6 +13,7 @@ pub(crate) mod ports;
 pub(crate) mod request;
 pub(crate) mod status;
 pub(crate) mod subscription;
+pub(crate) mod waiting;
 
 pub use admission::Admission;
 pub use attempt::{AttemptFailure, ProviderAttempt, TaskHandle};
@@ -26,3 +27,4 @@ pub use ports::{BatchStore, EstimateStore, JobFilter, JobList, JobMessage, JobPa
 pub use request::{GenerateRequest, METADATA_LIMIT, Metadata};
 pub use status::{InvalidTransition, JobEvent, JobStatus, next_status};
 pub use subscription::{WEBHOOK_URL_LIMIT, WebhookEvent, WebhookTarget, WebhookUrl, WebhookUrlPolicy};
+pub use waiting::WaitingFor;

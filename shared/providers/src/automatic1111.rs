@@ -112,7 +112,7 @@ impl ImageProvider for Automatic1111 {
         let request = Txt2ImgRequest::new(&self.settings, &task.picture, count, seed::of(task.job, first));
         let answer = self.send(&request, self.timeout(task), sink).await?;
         if !answer.status.is_success() {
-            return Err(error::classify(&answer));
+            return Err(error::classify(&answer, &request.private()));
         }
         let made = answer::read(&answer.body, count)?;
         made.info.check_model(self.settings.checkpoint.as_deref())?;

@@ -8,7 +8,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::providers::{ErrorClass, ProviderError, Reason};
+use domain::providers::{ErrorClass, ProviderError, Reason, decisive_call};
 use egress::header::HeaderMap;
 use egress::{EgressError, PolicyViolation, RequestBuilder, StatusCode};
 use futures_util::StreamExt as _;
@@ -79,6 +79,11 @@ impl Answer {
     pub(crate) fn unusable(what: &str) -> ProviderError {
         ProviderError::new(ErrorClass::Provider, Reason::BadResponse, what).possibly_paid()
     }
+
+    /// The error of a success that can be read and holds no image. It may have been paid for.
+    pub(crate) fn without_image(what: &str) -> ProviderError {
+        ProviderError::new(ErrorClass::Provider, Reason::NoImage, what).possibly_paid()
+    }
 }
 
 /// Sends the request and reads the answer, of at most `max_bytes`, whatever its status.
@@ -115,6 +120,12 @@ pub(crate) fn no_answer(problem: EgressError) -> ProviderError {
     if problem.nothing_sent() { error } else { error.possibly_paid() }
 }
 
+/// Whether the status means that a gateway gave up waiting for the service behind it, which may still be
+/// working: 504, and Cloudflare's 520, 522 and 524.
+pub(crate) const fn gateway_gave_up(status: u16) -> bool {
+    matches!(status, 504 | 520 | 522 | 524)
+}
+
 /// The pause that `Retry-After` asks for, at most [`MAX_RETRY_AFTER`].
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     egress::decimal_retry_after(headers, now).map(|pause| pause.min(MAX_RETRY_AFTER))
@@ -142,19 +153,7 @@ pub(crate) async fn run_concurrently<T, E>(
 /// Returns `Ok` if there are no failures; otherwise the one whose error class decides most about what the
 /// worker does next, possibly paid for if any of them is.
 pub(crate) fn fail_if_any(failures: impl IntoIterator<Item = ProviderError>) -> Result<(), ProviderError> {
-    let failures: Vec<_> = failures.into_iter().collect();
-    let possibly_paid = failures.iter().any(|failure| failure.possibly_paid);
-    let rank = |failure: &ProviderError| match failure.class {
-        ErrorClass::Caller => 0,
-        ErrorClass::Operator => 1,
-        ErrorClass::Capacity => 2,
-        ErrorClass::Provider => 3,
-        ErrorClass::Internal => 4,
-    };
-    match failures.into_iter().min_by_key(rank) {
-        None => Ok(()),
-        Some(failure) => Err(ProviderError { possibly_paid, ..failure }),
-    }
+    decisive_call(failures.into_iter().collect()).map_or(Ok(()), Err)
 }
 
 /// Decodes base64, also in a `data:` URL. `None` if it is invalid or empty.

@@ -8,13 +8,15 @@ pub mod midjourney;
 mod model_list;
 mod models;
 mod openai;
+mod own_words;
 mod redact;
 mod registry;
 pub mod sandbox;
 mod seed;
+mod settings_versions;
 pub mod stability;
 
 pub use call::BaseUrl;
 pub use document::{BadDocument, FieldError};
 pub use model_list::ModelList;
-pub use registry::{CurrentRegistry, Registry};
+pub use registry::{CurrentRegistry, DOCUMENT_TTL, Registry};

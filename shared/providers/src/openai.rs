@@ -8,6 +8,7 @@ pub(crate) mod api_client;
 pub(crate) mod chat;
 mod checkpoint;
 mod error;
+mod missing_item;
 mod request;
 mod settings;
 mod unavailable_models;
@@ -206,14 +207,18 @@ impl OpenAi {
             .await?;
         let mut outcomes = Vec::new();
         // One after the other: each is decoded and resampled on its way, which takes memory.
-        for (index, content, origin) in made {
+        for (at, (index, content, origin)) in made.into_iter().enumerate() {
+            if content == Content::Nothing {
+                outcomes.push(Err(missing_item::error(&self.client, &bytes, at, call)));
+                continue;
+            }
             let outcome = self.deliver(index, content, origin, call, sink).await;
             outcomes.push(checkpoints.unless_available(index, outcome).await);
         }
         fail_if_any(outcomes.into_iter().filter_map(Result::err))?;
         let (made, wanted) = (items.len(), indexes.len());
         if made < wanted {
-            return Err(call::Answer::unusable(&format!("the answer holds {made} of {wanted} pictures")));
+            return Err(missing_item::error(&self.client, &bytes, made, call));
         }
         Ok(indexes.to_vec())
     }
@@ -259,7 +264,7 @@ impl OpenAi {
             Content::Inline(text) => call::decode_base64(text)
                 .ok_or_else(|| call::Answer::unusable("a picture in the answer is not base64")),
             Content::Url(url) => self.client.download(url, call).await,
-            Content::Nothing => Err(call::Answer::unusable("an item of the answer holds no picture")),
+            Content::Nothing => Err(call::Answer::without_image("an item of the answer holds no picture")),
         }
     }
 }

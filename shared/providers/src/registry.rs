@@ -2,22 +2,35 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use domain::Timestamp;
 use domain::access::SecretSource;
 use domain::images::{Picture, ProviderChoice};
 use domain::primitives::{NamedValue as _, Secret};
-use domain::providers::{ChatProvider, ErrorClass, ImageProvider, ProviderError, Reason};
+use domain::providers::{ChatProvider, ErrorClass, ImageProvider, ProviderError, Reason, SettingsVersion};
+use tracing::warn;
 
 use crate::catalog::{self, Automatic, PROVIDERS};
 use crate::document::{BadDocument, Document, FieldError, Reading, unknown};
 use crate::openai::chat::Chat;
 use crate::sandbox::Sandbox;
+use crate::settings_versions::SettingsVersions;
+
+/// How long a function uses a providers document before it reads it again. A new one must take effect within
+/// a minute; a function that runs all the time reads it some 2,000 times a day, for a cent.
+pub const DOCUMENT_TTL: Duration = Duration::from_secs(40);
+
+/// How long a document that was read again counts as the newest: many jobs that wait for new settings must
+/// not each read it.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The enabled providers.
 pub struct Registry {
     images: Vec<Box<dyn ImageProvider>>,
     chat: Option<Box<dyn ChatProvider>>,
     order: Vec<String>,
+    versions: SettingsVersions,
 }
 
 impl Registry {
@@ -28,7 +41,7 @@ impl Registry {
     ///
     /// [`BadDocument`].
     pub fn from_document(document: &Secret) -> Result<Self, BadDocument> {
-        Self::from_reading(Document::read(document))
+        Self::from_reading(Document::read(document), SettingsVersions::of(document))
     }
 
     /// Like [`Self::from_document`], for a writer of the document: an unknown name is an error, because it
@@ -40,11 +53,12 @@ impl Registry {
     pub fn from_new_document(document: &Secret) -> Result<Self, BadDocument> {
         let mut reading = Document::read(document);
         reading.errors.append(&mut reading.unknown);
-        Self::from_reading(reading)
+        Self::from_reading(reading, SettingsVersions::of(document))
     }
 
     fn from_reading(
         Reading { mut document, mut errors, .. }: Reading<Document>,
+        versions: SettingsVersions,
     ) -> Result<Self, BadDocument> {
         for (at, name) in document.order.iter().flatten().enumerate() {
             if catalog::find(name).is_none() {
@@ -68,7 +82,7 @@ impl Registry {
             None => {}
         }
         BadDocument::unless_empty(errors)?;
-        Ok(Self::new(images, chat, document.order))
+        Ok(Self { versions, ..Self::new(images, chat, document.order) })
     }
 
     /// A registry of these providers. `automatic` asks them in `order`.
@@ -88,7 +102,13 @@ impl Registry {
             let entries = PROVIDERS.iter().filter(|entry| by_default(entry.automatic));
             entries.map(|entry| entry.name.to_owned()).collect()
         });
-        Self { images, chat, order }
+        Self { images, chat, order, versions: SettingsVersions::default() }
+    }
+
+    /// The version of a provider's settings; `None` if it has no section in a document.
+    #[must_use]
+    pub fn settings_version(&self, provider: &str) -> Option<SettingsVersion> {
+        self.versions.get(provider)
     }
 
     /// The names of the enabled providers, as jobs and `order` use them.
@@ -167,19 +187,22 @@ impl Registry {
 pub struct CurrentRegistry<'a> {
     document: Option<&'a dyn SecretSource>,
     cached: Mutex<Option<(Secret, Arc<Registry>)>>,
+    /// When the document was last read again.
+    refreshed: Mutex<Option<Timestamp>>,
 }
 
 impl<'a> CurrentRegistry<'a> {
     /// The registry of the document in `source`.
     #[must_use]
     pub fn new(source: &'a dyn SecretSource) -> Self {
-        Self { document: Some(source), cached: Mutex::new(None) }
+        Self { document: Some(source), cached: Mutex::new(None), refreshed: Mutex::new(None) }
     }
 
     /// A registry that never changes.
     #[must_use]
     pub fn fixed(registry: Registry) -> Self {
-        Self { document: None, cached: Mutex::new(Some((Secret::new(""), Arc::new(registry)))) }
+        let cached = Mutex::new(Some((Secret::new(""), Arc::new(registry))));
+        Self { document: None, cached, refreshed: Mutex::new(None) }
     }
 
     /// The registry as it is now.
@@ -194,6 +217,35 @@ impl<'a> CurrentRegistry<'a> {
                 ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string())
             })?,
         };
+        self.build(document)
+    }
+
+    /// Reads the document again, for a caller that has reason to think that it has changed. Returns the
+    /// registry if it is another than `known`, or `None` if it is the same, cannot be read or is invalid.
+    pub async fn refresh(&self, known: Option<&Arc<Registry>>) -> Option<Arc<Registry>> {
+        let source = self.document?;
+        let now = Timestamp::now();
+        let recent = {
+            let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
+            let recent = refreshed.is_some_and(|at| now.since(at) < REFRESH_INTERVAL);
+            if !recent {
+                *refreshed = Some(now);
+            }
+            recent
+        };
+        let document = if recent { source.read().await } else { source.refresh().await };
+        let registry = match document {
+            Ok(document) => self.build(document).ok()?,
+            Err(error) => {
+                warn!(%error, "the providers document could not be read again");
+                return None;
+            }
+        };
+        let is_known = known.is_some_and(|known| Arc::ptr_eq(&registry, known));
+        (!is_known).then_some(registry)
+    }
+
+    fn build(&self, document: Secret) -> Result<Arc<Registry>, ProviderError> {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, registry)) = cached.as_ref()
             && *of == document

@@ -127,7 +127,7 @@ impl Stability {
         let timeout = Duration::from_secs(self.settings.timeout_seconds.get().into()).min(task.time_left());
         let answer = call::send(request, timeout, MAX_ANSWER_BYTES).await?;
         if !answer.status.is_success() {
-            return Err(error::classify(&answer));
+            return Err(error::classify(&answer, &[task.picture.prompt.as_str()]));
         }
         let made = answer::read(&answer)?;
         // The answer holds the image a second time.

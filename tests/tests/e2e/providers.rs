@@ -100,6 +100,41 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         },
     );
 
+    round.with_providers(
+        "mended_key_is_used_within_a_minute_and_jobs_say_what_they_wait_for",
+        |_, stand_ins| async move {
+            let right = stand_ins.document();
+            let mut wrong = right.clone();
+            wrong["openai"]["apiKey"] = json!("sk-canary-wrong");
+            let cloud = Arc::new(Cloud::start_with(Some(&wrong)).await);
+            let job =
+                cloud.generate(json!({"prompt": "a kite behind a lock", "provider": "gpt_image"})).await;
+            let job = job["jobId"].as_str().unwrap().to_owned();
+            let waiting = eventually("the job says what it waits for", async || {
+                let state = cloud.status(&job).await;
+                state["waitingFor"].is_object().then(|| state["waitingFor"].clone())
+            })
+            .await;
+            assert_eq!((&waiting["reason"], &waiting["provider"]), (&json!("account"), &json!("openai")));
+            assert!(waiting["since"].is_string() && waiting["until"].is_string(), "{waiting}");
+            let health = cloud.http.get(format!("{}/api/v1/health", cloud.url)).send().await.unwrap();
+            let health: Value = health.json().await.unwrap();
+            let openai = &health["services"]["imageProviders"]["openai"];
+            assert_eq!(openai["error"], "the provider does not accept the operator's key", "{health}");
+
+            let set = ["set", "-", "--secret", cloud.output("ProvidersSecret")];
+            stdout(&providers(&cloud, &set, &right.to_string()).await);
+            // A promise of the documentation: a minute, and the time for the image itself.
+            let mended = std::time::Instant::now();
+            let state = cloud.ended(&job).await;
+            assert_eq!(state["status"], "completed", "{state}");
+            assert!(mended.elapsed() < std::time::Duration::from_secs(75), "{:?}", mended.elapsed());
+            assert!(state["waitingFor"].is_null(), "{state}");
+            let cloud = Arc::into_inner(cloud).unwrap();
+            assert_eq!(cloud.stop().await, Vec::<String>::new());
+        },
+    );
+
     round.with_providers("deprecated_model_shows_in_health_and_in_the_log", |_, stand_ins| async move {
         let mut document = stand_ins.document();
         document["openai"]["models"]["dalle2"] = json!("gpt-image-1.5");

@@ -138,6 +138,67 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             "{state}"
         );
     });
+
+    round.with_providers(
+        "openai_answers_about_one_prompt_are_paid_for_twice_at_most_and_close_nothing",
+        |cloud, stand_ins| async move {
+            // The message quotes a prompt about billing: the caller's error, not the operator's.
+            let quoting = "draw a billing quota sign that does not exist";
+            let error = json!({
+                "type": "invalid_request_error", "code": null,
+                "message": format!("Invalid prompt '{quoting}': unsupported language"),
+            });
+            stand_ins.openai.upon(quoting, 9, Act::error(400, &error));
+            let spoilt = |body: &str| Act::Spoil(Reply::new(200, "application/json", body));
+            let withheld = r#"{"data":[{"b64_json":"","url":"","respect_moderation":false}]}"#;
+            stand_ins.openai.upon("a withheld kite", 9, spoilt(withheld));
+            stand_ins.openai.upon("a kite that never comes", 9, spoilt(r#"{"data":[]}"#));
+            stand_ins.openai.upon("an illegible kite", 9, Act::Spoil(Reply::html(200)));
+            let jobs = [
+                (quoting, 1, "refused"),
+                ("a withheld kite", 1, "refused"),
+                ("a kite that never comes", 2, "refused"),
+                ("an illegible kite", 2, "attempts_exhausted"),
+            ];
+            // Several of each: as failures of the service, they would open its circuit breaker.
+            join_all(jobs.iter().flat_map(|job| [job, job]).map(async |(prompt, _, reason)| {
+                let state = made(&cloud, json!({"prompt": prompt, "provider": "gpt_image"})).await;
+                assert_eq!(state["error"]["details"]["reason"], *reason, "{state}");
+            }))
+            .await;
+            for (prompt, calls, _) in jobs {
+                assert_eq!(requests(&stand_ins, prompt).len(), 2 * calls, "{prompt}");
+            }
+            let state = made(&cloud, json!({"prompt": "a kite after them", "provider": "gpt_image"})).await;
+            assert_eq!((&state["status"], &state["attempts"]), (&json!("completed"), &json!(1)), "{state}");
+        },
+    );
+
+    round.with_providers(
+        "openai_refusal_of_one_image_of_four_leaves_the_other_three",
+        |cloud, stand_ins| async move {
+            let error = json!({
+                "type": "image_generation_user_error", "code": "moderation_blocked", "param": null,
+                "message": "Rejected by the safety system. safety_violations=[violence].",
+            });
+            stand_ins.openai.upon("four kites, one forbidden", 1, Act::error(400, &error));
+            let body = json!({
+                "prompt": "four kites, one forbidden", "provider": "dalle3", "count": 4, "size": "1024x1024",
+            });
+            let state = made(&cloud, body).await;
+            check(&cloud, &state, Size::S1024, 3).await;
+            assert_eq!(state["result"]["totalCost"], 0.12, "{state}");
+            assert_eq!(state["result"]["contentWarnings"][0]["type"], "violence", "{state}");
+            let error = &state["error"];
+            assert_eq!(
+                (&error["code"], &error["retryable"], &error["details"]["missing"]),
+                (&json!("PARTIAL_RESULT"), &json!(false), &json!(1)),
+                "{state}"
+            );
+            assert!(error["message"].as_str().unwrap().starts_with("1 of 4 images"), "{state}");
+            assert_eq!(requests(&stand_ins, "four kites, one forbidden").len(), 4);
+        },
+    );
 }
 
 /// Tests with clouds of their own.

@@ -28,7 +28,8 @@ async fn get(deps: &Deps<'_>) -> (u16, Value) {
 }
 
 async fn record_status(store: &Memory, provider: &str, state: State) {
-    let status = ProviderStatus { provider: provider.into(), state, observed_at: Timestamp::now() };
+    let status =
+        ProviderStatus { provider: provider.into(), state, cause: None, observed_at: Timestamp::now() };
     store.record_status(&status).await.unwrap();
 }
 
@@ -80,7 +81,12 @@ async fn stale_provider_status_does_not_count() {
     for (provider, age) in [("openai", 16 * 60), ("gone", 25 * 3600)] {
         let observed_at = Timestamp::now() - Duration::from_secs(age);
         store
-            .record_status(&ProviderStatus { provider: provider.into(), state: State::Down, observed_at })
+            .record_status(&ProviderStatus {
+                provider: provider.into(),
+                state: State::Down,
+                cause: None,
+                observed_at,
+            })
             .await
             .unwrap();
     }

@@ -35,8 +35,17 @@ pub(crate) async fn poll_until_ended(api: &Api, mut job: Job) -> Result<Job> {
     let wait = if std::io::stderr().is_terminal() { TERMINAL_WAIT } else { MAX_WAIT };
     let bar = progress_bar(100, "{spinner} {msg:10} [{bar:32}] {pos:>3} %  {elapsed}");
     let mut failed_requests = 0;
+    let mut waiting = None;
     loop {
         bar.set_message(job.status.clone());
+        let reason = job.waiting_for.as_ref().map(|now| (now.reason.clone(), now.provider.clone()));
+        if reason != waiting {
+            // Once for each reason, above the bar and also where there is no terminal.
+            if let Some(now) = &job.waiting_for {
+                bar.suspend(|| eprintln!("the job {} {}", job.job_id, now.summary()));
+            }
+            waiting = reason;
+        }
         bar.set_position(percent(&job.progress));
         if job.ended() {
             bar.finish_and_clear();

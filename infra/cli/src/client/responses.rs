@@ -17,8 +17,39 @@ pub(crate) struct Job {
     pub(crate) result: Option<JobResult>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<JobError>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting_for: Option<WaitingFor>,
     #[serde(flatten)]
     pub(crate) rest: Value,
+}
+
+/// Why a job is not being worked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WaitingFor {
+    pub(crate) reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<String>,
+    pub(crate) since: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<String>,
+}
+
+impl WaitingFor {
+    /// The reason in words, the provider, and the times.
+    pub(crate) fn summary(&self) -> String {
+        let reason = match self.reason.as_str() {
+            "place" => "waits for a free place",
+            "pace" => "waits for the next minute's images",
+            "provider_down" => "waits because the provider fails",
+            "account" => "waits for the operator to mend the account or settings",
+            "retry_after" => "waits as long as the provider asked",
+            "backoff" => "waits after a failure",
+            other => other,
+        };
+        let provider = self.provider.as_ref().map(|provider| format!(" at {provider}")).unwrap_or_default();
+        let until = self.until.as_ref().map(|until| format!(", next look {until}")).unwrap_or_default();
+        format!("{reason}{provider} (since {}{until})", self.since)
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,10 +96,11 @@ impl Job {
         (cost.unwrap_or_default() * 1e6).round() as u64
     }
 
-    /// The status, and the error if the job failed.
+    /// The status, the error if the job failed or lacks images, and what it waits for.
     pub(crate) fn summary(&self) -> String {
         let error = self.error.as_ref().map(|error| format!(": {} ({})", error.message, error.code));
-        format!("{}{}", self.status, error.unwrap_or_default())
+        let waiting = self.waiting_for.as_ref().map(|waiting| format!(", {}", waiting.summary()));
+        format!("{}{}{}", self.status, error.unwrap_or_default(), waiting.unwrap_or_default())
     }
 }
 
@@ -130,6 +162,17 @@ mod tests {
             serde_json::to_value(job(r#"{"jobId":"1","status":"queued","progress":7,"provider":"sandbox"}"#));
         let output = output.unwrap();
         assert_eq!((&output["provider"], &output["progress"]), (&"sandbox".into(), &7.into()));
+    }
+
+    #[test]
+    fn summary_says_what_is_missing_and_what_the_job_waits_for() {
+        let partial = job(r#"{"jobId":"1","status":"completed","result":{"images":[]},
+            "error":{"code":"PARTIAL_RESULT","message":"1 of 4 images could not be made"}}"#);
+        assert_eq!(partial.summary(), "completed: 1 of 4 images could not be made (PARTIAL_RESULT)");
+        let waiting = job(r#"{"jobId":"1","status":"processing",
+            "waitingFor":{"reason":"account","provider":"openai","since":"S","until":"U"}}"#);
+        let words = "waits for the operator to mend the account or settings at openai (since S, next look U)";
+        assert_eq!(waiting.summary(), format!("processing, {words}"));
     }
 
     #[test]

@@ -57,6 +57,9 @@ pub(crate) fn ensure_completed(job: &Job) -> Result<()> {
     if !job.completed() {
         bail!("the job {} {}", job.job_id, job.summary());
     }
+    if job.error.is_some() {
+        eprintln!("the job {} {}", job.job_id, job.summary());
+    }
     Ok(())
 }
 

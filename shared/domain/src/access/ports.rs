@@ -160,7 +160,8 @@ pub trait IdempotencyStore: Send + Sync {
 /// A secret that can be rotated.
 #[async_trait]
 pub trait SecretSource: Send + Sync {
-    /// Returns the value of the secret. It may be 5 minutes old, and older while the store cannot be read.
+    /// Returns the value of the secret. It may be 5 minutes old (that of the providers
+    /// 40 seconds), and older while the store cannot be read.
     ///
     /// Gives [`StoreError::Unavailable`] if no value has been read yet.
     async fn read(&self) -> Result<Secret, StoreError>;

@@ -21,8 +21,8 @@ pub enum Admission {
     Expired,
     /// Fail the job: too many of its runs failed.
     Exhausted,
-    /// The deadline has passed or too many runs failed, but the last worker crashed and may have stored
-    /// images that are already paid for. Start one more run, make no paid call, and end the job with the
+    /// The deadline has passed or too many runs failed, but an earlier run may have stored images that are
+    /// already paid for. Start one more run, make no paid call, and end the job with the
     /// images that exist.
     RecoverOnly,
 }
@@ -43,11 +43,7 @@ impl Job {
             Admission::Ended
         } else if self.lease.is_some_and(|lease| lease.until > now) {
             Admission::Leased
-        } else if over
-            && self.lease_expired(now)
-            && now < self.deadline + RECOVERY_WINDOW
-            && failures < policy.max_failures + MAX_RECOVERY_CRASHES
-        {
+        } else if over && self.may_have_images(now, failures, policy) {
             Admission::RecoverOnly
         } else if now >= self.deadline {
             Admission::Expired
@@ -57,6 +53,16 @@ impl Job {
             Admission::TooEarly
         } else {
             Admission::Run
+        }
+    }
+
+    /// Whether an earlier run may have stored images that one more run would find. A crash during that run
+    /// is followed by another one, but not without end.
+    fn may_have_images(&self, now: Timestamp, failures: u32, policy: &JobPolicy) -> bool {
+        if self.lease_expired(now) {
+            now < self.deadline + RECOVERY_WINDOW && failures < policy.max_failures + MAX_RECOVERY_CRASHES
+        } else {
+            self.attempts > 0
         }
     }
 }

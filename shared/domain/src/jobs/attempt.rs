@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::primitives::timestamp::Timestamp;
+use crate::providers::capacity::SettingsVersion;
 use crate::providers::error::Reason;
 
 /// One attempt at a provider. The job's row keeps the most recent attempts.
@@ -35,6 +36,12 @@ pub struct AttemptFailure {
     /// account was the cause.
     #[serde(default)]
     pub counts: bool,
+    /// How many calls were answered with nothing of use, and brought no image.
+    #[serde(default)]
+    pub useless_answers: u32,
+    /// For a problem that only the operator can solve: the provider's settings that have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SettingsVersion>,
     /// The provider is not asked again for this job before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,

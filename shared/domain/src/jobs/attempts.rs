@@ -5,7 +5,10 @@ use sha2::{Digest as _, Sha256};
 use crate::jobs::attempt::{AttemptFailure, ProviderAttempt, TaskHandle};
 use crate::jobs::job::Job;
 use crate::primitives::timestamp::Timestamp;
-use crate::providers::error::{ErrorClass, ProviderError, Reason};
+use crate::providers::capacity::SettingsVersion;
+use crate::providers::error::{ProviderError, Reason};
+use crate::providers::error_policy::{Counts, Pause};
+use crate::providers::wait_reason::WaitReason;
 
 /// How many attempts a row keeps: the most recent ones.
 const MAX_ATTEMPTS_KEPT: usize = 30;
@@ -18,6 +21,7 @@ impl Job {
         self.attempts += 1;
         self.paid_calls += calls;
         self.deferrals = 0;
+        self.waiting_for = None;
         if self.provider_attempts.len() >= MAX_ATTEMPTS_KEPT {
             self.provider_attempts.remove(0);
         }
@@ -30,14 +34,31 @@ impl Job {
         });
     }
 
-    /// Records that the last attempt has ended: with `failure`, or successfully if it is `None`.
-    pub fn end_attempt(&mut self, failure: Option<&ProviderError>, now: Timestamp) {
+    /// Takes back the attempt that was begun last, because its call is not made after all.
+    pub fn withdraw_attempt(&mut self) {
+        if let Some(last) = self.provider_attempts.pop_if(|last| !last.over) {
+            self.attempts = self.attempts.saturating_sub(1);
+            self.paid_calls = self.paid_calls.saturating_sub(last.calls);
+        }
+    }
+
+    /// Records that the last attempt has ended: with `failure` at a provider with `settings`, or successfully
+    /// if it is `None`. `useless_answers` of its calls brought nothing.
+    pub fn end_attempt(
+        &mut self,
+        failure: Option<&ProviderError>,
+        useless_answers: u32,
+        settings: Option<SettingsVersion>,
+        now: Timestamp,
+    ) {
         self.handle = None;
         self.end_last_attempt(failure.map(|failure| AttemptFailure {
             reason: failure.reason,
             message: failure.message.clone(),
             possibly_paid: failure.possibly_paid,
-            counts: failure.class == ErrorClass::Provider,
+            counts: failure.policy().counts == Counts::Always,
+            useless_answers,
+            settings: settings.filter(|_| failure.policy().pause == Pause::Account),
             not_before: failure.retry_after.map(|after| now + after),
         }));
     }
@@ -53,6 +74,8 @@ impl Job {
                 message: "the worker died before the provider had answered".into(),
                 possibly_paid: true,
                 counts: true,
+                useless_answers: 0,
+                settings: None,
                 not_before: None,
             }));
         }
@@ -107,12 +130,43 @@ impl Job {
             as u32
     }
 
-    /// Returns the time before which `provider` must not be asked again for this job, if its last attempt
-    /// failed.
+    /// Returns how many calls `provider` answered with nothing of use.
     #[must_use]
-    pub fn not_before_at(&self, provider: &str) -> Option<Timestamp> {
+    pub fn useless_answers_at(&self, provider: &str) -> u32 {
+        self.failed_attempts()
+            .filter(|(attempt, _)| attempt.provider == provider)
+            .map(|(_, failure)| failure.useless_answers)
+            .sum()
+    }
+
+    /// Returns how many calls any provider answered without an image, and nothing else.
+    #[must_use]
+    pub fn empty_answers(&self) -> u32 {
+        self.failed_attempts()
+            .filter(|(_, failure)| failure.reason == Reason::NoImage)
+            .map(|(_, failure)| failure.useless_answers)
+            .sum()
+    }
+
+    /// Returns until when `provider`, with these settings, must not be asked again for this job because its
+    /// last attempt failed, and what the job waits for meanwhile.
+    #[must_use]
+    pub fn rests_until(
+        &self,
+        provider: &str,
+        settings: Option<SettingsVersion>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, WaitReason)> {
         let last = self.provider_attempts.iter().rev().find(|attempt| attempt.provider == provider)?;
-        last.failure.as_ref().filter(|failure| failure.counts)?.not_before
+        let failure = last.failure.as_ref()?;
+        let until = failure.not_before.filter(|until| *until > now)?;
+        if failure.counts {
+            Some((until, WaitReason::Backoff))
+        } else if failure.settings.is_some() && failure.settings == settings {
+            Some((until, WaitReason::Account))
+        } else {
+            None
+        }
     }
 
     /// Returns how many paid calls the open attempt may have made, as far as the row says. If the job
@@ -133,6 +187,7 @@ impl Job {
             attempts: held.attempts,
             paid_calls: held.paid_calls,
             deferrals: held.deferrals,
+            waiting_for: held.waiting_for.clone(),
             ..self
         }
     }
@@ -142,5 +197,58 @@ impl Job {
         self.provider_attempts
             .iter()
             .filter_map(|attempt| attempt.failure.as_ref().map(|failure| (attempt, failure)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::jobs::lifecycle::tests::job;
+    use crate::providers::error::ErrorClass;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn withdrawn_attempt_is_not_counted() {
+        let mut job = job();
+        job.begin_attempt("p", 2, at(1));
+        job.end_attempt(None, 0, None, at(2));
+        let before = (job.attempts, job.paid_calls, job.provider_attempts.clone());
+        job.begin_attempt("p", 3, at(3));
+        job.withdraw_attempt();
+        assert_eq!((job.attempts, job.paid_calls, job.provider_attempts.clone()), before);
+        job.withdraw_attempt();
+        assert_eq!(job.attempts, 1, "an attempt that is over stays");
+    }
+
+    #[test]
+    fn provider_rests_after_an_operators_error_only_with_the_same_settings() {
+        let mut job = job();
+        let wrong = ProviderError::new(ErrorClass::Operator, Reason::ModelGone, "no such model");
+        job.begin_attempt("p", 1, at(1));
+        job.end_attempt(Some(&wrong.retry_after(Duration::from_secs(300))), 0, Some(7), at(1));
+        assert_eq!(job.rests_until("p", Some(7), at(2)), Some((at(301), WaitReason::Account)));
+        assert_eq!(job.rests_until("p", Some(8), at(2)), None);
+        assert_eq!(job.rests_until("p", Some(7), at(301)), None);
+    }
+
+    #[test]
+    fn useless_answers_are_summed_by_provider() {
+        let mut job = job();
+        for (provider, reason, useless) in
+            [("p", Reason::NoImage, 1), ("q", Reason::NoImage, 1), ("p", Reason::BadResponse, 2)]
+        {
+            job.begin_attempt(provider, 2, at(1));
+            let failure = ProviderError::new(ErrorClass::Provider, reason, "of no use");
+            job.end_attempt(Some(&failure), useless, None, at(2));
+        }
+        assert_eq!(
+            (job.useless_answers_at("p"), job.useless_answers_at("q"), job.empty_answers()),
+            (3, 1, 2)
+        );
     }
 }

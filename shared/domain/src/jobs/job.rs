@@ -16,6 +16,7 @@ use crate::jobs::policy::{JobPolicy, Lifetimes};
 use crate::jobs::request::{GenerateRequest, Metadata};
 use crate::jobs::status::JobStatus;
 use crate::jobs::subscription::WebhookTarget;
+use crate::jobs::waiting::WaitingFor;
 use crate::primitives::id::{BatchId, JobId, SessionId, TraceId, UserId};
 use crate::primitives::lease::Lease;
 use crate::primitives::priority::Priority;
@@ -95,6 +96,9 @@ pub struct Job {
     /// No run starts before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// Why the job waits, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
     /// How often the sweeper sent the job's message again since the last run started.
     #[serde(default)]
     pub requeues: u32,
@@ -105,7 +109,7 @@ pub struct Job {
     /// Set if the job completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<JobResult>,
-    /// Set if the job failed.
+    /// Set if the job failed, and if it completed without some of its images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
@@ -166,6 +170,7 @@ impl Job {
             failures: 0,
             lease: None,
             not_before: None,
+            waiting_for: None,
             requeues: 0,
             due_at: Some(created_at),
             result: None,

@@ -123,6 +123,22 @@ impl Job {
         Ok(())
     }
 
+    /// Ends the job with the images that there are; `error` says why the others are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransition`] if the job has ended or was never started.
+    pub fn complete_partly(
+        &mut self,
+        result: JobResult,
+        error: JobError,
+        now: Timestamp,
+    ) -> Result<(), InvalidTransition> {
+        self.complete(result, now)?;
+        self.error = Some(error);
+        Ok(())
+    }
+
     /// Ends the job without images.
     ///
     /// # Errors
@@ -162,6 +178,7 @@ impl Job {
         });
         self.completed_at = Some(now);
         self.not_before = None;
+        self.waiting_for = None;
         self.due_at = (self.started_at.is_some() && !clean).then_some(last_worker);
     }
 
@@ -193,6 +210,7 @@ impl Job {
             retryable: true,
             retry_after_seconds: None,
             warnings: Vec::new(),
+            missing: 0,
         }
     }
 
@@ -211,9 +229,10 @@ impl Job {
             retryable: true,
             retry_after_seconds: None,
             warnings: Vec::new(),
+            missing: 0,
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -23,7 +23,7 @@ pub struct JobResult {
     pub warnings: Vec<ContentWarning>,
 }
 
-/// Why a job failed.
+/// Why a job failed, or why some of its images are missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobError {
@@ -39,6 +39,20 @@ pub struct JobError {
     /// The content that a provider objected to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ContentWarning>,
+    /// How many images are missing, if the job completed with the others; 0 if it failed.
+    #[serde(default)]
+    pub missing: u8,
+}
+
+impl JobError {
+    /// Returns the error beside the result of a job that ends with only some of its images, because of this
+    /// error.
+    #[must_use]
+    pub fn for_missing(self, missing: u8, wanted: u8) -> Self {
+        let images = if wanted == 1 { "image" } else { "images" };
+        let message = format!("{missing} of {wanted} {images} could not be made: {}", self.message);
+        Self { message, missing, ..self }
+    }
 }
 
 /// Why a job failed, in one word.

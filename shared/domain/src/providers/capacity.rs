@@ -9,7 +9,9 @@
 //!   after each failed trial, up to [`MAX_OPEN`]. An account problem opens it at once, for
 //!   [`ACCOUNT_PAUSE`].
 //! - Half-open: after that time one job gets a permit for a trial call, and all others are still denied. A
-//!   success closes the breaker. A failure opens it again.
+//!   success closes the breaker, and so does an answer about that one request. A failure opens it again.
+//!
+//! New settings of the provider start with a closed breaker: what failed may be mended.
 //!
 //! A provider that reports that it has no capacity is also paused, but without a trial afterwards,
 //! because it did not fail.
@@ -24,8 +26,11 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::id::JobId;
 use crate::primitives::priority::Priority;
 use crate::primitives::timestamp::Timestamp;
-use crate::providers::error::{ErrorClass, ProviderError, Reason};
+use crate::providers::denial::{DenialReason, Denied};
+use crate::providers::error::ProviderError;
+use crate::providers::error_policy::{ACCOUNT_PAUSE, BreakerEffect, CAPACITY_PAUSE};
 use crate::providers::task::CapacityLimits;
+use crate::providers::usual_durations::UsualDurations;
 
 /// The window in which the images of a provider's rate limit are counted.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -48,13 +53,6 @@ pub const MIN_OPEN: Duration = Duration::from_secs(30);
 
 /// The maximum time for which failed trials keep the breaker open.
 pub const MAX_OPEN: Duration = Duration::from_secs(600);
-
-/// How long calls are denied after a problem with the operator's account. Only the operator can solve it.
-pub const ACCOUNT_PAUSE: Duration = Duration::from_secs(300);
-
-/// How long calls are denied after the provider reported that it has no capacity, without a
-/// `Retry-After`.
-pub const CAPACITY_PAUSE: Duration = Duration::from_secs(5);
 
 /// When to ask again for a permit if all permits are in use.
 const PERMIT_POLL: Duration = Duration::from_secs(2);
@@ -87,6 +85,12 @@ pub struct ProviderCapacity {
     /// `None` while the breaker is closed. Before `until` it is open, afterwards half-open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<Denied>,
+    /// The settings with which the provider was last called; the breaker's state is about these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settings: Option<SettingsVersion>,
+    /// How long its calls usually take.
+    #[serde(default, skip_serializing_if = "UsualDurations::is_empty")]
+    pub usual: UsualDurations,
 }
 
 /// A concurrency permit of a job. It expires by itself, in case its worker dies.
@@ -110,43 +114,8 @@ pub struct Reservation {
     until: Timestamp,
 }
 
-/// Why calls to a provider are denied, and until when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Denied {
-    /// When to ask again.
-    pub until: Timestamp,
-    pub reason: DenialReason,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DenialReason {
-    /// The maximum number of concurrent calls is in progress.
-    NoPermit,
-    /// The maximum number of images of this minute was started.
-    RateExceeded,
-    /// The provider reported that it has no capacity.
-    RetryAfter,
-    /// The circuit breaker is open, or half-open with a trial in progress.
-    BreakerOpen,
-    /// The operator's account has a problem: the key is rejected or the quota is exhausted.
-    Account,
-}
-
-impl DenialReason {
-    /// Returns the reason in words, for people.
-    #[must_use]
-    pub const fn description(self) -> &'static str {
-        match self {
-            Self::NoPermit => "as many calls are under way as it bears",
-            Self::RateExceeded => "as many images were begun in this minute as it makes",
-            Self::RetryAfter => "it has no room at present",
-            Self::BreakerOpen => "it has failed too often lately",
-            Self::Account => "its account is in trouble",
-        }
-    }
-}
+/// Tells one version of a provider's settings from another. Only equality has a meaning.
+pub type SettingsVersion = u16;
 
 /// A job's request for a permit.
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +126,8 @@ pub struct PermitRequest {
     pub images: u32,
     /// When the permit expires: later than its holder can live.
     pub until: Timestamp,
+    /// The settings with which the provider is called. `None` if they cannot change.
+    pub settings: Option<SettingsVersion>,
 }
 
 impl ProviderCapacity {
@@ -172,7 +143,29 @@ impl ProviderCapacity {
             failures: Vec::new(),
             times_opened: 0,
             open: None,
+            settings: None,
+            usual: UsualDurations::default(),
         }
+    }
+
+    /// Whether the provider was last called with other settings than these, which may be newer.
+    #[must_use]
+    pub fn has_other_settings(&self, settings: Option<SettingsVersion>) -> bool {
+        self.settings.is_some() && settings.is_some() && self.settings != settings
+    }
+
+    /// Closes the breaker if these settings are not those that it is about.
+    fn adopt(&mut self, settings: Option<SettingsVersion>) {
+        if settings.is_some() && self.settings != settings {
+            self.settings = settings;
+            self.close_breaker();
+        }
+    }
+
+    fn close_breaker(&mut self) {
+        self.failures.clear();
+        self.times_opened = 0;
+        self.open = None;
     }
 
     /// Acquires a permit. If the job already has a permit, that permit is extended.
@@ -187,6 +180,7 @@ impl ProviderCapacity {
         limits: CapacityLimits,
         now: Timestamp,
     ) -> Result<(), Denied> {
+        self.adopt(request.settings);
         self.permits.retain(|permit| permit.until > now);
         self.image_starts.retain(|at| *at + MINUTE > now);
         let others = self.permits.iter().filter(|permit| permit.job != request.job).count();
@@ -277,33 +271,42 @@ impl ProviderCapacity {
         }
     }
 
-    /// Releases the permit of a job, and updates the breaker according to the outcome of the call.
-    pub fn release(&mut self, job: JobId, outcome: Result<(), &ProviderError>, now: Timestamp) {
+    /// Releases the permit of a job, and updates the breaker according to the outcome of the call, which
+    /// was made with `settings`.
+    pub fn release(
+        &mut self,
+        job: JobId,
+        outcome: Result<(), &ProviderError>,
+        settings: Option<SettingsVersion>,
+        now: Timestamp,
+    ) {
         let since = self.permits.iter().find(|permit| permit.job == job).map(|permit| permit.since);
         self.permits.retain(|permit| permit.job != job);
+        if self.has_other_settings(settings) {
+            return;
+        }
         // No call is allowed while the breaker is open. A call that began before the end of that time
         // therefore began before the breaker opened, and its outcome is outdated.
         let outdated = self.open.is_some_and(|open| since.is_none_or(|since| since < open.until));
-        match outcome.map_err(|error| (error.class, error.reason)) {
-            // The provider works, even if it refuses this request.
-            Ok(()) | Err((ErrorClass::Caller, _)) if !outdated => {
-                self.failures.clear();
-                self.times_opened = 0;
-                self.open = None;
-            }
-            Err((ErrorClass::Provider, reason)) if !outdated => {
+        match outcome.map_or_else(|error| error.policy().breaker, |()| BreakerEffect::Works) {
+            BreakerEffect::Works if !outdated => self.close_breaker(),
+            // Failures before this answer still count, unless it was the trial that ends them.
+            BreakerEffect::Answered if !outdated && self.open.is_some() => self.close_breaker(),
+            BreakerEffect::Failed if !outdated => self.record_failure(1, now),
+            BreakerEffect::Hung if !outdated => {
                 let long = since.is_some_and(|since| now.since(since) >= SLOW_CALL);
-                self.record_failure(if long && reason == Reason::Timeout { TIMEOUT_WEIGHT } else { 1 }, now);
+                self.record_failure(if long { TIMEOUT_WEIGHT } else { 1 }, now);
             }
-            Err((ErrorClass::Capacity, _)) => {
+            BreakerEffect::Pauses => {
                 let pause = outcome.err().and_then(|error| error.retry_after).unwrap_or(CAPACITY_PAUSE);
                 self.open_breaker(now + pause, DenialReason::RetryAfter);
             }
-            Err((ErrorClass::Operator, Reason::Auth | Reason::QuotaExhausted)) => {
-                self.open_breaker(now + ACCOUNT_PAUSE, DenialReason::Account);
-            }
-            // A problem with one model or one setting says nothing about other jobs.
-            Ok(()) | Err(_) => {}
+            BreakerEffect::Account => self.open_breaker(now + ACCOUNT_PAUSE, DenialReason::Account),
+            BreakerEffect::None
+            | BreakerEffect::Works
+            | BreakerEffect::Answered
+            | BreakerEffect::Failed
+            | BreakerEffect::Hung => {}
         }
     }
 

@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::images::content_warning::ContentWarning;
+use crate::providers::wait_reason::WaitReason;
 
-/// The class of an error decides how it is handled.
+/// The class of an error: who has to act on it. With its [`Reason`] it decides what is done
+/// ([`crate::providers::ErrorPolicy`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
     /// One of our stores or queues did not respond. Transient: the job is tried again. It does not count
@@ -50,6 +52,10 @@ pub enum Reason {
     Overloaded,
     /// The provider did not answer in time.
     Timeout,
+    /// A gateway before the provider gave up; the provider may still be working.
+    GatewayTimeout,
+    /// The provider answered without an image.
+    NoImage,
     /// The provider answered what nobody can use.
     BadResponse,
     /// The provider failed.
@@ -58,6 +64,31 @@ pub enum Reason {
     NoAnswer,
     /// The provider is not asked at present, for it failed too often or has no room.
     Waiting,
+}
+
+impl Reason {
+    /// Returns the reason in words, for people. It says nothing that a caller must not know.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "the provider calls the request wrong",
+            Self::Unsupported => "no provider that may be used here can make this",
+            Self::Moderated => "the provider objects to the content",
+            Self::Auth => "the provider does not accept the operator's key",
+            Self::Permission => "the operator's account may not do this",
+            Self::ModelGone => "the model does not exist, or not any more",
+            Self::QuotaExhausted => "the operator's account has no money, or has used what it may",
+            Self::RateLimited => "the provider takes no more requests at present",
+            Self::Overloaded => "the provider has too much to do",
+            Self::Timeout => "the provider did not answer in time",
+            Self::GatewayTimeout => "a gateway before the provider gave up",
+            Self::NoImage => "the provider answered without an image",
+            Self::BadResponse => "the provider's answer is of no use",
+            Self::Failed => "the provider failed",
+            Self::NoAnswer => "the provider was not reached, or broke off",
+            Self::Waiting => "the provider is not asked at present",
+        }
+    }
 }
 
 /// Why a provider call produced no image.
@@ -75,6 +106,12 @@ pub struct ProviderError {
     pub warnings: Vec<ContentWarning>,
     /// Whether the provider may have executed the request, and charged for it, without a result.
     pub possibly_paid: bool,
+    /// The provider, as far as the worker knows which it was.
+    pub provider: Option<&'static str>,
+    /// Why the job has to wait, if the class and the reason alone do not say it.
+    pub waiting_for: Option<WaitReason>,
+    /// How many calls failed in this way at the same time.
+    pub calls: u32,
 }
 
 impl ProviderError {
@@ -87,7 +124,24 @@ impl ProviderError {
             retry_after: None,
             warnings: Vec::new(),
             possibly_paid: false,
+            provider: None,
+            waiting_for: None,
+            calls: 1,
         }
+    }
+
+    /// Sets the provider that failed.
+    #[must_use]
+    pub const fn at(mut self, provider: &'static str) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Sets why the job has to wait.
+    #[must_use]
+    pub const fn waiting_for(mut self, reason: WaitReason) -> Self {
+        self.waiting_for = Some(reason);
+        self
     }
 
     /// Sets the time after which the provider wants to be called again.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::health::{Overall, State};
-use domain::providers::ProviderStatus;
+use domain::providers::{ProviderStatus, Reason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -51,15 +51,17 @@ impl Services {
         providers: Vec<ProviderStatus>,
         mut warnings: BTreeMap<String, String>,
     ) -> Self {
-        let image_providers = providers.into_iter().map(|ProviderStatus { provider, state, observed_at }| {
-            let warning = warnings.remove(&provider);
-            (provider, ProviderService { status: state, last_seen: Some(observed_at), warning })
-        });
+        let image_providers =
+            providers.into_iter().map(|ProviderStatus { provider, state, cause, observed_at }| {
+                let warning = warnings.remove(&provider);
+                let error = cause.map(Reason::description);
+                (provider, ProviderService { status: state, error, last_seen: Some(observed_at), warning })
+            });
         let mut image_providers: BTreeMap<_, _> = image_providers.collect();
         // No recent state, but the warning still concerns the next call to the provider.
         image_providers.extend(warnings.into_iter().map(|(provider, warning)| {
-            let state = ProviderService { status: State::Degraded, last_seen: None, warning: Some(warning) };
-            (provider, state)
+            let warning = Some(warning);
+            (provider, ProviderService { status: State::Degraded, error: None, last_seen: None, warning })
         }));
         Self { database, queue, storage, image_providers }
     }
@@ -84,6 +86,9 @@ pub struct Service {
 struct ProviderService {
     /// How it was.
     status: State,
+    /// Why it is not up, in words that tell nothing of the inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
     /// When, if it was seen lately.
     #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rfc3339")]

@@ -47,7 +47,8 @@ pub(super) fn read(body: &Bytes, count: usize) -> Result<MadeImages<'_>, Provide
 impl MadeImages<'_> {
     /// The image number `n`, from 0.
     pub(super) fn image(&self, n: usize) -> Result<Bytes, ProviderError> {
-        let image = self.images.get(n).ok_or_else(|| Answer::unusable("the server sent too few images"))?;
+        let image =
+            self.images.get(n).ok_or_else(|| Answer::without_image("the server sent too few images"))?;
         let text: Option<String> = serde_json::from_str(image.get()).ok();
         text.and_then(|text| decode_base64(&text))
             .ok_or_else(|| Answer::unusable("the server sent an image that is not base64"))

@@ -5,17 +5,19 @@
 use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde_json::Value;
 
-use crate::call::Answer;
+use crate::call::{Answer, gateway_gave_up};
+use crate::own_words::OwnWords;
 
-/// The error of an unsuccessful answer.
-pub(super) fn classify(answer: &Answer) -> ProviderError {
+/// The error of an unsuccessful answer, which may quote the `private` words.
+pub(super) fn classify(answer: &Answer, private: &[&str]) -> ProviderError {
     // `{"error", "detail", "body", "errors"}`, or `{"detail": [{"loc", "msg", "type"}]}` for a request that
     // does not match the server's schema.
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    let says = |word: &str| {
-        let texts = ["error", "detail", "errors"].map(|name| body[name].as_str().unwrap_or_default());
-        texts.iter().any(|text| text.to_ascii_lowercase().contains(word))
-    };
+    let texts = ["error", "detail", "errors"].map(|name| body[name].as_str().unwrap_or_default());
+    let words = texts.map(|text| OwnWords::of(text, private));
+    let says = |phrase: &str| words.iter().any(|words| words.say(&[phrase]));
+    // The name of an exception, which quotes nothing.
+    let out_of_memory = texts[0] == "OutOfMemoryError" || says("out of memory");
     let operator = |reason, message: &str| ProviderError::new(ErrorClass::Operator, reason, message);
     let provider = |reason, message: &str| {
         let error = ProviderError::new(ErrorClass::Provider, reason, message);
@@ -49,8 +51,11 @@ pub(super) fn classify(answer: &Answer) -> ProviderError {
                 None => error,
             }
         }
-        502..=504 => provider(Reason::Overloaded, "the server is not there, or overloaded"),
-        500.. if says("outofmemory") || says("out of memory") => {
+        status if gateway_gave_up(status) => {
+            provider(Reason::GatewayTimeout, "a proxy before the server gave up").possibly_paid()
+        }
+        502 | 503 => provider(Reason::Overloaded, "the server is not there, or overloaded"),
+        500.. if out_of_memory => {
             provider(Reason::Overloaded, "the server's graphics card has too little memory free")
         }
         408 | 409 | 425 | 500.. => provider(Reason::Failed, "the server failed"),

@@ -71,6 +71,11 @@ impl<'a> Txt2ImgRequest<'a> {
         }
     }
 
+    /// The words that an error may quote.
+    pub(super) fn private(&self) -> [&str; 2] {
+        [&self.prompt, self.negative_prompt]
+    }
+
     /// How many times the server runs all steps.
     pub(super) const fn rounds(&self) -> usize {
         self.n_iter

@@ -5,19 +5,16 @@
 
 use domain::providers::{ErrorClass, ProviderError, Reason};
 
+use crate::own_words::OwnWords;
+
 /// The error for the reason `text`. `quoted` is every prompt that it may quote.
 pub(super) fn classify(text: &str, quoted: &[&str]) -> ProviderError {
-    let quoted: Vec<String> = quoted.iter().map(|prompt| letters_and_digits(prompt)).collect();
-    let in_prompt = |words: &str| quoted.iter().any(|prompt| prompt.contains(&letters_and_digits(words)));
+    let words = OwnWords::of(text, quoted);
     // The title is Midjourney's own text, unless it is the beginning of a prompt.
-    let title = title(text).filter(|title| !in_prompt(title));
+    let title = title(text).filter(|title| !words.in_prompt(title));
     let shown = title.map(|title| format!(": {title}")).unwrap_or_default();
     let title = title.unwrap_or_default().to_lowercase();
-    let text = text.to_lowercase();
-    let says = |words: &[&str]| {
-        words.iter().any(|words| title.contains(words))
-            || words.iter().any(|words| text.contains(words) && !in_prompt(words))
-    };
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| title.contains(phrase)) || words.say(phrases);
     if says(&["banned", "moderat", "community standard", "content policy", "sensitive"]) {
         let message = format!("Midjourney objects to the prompt or the picture{shown}");
         ProviderError::new(ErrorClass::Caller, Reason::Moderated, message)
@@ -38,11 +35,6 @@ fn title(text: &str) -> Option<&str> {
     let (title, _) = text.strip_prefix('[')?.split_once(']')?;
     let plain = title.chars().all(|character| character.is_ascii_alphabetic() || character == ' ');
     (plain && (1..=40).contains(&title.trim().len())).then_some(title)
-}
-
-/// Only the letters and digits, in lower case: a quotation may differ from the prompt in the rest.
-fn letters_and_digits(text: &str) -> String {
-    text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

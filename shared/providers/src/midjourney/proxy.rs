@@ -227,7 +227,8 @@ fn status_error(answer: &Answer) -> ProviderError {
         402 => (ErrorClass::Operator, Reason::QuotaExhausted),
         429 => (ErrorClass::Capacity, Reason::RateLimited),
         408 | 425 => (ErrorClass::Provider, Reason::Failed),
-        502..=504 => (ErrorClass::Provider, Reason::Overloaded),
+        status if call::gateway_gave_up(status) => (ErrorClass::Provider, Reason::GatewayTimeout),
+        502 | 503 => (ErrorClass::Provider, Reason::Overloaded),
         500.. => (ErrorClass::Provider, Reason::Failed),
         // The address is wrong, or the server there is not a proxy.
         _ => (ErrorClass::Operator, Reason::InvalidRequest),

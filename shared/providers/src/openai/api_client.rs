@@ -132,14 +132,16 @@ impl ApiClient {
 
     /// The error of a success with an unusable body: the body may hold an API error instead.
     pub(crate) fn unusable(&self, body: &[u8], problem: &str, call: CallContext<'_>) -> ProviderError {
-        match ApiError::read(body) {
-            Some(error) => self.classify(200, &error, None, call),
-            None => Answer::unusable(problem),
-        }
+        self.in_place_of_images(body, call).unwrap_or_else(|| Answer::unusable(problem))
+    }
+
+    /// The API error in the body of a success, if there is one.
+    pub(super) fn in_place_of_images(&self, body: &[u8], call: CallContext<'_>) -> Option<ProviderError> {
+        ApiError::read(body, call.private).map(|error| self.classify(200, &error, None, call))
     }
 
     fn failure(&self, answer: &Answer, call: CallContext<'_>) -> ProviderError {
-        let error = ApiError::read(&answer.body).unwrap_or_default();
+        let error = ApiError::read(&answer.body, call.private).unwrap_or_default();
         let should_retry = answer.header("x-should-retry").and_then(|text| text.parse().ok());
         let failure = self.classify(answer.status.as_u16(), &error, should_retry, call);
         match retry_after_ms(answer).or_else(|| answer.retry_after()) {

@@ -1,13 +1,16 @@
 //! The errors of OpenAI and compatible services, and their classes.
 //!
 //! Wording changes over time, so the most definite field decides first: the code, then the type, then the
-//! status, then the text. No field is assumed to be present or to have the right type.
+//! status, then the text, in which no word of the caller's counts ([`OwnWords`]). No field is assumed to be present or to have the right type.
 
 use std::time::Duration;
 
 use domain::images::{ContentWarning, Severity, WarningKind};
 use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde_json::Value;
+
+use crate::call::gateway_gave_up;
+use crate::own_words::OwnWords;
 
 /// The pause after an overload where the service asks for none.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(30);
@@ -18,6 +21,7 @@ const NO_RETRY_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub(super) message: String,
+    words: OwnWords,
     code: String,
     kind: String,
     /// The moderation categories of the prompt or the image.
@@ -39,10 +43,12 @@ const MISDIRECTED: Class = (ErrorClass::Operator, Reason::InvalidRequest);
 const LIMITED: Class = (ErrorClass::Capacity, Reason::RateLimited);
 const OVERLOADED: Class = (ErrorClass::Capacity, Reason::Overloaded);
 const FAILED: Class = (ErrorClass::Provider, Reason::Failed);
+const GAVE_UP: Class = (ErrorClass::Provider, Reason::GatewayTimeout);
 
 impl ApiError {
-    /// Reads the error in `body`, if there is one: `error` as an object or a text, or the body itself.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
+    /// Reads the error in `body`, if there is one: `error` as an object or a text, or the body itself. Its
+    /// message may quote the `private` words.
+    pub(super) fn read(body: &[u8], private: &[&str]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let error = match body.get("error") {
             Some(Value::Null) | None => {
@@ -53,7 +59,8 @@ impl ApiError {
             Some(error) => error,
         };
         if let Value::String(message) = error {
-            return Some(Self { message: message.clone(), ..Self::default() });
+            let words = OwnWords::of(message, private);
+            return Some(Self { message: message.clone(), words, ..Self::default() });
         }
         let text = |name| match error.get(name) {
             Some(Value::String(text)) => text.clone(),
@@ -67,17 +74,17 @@ impl ApiError {
         let listed = details.and_then(|details| details.get("categories")).and_then(Value::as_array);
         let listed = listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         let mut categories: Vec<_> = listed.collect();
-        if categories.is_empty() {
+        let words = OwnWords::of(&message, private);
+        if categories.is_empty() && words.say(&["safety_violations=["]) {
             categories = violations(&message);
         }
         let stage = details.and_then(|details| details.get("moderation_stage")).and_then(Value::as_str);
         let stage = stage.unwrap_or_default().to_owned();
-        Some(Self { code: text("code"), kind: text("type"), message, categories, stage })
+        Some(Self { code: text("code"), kind: text("type"), message, words, categories, stage })
     }
 
-    fn says(&self, words: &[&str]) -> bool {
-        let message = self.message.to_lowercase();
-        words.iter().any(|word| message.contains(word))
+    fn says(&self, phrases: &[&str]) -> bool {
+        self.words.say(phrases)
     }
 
     fn by_code(&self) -> Option<Class> {
@@ -140,7 +147,8 @@ impl ApiError {
             404 if self.says(&["model"]) => GONE,
             // A wrong or moved address: not the service that the operator meant.
             300..=399 | 404 | 405 => MISDIRECTED,
-            408 | 504 => (ErrorClass::Provider, Reason::Timeout),
+            408 => (ErrorClass::Provider, Reason::Timeout),
+            status if gateway_gave_up(status) => GAVE_UP,
             429 => LIMITED,
             503 => (ErrorClass::Provider, Reason::Overloaded),
             409 | 500..=599 => FAILED,
@@ -162,10 +170,11 @@ pub(super) fn classify(
     let class = error.by_code().or_else(|| error.by_type());
     let (fault, reason) = match (class.unwrap_or_else(|| error.by_status(status)), should_retry) {
         (INVALID, Some(true)) => FAILED,
+        (FAILED, _) if gateway_gave_up(status) => GAVE_UP,
         (class, _) => class,
     };
     let mut message =
-        if reason == Reason::Moderated { error.refusal() } else { default_message(reason).to_owned() };
+        if reason == Reason::Moderated { error.refusal() } else { reason.description().to_owned() };
     message.push_str(&format!(" ({status})"));
     if fault == ErrorClass::Caller && !said.is_empty() {
         message.push_str(": ");
@@ -179,25 +188,9 @@ pub(super) fn classify(
     };
     match (fault, status) {
         // A gateway gave up on a service that may still be working, or may have finished.
-        (ErrorClass::Provider, 408 | 502 | 504 | 520 | 524) => failure.possibly_paid(),
+        (ErrorClass::Provider, 408 | 502) => failure.possibly_paid(),
+        (ErrorClass::Provider, status) if gateway_gave_up(status) => failure.possibly_paid(),
         _ => failure,
-    }
-}
-
-fn default_message(reason: Reason) -> &'static str {
-    match reason {
-        Reason::InvalidRequest => "the provider calls the request wrong",
-        Reason::Auth => "the provider does not accept the operator's key",
-        Reason::Permission => "the operator's account may not do this",
-        Reason::ModelGone => "the model does not exist, or not any more",
-        Reason::QuotaExhausted => "the operator's account has no money, or has used what it may",
-        Reason::RateLimited => "the provider takes no more requests at present",
-        Reason::Overloaded => "the provider has too much to do",
-        Reason::Timeout => "the provider did not answer in time",
-        Reason::BadResponse => "the provider's answer is of no use",
-        Reason::Unsupported | Reason::Moderated | Reason::Failed | Reason::NoAnswer | Reason::Waiting => {
-            "the provider failed"
-        }
     }
 }
 

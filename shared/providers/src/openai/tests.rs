@@ -2,6 +2,7 @@
 
 mod answers;
 mod errors;
+mod judgements;
 mod requests;
 mod unavailable_models;
 

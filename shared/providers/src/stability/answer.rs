@@ -33,15 +33,17 @@ pub(super) fn read(answer: &Answer) -> Result<MadeImage, ProviderError> {
     let body: Body<'_> = serde_json::from_slice(&answer.body)
         .map_err(|_| Answer::unusable("Stability answered something else than JSON with an image"))?;
     check_finish_reasons([in_header, body.finish_reason.as_deref()])?;
-    let bytes = body.image.and_then(|image| decode_base64(&image));
+    let Some(image) = body.image.filter(|image| !image.is_empty()) else {
+        return Err(Answer::without_image("Stability's answer holds no image"));
+    };
     let seed = match body.seed {
         Value::Number(seed) => seed.as_u64(),
         Value::String(seed) => seed.parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    match bytes {
+    match decode_base64(&image) {
         Some(bytes) => Ok(MadeImage { bytes, seed }),
-        None => Err(Answer::unusable("Stability's answer holds no image")),
+        None => Err(Answer::unusable("Stability's image is not base64")),
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use domain::providers::{ErrorClass, ProviderError, Reason};
 use serde_json::Value;
 
-use crate::call::Answer;
+use crate::call::{Answer, gateway_gave_up};
+use crate::own_words::OwnWords;
 
 /// How long Stability locks out an account that sends too many requests, if it does not say so.
 const LOCKOUT: Duration = Duration::from_secs(60);
@@ -15,40 +16,48 @@ const LOCKOUT: Duration = Duration::from_secs(60);
 /// v2beta has a list of `errors`, v1 a `message`; no field is assumed to be present or to have the right
 /// type.
 struct Body {
+    /// A code.
     name: String,
     errors: Vec<String>,
     message: String,
+    /// The same texts, without what they quote.
+    words: Vec<OwnWords>,
 }
 
+/// The fields of a request that an error may name.
+const FIELDS: [&str; 7] =
+    ["prompt", "negative_prompt", "aspect_ratio", "seed", "style_preset", "output_format", "authorization"];
+
 impl Body {
-    fn read(body: &[u8]) -> Self {
+    fn read(body: &[u8], private: &[&str]) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        let errors = match &body["errors"] {
+        let errors: Vec<String> = match &body["errors"] {
             Value::Array(errors) => errors.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             Value::String(error) => vec![error.clone()],
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
         };
-        Self { name: text("name"), errors, message: text("message") }
+        let message = text("message");
+        let words = errors.iter().chain([&message]).map(|text| OwnWords::of(text, private)).collect();
+        Self { name: text("name"), errors, message, words }
     }
 
     fn mentions(&self, word: &str) -> bool {
-        let texts = self.errors.iter().chain([&self.name, &self.message]);
-        texts.into_iter().any(|text| text.to_ascii_lowercase().contains(word))
+        let named = self.name.to_ascii_lowercase().replace('_', " ").contains(word);
+        named || self.words.iter().any(|words| words.say(&[word]))
     }
 
-    /// The invalid field, if the text before the first colon looks like a field's name.
+    /// The invalid field, if the text begins with a field's name and a colon.
     fn field(&self) -> Option<&str> {
         let text = self.errors.first().unwrap_or(&self.message);
         let (field, _) = text.split_once(':')?;
-        let name = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-';
-        (field.len() <= 20 && field.chars().all(name)).then_some(field)
+        FIELDS.contains(&field).then_some(field)
     }
 }
 
-/// The error of an unsuccessful answer.
-pub(super) fn classify(answer: &Answer) -> ProviderError {
-    let body = Body::read(&answer.body);
+/// The error of an unsuccessful answer, which may quote the `private` words.
+pub(super) fn classify(answer: &Answer, private: &[&str]) -> ProviderError {
+    let body = Body::read(&answer.body, private);
     let with_pause = |error: ProviderError| match answer.retry_after() {
         Some(after) => error.retry_after(after),
         None => error,
@@ -78,7 +87,12 @@ pub(super) fn classify(answer: &Answer) -> ProviderError {
             let after = answer.retry_after().unwrap_or(LOCKOUT);
             ProviderError::new(ErrorClass::Capacity, Reason::RateLimited, message).retry_after(after)
         }
-        502..=504 => {
+        status if gateway_gave_up(status) => {
+            let message = format!("a proxy before Stability gave up ({status})");
+            let error = ProviderError::new(ErrorClass::Provider, Reason::GatewayTimeout, message);
+            with_pause(error).possibly_paid()
+        }
+        502 | 503 => {
             let message = format!("Stability or a proxy before it is overloaded ({status})");
             let error = with_pause(ProviderError::new(ErrorClass::Provider, Reason::Overloaded, message));
             // Only 503 means that the request was not passed on.

@@ -24,6 +24,8 @@ pub(crate) enum Does {
     Draws,
     DrawsOne,
     Fails(ErrorClass, Reason),
+    /// Draws so many images, then fails.
+    DrawsThenFails(usize, ErrorClass, Reason),
     Limits(Duration),
     WorksOn,
     /// Reports this progress in percent, with its task still pending.
@@ -118,7 +120,19 @@ impl ImageProvider for Acting {
         match does {
             Does::Draws => draw(self.name, &task.missing, sink).await?,
             Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
-            Does::Fails(class, reason) => return Err(ProviderError::new(class, reason, "scripted failure")),
+            Does::Fails(class, reason) => {
+                let failure = ProviderError::new(class, reason, "scripted failure");
+                let paid = matches!(reason, Reason::NoImage | Reason::BadResponse | Reason::GatewayTimeout);
+                return Err(if paid { failure.possibly_paid() } else { failure });
+            }
+            Does::DrawsThenFails(images, class, reason) => {
+                draw(self.name, &task.missing[..images.min(task.missing.len())], sink).await?;
+                let kind = domain::images::WarningKind::Violence;
+                let severity = domain::images::Severity::High;
+                let warning = domain::images::ContentWarning { kind, severity, confidence: 1.0 };
+                let warnings = if reason == Reason::Moderated { vec![warning] } else { Vec::new() };
+                return Err(ProviderError::new(class, reason, "scripted failure").warnings(warnings));
+            }
             Does::Limits(after) => {
                 let limited = ProviderError::new(ErrorClass::Capacity, Reason::RateLimited, "slowly");
                 return Err(limited.retry_after(after));
@@ -170,6 +184,11 @@ impl World {
         change(&mut job);
         self.store.put_job(&job);
         job
+    }
+
+    /// The same, with the providers of a document.
+    pub(crate) fn with_document(document: &'static testkit::KeptSecret) -> Self {
+        Self { store: Arc::default(), registry: CurrentRegistry::new(document) }
     }
 
     /// Sends one message about the job to a worker whose function ends after `time`.

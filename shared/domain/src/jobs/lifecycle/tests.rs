@@ -19,7 +19,7 @@ fn lease(until: i64) -> Lease {
     Lease { id: LeaseId::new(), until: at(until) }
 }
 
-fn job() -> Job {
+pub(crate) fn job() -> Job {
     let picture = Picture {
         prompt: Prompt::try_from("a kite".to_owned()).unwrap(),
         provider: ProviderChoice::Automatic,
@@ -72,6 +72,29 @@ fn live_lease_blocks_and_expired_lease_counts_as_failure() {
     job.lease = None;
     job.failures = 3;
     assert_eq!(job.admission(at(131), &POLICY), Admission::Exhausted);
+}
+
+#[test]
+fn released_job_past_its_deadline_recovers_what_its_attempts_stored() {
+    let mut job = job();
+    job.start(lease(50), at(10)).unwrap();
+    job.begin_attempt("p", 1, at(11));
+    job.release(at(9_990), false, &POLICY).unwrap();
+    assert_eq!(job.admission(at(10_001), &POLICY), Admission::RecoverOnly);
+    assert_eq!(job.admission(at(99_000), &POLICY), Admission::RecoverOnly);
+    // Without an attempt there is nothing to recover.
+    job.attempts = 0;
+    assert_eq!(job.admission(at(10_001), &POLICY), Admission::Expired);
+}
+
+#[test]
+fn partly_completed_job_has_result_and_error() {
+    let mut job = job();
+    job.start(lease(50), at(10)).unwrap();
+    let error = job.exhausted_error().for_missing(1, 4);
+    assert!(error.message.starts_with("1 of 4 images could not be made: "), "{}", error.message);
+    job.complete_partly(result(), error.clone(), at(20)).unwrap();
+    assert_eq!((job.status, job.result.is_some(), job.error), (JobStatus::Completed, true, Some(error)));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use crate::primitives::id::JobId;
 use crate::primitives::priority::Priority;
 use crate::primitives::timestamp::Timestamp;
-use crate::providers::capacity::{DenialReason, Denied, PermitRequest, ProviderCapacity};
+use crate::providers::capacity::{PermitRequest, ProviderCapacity};
+use crate::providers::denial::{DenialReason, Denied};
 use crate::providers::error::{ErrorClass, ProviderError, Reason};
 use crate::providers::task::CapacityLimits;
 
@@ -16,7 +17,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn request(priority: Priority, images: u32, until: i64) -> PermitRequest {
-    PermitRequest { job: JobId::new(), priority, images, until: at(until) }
+    PermitRequest { job: JobId::new(), priority, images, until: at(until), settings: None }
 }
 
 fn normal() -> PermitRequest {
@@ -32,7 +33,7 @@ fn call(capacity: &mut ProviderCapacity, class: Option<ErrorClass>, now: i64) ->
     let request = normal();
     capacity.acquire(&request, FOUR, at(now)).map_err(|denied| denied.reason)?;
     let error = class.map(failure);
-    capacity.release(request.job, error.as_ref().map_or(Ok(()), Err), at(now));
+    capacity.release(request.job, error.as_ref().map_or(Ok(()), Err), None, at(now));
     Ok(())
 }
 
@@ -44,7 +45,7 @@ fn no_money() -> ProviderError {
 fn long_call(capacity: &mut ProviderCapacity, error: &ProviderError, began: i64, ended: i64) {
     let request = normal();
     capacity.acquire(&request, FOUR, at(began)).unwrap();
-    capacity.release(request.job, Err(error), at(ended));
+    capacity.release(request.job, Err(error), None, at(ended));
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn consecutive_failures_open_breaker_until_a_trial() {
     let trial = normal();
     capacity.acquire(&trial, FOUR, at(34)).unwrap();
     assert_eq!(call(&mut capacity, None, 34), Err(DenialReason::BreakerOpen));
-    capacity.release(trial.job, Err(&failure(ErrorClass::Provider)), at(35));
+    capacity.release(trial.job, Err(&failure(ErrorClass::Provider)), None, at(35));
     // Open for twice as long after a failed trial.
     assert_eq!(call(&mut capacity, None, 94), Err(DenialReason::BreakerOpen));
     call(&mut capacity, None, 95).unwrap();
@@ -200,7 +201,7 @@ fn two_hanging_calls_open_the_breaker() {
         long_call(&mut capacity, &hangs, 0, 300);
         let request = normal();
         capacity.acquire(&request, FOUR, at(second)).unwrap();
-        capacity.release(request.job, Err(&hangs), at(second + 300));
+        capacity.release(request.job, Err(&hangs), None, at(second + 300));
         assert_eq!(call(&mut capacity, None, second + 301), Err(DenialReason::BreakerOpen));
     }
     // A call that our own deadline cut short counts as a single failure.
@@ -223,11 +224,11 @@ fn calls_begun_before_opening_do_not_move_the_breaker() {
             capacity.acquire(request, FOUR, at(0)).unwrap();
         }
         long_call(&mut capacity, &error, 1, 2);
-        capacity.release(before.job, Ok(()), at(3));
-        capacity.release(refused.job, Err(&failure(ErrorClass::Caller)), at(4));
+        capacity.release(before.job, Ok(()), None, at(3));
+        capacity.release(refused.job, Err(&failure(ErrorClass::Caller)), None, at(4));
         assert_eq!(call(&mut capacity, None, 59), Err(reason));
         // A late response after that time is not a failed trial either.
-        capacity.release(late.job, Err(&failure(ErrorClass::Provider)), at(400));
+        capacity.release(late.job, Err(&failure(ErrorClass::Provider)), None, at(400));
         call(&mut capacity, None, 400).unwrap();
     }
 }
@@ -238,7 +239,12 @@ fn model_or_setting_errors_keep_the_breaker_closed() {
     for reason in [Reason::ModelGone, Reason::Permission, Reason::InvalidRequest] {
         let request = normal();
         capacity.acquire(&request, FOUR, at(0)).unwrap();
-        capacity.release(request.job, Err(&ProviderError::new(ErrorClass::Operator, reason, "x")), at(0));
+        capacity.release(
+            request.job,
+            Err(&ProviderError::new(ErrorClass::Operator, reason, "x")),
+            None,
+            at(0),
+        );
         call(&mut capacity, None, 0).unwrap();
     }
 }
@@ -253,7 +259,7 @@ fn account_error_pauses_and_retry_after_is_honored() {
     let request = normal();
     capacity.acquire(&request, FOUR, at(300)).unwrap();
     let limited = failure(ErrorClass::Capacity).retry_after(Duration::from_secs(20));
-    capacity.release(request.job, Err(&limited), at(300));
+    capacity.release(request.job, Err(&limited), None, at(300));
     assert_eq!(call(&mut capacity, None, 319), Err(DenialReason::RetryAfter));
     // No trial is needed: the provider never failed.
     capacity.acquire(&normal(), FOUR, at(320)).unwrap();
@@ -264,8 +270,50 @@ fn account_error_pauses_and_retry_after_is_honored() {
 fn calls_in_progress_do_not_shorten_an_open_breaker() {
     let mut capacity = ProviderCapacity::new("p");
     long_call(&mut capacity, &no_money(), 0, 0);
-    capacity.release(JobId::new(), Err(&failure(ErrorClass::Capacity)), at(1));
+    capacity.release(JobId::new(), Err(&failure(ErrorClass::Capacity)), None, at(1));
     assert_eq!(call(&mut capacity, None, 200), Err(DenialReason::Account));
+}
+
+#[test]
+fn answer_about_one_request_is_no_failure_and_ends_a_trial() {
+    for reason in [Reason::NoImage, Reason::BadResponse] {
+        let useless = ProviderError::new(ErrorClass::Provider, reason, "of no use");
+        let mut capacity = ProviderCapacity::new("p");
+        for second in 0..50 {
+            long_call(&mut capacity, &useless, second, second);
+        }
+        // Failures of the service count on, and a useless answer between them does not help it.
+        for second in 50..55 {
+            call(&mut capacity, Some(ErrorClass::Provider), second).unwrap();
+            if second < 54 {
+                long_call(&mut capacity, &useless, second, second);
+            }
+        }
+        assert_eq!(call(&mut capacity, None, 56), Err(DenialReason::BreakerOpen), "{reason:?}");
+        long_call(&mut capacity, &useless, 84, 85);
+        call(&mut capacity, None, 85).unwrap();
+    }
+}
+
+#[test]
+fn new_settings_start_with_a_closed_breaker() {
+    for error in [no_money(), failure(ErrorClass::Provider)] {
+        let mut capacity = ProviderCapacity::new("p");
+        let with = |settings| PermitRequest { settings: Some(settings), ..normal() };
+        for _ in 0..5 {
+            let request = with(1);
+            if capacity.acquire(&request, FOUR, at(0)).is_ok() {
+                capacity.release(request.job, Err(&error), Some(1), at(0));
+            }
+        }
+        let late = with(1);
+        assert!(capacity.acquire(&late, FOUR, at(1)).is_err() && !capacity.has_other_settings(Some(1)));
+        assert!(capacity.has_other_settings(Some(2)));
+        capacity.acquire(&with(2), FOUR, at(1)).unwrap();
+        // A call with the old settings ends after that, and says nothing about the new ones.
+        capacity.release(late.job, Err(&no_money()), Some(1), at(2));
+        capacity.acquire(&with(2), FOUR, at(2)).unwrap();
+    }
 }
 
 proptest! {
@@ -283,7 +331,7 @@ proptest! {
             let priority = [Priority::Low, Priority::Normal, Priority::High][priority];
             if what == 0 && !active.is_empty() {
                 let (job, _) = active.remove(0);
-                capacity.release(job, Ok(()), at(now));
+                capacity.release(job, Ok(()), None, at(now));
                 continue;
             }
             let request = request(priority, images, now + 45);

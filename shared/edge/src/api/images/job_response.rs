@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 
 use domain::images::{ContentWarning, ImageFormat, Size, StoredImage};
-use domain::jobs::{AttemptFailure, FailureReason, JobError, JobResult, Metadata, ProviderAttempt};
+use domain::jobs::{
+    AttemptFailure, FailureReason, JobError, JobResult, Metadata, ProviderAttempt, WaitingFor,
+};
 use domain::primitives::{ImageId, NamedValue as _, Priority};
-use domain::providers::Reason;
+use domain::providers::{Reason, WaitReason};
 use domain::{BatchId, Job, JobId, JobStatus, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -105,8 +107,12 @@ pub struct JobStatusResponse {
     /// Who was asked without success, the last ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tried: Vec<TriedBody>,
+    /// Why it is not being worked at, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_for: Option<WaitingForBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ResultBody>,
+    /// Why it failed, or, beside `result`, why some of its images are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
     /// What the caller gave with the job, unchanged.
@@ -131,6 +137,7 @@ impl JobStatusResponse {
             provider: job.result.as_ref().map(|result| result.provider.clone()),
             attempts: job.attempts,
             tried: job.failed_attempts().map(|(attempt, failure)| TriedBody::new(attempt, failure)).collect(),
+            waiting_for: job.waiting_for.as_ref().map(WaitingForBody::from),
             result: job
                 .result
                 .as_ref()
@@ -164,6 +171,32 @@ impl TriedBody {
             reason: failure.reason,
             message: failure.message.clone(),
         }
+    }
+}
+
+/// Why a job that has not ended is not being worked at.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "WaitingFor")]
+struct WaitingForBody {
+    reason: WaitReason,
+    /// The provider that it waits for, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+    /// Since when it has waited for this.
+    #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "Rfc3339")]
+    since: Timestamp,
+    /// When it is looked at again.
+    #[serde(serialize_with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
+    until: Option<Timestamp>,
+}
+
+impl From<&WaitingFor> for WaitingForBody {
+    fn from(waiting: &WaitingFor) -> Self {
+        let WaitingFor { reason, provider, since, until } = waiting.clone();
+        Self { reason, provider, since, until }
     }
 }
 
@@ -286,12 +319,12 @@ impl ImageBody {
     }
 }
 
-/// Why a job failed.
+/// Why a job failed, or why some of its images are missing.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "JobError")]
 pub(crate) struct ErrorBody {
-    /// `GENERATION_FAILED`.
+    /// `GENERATION_FAILED`, or `PARTIAL_RESULT` if the job completed with the other images.
     code: &'static str,
     /// For a person.
     message: String,
@@ -309,6 +342,9 @@ pub(crate) struct ErrorBody {
 #[schemars(rename = "JobErrorDetails")]
 struct ErrorDetails {
     reason: FailureReason,
+    /// How many images are missing, if the job completed with the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u8>,
     /// What a provider objected to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     content_warnings: Vec<ContentWarning>,
@@ -316,10 +352,11 @@ struct ErrorDetails {
 
 impl From<&JobError> for ErrorBody {
     fn from(error: &JobError) -> Self {
+        let missing = Some(error.missing).filter(|missing| *missing > 0);
         Self {
-            code: "GENERATION_FAILED",
+            code: if missing.is_some() { "PARTIAL_RESULT" } else { "GENERATION_FAILED" },
             message: error.message.clone(),
-            details: ErrorDetails { reason: error.reason, content_warnings: error.warnings.clone() },
+            details: ErrorDetails { reason: error.reason, missing, content_warnings: error.warnings.clone() },
             retryable: error.retryable,
             retry_after: error.retry_after_seconds,
         }

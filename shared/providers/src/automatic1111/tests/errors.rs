@@ -38,7 +38,7 @@ async fn errors_are_classified() {
         (Reply::html(500), Provider, Reason::Failed),
         (Reply::html(502), Provider, Reason::Overloaded),
         (Reply::html(503), Provider, Reason::Overloaded),
-        (Reply::html(504), Provider, Reason::Overloaded),
+        (Reply::html(504), Provider, Reason::GatewayTimeout),
         (Reply::html(429).header("retry-after", "9"), Capacity, Reason::RateLimited),
         (Reply::html(307), Operator, Reason::InvalidRequest),
     ] {
@@ -55,7 +55,6 @@ async fn unusable_answers_are_provider_errors() {
     for body in [
         json!({}),
         json!([]),
-        json!({"images": []}),
         json!({"images": null}),
         json!({"images": [5]}),
         json!({"images": ["%%%"]}),
@@ -68,6 +67,33 @@ async fn unusable_answers_are_provider_errors() {
         assert_eq!(error_of(reply).await.reason, Reason::BadResponse);
     }
     assert_eq!(error_of(Reply::html(200).cut()).await.reason, Reason::NoAnswer);
+}
+
+#[tokio::test]
+async fn answer_without_an_image_has_its_own_reason() {
+    let error = error_of(Reply::json(200, &json!({"images": []}))).await;
+    assert_eq!(
+        (error.class, error.reason, error.possibly_paid),
+        (ErrorClass::Provider, Reason::NoImage, true)
+    );
+}
+
+#[tokio::test]
+async fn quoted_prompt_does_not_decide_the_class() {
+    use crate::own_words::{TRIGGERS, spellings};
+    let triggers =
+        Picture { prompt: Prompt::try_from(TRIGGERS.to_owned()).unwrap(), ..picture(Size::S512, 1) };
+    let standin = server().await;
+    let server = provider(&standin, json!({}));
+    for spelling in spellings(TRIGGERS) {
+        for (status, reason) in [(404, Reason::InvalidRequest), (500, Reason::Failed)] {
+            standin.next(problem(status, "ValueError", &format!("cannot draw: {spelling}"), &spelling));
+            let task = image_task(triggers.clone());
+            let error = server.generate(&task, &Kept::default()).await.unwrap_err();
+            assert_eq!(error.reason, reason, "{status} {spelling}");
+            assert!(error.message.contains("--api") || status == 500, "{error}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ async fn missing_image_does_not_prevent_delivery_of_others() {
     standin.behave(Manner { stingy: true, ..Manner::default() });
     let (task, kept) = (image_task(picture(Size::S1024, 2)), Kept::default());
     let error = provider(&standin, json!({})).generate(&task, &kept).await.unwrap_err();
-    assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::BadResponse));
+    assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::NoImage));
     assert_eq!(kept.images().len(), 1);
 }
 

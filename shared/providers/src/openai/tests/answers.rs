@@ -154,13 +154,17 @@ async fn data_url_is_not_in_the_checkpoint() {
 
 #[tokio::test]
 async fn partly_usable_answer_delivers_images_and_fails() {
-    for (act, kept) in
-        [(Act::None, 0), (Act::EmptyItems, 0), (Act::BadBase64, 0), (Act::NoPicture, 0), (Act::OneLess, 2)]
-    {
+    for (act, kept, reason) in [
+        (Act::None, 0, Reason::NoImage),
+        (Act::EmptyItems, 0, Reason::NoImage),
+        (Act::BadBase64, 0, Reason::BadResponse),
+        (Act::NoPicture, 0, Reason::BadResponse),
+        (Act::OneLess, 2, Reason::NoImage),
+    ] {
         let stand_in = StandIn::start().await;
         let (sink, made) = make(stand_in.next(act.clone()), &json!({}), square(3)).await;
         let failure = made.unwrap_err();
-        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, Reason::BadResponse), "{act:?}");
+        assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, reason), "{act:?}");
         assert!(failure.possibly_paid, "{act:?}");
         assert_eq!(sink.images().len(), kept, "{act:?}");
     }
@@ -287,7 +291,7 @@ proptest! {
         retry in proptest::option::of(any::<bool>()),
     ) {
         let _ = Answer::read(&body).map(|answer| answer.items().len());
-        let error = ApiError::read(&body).unwrap_or_default();
+        let error = ApiError::read(&body, &[]).unwrap_or_default();
         let _ = error::classify(status, &error, "", retry);
     }
 
@@ -299,7 +303,7 @@ proptest! {
             prop_assert_eq!(answer.costs(row, &square(1), 3).len(), 3);
             let _ = answer.items();
         }
-        let error = ApiError::read(&body).unwrap_or_default();
+        let error = ApiError::read(&body, &[]).unwrap_or_default();
         let _ = error::classify(status, &error, "", None);
     }
 }

@@ -149,10 +149,11 @@ async fn gateway_pages_are_classified_by_status() {
         (500, ErrorClass::Provider, Reason::Failed, false),
         (502, ErrorClass::Provider, Reason::Failed, true),
         (503, ErrorClass::Provider, Reason::Overloaded, false),
-        (504, ErrorClass::Provider, Reason::Timeout, true),
-        (520, ErrorClass::Provider, Reason::Failed, true),
-        (522, ErrorClass::Provider, Reason::Failed, false),
-        (524, ErrorClass::Provider, Reason::Failed, true),
+        (504, ErrorClass::Provider, Reason::GatewayTimeout, true),
+        (520, ErrorClass::Provider, Reason::GatewayTimeout, true),
+        (521, ErrorClass::Provider, Reason::Failed, false),
+        (522, ErrorClass::Provider, Reason::GatewayTimeout, true),
+        (524, ErrorClass::Provider, Reason::GatewayTimeout, true),
         (529, ErrorClass::Provider, Reason::Failed, false),
     ] {
         let stand_in = StandIn::start().await;
@@ -241,7 +242,7 @@ async fn x_should_retry_decides_between_caller_and_provider() {
 #[tokio::test]
 async fn x_should_retry_false_is_a_provider_error_with_a_pause() {
     let stand_in = StandIn::start().await;
-    for status in [500, 503, 504, 409] {
+    for status in [500, 503, 409] {
         for (pause, expected) in [(None, 60), (Some("7"), 7)] {
             let reply = Reply::html(status).header("x-should-retry", "false");
             let reply = match pause {

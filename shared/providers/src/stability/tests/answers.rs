@@ -37,9 +37,6 @@ async fn unusable_answers_are_provider_errors() {
         json(r#"{"image":"aGVsbG8=","finish_reason":"SUCC"#),
         json(""),
         json("[]"),
-        json(r#"{"finish_reason":"SUCCESS"}"#),
-        json(r#"{"image":null,"finish_reason":"SUCCESS"}"#),
-        json(r#"{"image":"","finish_reason":"SUCCESS"}"#),
         json(r#"{"image":"%%%","finish_reason":"SUCCESS"}"#),
         json(r#"{"image":"aGVsbG8="}"#),
         json(r#"{"image":"aGVsbG8=","finish_reason":"ERROR"}"#),
@@ -49,6 +46,19 @@ async fn unusable_answers_are_provider_errors() {
     ] {
         let error = error_of(reply).await;
         assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::BadResponse), "{error}");
+        assert!(error.possibly_paid);
+    }
+}
+
+#[tokio::test]
+async fn answer_without_an_image_has_its_own_reason() {
+    for body in [
+        r#"{"finish_reason":"SUCCESS"}"#,
+        r#"{"image":null,"finish_reason":"SUCCESS"}"#,
+        r#"{"image":"","finish_reason":"SUCCESS"}"#,
+    ] {
+        let error = error_of(Reply::new(200, "application/json", body)).await;
+        assert_eq!((error.class, error.reason), (ErrorClass::Provider, Reason::NoImage), "{error}");
         assert!(error.possibly_paid);
     }
 }
@@ -91,7 +101,7 @@ proptest! {
             for kind in ["application/json", "image/png", ""] {
                 let _ = answer::read(&answer(200, body.clone(), kind, &text));
             }
-            let _ = error::classify(&answer(status, body, "application/json", &text));
+            let _ = error::classify(&answer(status, body, "application/json", &text), &[]);
         }
     }
 }

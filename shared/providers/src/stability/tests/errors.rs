@@ -57,7 +57,8 @@ async fn errors_are_classified() {
             Reason::Overloaded,
             Some(Duration::from_millis(2500)),
         ),
-        (Reply::html(504), Provider, Reason::Overloaded, None),
+        (Reply::html(504), Provider, Reason::GatewayTimeout, None),
+        (Reply::html(524), Provider, Reason::GatewayTimeout, None),
         (
             Reply::html(302).header("location", "https://elsewhere.example"),
             Operator,
@@ -87,6 +88,27 @@ async fn errors_are_classified() {
         let shown = format!("{reply:?}");
         let error = error_of(reply).await;
         assert_eq!((error.class, error.reason, error.retry_after), (fault, reason, wait), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn quoted_prompt_does_not_decide_the_class() {
+    use crate::own_words::{TRIGGERS, spellings};
+    let triggers =
+        Picture { prompt: Prompt::try_from(TRIGGERS.to_owned()).unwrap(), ..picture(Size::S512, 1) };
+    let standin = standin::Stability::start(KEY).await;
+    let stability = provider(&standin);
+    for spelling in spellings(TRIGGERS) {
+        for (status, class, reason) in [
+            (403, ErrorClass::Operator, Reason::Permission),
+            (422, ErrorClass::Caller, Reason::InvalidRequest),
+            (500, ErrorClass::Provider, Reason::Failed),
+        ] {
+            standin.next(problem(status, "x", &format!("prompt: invalid: {spelling}")));
+            let task = image_task(triggers.clone());
+            let error = stability.generate(&task, &Kept::default()).await.unwrap_err();
+            assert_eq!((error.class, error.reason), (class, reason), "{status} {spelling}");
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::post::{BODY, Signed, TIMEOUT};
-use crate::record::record;
+use crate::record::{record, save_unless_changed};
 use crate::waiting::{self, Destination};
 use crate::{Deps, endpoints};
 
@@ -177,18 +177,6 @@ async fn hold(deps: &Deps<'_>, mut delivery: Delivery) -> Result<(), Error> {
         save_unless_changed(deps, &mut delivery).await?;
     }
     Ok(())
-}
-
-/// Returns whether the row was written; after a conflict the other function's write stays.
-pub(crate) async fn save_unless_changed(
-    deps: &Deps<'_>,
-    delivery: &mut Delivery,
-) -> Result<bool, StoreError> {
-    match deps.deliveries.save_delivery(delivery).await {
-        Ok(()) => Ok(true),
-        Err(StoreError::Conflict) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// Leases the delivery to this sender; `None` if there is nothing to do for it.

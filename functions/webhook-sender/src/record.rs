@@ -1,4 +1,4 @@
-//! The outcome of an attempt on the delivery's row, and the message of the next attempt.
+//! Writes to the delivery's row: the outcome of an attempt, and with it the message of the next one.
 
 use app::backoff::Backoff;
 use domain::primitives::source::random_fraction;
@@ -8,6 +8,18 @@ use domain::{Error, Timestamp};
 use tracing::{info, warn};
 
 use crate::Deps;
+
+/// Returns whether the row was written; after a conflict the other function's write stays.
+pub(crate) async fn save_unless_changed(
+    deps: &Deps<'_>,
+    delivery: &mut Delivery,
+) -> Result<bool, StoreError> {
+    match deps.deliveries.save_delivery(delivery).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// Writes the outcome of the attempt, and queues the message of the next attempt if that is soon.
 pub(crate) async fn record(

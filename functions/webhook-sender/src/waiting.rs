@@ -17,8 +17,8 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::Deps;
-use crate::deliver::save_unless_changed;
 use crate::post::{BODY, TIMEOUT};
+use crate::record::save_unless_changed;
 
 /// How long a host permit lasts: longer than a request can take, by what may pass before the request.
 const PERMIT_TTL: Duration = Duration::from_secs(TIMEOUT.as_secs() + BODY.as_secs() + 9);

@@ -84,6 +84,7 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             (data, second["url"].as_str().unwrap().to_owned(), begun)
         };
         let (data, url, begun) = tokio::task::spawn_blocking(work).await.unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         eventually("the job in progress is continued", async || {
             // Earlier than its schedule, which is once a minute.

@@ -14,6 +14,8 @@ from ministack.services import sts
 
 _checks = contextvars.ContextVar("semantest_iam_checks", default=None)
 _write_lock = threading.Lock()
+# Called with the service and the action of each call.
+on_call = None
 _file = None
 _ACCESS_KEY = re.compile(rb"Credential=([^/,\s]+)/")
 # A larger log of earlier starts is deleted at the start.
@@ -58,6 +60,8 @@ async def observe(app, scope, receive, send):
 
 def write(scope, checks, status, started):
     action = operation(scope, checks)
+    if on_call:
+        on_call(action.partition(":")[0], action)
     line = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started)) + f".{int(started % 1 * 1000):03d}Z",
         "principal": principal(scope),

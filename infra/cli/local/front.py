@@ -1,5 +1,6 @@
 """Serves the only port: the deployed HTTP API under /api/, images under /images/, and the emulator under
 every other path. So the same address is also the AWS endpoint for SDKs and the `aws` command."""
+import asyncio
 import json
 import os
 
@@ -9,6 +10,9 @@ from ministack.core.responses import request_scope
 
 import audit
 import http_api
+
+# Set by the launcher.
+saver = None
 
 ACCOUNT, REGION, STACK = "000000000000", "us-east-1", "semantest"
 # The emulator accepts any request with its root key, and does not verify the signature.
@@ -41,6 +45,8 @@ async def app(scope, receive, send):
         await image(scope, receive, send)
     elif path == "/_semantest/status":
         await reply(send, 200, status())
+    elif path == "/_semantest/save":
+        await save(send)
     else:
         await audit.observe(emulator.app, scope, receive, send)
 
@@ -61,7 +67,22 @@ def status():
     from patch_runtime import function_of
 
     functions = [{"function": function_of(worker), "pid": process.pid} for worker, process in running]
-    return {"pid": os.getpid(), "functions": functions, "outputs": outputs()}
+    return {
+        "pid": os.getpid(),
+        "data": os.environ["SEMANTEST_DATA"],
+        "lastSaveBeforeKill": saver.store.unclean,
+        "functions": functions,
+        "outputs": outputs(),
+    }
+
+
+async def save(send):
+    """Saves the state, and answers once it is on the disk."""
+    try:
+        await asyncio.to_thread(saver.save)
+    except Exception as error:
+        return await reply(send, 500, {"message": repr(error)})
+    await reply(send, 200, {})
 
 
 async def image(scope, receive, send):

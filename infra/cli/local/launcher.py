@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import pathlib
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -34,7 +35,7 @@ def settings():
         # A Docker daemon on this machine must not be used.
         "DOCKER_HOST": "unix:///nonexistent/docker.sock",
         "TMPDIR": str(DATA / "tmp"),
-        # The state is kept over `down` and `up`.
+        # The state is kept over `down` and `up`, and over a kill (see patch_state).
         "PERSIST_STATE": "1",
         "STATE_DIR": str(DATA / "state"),
         "S3_PERSIST": "1",
@@ -65,6 +66,8 @@ def main():
     # In its own session, the process group does not receive a terminal's Ctrl-C or hang-up, and
     # `semantest` can kill this process and all functions by the group's number.
     os.setsid()
+    # What the caller has open, such as a lock, must not stay open as long as a detached cloud runs.
+    os.closerange(3, 1024)
     version = importlib.metadata.version("ministack")
     if version != SUPPORTED:
         sys.exit(f"the local cloud supports MiniStack {SUPPORTED} only, not {version}: delete {DATA / 'venv'}")
@@ -78,16 +81,18 @@ def main():
     import patch_actions
     import patch_http_api
     import patch_numbers
-    import patch_queues
     import patch_runtime
     import patch_secrets
+    import patch_state
     import patch_streams
     import patch_tables
 
     audit.install(DATA / "requests.jsonl")
-    patches = (
-        front, patch_actions, patch_http_api, patch_numbers, patch_queues, patch_secrets, patch_streams, patch_tables,
-    )
+    try:
+        front.saver = patch_state.install(DATA / "state", f"127.0.0.1:{PORT}")
+    except sqlite3.Error as error:
+        sys.exit(f"the saved state in {DATA / 'state'} cannot be read ({error}): delete {DATA} to start anew")
+    patches = (front, patch_actions, patch_http_api, patch_numbers, patch_secrets, patch_streams, patch_tables)
     for patch in patches:
         patch.install()
     patch_runtime.install(DATA / "logs")

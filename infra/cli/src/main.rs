@@ -1,9 +1,14 @@
 //! `semantest`: runs a local cloud with the platform, and is a client for any deployment of it.
 
+// Everything is printed by `output`, which can stand a closed pipe.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 mod client;
 mod commands;
+mod interrupts;
 mod local;
+mod output;
 mod providers_document;
 
 use std::process::ExitCode;
@@ -11,14 +16,18 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use clap::Parser as _;
 use cli::{Cli, Command};
+use interrupts::Interrupted;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("semantest: {error:#}");
-            ExitCode::FAILURE
+            output::note(format_args!("semantest: {error:#}"));
+            match error.downcast_ref::<Interrupted>() {
+                Some(_) => ExitCode::from(interrupts::EXIT_STATUS),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use semantest_tests::cloud::{Cloud, semantest_command};
 use serde_json::Value;
 
 use crate::Round;
+use crate::killed_cloud::NOT_ENDED;
 
 pub(crate) fn run(data: &Path, arguments: &[&str]) -> Output {
     semantest_command(data).args(arguments).output().unwrap()
@@ -83,7 +84,10 @@ pub(crate) fn tests(round: &mut Round<'_>) {
         let data = cloud.data.with_extension("second");
         std::fs::create_dir_all(&data).unwrap();
         let up = |data: &Path| -> Value {
-            serde_json::from_str(&stdout(&run(data, &["up", "--detach", "--json", "--port", "0"]))).unwrap()
+            let output = run(data, &["up", "--detach", "--json", "--port", "0"]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!said.contains(NOT_ENDED), "{said}");
+            serde_json::from_str(&stdout(&output)).unwrap()
         };
         let url_of_the_first = cloud.url.clone();
         let work = move || {
@@ -103,6 +107,8 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             assert_eq!(second["apiKey"], first["apiKey"]);
             assert_eq!(second["webhookSecret"], rotated.trim());
             assert_ne!(first["url"], url_of_the_first);
+            let queue = second["stack"]["NormalQueueUrl"].as_str().unwrap();
+            assert!(queue.starts_with(second["url"].as_str().unwrap()), "{queue}");
             // On another port than before: queues, mappings and images must still work.
             stdout(&run(&data, &["generate", "a kite", "--size", "256x256", "--out", &out]));
             (data, format!("{}/images/{path}", second["url"].as_str().unwrap()))

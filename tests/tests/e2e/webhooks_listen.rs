@@ -4,11 +4,14 @@ use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
 
 use semantest_tests::cloud::{Cloud, PATIENCE, semantest_command};
+use semantest_tests::receiver::Receiver;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
+use wiremock::ResponseTemplate;
 
 use crate::Round;
 use crate::command_line::{run, stdout};
+use crate::webhooks::verify;
 use crate::webhooks_api::webhooks;
 
 /// A running `semantest webhooks listen`. It ends when this value is dropped.
@@ -80,6 +83,28 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     });
 }
 
+pub(crate) fn forwarding(round: &mut Round<'_>) {
+    round.test("command_listen_forwards_verified_webhooks_unchanged", |cloud| async move {
+        let receiver = Receiver::answering(vec![ResponseTemplate::new(202)]).await;
+        let mut listening = Listening::start(&cloud, &["--forward-to", &receiver.url()]);
+        let unsigned = cloud.http.post(&listening.url).header("webhook-id", "forged").body("{}");
+        assert_eq!(unsigned.send().await.unwrap().status(), 401);
+        assert_eq!(listening.next().await["verified"], false);
+        assert!(receiver.arrived().is_empty(), "only what is verified");
+
+        let job = cloud.generate(json!({"webhookUrl": listening.url})).await;
+        let seen = listening.next().await;
+        assert_eq!((&seen["answered"], &seen["body"]["data"]["jobId"]), (&json!(202), &job["jobId"]));
+        let forwarded = receiver.arrived();
+        assert_eq!(forwarded.len(), 1);
+        verify(&cloud.webhook_secret, &forwarded[0]);
+
+        let mut listening = Listening::start(&cloud, &["--forward-to", "http://127.0.0.1:9/"]);
+        assert_eq!(post(&cloud, &listening.url, &cloud.webhook_secret).await, 502);
+        assert_eq!(listening.next().await["answered"], 502);
+    });
+}
+
 /// Rotates the secret that other tests use to verify webhooks.
 pub(crate) fn alone(round: &mut Round<'_>) {
     round.test("commands_use_the_new_webhook_secret_after_a_rotation", |cloud| async move {
@@ -94,7 +119,8 @@ pub(crate) fn alone(round: &mut Round<'_>) {
         assert_eq!((&seen["verified"], &seen["body"]["data"]["jobId"]), (&json!(true), &job["jobId"]));
 
         let data = cloud.data.clone();
-        let status = tokio::task::spawn_blocking(move || stdout(&run(&data, &["status", "--json"])));
+        let status =
+            tokio::task::spawn_blocking(move || stdout(&run(&data, &["status", "--json", "--secrets"])));
         let status: Value = serde_json::from_str(&status.await.unwrap()).unwrap();
         assert_eq!(status["webhookSecret"], rotated);
     });

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use domain::images::{ProviderChoice, Quality, Style};
+use domain::jobs::WebhookEvent;
 use domain::primitives::Priority;
 use domain::{JobId, SessionId, UserId};
 
@@ -25,6 +26,19 @@ pub(crate) struct ImageOptions {
     pub(crate) quality: Option<String>,
     #[arg(long, help = format!("The style: {}", names::<Style>()))]
     pub(crate) style: Option<String>,
+    /// Report the job's events to this URL by signed webhooks.
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+    #[arg(
+        long = "webhook-event",
+        value_name = "EVENT",
+        requires = "webhook",
+        help = format!(
+            "An event to report, by default the three that end a job: {}",
+            names::<WebhookEvent>()
+        )
+    )]
+    pub(crate) webhook_events: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +133,9 @@ pub(crate) struct Batch {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) target: Target,
+    /// Report the events of all jobs to this URL by signed webhooks.
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
     /// Save the images in this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

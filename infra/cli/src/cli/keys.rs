@@ -53,7 +53,7 @@ pub(crate) struct KeysCreate {
     #[arg(long = "limit", value_name = "ENDPOINT=N", value_parser = limit)]
     pub(crate) limits: Vec<(Endpoint, u32)>,
     /// Store this key in the local cloud instead of a new one, such as the key of the samples in events/.
-    #[arg(long, value_name = "KEY", requires = "client", conflicts_with_all = ["url", "limits"])]
+    #[arg(long, value_name = "KEY", requires = "client", conflicts_with_all = ["url", "api_key", "limits"])]
     pub(crate) key: Option<ApiKey>,
     /// Print the key and its record as one line of JSON.
     #[arg(long)]
@@ -143,6 +143,7 @@ mod tests {
         assert!(with(&["--client", "acme"]).is_ok());
         assert!(with(&[]).is_err());
         assert!(with(&["--client", "acme", "--url", "https://a", "--api-key", "k"]).is_err());
+        assert!(with(&["--client", "acme", "--api-key", "k"]).is_err(), "it is stored without any key");
         assert!(with(&["--client", "acme", "--limit", "*=7"]).is_err());
     }
 

@@ -56,6 +56,9 @@ pub(crate) struct Down {
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) local: LocalArgs,
+    /// Also show the keys and the webhook secret.
+    #[arg(long)]
+    pub(crate) secrets: bool,
     /// Print the status as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use domain::{JobId, Timestamp, WebhookId};
+use url::Url;
 
-use super::local::LocalArgs;
 use super::target::Target;
 
 #[derive(Debug, Subcommand)]
@@ -31,12 +31,18 @@ pub(crate) struct WebhooksListen {
     /// The HTTP status to answer with. A webhook is retried unless the status is 2xx.
     #[arg(long, default_value_t = 204, value_parser = clap::value_parser!(u16).range(200..=599))]
     pub(crate) status: u16,
-    /// The secret to verify with, whsec_…; by default the secret of the local cloud's own client. A
-    /// webhook that fails verification is answered with 401.
+    /// Forward each verified webhook, unchanged, to this URL, and answer with its status; 502 if it does
+    /// not answer within 15 seconds.
+    #[arg(long, value_name = "URL", conflicts_with = "status")]
+    pub(crate) forward_to: Option<Url>,
+    /// The secret to verify with, whsec_…. A webhook that fails verification is answered with 401.
+    ///
+    /// By default the secret of the client whose key is given by --api-key, which needs the scope keys:admin,
+    /// or else of the local cloud's own client.
     #[arg(long, env = "SEMANTEST_WEBHOOK_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
     #[command(flatten)]
-    pub(crate) local: LocalArgs,
+    pub(crate) target: Target,
     /// Print each webhook as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,

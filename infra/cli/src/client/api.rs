@@ -38,6 +38,11 @@ impl Api {
         Ok(Self { http, base: base_url(url)?, key: key.to_owned() })
     }
 
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Builds a request that carries the key.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key)

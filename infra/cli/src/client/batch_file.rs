@@ -4,7 +4,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
+use domain::UserId;
+use domain::error::FieldError;
+use domain::jobs::WebhookUrlPolicy;
+use serde_json::{Value, json};
 
 /// The API's maximum number of jobs in a batch.
 const MAX_JOBS: usize = 100;
@@ -45,7 +48,10 @@ fn parse(text: &str) -> Result<Vec<Line>> {
     {
         match serde_json::from_str(line) {
             Ok(_) if line.len() > MAX_BYTES => errors.push(format!("line {number}: is too large for a job")),
-            Ok(job @ Value::Object(_)) => lines.push(Line { number, job }),
+            Ok(job @ Value::Object(_)) => {
+                errors.extend(field_errors(&job).into_iter().map(|error| format!("line {number}: {error}")));
+                lines.push(Line { number, job });
+            }
             Ok(_) => errors
                 .push(format!("line {number}: must be a JSON object, such as {{\"prompt\": \"a kite\"}}")),
             Err(error) => {
@@ -63,6 +69,28 @@ fn parse(text: &str) -> Result<Vec<Line>> {
         bail!("there is no job in the file: each line must be a job, such as {{\"prompt\": \"a kite\"}}");
     }
     Ok(lines)
+}
+
+/// What the API would refuse in a job, found with its own code. The API checks one batch after the other; here
+/// the errors of all lines are known before the first job is accepted.
+fn field_errors(job: &Value) -> Vec<String> {
+    let body = json!({ "userId": UserId::new(), "jobs": [job] }).to_string();
+    match edge::api::images::batch::parse(body.as_bytes(), WebhookUrlPolicy::AllowLoopbackHttp) {
+        Ok(_) => Vec::new(),
+        Err(domain::Error::Invalid(errors)) => errors
+            .into_iter()
+            .map(|FieldError { path, message }| {
+                let path = path.strip_prefix("jobs[0]").unwrap_or(&path).trim_start_matches('.');
+                if path.is_empty() { message } else { format!("{path}: {message}") }
+            })
+            .collect(),
+        Err(other) => vec![other.to_string()],
+    }
+}
+
+/// The numbers of the lines that have a field which the API ignores in a batch.
+pub(crate) fn lines_with(lines: &[Line], field: &str) -> Vec<String> {
+    lines.iter().filter(|line| line.job.get(field).is_some()).map(|line| line.number.to_string()).collect()
 }
 
 /// Splits the lines into groups that each fit into a batch.
@@ -93,10 +121,25 @@ mod tests {
     }
 
     #[test]
-    fn parse_error_names_every_invalid_line() {
-        let message = parse("{}\n{\"prompt\": \nx\n[]\n").unwrap_err().to_string();
-        let numbers: Vec<_> = message.lines().map(|line| line.split(':').next().unwrap()).collect();
-        assert_eq!(numbers, ["line 2", "line 3", "line 4"]);
+    fn parse_error_names_every_invalid_line_and_field() {
+        let good = "{\"prompt\": \"a\"}\n".repeat(150);
+        let bad = "{}\n{\"prompt\": \nx\n[]\n{\"prompt\": \"a\", \"count\": 9, \"size\": \"1x1\"}\n";
+        let message = parse(&format!("{good}{bad}")).unwrap_err().to_string();
+        let starts: Vec<_> =
+            message.lines().map(|line| line.split(':').take(2).collect::<String>()).collect();
+        let syntax = " must be a JSON object; the JSON is invalid at column";
+        assert_eq!(starts[0], "line 151 prompt");
+        assert!(starts[1].starts_with(&format!("line 152{syntax}")), "{message}");
+        assert!(starts[2].starts_with(&format!("line 153{syntax}")), "{message}");
+        assert!(starts[3].starts_with("line 154 must be a JSON object"), "{message}");
+        assert_eq!(starts[4..], ["line 155 size", "line 155 count"]);
+    }
+
+    #[test]
+    fn lines_with_a_webhook_are_known() {
+        let lines =
+            parse("{\"prompt\": \"a\"}\n{\"prompt\": \"b\", \"webhookUrl\": \"https://a/h\"}").unwrap();
+        assert_eq!(lines_with(&lines, "webhookUrl"), ["2"]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use tokio::time::sleep;
 
 use super::api::{Api, ApiResponse};
 use super::responses::Job;
+use crate::interrupts::Interrupts;
+use crate::output;
 
 /// After this many failed requests in a row, the command gives up. The job itself continues.
 pub(crate) const MAX_FAILED_REQUESTS: u32 = 20;
@@ -30,8 +32,18 @@ pub(crate) fn progress_bar(length: u64, template: &str) -> ProgressBar {
     bar
 }
 
-/// Shows the progress of a job until it has ended, and returns it.
-pub(crate) async fn poll_until_ended(api: &Api, mut job: Job) -> Result<Job> {
+/// Shows the progress of a job until it has ended, and returns it. At an interrupt, says how to watch and how
+/// to cancel the job.
+pub(crate) async fn follow(api: &Api, job: Job, interrupts: &mut Interrupts) -> Result<Job> {
+    let goes_on = going_on(&job.job_id);
+    interrupts.unless(poll_until_ended(api, job), || goes_on).await
+}
+
+fn going_on(job: &str) -> String {
+    format!("the job {job} goes on\n  semantest watch {job}\n  semantest cancel {job}")
+}
+
+async fn poll_until_ended(api: &Api, mut job: Job) -> Result<Job> {
     let wait = if std::io::stderr().is_terminal() { TERMINAL_WAIT } else { MAX_WAIT };
     let bar = progress_bar(100, "{spinner} {msg:10} [{bar:32}] {pos:>3} %  {elapsed}");
     let mut failed_requests = 0;
@@ -42,7 +54,7 @@ pub(crate) async fn poll_until_ended(api: &Api, mut job: Job) -> Result<Job> {
         if reason != waiting {
             // Once for each reason, above the bar and also where there is no terminal.
             if let Some(now) = &job.waiting_for {
-                bar.suspend(|| eprintln!("the job {} {}", job.job_id, now.summary()));
+                bar.suspend(|| output::note(format_args!("the job {} {}", job.job_id, now.summary())));
             }
             waiting = reason;
         }

@@ -12,6 +12,7 @@ pub(crate) fn image_options(options: &cli::ImageOptions) -> Map<String, Value> {
         ("size", &options.size),
         ("quality", &options.quality),
         ("style", &options.style),
+        ("webhookUrl", &options.webhook),
     ];
     for (name, value) in texts {
         if let Some(value) = value {
@@ -20,6 +21,9 @@ pub(crate) fn image_options(options: &cli::ImageOptions) -> Map<String, Value> {
     }
     if let Some(count) = options.count {
         fields.insert("count".to_owned(), json!(count));
+    }
+    if !options.webhook_events.is_empty() {
+        fields.insert("webhookEvents".to_owned(), json!(options.webhook_events));
     }
     fields
 }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::api::Api;
 use super::file_name::image_file_name;
 use super::responses::{Image, Job};
+use crate::output;
 
 /// Saves all images of a job in `folder`. The file names begin with the words of `prompt`.
 pub(crate) async fn save_images(api: &Api, job: &Job, prompt: &str, folder: &Path) -> Result<Vec<PathBuf>> {
@@ -19,7 +20,10 @@ pub(crate) async fn save_images(api: &Api, job: &Job, prompt: &str, folder: &Pat
     }
     for (index, image) in images.iter().enumerate() {
         let name = image_file_name(prompt, &job.job_id, index + 1, images.len(), &image.format);
-        saved.push(download(api, image, folder, &name).await?);
+        let path = download(api, image, folder, &name).await.with_context(|| {
+            format!("not every image is saved; `semantest watch {} --out DIR` saves them", job.job_id)
+        })?;
+        saved.push(path);
     }
     Ok(saved)
 }
@@ -28,9 +32,9 @@ pub(crate) async fn save_images(api: &Api, job: &Job, prompt: &str, folder: &Pat
 pub(crate) fn print_images(job: &Job, files: &[PathBuf]) {
     for (index, image) in job.images().iter().enumerate() {
         if let Some(path) = files.get(index) {
-            println!("{}", path.display());
+            output::line(path.display());
         }
-        println!("{}", image.url);
+        output::line(&image.url);
     }
 }
 
@@ -46,7 +50,7 @@ pub(crate) fn job_json(job: &Job, files: &[PathBuf]) -> Result<Value> {
 /// Prints a job that has ended. Fails if the job did not complete.
 pub(crate) fn print_job(job: &Job, files: &[PathBuf], as_json: bool) -> Result<()> {
     if as_json {
-        println!("{}", job_json(job, files)?);
+        output::line(job_json(job, files)?);
     } else {
         print_images(job, files);
     }
@@ -58,7 +62,7 @@ pub(crate) fn ensure_completed(job: &Job) -> Result<()> {
         bail!("the job {} {}", job.job_id, job.summary());
     }
     if job.error.is_some() {
-        eprintln!("the job {} {}", job.job_id, job.summary());
+        output::note(format_args!("the job {} {}", job.job_id, job.summary()));
     }
     Ok(())
 }

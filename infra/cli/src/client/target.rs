@@ -9,6 +9,7 @@ use domain::UserId;
 use super::api::Api;
 use crate::cli;
 use crate::local::{self, Cloud, DataFolder, find_running};
+use crate::output;
 
 /// Connects to the given deployment, or else to the local cloud, which is started if it is not running.
 /// Also returns the id of the user, which later commands use again.
@@ -17,8 +18,7 @@ pub(crate) async fn resolve(target: &cli::Target) -> Result<(Api, String)> {
         return Ok((Api::new(url, key)?, user_id(&config_folder()?)?));
     }
     let (folder, cloud) = local_cloud(target).await?;
-    let key = cloud.api_key.as_deref().context("the local cloud has no API key: run `semantest up`")?;
-    Ok((Api::new(&cloud.url(), key)?, user_id(folder.path())?))
+    Ok((local_api(target, &cloud, cloud.api_key.as_deref())?, user_id(folder.path())?))
 }
 
 /// Connects like [`resolve`], but to the local cloud with the operator's key.
@@ -27,9 +27,7 @@ pub(crate) async fn resolve_operator(target: &cli::Target) -> Result<Api> {
         return Api::new(url, key);
     }
     let (_, cloud) = local_cloud(target).await?;
-    let key =
-        cloud.admin_key.as_deref().context("the local cloud has no operator's key: run `semantest up`")?;
-    Api::new(&cloud.url(), key)
+    local_api(target, &cloud, cloud.admin_key.as_deref())
 }
 
 /// Connects like [`resolve`], but to the local cloud with the key that manages its client `local`, which
@@ -39,11 +37,14 @@ pub(crate) async fn resolve_client_admin(target: &cli::Target) -> Result<Api> {
         return Api::new(url, key);
     }
     let (_, cloud) = local_cloud(target).await?;
-    let key = cloud
-        .client_admin_key
-        .as_deref()
-        .context("the local cloud has no key with the scope keys:admin: run `semantest up`")?;
-    Api::new(&cloud.url(), key)
+    local_api(target, &cloud, cloud.client_admin_key.as_deref())
+}
+
+/// Connects to the local cloud with the key that the user gave, or else with `own`, a key that `semantest up`
+/// has made.
+fn local_api(target: &cli::Target, cloud: &Cloud, own: Option<&str>) -> Result<Api> {
+    let key = target.api_key.as_deref().or(own);
+    Api::new(&cloud.url(), key.context("the local cloud has no key for this: run `semantest up`")?)
 }
 
 async fn local_cloud(target: &cli::Target) -> Result<(DataFolder, Cloud)> {
@@ -51,7 +52,7 @@ async fn local_cloud(target: &cli::Target) -> Result<(DataFolder, Cloud)> {
     if find_running(&folder).await.is_none() {
         let (mut running, _) = local::start(&folder, &cli::Up::detached(target.local.clone())).await?;
         running.detach().await?;
-        eprintln!("the local cloud keeps running; `semantest down` stops it");
+        output::note("the local cloud keeps running; `semantest down` stops it");
     }
     let cloud = Cloud::load(&folder)?.context("the local cloud has no cloud.json: run `semantest up`")?;
     Ok((folder, cloud))
@@ -79,7 +80,22 @@ fn config_folder() -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    #[test]
+    fn given_key_is_used_for_the_local_cloud_too() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let key_of = |arguments: &[&str]| {
+            let line = ["semantest", "jobs"].iter().chain(arguments);
+            let cli::Command::Jobs(args) = cli::Cli::parse_from(line).command else { panic!("not jobs") };
+            let cloud = Cloud { port: 4600, ..Cloud::default() };
+            local_api(&args.target, &cloud, Some("own")).unwrap().key().to_owned()
+        };
+        assert_eq!(key_of(&[]), "own");
+        assert_eq!(key_of(&["--api-key", "given"]), "given");
+    }
 
     #[test]
     fn user_id_is_stable() {

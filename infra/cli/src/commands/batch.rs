@@ -11,19 +11,34 @@ use uuid::Uuid;
 
 use crate::cli;
 use crate::client::api::{Api, ApiResponse};
-use crate::client::batch_file::{Line, chunks, read};
+use crate::client::batch_file::{Line, chunks, lines_with, read};
 use crate::client::error::ApiError;
 use crate::client::poll::{MAX_FAILED_REQUESTS, POLL_INTERVAL, progress_bar};
 use crate::client::responses::{Batch, Job, count_by_status};
 use crate::client::{save, target};
+use crate::interrupts::{Interrupted, Interrupts};
+use crate::output;
+
+/// The fields of a job that the API ignores in a batch.
+const LEFT_OUT: [&str; 2] = ["webhookUrl", "webhookEvents"];
 
 /// Submits every job of a file, and polls until all have ended.
 pub(crate) async fn run(args: cli::Batch) -> Result<()> {
     let lines = read(&args.file)?;
+    for field in LEFT_OUT {
+        let lines = lines_with(&lines, field);
+        if !lines.is_empty() {
+            let lines = lines.join(", ");
+            output::note(format_args!(
+                "{field} of line {lines} is left out: --webhook is for the whole batch"
+            ));
+        }
+    }
     let (api, user) = target::resolve(&args.target).await?;
+    let mut interrupts = Interrupts::listen()?;
     let mut open = Vec::new();
     for chunk in chunks(&lines) {
-        let batch = match submit(&api, &user, chunk).await {
+        let batch = match interrupts.after_answer(submit(&api, &user, &args, chunk)).await {
             Ok(batch) => batch,
             Err(error) if open.is_empty() => return Err(error),
             // The batches accepted so far continue and cost money, so the user must learn their ids.
@@ -33,13 +48,24 @@ pub(crate) async fn run(args: cli::Batch) -> Result<()> {
                 return Err(error.context(format!("some lines are already accepted, as batch {accepted}")));
             }
         };
+        let (first, last) =
+            (chunk.first().map_or(0, |line| line.number), chunk.last().map_or(0, |line| line.number));
+        output::note(format_args!("batch {} has the jobs of lines {first} to {last}", batch.batch_id));
         open.push(OpenBatch::new(batch, chunk)?);
+        if interrupts.is_pending() {
+            break;
+        }
     }
     let bar = progress_bar(lines.len() as u64, "{spinner} [{bar:32}] {pos}/{len} ended  {elapsed}  {msg}");
     let watcher = BatchWatcher { api: &api, args: &args, bar: &bar };
-    let ended = watcher.watch(open).await?;
+    let mut ended = BTreeMap::new();
+    let watched = interrupts.unless(watcher.watch(&mut open, &mut ended), String::new).await;
     bar.finish_and_clear();
-    eprintln!("{}", count_by_status(ended.values()));
+    if watched.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+        return Err(Interrupted(going_on(&open)).into());
+    }
+    watched?;
+    output::note(count_by_status(ended.values()));
     let failed: Vec<_> =
         ended.iter().filter(|(_, job)| !job.completed()).map(|(number, _)| number.to_string()).collect();
     if !failed.is_empty() {
@@ -48,16 +74,24 @@ pub(crate) async fn run(args: cli::Batch) -> Result<()> {
     Ok(())
 }
 
+/// The jobs that go on after an interrupt, and how to watch and cancel them.
+fn going_on(open: &[OpenBatch<'_>]) -> String {
+    let mut jobs: Vec<_> = open.iter().flat_map(|batch| &batch.pending).collect();
+    jobs.sort_by_key(|(_, line)| line.number);
+    let lines: String = jobs.iter().map(|(job, line)| format!("\n  {job}  {}", line.label())).collect();
+    format!("{} jobs go on; `semantest watch ID` and `semantest cancel ID` are for each:{lines}", jobs.len())
+}
+
 /// Submits some lines as one batch, and retries with the same idempotency key until it is accepted.
-async fn submit(api: &Api, user: &str, chunk: &[Line]) -> Result<Batch> {
+async fn submit(api: &Api, user: &str, args: &cli::Batch, chunk: &[Line]) -> Result<Batch> {
     let jobs: Vec<_> = chunk.iter().map(|line| &line.job).collect();
-    let body = json!({ "userId": user, "jobs": jobs });
+    let body = json!({ "userId": user, "jobs": jobs, "webhookUrl": args.webhook });
     let key = Uuid::new_v4().to_string();
     for _ in 0..MAX_FAILED_REQUESTS {
         match api.batch(&body, &key).await.map_err(|error| with_line_numbers(error, chunk))? {
             ApiResponse::Success(batch) => return Ok(batch),
             ApiResponse::RetryAfter(delay, error) => {
-                eprintln!("not accepted yet, retrying in {} s: {error}", delay.as_secs());
+                output::note(format_args!("not accepted yet, retrying in {} s: {error}", delay.as_secs()));
                 sleep(delay).await;
             }
         }
@@ -109,15 +143,15 @@ struct BatchWatcher<'a> {
 }
 
 impl BatchWatcher<'_> {
-    /// Polls until all jobs have ended, and returns them by line number.
-    async fn watch(&self, mut open: Vec<OpenBatch<'_>>) -> Result<BTreeMap<usize, Job>> {
-        let (mut ended, mut failed_requests) = (BTreeMap::new(), 0);
+    /// Polls until all jobs have ended, and adds them to `ended` by line number.
+    async fn watch(&self, open: &mut Vec<OpenBatch<'_>>, ended: &mut BTreeMap<usize, Job>) -> Result<()> {
+        let mut failed_requests = 0;
         while !open.is_empty() {
-            for batch in &mut open {
+            for batch in open.iter_mut() {
                 let delay = match self.api.batch_status(&batch.id).await? {
                     ApiResponse::Success(current) => {
                         failed_requests = 0;
-                        self.record_ended(batch, current, &mut ended).await?;
+                        self.record_ended(batch, current, ended).await?;
                         Duration::ZERO
                     }
                     ApiResponse::RetryAfter(delay, error) => {
@@ -137,7 +171,7 @@ impl BatchWatcher<'_> {
             }
             open.retain(|batch| !batch.pending.is_empty());
         }
-        Ok(ended)
+        Ok(())
     }
 
     /// Saves and prints the jobs that have ended since the last call.
@@ -170,9 +204,9 @@ impl BatchWatcher<'_> {
         if self.args.json {
             let mut output = save::job_json(job, files)?;
             output["line"] = Value::from(line.number);
-            println!("{output}");
+            output::line(output);
         } else {
-            println!("{}: {}", line.label(), job.summary());
+            output::line(format_args!("{}: {}", line.label(), job.summary()));
             save::print_images(job, files);
         }
         Ok(())
@@ -183,6 +217,14 @@ impl BatchWatcher<'_> {
 mod tests {
     use super::*;
     use reqwest::StatusCode;
+
+    #[test]
+    fn going_on_names_the_jobs_in_the_order_of_their_lines() {
+        let (first, second) = (Line { number: 1, job: json!({}) }, Line { number: 2, job: json!({}) });
+        let pending = BTreeMap::from([("b".to_owned(), &first), ("a".to_owned(), &second)]);
+        let said = going_on(&[OpenBatch { id: "x".to_owned(), pending }]);
+        assert!(said.starts_with("2 jobs go on") && said.ends_with("\n  b  line 1\n  a  line 2"), "{said}");
+    }
 
     #[test]
     fn with_line_numbers_replaces_job_indexes() {

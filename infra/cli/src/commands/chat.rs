@@ -4,29 +4,33 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::cli;
-use crate::client::poll::poll_until_ended;
+use crate::client::poll::follow;
 use crate::client::request::image_options;
 use crate::client::{save, target};
+use crate::interrupts::Interrupts;
+use crate::output;
 
 pub(crate) async fn run(args: cli::Chat) -> Result<()> {
     let (api, user) = target::resolve(&args.target).await?;
-    let mut turn = api.chat(&request_body(&args, &user)).await?;
+    let mut interrupts = Interrupts::listen()?;
+    let mut turn = interrupts.after_answer(api.chat(&request_body(&args, &user))).await?;
     if !args.json {
-        println!("{}", turn.chat_response.content);
-        eprintln!("session {}", turn.session_id);
+        output::line(&turn.chat_response.content);
     }
+    output::note(format_args!("session {}", turn.session_id));
     let Some(job) = turn.image_generation_job.take() else {
         if args.json {
-            println!("{}", serde_json::to_string(&turn)?);
+            output::line(serde_json::to_string(&turn)?);
         }
         return Ok(());
     };
-    let job = poll_until_ended(&api, job).await?;
+    output::note(format_args!("job {}", job.job_id));
+    let job = follow(&api, job, &mut interrupts).await?;
     let files = save::save_images(&api, &job, &args.prompt, &args.out).await?;
     if args.json {
         let mut output = serde_json::to_value(&turn)?;
         output["imageGenerationJob"] = save::job_json(&job, &files)?;
-        println!("{output}");
+        output::line(output);
     } else {
         save::print_images(&job, &files);
     }

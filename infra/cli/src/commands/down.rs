@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::cli;
 use crate::local::{DataFolder, find_running};
+use crate::output;
 
 /// Stops the local cloud if it is running.
 pub(crate) async fn run(args: &cli::Down) -> Result<()> {
@@ -11,9 +12,9 @@ pub(crate) async fn run(args: &cli::Down) -> Result<()> {
     match find_running(&folder).await {
         Some(running) => {
             running.stop().await?;
-            eprintln!("stopped; `semantest up` starts it again with its jobs and images");
+            output::note("stopped; `semantest up` starts it again with its jobs and images");
         }
-        None => eprintln!("no local cloud is running in {}", folder.path().display()),
+        None => output::note(format_args!("no local cloud is running in {}", folder.path().display())),
     }
     Ok(())
 }

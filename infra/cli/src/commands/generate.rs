@@ -4,14 +4,18 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli;
-use crate::client::poll::poll_until_ended;
+use crate::client::poll::follow;
 use crate::client::request::image_options;
 use crate::client::{save, target};
+use crate::interrupts::Interrupts;
+use crate::output;
 
 pub(crate) async fn run(args: cli::Generate) -> Result<()> {
     let (api, user) = target::resolve(&args.target).await?;
-    let submitted = api.generate(&request_body(&args, &user)).await?;
-    let job = poll_until_ended(&api, submitted).await?;
+    let mut interrupts = Interrupts::listen()?;
+    let submitted = interrupts.after_answer(api.generate(&request_body(&args, &user))).await?;
+    output::note(format_args!("job {}", submitted.job_id));
+    let job = follow(&api, submitted, &mut interrupts).await?;
     let files = save::save_images(&api, &job, &args.prompt, &args.out).await?;
     save::print_job(&job, &files, args.json)
 }
@@ -39,5 +43,19 @@ mod tests {
         let cli::Command::Generate(args) = cli::Cli::parse_from(line).command else { panic!("not generate") };
         let expected = json!({ "userId": "u", "prompt": "a cat", "size": "256x256", "count": 2 });
         assert_eq!(request_body(&args, "u"), expected);
+    }
+
+    #[test]
+    fn request_body_holds_the_given_webhook() {
+        let line =
+            ["semantest", "generate", "a cat", "--webhook", "https://a/h", "--webhook-event", "job.started"];
+        let cli::Command::Generate(args) = cli::Cli::parse_from(line).command else { panic!("not generate") };
+        let body = request_body(&args, "u");
+        assert_eq!(
+            (&body["webhookUrl"], &body["webhookEvents"]),
+            (&json!("https://a/h"), &json!(["job.started"]))
+        );
+        let events_alone = ["semantest", "generate", "a cat", "--webhook-event", "job.started"];
+        assert!(cli::Cli::try_parse_from(events_alone).is_err());
     }
 }

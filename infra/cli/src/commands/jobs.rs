@@ -4,9 +4,11 @@ use anyhow::{Context as _, Result};
 
 use crate::cli;
 use crate::client::api::{Api, ApiResponse};
-use crate::client::poll::poll_until_ended;
+use crate::client::poll::follow;
 use crate::client::responses::Job;
 use crate::client::{save, target};
+use crate::interrupts::Interrupts;
+use crate::output;
 
 /// The API's maximum number of jobs in a page.
 const MAX_PAGE: usize = 100;
@@ -25,9 +27,9 @@ pub(crate) async fn list(args: cli::Jobs) -> Result<()> {
         let jobs: Vec<_> = page.jobs.into_iter().take(left).collect();
         for job in &jobs {
             if args.json {
-                println!("{}", serde_json::to_string(job)?);
+                output::line(serde_json::to_string(job)?);
             } else {
-                println!("{}", job_line(job));
+                output::line(job_line(job));
             }
         }
         left -= jobs.len();
@@ -37,8 +39,10 @@ pub(crate) async fn list(args: cli::Jobs) -> Result<()> {
             break;
         }
     }
-    if !args.json && !listed.is_empty() {
-        println!("{}", totals(&listed));
+    match (args.json, listed.is_empty()) {
+        (true, _) => {}
+        (false, true) => output::note("no jobs"),
+        (false, false) => output::line(totals(&listed)),
     }
     Ok(())
 }
@@ -65,7 +69,8 @@ fn job_line(job: &Job) -> String {
 /// Polls a job until it has ended, and prints it.
 pub(crate) async fn watch(args: cli::Watch) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
-    let job = poll_until_ended(&api, current(&api, &args.job.to_string()).await?).await?;
+    let mut interrupts = Interrupts::listen()?;
+    let job = follow(&api, current(&api, &args.job.to_string()).await?, &mut interrupts).await?;
     let files = match &args.out {
         Some(folder) => save::save_images(&api, &job, "", folder).await?,
         None => Vec::new(),
@@ -83,6 +88,6 @@ async fn current(api: &Api, job: &str) -> Result<Job> {
 pub(crate) async fn cancel(args: cli::Cancel) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
     api.cancel(&args.job.to_string()).await?;
-    println!("cancelled {}", args.job);
+    output::line(format_args!("cancelled {}", args.job));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::cli;
 use crate::local::DataFolder;
+use crate::output;
 
 /// The time between two reads of the files.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
@@ -27,24 +28,19 @@ pub(crate) async fn run(args: cli::Logs) -> Result<()> {
         let known: Vec<_> = logs.all().iter().map(|path| function_of(path).to_owned()).collect();
         bail!("there is no log of {function}; there are logs of: {}", known.join(", "));
     }
+    if !args.follow && logs.files().is_empty() {
+        output::note("no logs");
+    }
     loop {
         let mut lines = logs.new_lines()?;
         lines.sort_by_cached_key(|line| timestamp(line));
-        if !print(&lines)? || !args.follow {
+        if !lines.is_empty() {
+            output::line(lines.join("\n"));
+        }
+        if !args.follow {
             return Ok(());
         }
         sleep(POLL_INTERVAL).await;
-    }
-}
-
-/// Prints the lines. Returns `false` if the reader has closed the pipe.
-fn print(lines: &[String]) -> Result<bool> {
-    let mut out = std::io::stdout().lock();
-    let written = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
-    match written {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error).context("cannot print"),
     }
 }
 
@@ -107,6 +103,8 @@ impl LogFiles {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]

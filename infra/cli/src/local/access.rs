@@ -82,7 +82,7 @@ impl Access {
 
     /// Returns the recorded key of `client`, or else a new one, and stores it if its row is missing.
     ///
-    /// The row of a recorded key can be missing: a cloud that is killed loses its latest writes.
+    /// The row of a recorded key can be missing: somebody may have deleted the state, but not cloud.json.
     pub(super) async fn ensure_key(
         &self,
         recorded: Option<&str>,

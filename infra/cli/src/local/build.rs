@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use tokio::process::Command;
 
+use crate::output;
+
 /// One line of cargo's JSON output: the fields that we read.
 #[derive(Deserialize)]
 struct CargoMessage {
@@ -26,7 +28,7 @@ struct BuiltTarget {
 /// would get its dependencies with other features, and compile them again.
 pub(crate) async fn functions(workspace: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    eprintln!("building the functions (the first build takes some minutes)");
+    output::note("building the functions (the first build takes some minutes)");
     let mut command = Command::new(cargo);
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_package_variable(&name.to_string_lossy())) {
         command.env_remove(name);

@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use super::access::{Access, LOCAL_CLIENT};
 use super::folder::DataFolder;
 use super::process::LauncherStatus;
+use crate::output;
 
 const FILE_NAME: &str = "cloud.json";
+/// The fields of a report that let somebody in.
+const SECRETS: [&str; 3] = ["apiKey", "adminKey", "webhookSecret"];
 
 /// `cloud.json`: the cloud's port, keys and stack outputs. Only its owner may read it, because of the keys.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -78,13 +81,24 @@ impl Report {
         self
     }
 
+    pub(crate) fn without_secrets(mut self) -> Self {
+        if let Some(fields) = self.0.as_object_mut() {
+            fields.retain(|name, _| !SECRETS.contains(&name.as_str()));
+        }
+        self
+    }
+
     pub(crate) fn print(&self) {
         let text = |field: &str| self.0[field].as_str().unwrap_or("-");
-        println!("API             {}/api/v1", text("url"));
-        println!("API key         {}", text("apiKey"));
-        println!("Operator's key  {}", text("adminKey"));
-        println!("Webhook secret  {}", text("webhookSecret"));
-        println!("Data            {}", text("dataDir"));
+        output::line(format_args!("API             {}/api/v1", text("url")));
+        if self.0.get("apiKey").is_some() {
+            output::line(format_args!("API key         {}", text("apiKey")));
+            output::line(format_args!("Operator's key  {}", text("adminKey")));
+            output::line(format_args!("Webhook secret  {}", text("webhookSecret")));
+        } else {
+            output::line("Keys            (`semantest status --secrets` shows them)");
+        }
+        output::line(format_args!("Data            {}", text("dataDir")));
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// The Python files that start the emulator. Each `up` writes them again, so that they match this program.
-const LAUNCHER_FILES: [(&str, &str); 14] = [
+const LAUNCHER_FILES: [(&str, &str); 15] = [
     ("audit.py", include_str!("../../local/audit.py")),
     ("binaries.py", include_str!("../../local/binaries.py")),
     ("deploy.py", include_str!("../../local/deploy.py")),
@@ -18,11 +18,12 @@ const LAUNCHER_FILES: [(&str, &str); 14] = [
     ("patch_actions.py", include_str!("../../local/patch_actions.py")),
     ("patch_http_api.py", include_str!("../../local/patch_http_api.py")),
     ("patch_numbers.py", include_str!("../../local/patch_numbers.py")),
-    ("patch_queues.py", include_str!("../../local/patch_queues.py")),
     ("patch_runtime.py", include_str!("../../local/patch_runtime.py")),
     ("patch_secrets.py", include_str!("../../local/patch_secrets.py")),
+    ("patch_state.py", include_str!("../../local/patch_state.py")),
     ("patch_streams.py", include_str!("../../local/patch_streams.py")),
     ("patch_tables.py", include_str!("../../local/patch_tables.py")),
+    ("store.py", include_str!("../../local/store.py")),
 ];
 
 #[derive(Debug, Clone)]
@@ -64,6 +65,8 @@ impl DataFolder {
         let part = self.join(&format!("{name}.part"));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
         file.write_all(text.as_bytes())?;
+        // Without this, a power cut could leave an empty file under the name.
+        file.sync_all()?;
         fs::rename(part, self.join(name)).with_context(|| format!("cannot write {name}"))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ const RECORD_FILE: &str = "process.json";
 const BOOT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The launcher gives running functions three seconds to finish, and then writes its state.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const SAVE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `process.json`: the launcher of a data folder.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -28,8 +29,15 @@ struct ProcessRecord {
 
 /// The launcher's answer to a status request.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct LauncherStatus {
     pub(crate) pid: u32,
+    /// The folder of the cloud's data. Launchers of earlier versions do not say it.
+    #[serde(default)]
+    data: Option<PathBuf>,
+    /// The time of the last save before the cloud was killed, if the run before this one ended so.
+    #[serde(default)]
+    pub(crate) last_save_before_kill: Option<String>,
     pub(crate) functions: Vec<FunctionProcess>,
 }
 
@@ -63,6 +71,39 @@ pub(crate) async fn find_running(folder: &DataFolder) -> Option<RunningCloud> {
         child: None,
         keepalive: None,
     })
+}
+
+/// Fails if another program uses `port`; 0 is any free port.
+pub(super) async fn ensure_free(port: u16) -> Result<()> {
+    if free_port(port).is_ok() {
+        return Ok(());
+    }
+    let other = fetch_status(port).await;
+    bail!("{}", taken(port, other.as_ref()))
+}
+
+fn taken(port: u16, cloud: Option<&LauncherStatus>) -> String {
+    let data = cloud.map(|cloud| cloud.data.as_deref().unwrap_or(Path::new("another folder")).display());
+    match data {
+        Some(data) => format!(
+            "port {port} is in use by another local cloud of Semantest, with its data in {data}: choose another port with --port, or any free one with --port 0"
+        ),
+        None => format!(
+            "port {port} is in use by another program: choose another with --port, or any free one with --port 0"
+        ),
+    }
+}
+
+/// Ends the functions of a launcher that was killed and could not end them itself.
+pub(super) async fn end_leftovers(folder: &DataFolder) {
+    let record = fs::read_to_string(folder.join(RECORD_FILE)).ok();
+    let Some(ProcessRecord { pid, .. }) = record.and_then(|text| serde_json::from_str(&text).ok()) else {
+        return;
+    };
+    // A launcher that lives may only be too busy to answer.
+    if !send_signal("-0", &pid.to_string()).await && has_processes_left(pid, folder).await {
+        send_signal("-KILL", &format!("-{pid}")).await;
+    }
 }
 
 /// Starts the cloud on `port` and waits until it answers.
@@ -126,6 +167,16 @@ impl RunningCloud {
         Ok(())
     }
 
+    /// Saves the state at once. The launcher also saves it every few seconds.
+    pub(crate) async fn save(&self) -> Result<()> {
+        let client = reqwest::Client::builder().no_proxy().timeout(SAVE_TIMEOUT).build()?;
+        let answer =
+            client.post(format!("http://127.0.0.1:{}/_semantest/save", self.record.port)).send().await;
+        let saved = answer.and_then(reqwest::Response::error_for_status);
+        saved.context("the local cloud cannot save its state: is the disk full?")?;
+        Ok(())
+    }
+
     /// Asks the launcher to write its state and end, waits for it, and kills the processes that are left.
     pub(crate) async fn stop(mut self) -> Result<()> {
         let pid = self.record.pid;
@@ -138,7 +189,7 @@ impl RunningCloud {
         }
         // The launcher leads a process group that contains all functions. Once the group is empty, the
         // system may give its number to a group of another program, which must not be killed.
-        if alive || self.has_processes_left().await {
+        if alive || has_processes_left(pid, &self.folder).await {
             send_signal("-KILL", &format!("-{pid}")).await;
         }
         if let Some(child) = &mut self.child {
@@ -154,14 +205,14 @@ impl RunningCloud {
             None => send_signal("-0", &self.record.pid.to_string()).await,
         }
     }
+}
 
-    /// Whether the launcher's group still contains processes of this cloud.
-    async fn has_processes_left(&self) -> bool {
-        let mut ps = Command::new("ps");
-        ps.args(["-A", "-ww", "-o", "pgid=", "-o", "args="]).stderr(Stdio::null());
-        let Ok(output) = ps.output().await else { return false };
-        lists_process(&String::from_utf8_lossy(&output.stdout), self.record.pid, self.folder.path())
-    }
+/// Whether the launcher's group still contains processes of this cloud.
+async fn has_processes_left(group: u32, folder: &DataFolder) -> bool {
+    let mut ps = Command::new("ps");
+    ps.args(["-A", "-ww", "-o", "pgid=", "-o", "args="]).stderr(Stdio::null());
+    let Ok(output) = ps.output().await else { return false };
+    lists_process(&String::from_utf8_lossy(&output.stdout), group, folder.path())
 }
 
 /// Whether one of the processes, each listed as `<group> <arguments>`, is in `group` and was started from
@@ -190,9 +241,7 @@ async fn send_signal(signal: &str, target: &str) -> bool {
 fn free_port(port: u16) -> Result<u16> {
     match TcpListener::bind(("127.0.0.1", port)) {
         Ok(listener) => Ok(listener.local_addr()?.port()),
-        Err(_) => bail!(
-            "port {port} is in use by another program: choose another with --port, or any free one with --port 0"
-        ),
+        Err(_) => bail!("{}", taken(port, None)),
     }
 }
 
@@ -213,6 +262,15 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         let message = free_port(port).unwrap_err().to_string();
         assert!(message.contains(&port.to_string()) && message.contains("--port"));
+    }
+
+    #[test]
+    fn port_of_another_cloud_is_called_that() {
+        let cloud =
+            serde_json::from_str(r#"{"pid": 7, "functions": [], "data": "/home/me/.semantest"}"#).unwrap();
+        let message = taken(4600, Some(&cloud));
+        assert!(message.contains("another local cloud of Semantest, with its data in /home/me/.semantest"));
+        assert!(taken(4600, None).contains("another program"));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
+use crate::output;
+
 const REQUIREMENTS: &str = include_str!("../../local/requirements.txt");
 /// The commands to try in this order. A system may have an old `python3` and a newer Python beside it.
 const PYTHON_COMMANDS: [&str; 6] =
@@ -24,7 +26,7 @@ pub(crate) async fn interpreter(venv: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     let system = find_python().await?;
-    eprintln!("installing the AWS emulator into {} (once)", venv.display());
+    output::note(format_args!("installing the AWS emulator into {} (once)", venv.display()));
     create_venv(&system, venv).await?;
     let requirements = venv.join("wanted.txt");
     fs::write(&requirements, REQUIREMENTS)?;
@@ -67,7 +69,7 @@ async fn create_venv(system: &str, venv: &Path) -> Result<()> {
 async fn find_python() -> Result<String> {
     for name in PYTHON_COMMANDS {
         let check = Command::new(name)
-            .args(["-c", "import sys; sys.exit(sys.version_info < (3, 10))"])
+            .args(["-c", "import sqlite3, sys; sys.exit(sys.version_info < (3, 10))"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
@@ -76,7 +78,9 @@ async fn find_python() -> Result<String> {
             return Ok(name.to_owned());
         }
     }
-    bail!("the local cloud needs Python 3.10 or newer: install it so that `python3` is on the PATH")
+    bail!(
+        "the local cloud needs Python 3.10 or newer, with SQLite: install it so that `python3` is on the PATH"
+    )
 }
 
 async fn is_working(python: &Path) -> bool {

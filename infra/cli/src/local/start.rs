@@ -13,6 +13,7 @@ use super::folder::DataFolder;
 use super::process::RunningCloud;
 use super::{build, deploy, environment, folder, process, python};
 use crate::cli;
+use crate::output;
 use crate::providers_document::ProvidersDocument;
 
 /// The port of a new cloud.
@@ -27,29 +28,36 @@ pub(crate) async fn start(data: &DataFolder, args: &cli::Up) -> Result<(RunningC
         None => None,
     };
     let mut cloud = Cloud::load(data)?.unwrap_or_default();
+    let last = Some(cloud.port).filter(|port| *port != 0);
+    let port = args.port.or(last).unwrap_or(DEFAULT_PORT);
+    // Before the build, which may take minutes.
+    match process::find_running(data).await {
+        Some(running) => ensure_port(&running, args)?,
+        None => process::ensure_free(port).await?,
+    }
     let venv = args.local.venv.clone().unwrap_or_else(|| data.join("venv"));
     let (binaries, interpreter) = tokio::try_join!(build::functions(&workspace), python::interpreter(&venv))?;
 
     let running = match process::find_running(data).await {
         Some(running) => {
-            if let Some(port) = args.port.filter(|port| *port != 0 && *port != running.port()) {
-                bail!(
-                    "this cloud is already running on port {}: to use {port}, stop it first with `semantest down`",
-                    running.port()
-                );
-            }
+            ensure_port(&running, args)?;
             running
         }
         None => {
-            eprintln!("starting the local cloud");
-            let last = Some(cloud.port).filter(|port| *port != 0);
-            let port = args.port.or(last).unwrap_or(DEFAULT_PORT);
-            process::start(data, &interpreter, port).await?
+            output::note("starting the local cloud");
+            process::end_leftovers(data).await;
+            let running = process::start(data, &interpreter, port).await?;
+            if let Some(saved) = &running.status.last_save_before_kill {
+                output::note(format_args!(
+                    "the local cloud did not end by itself the last time (it was killed, or this machine lost its power or memory): it goes on from its last save, of {saved}; jobs and webhooks in progress then continue within some minutes"
+                ));
+            }
+            running
         }
     };
     cloud.port = running.port();
 
-    eprintln!("deploying template.yaml");
+    output::note("deploying template.yaml");
     let request = deploy::DeployRequest {
         endpoint: cloud.url(),
         template: workspace.join("template.yaml"),
@@ -58,7 +66,10 @@ pub(crate) async fn start(data: &DataFolder, args: &cli::Up) -> Result<(RunningC
         parameters: args.set.iter().cloned().collect::<BTreeMap<_, _>>(),
         providers,
     };
-    let provisioned = provision(data, &interpreter, &request, &mut cloud).await;
+    let mut provisioned = provision(data, &interpreter, &request, &mut cloud).await;
+    if provisioned.is_ok() {
+        provisioned = running.save().await;
+    }
     if let Err(error) = provisioned {
         // A cloud without a deployment is useless. One that another command started is left running.
         if running.child.is_some() {
@@ -68,6 +79,17 @@ pub(crate) async fn start(data: &DataFolder, args: &cli::Up) -> Result<(RunningC
     }
     let report = cloud.report(data, &running.status);
     Ok((running, report))
+}
+
+/// Fails if the user asks for another port than that of the running cloud.
+fn ensure_port(running: &RunningCloud, args: &cli::Up) -> Result<()> {
+    match args.port.filter(|port| *port != 0 && *port != running.port()) {
+        Some(port) => bail!(
+            "this cloud is already running on port {}: to use {port}, stop it first with `semantest down`",
+            running.port()
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Deploys to a running emulator, and creates the deployment's first keys.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::output::print_key;
 use crate::cli;
 use crate::client::target;
+use crate::output;
 
 pub(crate) async fn create(args: &cli::KeysCreate) -> Result<()> {
     let api = target::resolve_operator(&args.target).await?;
@@ -26,11 +27,15 @@ pub(crate) async fn list(args: &cli::KeysList) -> Result<()> {
     };
     let listed: Value = api.send_json(api.request(Method::GET, &path)).await?;
     if args.json {
-        println!("{listed}");
+        output::line(listed);
         return Ok(());
     }
-    for key in listed["keys"].as_array().into_iter().flatten() {
-        println!("{}", key_line(key));
+    let keys = listed["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for key in keys {
+        output::line(key_line(key));
+    }
+    if keys.is_empty() {
+        output::note("no keys");
     }
     Ok(())
 }
@@ -38,7 +43,7 @@ pub(crate) async fn list(args: &cli::KeysList) -> Result<()> {
 pub(crate) async fn revoke(args: &cli::KeysRevoke) -> Result<()> {
     let api = target::resolve_operator(&args.target).await?;
     api.send_no_content(api.request(Method::DELETE, &format!("/admin/keys/{}", args.id))).await?;
-    eprintln!("The key stops working within 30 seconds.");
+    output::note("The key stops working within 30 seconds.");
     Ok(())
 }
 
@@ -64,7 +69,7 @@ fn request_body(args: &cli::KeysCreate) -> Value {
     Value::Object(body)
 }
 
-/// `id  client  scopes  state  name`
+/// `id  client  scopes  creation  state  name`
 fn key_line(key: &Value) -> String {
     let text = |field: &str| key[field].as_str().unwrap_or_default();
     let scopes: Vec<_> = key["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -75,7 +80,8 @@ fn key_line(key: &Value) -> String {
     };
     // A name may hold terminal control sequences.
     let name = text("name").escape_debug();
-    format!("{}  {}  {}  {state}  {name}", text("id"), text("clientId"), scopes.join(","))
+    let (id, client, created) = (text("id"), text("clientId"), text("createdAt"));
+    format!("{id}  {client}  {}  created {created}  {state}  {name}", scopes.join(","))
 }
 
 #[cfg(test)]
@@ -95,9 +101,10 @@ mod tests {
 
     #[test]
     fn key_line_shows_state_and_escapes_control_characters() {
-        let mut key =
-            json!({"id": "1", "clientId": "acme", "scopes": ["chat", "images:read"], "name": "a\u{1b}[2J"});
-        assert_eq!(key_line(&key), "1  acme  chat,images:read  good  a\\u{1b}[2J");
+        let mut key = json!({"id": "1", "clientId": "acme", "scopes": ["chat", "images:read"],
+            "createdAt": "2024-01-01T00:00:00.000Z", "name": "a\u{1b}[2J"});
+        let expected = "1  acme  chat,images:read  created 2024-01-01T00:00:00.000Z  good  a\\u{1b}[2J";
+        assert_eq!(key_line(&key), expected);
         key["expiresAt"] = json!("2026-01-01T00:00:00.000Z");
         assert!(key_line(&key).contains("until 2026"));
         key["revokedAt"] = json!("2025-01-01T00:00:00.000Z");

@@ -3,13 +3,17 @@
 use domain::access::{ApiKey, KeyRecord};
 use serde_json::{Value, json};
 
+use crate::output;
+
 /// Prints a new key. It cannot be shown again: only its hash is stored.
 pub(super) fn print_key(created: &Value, as_json: bool) {
     if as_json {
-        println!("{created}");
+        output::line(created);
     } else {
-        println!("{}", created["key"].as_str().unwrap_or_default());
-        eprintln!("The key is not shown again.");
+        let text = |field: &str| created[field].as_str().unwrap_or_default();
+        output::line(text("key"));
+        output::note(format_args!("id {}, client {}", text("id"), text("clientId")));
+        output::note("The key is not shown again.");
     }
 }
 

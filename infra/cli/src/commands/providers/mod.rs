@@ -7,6 +7,7 @@ use secret::ProvidersSecret;
 use serde_json::json;
 
 use crate::cli;
+use crate::output;
 use crate::providers_document::ProvidersDocument;
 
 pub(crate) async fn run(args: cli::Providers) -> Result<()> {
@@ -20,8 +21,8 @@ async fn set(args: &cli::ProvidersSet) -> Result<()> {
     let document = ProvidersDocument::read(&args.file)?;
     ProvidersSecret::find(&args.deployment).await?.write(document.text()).await?;
     print_enabled(document.enabled());
-    eprintln!(
-        "Running functions use the document within five minutes. To use it at once in a local cloud, run `semantest down` and `semantest up`."
+    output::note(
+        "Running functions use the document within five minutes. To use it at once in a local cloud, run `semantest down` and `semantest up`.",
     );
     Ok(())
 }
@@ -29,7 +30,7 @@ async fn set(args: &cli::ProvidersSet) -> Result<()> {
 async fn list(args: &cli::ProvidersList) -> Result<()> {
     let document = ProvidersSecret::find(&args.deployment).await?.read().await?;
     if args.json {
-        println!("{}", json!({ "providers": document.enabled() }));
+        output::line(json!({ "providers": document.enabled() }));
     } else {
         print_enabled(document.enabled());
     }
@@ -38,9 +39,9 @@ async fn list(args: &cli::ProvidersList) -> Result<()> {
 
 fn print_enabled(enabled: &[&str]) {
     for name in enabled {
-        println!("{name}");
+        output::line(name);
     }
     if enabled.is_empty() {
-        eprintln!("no provider is enabled");
+        output::note("no provider is enabled");
     }
 }

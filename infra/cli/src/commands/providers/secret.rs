@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
 
 use crate::cli;
-use crate::local::{Cloud, DataFolder, find_running, secrets_manager};
+use crate::local::{Cloud, DataFolder, RunningCloud, find_running, secrets_manager};
 use crate::providers_document::ProvidersDocument;
 
 /// The secret's logical id in template.yaml.
@@ -15,6 +15,8 @@ const LOGICAL_ID: &str = "ProvidersSecret";
 pub(crate) struct ProvidersSecret {
     client: Client,
     id: String,
+    /// The local cloud, if it is that one's.
+    local: Option<RunningCloud>,
 }
 
 impl ProvidersSecret {
@@ -32,25 +34,28 @@ impl ProvidersSecret {
             (None, Some(stack)) => find_by_stack(&client, stack).await?,
             (None, None) => bail!("no deployment selected: use --stack or --secret"),
         };
-        Ok(Self { client, id })
+        Ok(Self { client, id, local: None })
     }
 
     async fn find_local(local: &cli::LocalArgs) -> Result<Self> {
         let folder = DataFolder::at(&local.data)?;
-        find_running(&folder).await.context(
+        let running = find_running(&folder).await.context(
             "no local cloud is running: `semantest up --providers FILE` starts one with a document",
         )?;
         let cloud = Cloud::load(&folder)?.context("the local cloud has no cloud.json: run `semantest up`")?;
         let id = cloud.stack[LOGICAL_ID]
             .as_str()
             .context("the local cloud has no providers secret: run `semantest up`")?;
-        Ok(Self { client: secrets_manager(&cloud.url()), id: id.to_owned() })
+        Ok(Self { client: secrets_manager(&cloud.url()), id: id.to_owned(), local: Some(running) })
     }
 
     pub(crate) async fn write(&self, document: &str) -> Result<()> {
         let put = self.client.put_secret_value().secret_id(&self.id).secret_string(document);
         put.send().await.map_err(|error| sdk_error("PutSecretValue", &error))?;
-        Ok(())
+        match &self.local {
+            Some(running) => running.save().await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) async fn read(&self) -> Result<ProvidersDocument> {

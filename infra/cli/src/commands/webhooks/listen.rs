@@ -14,8 +14,12 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 
+use super::forward::Forwarder;
+use super::manage;
 use crate::cli;
+use crate::client::target;
 use crate::local::{Cloud, DataFolder, find_running};
+use crate::output;
 
 /// The maximum size of a body in bytes. Webhooks are far smaller.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -24,15 +28,18 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 pub(crate) async fn run(args: &cli::WebhooksListen) -> Result<()> {
     let endpoint = Arc::new(Endpoint {
         verifier: find_secret(args).await?.map(|secret| verifier(&secret)).transpose()?,
-        status: StatusCode::from_u16(args.status)?,
+        answer: match &args.forward_to {
+            Some(url) => Answer::ForwardTo(Forwarder::new(url.clone())?),
+            None => Answer::Status(StatusCode::from_u16(args.status)?),
+        },
         as_json: args.json,
     });
     let listener = TcpListener::bind(("127.0.0.1", args.port))
         .await
         .with_context(|| format!("cannot listen on port {}: choose another port with --port", args.port))?;
-    eprintln!("listening on http://{}/", listener.local_addr()?);
+    output::note(format_args!("listening on http://{}/", listener.local_addr()?));
     if endpoint.verifier.is_none() {
-        eprintln!("webhooks are not verified: no secret is known (use --secret whsec_…)");
+        output::note("webhooks are not verified: no secret is known (use --secret whsec_…)");
     }
     loop {
         let (stream, _) = listener.accept().await?;
@@ -42,24 +49,32 @@ pub(crate) async fn run(args: &cli::WebhooksListen) -> Result<()> {
             let served =
                 http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(handle)).await;
             if let Err(error) = served {
-                eprintln!("a connection failed: {error}");
+                output::note(format_args!("a connection failed: {error}"));
             }
         });
     }
 }
 
-/// Returns the secret to verify with: the given one, or else that of the local cloud's own client.
+/// Returns the secret to verify with: the given one, or else that of the client whose key is given, or else
+/// that of the local cloud's own client.
 async fn find_secret(args: &cli::WebhooksListen) -> Result<Option<String>> {
     if args.secret.is_some() {
         return Ok(args.secret.clone());
     }
-    let folder = DataFolder::at(&args.local.data)?;
+    if args.target.api_key.is_some() {
+        let api = target::resolve_client_admin(&args.target).await?;
+        let secret = manage::webhook_secret(&api).await;
+        let help =
+            "the webhook secret cannot be read: give it with --secret, or a key with the scope keys:admin";
+        return secret.context(help).map(Some);
+    }
+    let folder = DataFolder::at(&args.target.local.data)?;
     let Some(cloud) = Cloud::load(&folder)? else { return Ok(None) };
     if find_running(&folder).await.is_some() {
         // The client may have rotated it since the cloud was started.
         return cloud.current_webhook_secret().await.map(Some);
     }
-    eprintln!("no local cloud is running: webhooks are verified with the secret of its last start");
+    output::note("no local cloud is running: webhooks are verified with the secret of its last start");
     Ok(cloud.webhook_secret)
 }
 
@@ -69,9 +84,15 @@ fn verifier(secret: &str) -> Result<Webhook> {
     verifier.ok_or_else(|| anyhow!("the secret must be whsec_ and base64"))
 }
 
+/// How a webhook that is verified, or cannot be, is answered.
+enum Answer {
+    Status(StatusCode),
+    ForwardTo(Forwarder),
+}
+
 struct Endpoint {
     verifier: Option<Webhook>,
-    status: StatusCode,
+    answer: Answer,
     as_json: bool,
 }
 
@@ -83,9 +104,12 @@ impl Endpoint {
             Ok(body) => {
                 let body = body.to_bytes();
                 let verified = self.verifier.as_ref().map(|verifier| verifier.verify(&body, &parts.headers));
-                let status = match &verified {
-                    Some(Err(_)) => StatusCode::UNAUTHORIZED,
-                    Some(Ok(())) | None => self.status,
+                let status = match (&verified, &self.answer) {
+                    (Some(Err(_)), _) => StatusCode::UNAUTHORIZED,
+                    (Some(Ok(())) | None, Answer::Status(status)) => *status,
+                    (Some(Ok(())) | None, Answer::ForwardTo(forwarder)) => {
+                        forwarder.send(&parts.headers, body.clone()).await
+                    }
                 };
                 let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
                 let received = ReceivedWebhook {
@@ -94,7 +118,7 @@ impl Endpoint {
                     body: serde_json::from_slice(&body).unwrap_or(Value::Null),
                     status,
                 };
-                println!("{}", if self.as_json { received.json().to_string() } else { received.line() });
+                output::line(if self.as_json { received.json().to_string() } else { received.line() });
                 status
             }
             Err(_) => StatusCode::PAYLOAD_TOO_LARGE,

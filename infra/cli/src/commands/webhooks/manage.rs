@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli;
 use crate::client::api::Api;
 use crate::client::target;
+use crate::output;
 
 /// Lists the delivery attempts of a job's webhooks.
 pub(crate) async fn list(args: &cli::WebhooksList) -> Result<()> {
@@ -23,7 +24,7 @@ pub(crate) async fn list(args: &cli::WebhooksList) -> Result<()> {
             None => break,
         }
     }
-    print_list(&json!(attempts), args.json, attempt_line);
+    print_list(&json!(attempts), args.json, "the job has no webhooks", attempt_line);
     Ok(())
 }
 
@@ -33,14 +34,14 @@ pub(crate) async fn redeliver(args: &cli::WebhooksRedeliver) -> Result<()> {
     if let (Some(job), Some(webhook)) = (args.job, args.webhook) {
         let path = format!("/images/status/{job}/webhooks/{webhook}/redeliver");
         api.send_no_content(api.request(Method::POST, &path)).await?;
-        eprintln!("the webhook is on its way");
+        output::note("the webhook is on its way");
         return Ok(());
     }
     let Some(since) = args.since else { bail!("no webhook selected: use JOB WEBHOOK or --since TIME") };
     let count =
         redeliver_period(&api, since, args.until.unwrap_or_else(Timestamp::now), args.status.as_deref())
             .await?;
-    eprintln!("{count} webhooks are on their way");
+    output::note(format_args!("{count} webhooks are on their way"));
     Ok(())
 }
 
@@ -74,7 +75,7 @@ async fn redeliver_period(
 pub(crate) async fn disabled(args: &cli::WebhooksDisabled) -> Result<()> {
     let (api, _) = target::resolve(&args.target).await?;
     let listed: Value = api.send_json(api.request(Method::GET, "/webhooks/disabled")).await?;
-    print_list(&listed["urls"], args.json, |url| {
+    print_list(&listed["urls"], args.json, "no URL is disabled", |url| {
         let text = |field: &str| url[field].as_str().unwrap_or("-");
         format!(
             "{}  disabled since {}, next attempt {}",
@@ -94,29 +95,43 @@ pub(crate) async fn enable(args: &cli::WebhooksEnable) -> Result<()> {
 
 pub(crate) async fn show_secret(args: &cli::WebhookSecretShow) -> Result<()> {
     let api = target::resolve_client_admin(&args.target).await?;
-    let secret: Value = api.send_json(api.request(Method::GET, "/admin/webhook-secret")).await?;
-    println!("{}", secret["secret"].as_str().context("the response has no secret")?);
+    output::line(webhook_secret(&api).await?);
     Ok(())
+}
+
+/// The secret that signs the webhooks of the key's client.
+pub(super) async fn webhook_secret(api: &Api) -> Result<String> {
+    let answer: Value = api.send_json(api.request(Method::GET, "/admin/webhook-secret")).await?;
+    secret_of(&answer).map(str::to_owned)
 }
 
 pub(crate) async fn rotate_secret(args: &cli::WebhookSecretRotate) -> Result<()> {
     let api = target::resolve_client_admin(&args.target).await?;
     let request = api.request(Method::POST, "/admin/webhook-secret/rotate");
     let secret: Value = api.send_json(request.json(&json!({"overlapSeconds": args.overlap}))).await?;
-    println!("{}", secret["secret"].as_str().context("the response has no secret")?);
+    output::line(secret_of(&secret)?);
     if let Some(until) = secret["previousUntil"].as_str() {
-        eprintln!("the previous secret signs as well until {until}");
+        output::note(format_args!("the previous secret signs as well until {until}"));
     }
     Ok(())
 }
 
-fn print_list(list: &Value, as_json: bool, line: impl Fn(&Value) -> String) {
-    for item in list.as_array().into_iter().flatten() {
+fn secret_of(answer: &Value) -> Result<&str> {
+    answer["secret"].as_str().context("the response has no secret")
+}
+
+/// Prints each item as a line, or `none` if there are none.
+fn print_list(list: &Value, as_json: bool, none: &str, line: impl Fn(&Value) -> String) {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    for item in items {
         if as_json {
-            println!("{item}");
+            output::line(item);
         } else {
-            println!("{}", line(item));
+            output::line(line(item));
         }
+    }
+    if items.is_empty() && !as_json {
+        output::note(none);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `semantest webhooks`.
 
+mod forward;
 mod listen;
 mod manage;
 

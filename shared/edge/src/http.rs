@@ -7,6 +7,7 @@ pub(crate) mod error_response;
 pub mod etag;
 pub mod idempotency;
 pub mod json_body;
+pub mod json_text;
 pub(crate) mod middleware;
 pub mod precondition;
 pub mod prefer;

@@ -9,7 +9,7 @@ use domain::store::StoreError;
 use domain::{Error, FieldError, KeyId};
 use edge::api::access::keys::{KeyCreated, KeyList, parse_create, parse_rotate};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::info;
 
 /// How often a rotation reads the key again after a conflict with another change.

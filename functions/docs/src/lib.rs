@@ -6,7 +6,7 @@ use domain::Error;
 use edge::http::content_coding::Coding;
 use edge::http::etag::is_known;
 use edge::http::{Answer, Request};
-use lambda_http::http::{StatusCode, header};
+use http::{StatusCode, header};
 
 /// Caches may keep an answer for 300 s without revalidating: it changes only with a deployment.
 const CACHE: &str = "public, max-age=300";

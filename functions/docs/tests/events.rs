@@ -5,18 +5,17 @@
 
 use std::io::Read as _;
 
-use edge::http::{Middleware, respond};
+use edge::http::{Event, Middleware, respond};
 use flate2::read::GzDecoder;
-use lambda_http::http::HeaderMap;
-use lambda_http::{Context, RequestExt as _};
+use http::HeaderMap;
+use lambda_runtime::Context;
 use serde_json::Value;
 
 /// Sends a sample event, and returns the answer's status, headers and body.
 async fn replay(file: &str) -> (u16, HeaderMap, Vec<u8>) {
-    let event = lambda_http::request::from_str(&testkit::event("docs", file)).unwrap();
-    let event = event.with_lambda_context(Context::default());
+    let event = Event::new(&testkit::event("docs", file), &Context::default());
     let (parts, body) = respond(event, "docs", &Middleware::public(), docs::handle).await.into_parts();
-    (parts.status.as_u16(), parts.headers, body.to_vec())
+    (parts.status.as_u16(), parts.headers, body)
 }
 
 fn unzipped(body: &[u8]) -> Vec<u8> {

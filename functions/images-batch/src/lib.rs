@@ -10,7 +10,7 @@ use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use edge::api::images::batch_response::{BatchResponse, batch_status_url};
 use edge::http::idempotency::once;
 use edge::http::{Answer, Request};
-use lambda_http::http::{StatusCode, header};
+use http::{StatusCode, header};
 use tracing::info;
 
 /// The part of the function's time that is reserved for the answer.

@@ -9,7 +9,7 @@ use domain::jobs::{BatchStore, JobStore, WebhookEvent};
 use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::{error, info};
 
 /// How often the row is read again after a conflict with another write.

@@ -8,7 +8,7 @@ use domain::jobs::{BatchStore, JobStore};
 use edge::api::images::job_response::JobStatusResponse;
 use edge::http::prefer::PREFERENCE_APPLIED;
 use edge::http::{Answer, Request, etag, prefer};
-use lambda_http::http::{StatusCode, header};
+use http::{StatusCode, header};
 
 pub struct Deps<'a> {
     /// A batch's row also describes those of its jobs that have no row yet.

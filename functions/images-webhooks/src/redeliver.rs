@@ -8,7 +8,7 @@ use domain::{Error, Timestamp};
 use edge::api::webhooks::attempts::{Range, RangeRedelivered, parse_range};
 use edge::http::{Answer, Request};
 use futures_util::{StreamExt as _, stream};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::{info, warn};
 
 use crate::{Deps, require_key};

@@ -273,14 +273,16 @@ mod tests {
 
     #[test]
     fn half_a_character_is_reported_as_such() {
-        let body = br#"{"prompt":"\ud83d","n":1e400,"list":["a","\ude00"],"o":{"\ud83d":1},"unknown":"\ud83d"}"#;
+        let body =
+            br#"{"prompt":"\ud83d","n":1e400,"list":["a","\ude00"],"o":{"\ud83d":1},"unknown":"\ud83d"}"#;
         let mut fields = Fields::parse(body).unwrap();
         fields.required("prompt", text);
         fields.optional("n", |value| number(&value));
         fields.optional("list", short_list);
         fields.object("o", |_| ());
         let Err(Error::Invalid(field_errors)) = fields.finish() else { panic!("no field errors") };
-        let expected = [("prompt", "other half"), ("n", "out of range"), ("list[1]", "other half"), ("o", "other half")];
+        let expected =
+            [("prompt", "other half"), ("n", "out of range"), ("list[1]", "other half"), ("o", "other half")];
         assert_eq!(field_errors.len(), expected.len());
         for (error, (path, message)) in field_errors.iter().zip(expected) {
             assert!(error.path == path && error.message.contains(message), "{error:?}");

@@ -63,7 +63,9 @@ fn find(text: &str, path: &mut String, depth: usize) -> Option<Unreadable> {
         return None;
     }
     // A name that occurs twice is read twice: a parser reads both, too.
-    let Some(fields) = fields_of(text) else { return here(path, format!("a name in it {}", complaint("\""))) };
+    let Some(fields) = fields_of(text) else {
+        return here(path, format!("a name in it {}", complaint("\"")));
+    };
     for (name, value) in fields {
         path.push('.');
         path.push_str(&name);
@@ -118,9 +120,8 @@ mod tests {
     fn nesting_is_bounded() {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":"#, "}]")] {
             let levels = if open.len() > 5 { 2 } else { 1 };
-            let of = |depth: usize| {
-                format!("{}0{}", open.repeat(depth / levels), close.repeat(depth / levels))
-            };
+            let of =
+                |depth: usize| format!("{}0{}", open.repeat(depth / levels), close.repeat(depth / levels));
             assert_eq!(path(&of(MAX_DEPTH)), None, "{open}");
             for depth in [MAX_DEPTH + levels, 130, 1500] {
                 let found = unreadable(&of(depth)).unwrap();

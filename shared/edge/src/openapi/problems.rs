@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::error::Missing;
 use domain::{Error, FieldError, TraceId};
-use lambda_http::{Body, Response};
+use http::Response;
 use serde_json::{Map, Value, json};
 use uuid::uuid;
 
@@ -106,7 +106,7 @@ impl Problem {
     }
 
     /// Returns the response that the code sends for this error.
-    fn answer(self) -> Response<Body> {
+    fn answer(self) -> Response<Vec<u8>> {
         error_response(&self.error(), TraceId::from_uuid(uuid!("0190b8a0-0000-7000-8000-00000000000f")))
     }
 

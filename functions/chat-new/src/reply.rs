@@ -62,7 +62,7 @@ pub(crate) async fn reply(
             error!(alarm = "provider_account", %problem, "the chat provider rejects the operator's account");
             failed("the chat provider cannot be used at present")
         }
-        ErrorClass::Internal => Err(StoreError::Unavailable(problem.message).into()),
+        ErrorClass::Internal => Err(StoreError::Unavailable(problem.message.into()).into()),
         ErrorClass::Provider | ErrorClass::Capacity | ErrorClass::Caller => {
             warn!(%problem, "the chat provider failed");
             Err(Error::GenerationFailed(format!("the chat provider failed: {}", problem.message)))

@@ -78,7 +78,7 @@ pub(crate) async fn acquire(
             Err(ProviderError::new(ErrorClass::Capacity, Reason::Waiting, message).retry_after(pause))
         }
         Err(problem) => {
-            let failure = ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string());
+            let failure = ProviderError::from(&problem);
             metrics::log_failure(&failure);
             Err(failure)
         }

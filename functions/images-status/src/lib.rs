@@ -16,6 +16,8 @@ pub struct Deps<'a> {
     pub jobs: &'a dyn JobStore,
     /// Limits how many requests of a caller wait at the same time.
     pub long_polls: &'a dyn LongPollStore,
+    /// How many requests of all callers wait at the same time: each occupies an execution of the account.
+    pub max_long_polls: usize,
     /// The base URL of images, without a trailing slash.
     pub images_url: String,
 }

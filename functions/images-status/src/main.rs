@@ -18,6 +18,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         batches: &table,
         jobs: &table,
         long_polls: &auth.limits,
+        max_long_polls: config::required("MAX_LONG_POLLS")?,
         images_url: config::required("IMAGES_BASE_URL")?,
     };
     edge::http::serve("images-status", &middleware, |request| handle(&deps, request)).await

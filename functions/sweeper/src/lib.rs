@@ -179,7 +179,7 @@ async fn batch(deps: &Deps<'_>, id: BatchId) -> Result<Done, StoreError> {
         // get a conflict although neither has written it.
         let left = missing(deps, &batch).await?.len();
         if left > 0 {
-            return Err(StoreError::Unavailable(format!("{left} jobs of the batch have no row yet")));
+            return Err(StoreError::Unavailable(format!("{left} jobs of the batch have no row yet").into()));
         }
     }
     batch.written();

@@ -20,5 +20,6 @@ pub(crate) mod serve;
 pub use answer::Answer;
 pub use event::Event;
 pub use middleware::Middleware;
+pub use reply::Reply;
 pub use request::{BODY_LIMIT, IDEMPOTENCY_KEY, Request};
 pub use serve::{respond, serve};

@@ -32,7 +32,7 @@ async fn sample_events_get_expected_answers() {
         let managed = MANAGED.parse().unwrap();
         store.put_key(KeyRecord { id: managed, ..testkit::api_key("acme", &[Scope::Chat]).1 });
         let middleware = Middleware::new(&store, &store, &store, Origins::default());
-        let deps = Deps { keys: &store };
+        let deps = Deps { keys: &store, max_keys: 100 };
         let event = Event::new(&testkit::event("admin-keys", file), &Context::default());
         let response = respond(event, "admin-keys", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();

@@ -12,8 +12,13 @@ async fn sample_events_get_expected_answers() {
     let store = Memory::new();
     store.put_key(testkit::sample_key());
     store.put_job(&testkit::sample_job());
-    let deps =
-        Deps { batches: &store, jobs: &store, long_polls: &store, images_url: "https://cdn.example".into() };
+    let deps = Deps {
+        batches: &store,
+        jobs: &store,
+        long_polls: &store,
+        max_long_polls: 100,
+        images_url: "https://cdn.example".into(),
+    };
     let middleware = Middleware::new(&store, &store, &store, Origins::default());
     let expected = [
         ("known.json", 200, None),

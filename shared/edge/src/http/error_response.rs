@@ -69,11 +69,11 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Vec<u
             (error.to_string(), Some(details.collect()))
         }
         Error::Unavailable { cause, .. } => {
-            error!(cause, "a dependency did not answer");
+            error!(%cause, "a dependency did not answer");
             ("a part of the service does not answer; try again".to_owned(), None)
         }
         Error::Internal { cause } => {
-            error!(cause, "internal error");
+            error!(%cause, "internal error");
             ("an internal error; the trace id names it in the logs".to_owned(), None)
         }
         Error::TooLarge { .. }

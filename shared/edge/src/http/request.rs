@@ -6,7 +6,7 @@ use domain::access::{Caller, IdempotencyKey, Principal, fingerprint};
 use domain::{Error, FieldError, Timestamp, TraceId};
 use http::HeaderMap;
 
-use crate::http::event::Event;
+use crate::http::event::{Event, origin};
 use crate::http::routes::{ROUTES, Route};
 
 /// The maximum length of a body, in bytes.
@@ -71,6 +71,15 @@ impl Request {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         value(&self.query, name)
+    }
+
+    /// Returns the URL of the API that the caller asked, such as `https://api.example.com/api/v1`; `None` if
+    /// the request does not say it in plain characters.
+    #[must_use]
+    pub fn base_url(&self) -> Option<String> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let path = self.path.strip_suffix(self.route.path).filter(|path| path.bytes().all(plain))?;
+        Some(format!("{}{path}", origin(&self.headers)?))
     }
 
     /// Returns a header's value; `None` if it is missing or has characters other than visible ASCII.

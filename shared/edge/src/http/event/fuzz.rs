@@ -18,7 +18,7 @@ use crate::http::{Answer, Middleware, Request};
 
 /// A handler that reads every part of a request.
 async fn handle(request: Request) -> Result<Answer, Error> {
-    crate::http::prefer::wait(&request.headers);
+    let _ = crate::http::prefer::wait(&request.headers);
     let parameters: Vec<_> = ["jobId", "keyId", "batchId"].map(|name| request.path_parameter(name)).into();
     let read = match request.route.path {
         "/images/jobs" => crate::api::images::list::parse(|name| request.query(name)).map(drop),

@@ -121,7 +121,7 @@ async fn rotate(deps: &Deps<'_>, request: &Request, id: &str) -> Result<Answer, 
 async fn live_keys(deps: &Deps<'_>, client: &ClientId, now: Timestamp) -> Result<Vec<KeyId>, Error> {
     let mut keys = deps.keys.keys_of(client).await?;
     keys.retain(|key| key.is_good(now));
-    keys.sort_by_key(|key| (key.created_at, key.id));
+    keys.sort_by_key(|key| (key.created_at, key.id.uuid()));
     Ok(keys.into_iter().map(|key| key.id).collect())
 }
 

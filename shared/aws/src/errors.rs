@@ -1,6 +1,7 @@
 //! Conversion of SDK errors to [`StoreError`].
 
 use std::error::Error;
+use std::fmt::Debug;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use domain::Cause;
@@ -44,7 +45,7 @@ const DENIED: [&str; 9] = [
 pub(crate) fn unavailable<E, R>(call: &str, error: SdkError<E, R>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
+    R: Debug + Send + Sync + 'static,
 {
     if let SdkError::ServiceError(rejected) = &error {
         let rejected = rejected.err();
@@ -61,7 +62,7 @@ where
         SdkError::ResponseError(_) => {
             return StoreError::Unavailable(format!("{call}: the answer could not be read").into());
         }
-        _ => "failed",
+        SdkError::ServiceError(_) | _ => "failed",
     };
     let what = format!("{call}: {what}");
     StoreError::Unavailable(match error.into_source() {
@@ -135,9 +136,12 @@ mod tests {
         let StoreError::Unavailable(cause) = unavailable("ListTables", answer.unwrap_err()) else {
             panic!("not unavailable")
         };
-        let mut sources = std::iter::successors(cause.error().source(), |error| error.source());
-        let refused = sources.find_map(|error| error.downcast_ref::<std::io::Error>());
-        assert_eq!(refused.unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
+        let (mut source, mut kind) = (cause.error().source(), None);
+        while let Some(error) = source {
+            kind = kind.or(error.downcast_ref::<std::io::Error>().map(std::io::Error::kind));
+            source = error.source();
+        }
+        assert_eq!(kind, Some(std::io::ErrorKind::ConnectionRefused));
         let text = cause.to_string();
         assert!(text.starts_with("ListTables: no connection: "), "{text}");
         assert_eq!(text.to_lowercase().matches("connection refused").count(), 1, "{text}");

@@ -9,7 +9,7 @@ use domain::{KeyId, Timestamp};
 use testkit::Memory;
 use tokio::sync::Barrier;
 
-pub struct Late<'a> {
+pub(crate) struct Late<'a> {
     pub store: &'a Memory,
     pub barrier: &'a Barrier,
     pub first: AtomicBool,

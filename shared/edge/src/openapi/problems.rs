@@ -124,13 +124,15 @@ impl Problem {
     /// fits the route. `invalid` is what an invalid request to it causes; `schema` replaces the schema of its
     /// errors.
     pub(super) fn of(self, route: &Route, invalid: Option<&Error>, schema: Option<&Value>) -> Value {
-        let error = match self {
-            Self::Invalid => {
-                invalid.unwrap_or_else(|| panic!("{}: an example of an invalid request", route.path))
-            }
-            Self::Forbidden => &forbidden(route),
-            _ if schema.is_some() => &self.error(),
-            _ => return self.reference(),
+        if !self.differs() && schema.is_none() {
+            return self.reference();
+        }
+        let error = if self == Self::Invalid {
+            invalid.unwrap_or_else(|| panic!("{}: an example of an invalid request", route.path))
+        } else if self == Self::Forbidden {
+            &forbidden(route)
+        } else {
+            &self.error()
         };
         self.response(error, schema.unwrap_or(&error_schema()))
     }

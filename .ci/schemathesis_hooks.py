@@ -5,6 +5,7 @@ import datetime
 import itertools
 import json
 import os
+import re
 import uuid
 
 import hypothesis.strategies as st
@@ -24,6 +25,11 @@ schemathesis.openapi.format("iri", st.from_regex(r"https://[a-z]{1,20}\.example/
 # The ids in the document's examples.
 instead = {operation: {name: itertools.cycle(ids) for name, ids in parameters.items()}
            for operation, parameters in PREPARED["ids"].items()}
+
+
+def generated(url):
+    """Whether a URL matches the document's pattern, but is none of those made above."""
+    return len(url) <= 2048 and re.search(PREPARED["urlPattern"], url) and not re.match(r"https://[a-z]{1,20}\.example", url)
 
 
 def in_order(body):
@@ -54,8 +60,9 @@ def before_call(context, case, kwargs):
     # Generated from the pattern alone, the address would be one that webhooks may not call.
     if isinstance(case.body, dict):
         for place in (case.body, case.body.get("imageGeneration")):
-            if isinstance(place, dict) and place.get("webhookUrl") == "https://0":
-                place["webhookUrl"] = "https://receiver.example"
+            for name in ("webhookUrl", "url"):
+                if isinstance(place, dict) and isinstance(place.get(name), str) and generated(place[name]):
+                    place[name] = "https://receiver.example"
     # A schema cannot order two times.
     if operation == "redeliverWebhooks" and isinstance(case.body, dict):
         case.body.update(in_order(case.body))

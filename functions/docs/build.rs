@@ -1,6 +1,6 @@
-//! Prepares what the function serves, so that it computes nothing at run time: the page with the viewer
+//! Prepares the page that the function serves, so that it computes nothing at run time: the page with the viewer
 //! inlined, the Content-Security-Policy that allows exactly these scripts, the ETags for conditional requests,
-//! and a gzip copy of each.
+//! and a gzip copy.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -18,9 +18,8 @@ use sha2::{Digest as _, Sha256};
 const IN_SCRIPTS: [(&str, &str); 2] = [("<!--", "\\x3C!--"), ("<script", "\\x3Cscript")];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (assets, document) = (Path::new("assets"), Path::new("../../docs/openapi.json"));
+    let assets = Path::new("assets");
     println!("cargo::rerun-if-changed={}", assets.display());
-    println!("cargo::rerun-if-changed={}", document.display());
     let read = |name: &str| fs::read_to_string(assets.join(name)).map_err(|error| format!("{name}: {error}"));
 
     let mut viewer = read("swagger-ui-bundle.js")?;
@@ -52,8 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
     fs::write(out.join("page.policy"), policy)?;
-    write(&out, "page", page.as_bytes())?;
-    write(&out, "openapi", &fs::read(document)?)
+    write(&out, "page", page.as_bytes())
 }
 
 /// Returns the source expression that allows an inline script or style in a Content-Security-Policy.

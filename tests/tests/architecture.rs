@@ -174,7 +174,7 @@ fn domain_depends_on_no_runtime_sdk_or_http() {
     let metadata = metadata();
     let members = members(&metadata);
     let foreign = |name: &String| {
-        let outside = ["tokio", "hyper", "http", "h2", "reqwest", "rustls", "tower", "lambda_http"];
+        let outside = ["tokio", "hyper", "http", "h2", "reqwest", "rustls", "tower"];
         outside.contains(&name.as_str()) || name.starts_with("aws") || name.starts_with("lambda")
     };
     let tree = built_from(&metadata, members["shared/domain"]);

@@ -6,10 +6,10 @@
 use domain::access::{ApiKey, ClientId, KeyRecord, KeyRegistry, Principal, Scope, may_grant};
 use domain::error::Missing;
 use domain::store::StoreError;
-use domain::{Error, FieldError, KeyId};
+use domain::{Error, FieldError, KeyId, Timestamp};
 use edge::api::access::keys::{KeyCreated, KeyList, parse_create, parse_rotate};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::info;
 
 /// How often a rotation reads the key again after a conflict with another change.
@@ -17,6 +17,8 @@ const MAX_CONFLICT_RETRIES: usize = 3;
 
 pub struct Deps<'a> {
     pub keys: &'a dyn KeyRegistry,
+    /// The most valid keys of a client: limits count per key.
+    pub max_keys: usize,
 }
 
 /// Answers one request.
@@ -49,9 +51,18 @@ async fn create(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
         caller.require(Scope::ClientsAdmin)?;
         deps.keys.set_limits(&wanted.client, limits).await?;
     }
+    if live_keys(deps, &wanted.client, request.now).await?.len() >= deps.max_keys {
+        return Err(too_many(deps, &wanted.client));
+    }
     let key = ApiKey::generate();
     let record = KeyRecord::new(&key, wanted.client, wanted.name, wanted.scopes, request.now);
     deps.keys.add(&record).await?;
+    // Another request may have added one at the same time: those that came last are too many.
+    let live = live_keys(deps, &record.client_id, request.now).await?;
+    if live.iter().take(deps.max_keys).all(|id| *id != record.id) && live.len() > deps.max_keys {
+        deps.keys.revoke(record.id, request.now).await?;
+        return Err(too_many(deps, &record.client_id));
+    }
     info!(client = %record.client_id, keyId = %record.id, by = %caller.caller, "key created");
     Answer::json(StatusCode::CREATED, &KeyCreated::new(&key, record))
 }
@@ -86,6 +97,12 @@ async fn rotate(deps: &Deps<'_>, request: &Request, id: &str) -> Result<Answer, 
         }
         // The answer shows the successor, which has the old key's scopes: the caller must have them too.
         may_grant(&caller.scopes, &old.scopes)?;
+        // With an overlap both are valid. The first rotation is always possible, further ones of the same key are
+        // bounded like new keys.
+        let others = live_keys(deps, &old.client_id, request.now).await?;
+        if others.iter().filter(|other| **other != old.id).count() >= deps.max_keys {
+            return Err(too_many(deps, &old.client_id));
+        }
         let key = ApiKey::generate();
         let (new, old_ends) = old.succeeded_by(&key, overlap, request.now);
         match deps.keys.rotate(&old, old_ends, &new).await {
@@ -98,6 +115,21 @@ async fn rotate(deps: &Deps<'_>, request: &Request, id: &str) -> Result<Answer, 
         }
     }
     Err(StoreError::Conflict.into())
+}
+
+/// Returns the ids of the client's valid keys, the oldest first.
+async fn live_keys(deps: &Deps<'_>, client: &ClientId, now: Timestamp) -> Result<Vec<KeyId>, Error> {
+    let mut keys = deps.keys.keys_of(client).await?;
+    keys.retain(|key| key.is_good(now));
+    keys.sort_by_key(|key| (key.created_at, key.id.uuid()));
+    Ok(keys.into_iter().map(|key| key.id).collect())
+}
+
+fn too_many(deps: &Deps<'_>, client: &ClientId) -> Error {
+    let max = deps.max_keys;
+    Error::Forbidden(
+        format!("the client {client} has {max} valid keys, and may have no more: revoke one first").into(),
+    )
 }
 
 /// Checks that the caller may manage the keys of `client`.

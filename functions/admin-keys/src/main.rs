@@ -6,12 +6,12 @@ use edge::http::Middleware;
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("admin-keys");
     let sdk = aws::config::load_for_api().await;
     let auth = AuthStores::from_env(&sdk)?;
     let middleware =
         Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
-    let deps = Deps { keys: &auth.keys };
+    let deps = Deps { keys: &auth.keys, max_keys: config::required("MAX_KEYS_PER_CLIENT")? };
     edge::http::serve("admin-keys", &middleware, |request| handle(&deps, request)).await
 }

@@ -9,7 +9,7 @@ use domain::store::StoreError;
 use domain::webhooks::{SecretVersionStore, SigningSecret};
 use edge::api::webhooks::secret::{WebhookSecret, parse_rotate};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::info;
 
 /// How often a rotation reads the versions again after a conflict with another rotation.

@@ -7,7 +7,7 @@ use edge::http::Middleware;
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("admin-webhook-secret");
     let sdk = aws::config::load_for_api().await;
     let auth = AuthStores::from_env(&sdk)?;

@@ -5,7 +5,7 @@ use domain::{Error, Timestamp};
 use edge::api::access::token::{TokenResponse, parse};
 use edge::auth::jwt::TokenKeys;
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::info;
 
 pub struct Deps<'a> {

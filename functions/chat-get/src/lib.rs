@@ -5,7 +5,7 @@ use domain::error::Missing;
 use domain::{Error, SessionId};
 use edge::api::chat::{SessionResponse, page};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 
 pub struct Deps<'a> {
     pub sessions: &'a dyn SessionStore,

@@ -21,7 +21,7 @@ use domain::{Error, Job, JobId, SessionId, Timestamp};
 use edge::api::chat::{ChatResponse, session_url};
 use edge::http::idempotency::once;
 use edge::http::{Answer, Request};
-use lambda_http::http::{StatusCode, header};
+use http::{StatusCode, header};
 use providers::CurrentRegistry;
 use tracing::info;
 use uuid::Uuid;

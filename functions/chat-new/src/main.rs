@@ -14,7 +14,7 @@ use providers::{CurrentRegistry, DOCUMENT_TTL};
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("chat-new");
     let sdk = aws::config::load_for_api().await;
     let auth = AuthStores::from_env(&sdk)?;

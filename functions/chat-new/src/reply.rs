@@ -63,7 +63,7 @@ pub(crate) async fn reply(
             failed("the chat provider cannot be used at present")
         }
         Severity::Warn | Severity::Info if problem.class == ErrorClass::Internal => {
-            Err(StoreError::Unavailable(problem.message).into())
+            Err(StoreError::Unavailable(problem.message.into()).into())
         }
         Severity::Warn | Severity::Info => {
             warn!(%problem, "the chat provider failed");

@@ -1,23 +1,31 @@
 //! `GET /openapi.json` and `GET /docs`: the OpenAPI document, and a page that shows it.
 //!
-//! `build.rs` prepares both at build time, so the function only returns bytes.
+//! `build.rs` prepares the page at build time. The document depends on the deployment and on the address
+//! that was asked.
+
+use std::io::Write as _;
 
 use domain::Error;
+use domain::jobs::WebhookUrlPolicy;
+use edge::API;
 use edge::http::content_coding::Coding;
-use edge::http::etag::is_known;
+use edge::http::etag::{self, is_known};
 use edge::http::{Answer, Request};
-use lambda_http::http::{StatusCode, header};
+use edge::openapi::{LOCAL_WEBHOOK_URL_PATTERN, WEBHOOK_URL_PATTERN};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{StatusCode, header};
 
 /// Caches may keep an answer for 300 s without revalidating: it changes only with a deployment.
 const CACHE: &str = "public, max-age=300";
 
 /// A response body in both encodings, with its headers.
-struct Document {
+struct Document<'a> {
     kind: &'static str,
     policy: Option<&'static str>,
-    tag: &'static str,
-    plain: &'static [u8],
-    gzip: &'static [u8],
+    tag: &'a str,
+    plain: &'a [u8],
+    gzip: &'a [u8],
 }
 
 macro_rules! built {
@@ -26,15 +34,10 @@ macro_rules! built {
     };
 }
 
-const OPENAPI: Document = Document {
-    kind: "application/json",
-    policy: None,
-    tag: include_str!(built!("openapi.tag")),
-    plain: include_bytes!(built!("openapi")),
-    gzip: include_bytes!(built!("openapi.gz")),
-};
+/// The document that is checked in.
+const OPENAPI: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json"));
 
-const PAGE: Document = Document {
+const PAGE: Document<'static> = Document {
     kind: "text/html; charset=utf-8",
     policy: Some(include_str!(built!("page.policy"))),
     tag: include_str!(built!("page.tag")),
@@ -47,12 +50,43 @@ const PAGE: Document = Document {
 /// # Errors
 ///
 /// None in practice.
-pub async fn handle(request: Request) -> Result<Answer, Error> {
-    let document = if request.route.path == "/docs" { PAGE } else { OPENAPI };
+pub async fn handle(url_policy: WebhookUrlPolicy, request: Request) -> Result<Answer, Error> {
+    if request.route.path == "/docs" {
+        return Ok(PAGE.answer(&request));
+    }
+    let plain = served(request.base_url().as_deref(), url_policy)?;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(plain.as_bytes()).map_err(Error::internal)?;
+    let gzip = gzip.finish().map_err(Error::internal)?;
+    let tag = etag::of(plain.as_bytes());
+    let document = Document {
+        kind: "application/json",
+        policy: None,
+        tag: tag.trim_matches('"'),
+        plain: plain.as_bytes(),
+        gzip: &gzip,
+    };
     Ok(document.answer(&request))
 }
 
-impl Document {
+/// Returns the document of this deployment: it names the address that was asked, and the webhook URLs that
+/// this deployment takes. A cache keeps one for each host, since the host is a part of its key.
+fn served(base_url: Option<&str>, url_policy: WebhookUrlPolicy) -> Result<String, Error> {
+    let quoted = |text: &str| serde_json::to_string(text).map_err(Error::internal);
+    let mut document = OPENAPI.to_owned();
+    if let Some(url) = base_url {
+        let server = |url: &str| Ok::<_, Error>(format!("\"url\": {}", quoted(url)?));
+        document = document.replacen(&server(API)?, &server(url)?, 1);
+    }
+    match url_policy {
+        WebhookUrlPolicy::HttpsOnly => Ok(document),
+        WebhookUrlPolicy::AllowLoopbackHttp => {
+            Ok(document.replace(&quoted(WEBHOOK_URL_PATTERN)?, &quoted(LOCAL_WEBHOOK_URL_PATTERN)?))
+        }
+    }
+}
+
+impl Document<'_> {
     fn answer(&self, request: &Request) -> Answer {
         let gzip = Coding::choose(&request.headers, &[Coding::Gzip]) == Coding::Gzip;
         // To a cache, two encodings of a document are two representations, so each needs its own ETag.
@@ -73,5 +107,32 @@ impl Document {
         }
         answer = answer.with(header::ETAG, &tag).with(header::CACHE_CONTROL, CACHE);
         answer.with(header::VARY, "Accept-Encoding")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn document_names_the_address_and_the_urls_of_the_deployment() {
+        let read = |base_url, policy| -> serde_json::Value {
+            serde_json::from_str(&served(base_url, policy).unwrap()).unwrap()
+        };
+        let pattern = |document: &serde_json::Value| {
+            let fields = &document["components"]["schemas"]["EnableRequest"]["properties"];
+            fields["url"]["pattern"].as_str().unwrap().to_owned()
+        };
+        let plain = read(None, WebhookUrlPolicy::HttpsOnly);
+        assert_eq!(
+            (plain["servers"][0]["url"].as_str(), &*pattern(&plain)),
+            (Some(API), WEBHOOK_URL_PATTERN)
+        );
+        let local = read(Some("http://127.0.0.1:1/api/v1"), WebhookUrlPolicy::AllowLoopbackHttp);
+        assert_eq!(local["servers"][0]["url"], "http://127.0.0.1:1/api/v1");
+        assert_eq!(pattern(&local), LOCAL_WEBHOOK_URL_PATTERN);
+        assert!(!local.to_string().contains(
+            &plain["components"]["schemas"]["EnableRequest"]["properties"]["url"]["pattern"].to_string()
+        ));
     }
 }

@@ -3,7 +3,10 @@
 use edge::http::Middleware;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("docs");
-    edge::http::serve("docs", &Middleware::public(), docs::handle).await
+    edge::http::serve("docs", &Middleware::public(), |request| {
+        docs::handle(runtime::config::webhook_url_policy(), request)
+    })
+    .await
 }

@@ -5,18 +5,21 @@
 
 use std::io::Read as _;
 
-use edge::http::{Middleware, respond};
+use domain::jobs::WebhookUrlPolicy::HttpsOnly;
+use edge::http::{Event, Middleware, Reply, respond};
 use flate2::read::GzDecoder;
-use lambda_http::http::HeaderMap;
-use lambda_http::{Context, RequestExt as _};
+use http::HeaderMap;
+use lambda_runtime::Context;
 use serde_json::Value;
 
 /// Sends a sample event, and returns the answer's status, headers and body.
 async fn replay(file: &str) -> (u16, HeaderMap, Vec<u8>) {
-    let event = lambda_http::request::from_str(&testkit::event("docs", file)).unwrap();
-    let event = event.with_lambda_context(Context::default());
-    let (parts, body) = respond(event, "docs", &Middleware::public(), docs::handle).await.into_parts();
-    (parts.status.as_u16(), parts.headers, body.to_vec())
+    let event = Event::new(&testkit::event("docs", file), &Context::default());
+    let (parts, body) =
+        respond(event, "docs", &Middleware::public(), |request| docs::handle(HttpsOnly, request))
+            .await
+            .into_parts();
+    (parts.status.as_u16(), parts.headers, body)
 }
 
 fn unzipped(body: &[u8]) -> Vec<u8> {
@@ -50,9 +53,12 @@ async fn sample_events_get_expected_answers() {
 async fn document_equals_checked_in_file() {
     let checked_in = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json")).unwrap();
     let (_, headers, body) = replay("openapi.json").await;
-    assert_eq!(body, checked_in);
-    let (_, of_gzip, body) = replay("openapi-gzip.json").await;
-    assert_eq!(unzipped(&body), checked_in);
+    let mut expected: Value = serde_json::from_slice(&checked_in).unwrap();
+    assert_eq!(expected["servers"][0]["url"], "/api/v1");
+    expected["servers"][0]["url"] = "https://abc123.execute-api.us-east-1.amazonaws.com/api/v1".into();
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    let (_, of_gzip, zipped) = replay("openapi-gzip.json").await;
+    assert_eq!(unzipped(&zipped), body);
     assert_ne!(headers["etag"], of_gzip["etag"]);
     assert_eq!(serde_json::from_slice::<Value>(&checked_in).unwrap()["openapi"], "3.0.3");
 }
@@ -93,4 +99,16 @@ fn viewer_files_match_checksums_in_readme() {
 fn sha256(bytes: &[u8]) -> Vec<u8> {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).to_vec()
+}
+
+#[tokio::test]
+async fn caches_are_told_of_both_headers_that_a_response_depends_on() {
+    for file in ["openapi.json", "openapi-gzip.json", "page.json"] {
+        let event = Event::new(&testkit::event("docs", file), &Context::default());
+        let response =
+            respond(event, "docs", &Middleware::public(), |request| docs::handle(HttpsOnly, request)).await;
+        let reply = serde_json::to_value(Reply::from(response)).unwrap();
+        assert_eq!(reply["headers"]["vary"], "Accept-Encoding, Origin", "{file}");
+        assert_eq!(reply["isBase64Encoded"], file.contains("gzip"), "{file}");
+    }
 }

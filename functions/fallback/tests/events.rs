@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
+use edge::http::{Event, Middleware, respond};
 use fallback::handle;
-use lambda_http::{Context, RequestExt as _};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -17,8 +17,7 @@ async fn sample_events_get_expected_answers() {
     let expected = ["root.json", "unknown-path.json"];
     assert_eq!(testkit::event_names("fallback"), expected);
     for file in expected {
-        let event = lambda_http::request::from_str(&testkit::event("fallback", file)).unwrap();
-        let event = event.with_lambda_context(Context::default());
+        let event = Event::new(&testkit::event("fallback", file), &Context::default());
         let response = respond(event, "fallback", &middleware, handle).await;
         assert_eq!(response.headers()["x-ratelimit-limit"], "120", "{file}");
         let body: Value = serde_json::from_slice(response.body()).unwrap();

@@ -12,7 +12,7 @@ use domain::{Error, Timestamp};
 use edge::api::health::{Health, Service, Services};
 use edge::http::{Answer, Request};
 use futures_util::future::join_all;
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::warn;

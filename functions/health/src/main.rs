@@ -8,7 +8,7 @@ use health::{Deps, handle};
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("health");
     let sdk = aws::config::load_for_api().await;
     let sqs = aws_sdk_sqs::Client::new(&sdk);

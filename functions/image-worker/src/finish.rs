@@ -65,7 +65,7 @@ pub(crate) async fn finish(
             Err(error) => error,
         };
         // Repeating the write is safe: a write that succeeded has changed the revision.
-        if !backoff.pause().await {
+        if !backoff.pause(&error).await {
             return Err(error.into());
         }
         warn!(%error, "the row could not be written; trying again");

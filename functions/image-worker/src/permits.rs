@@ -120,7 +120,7 @@ pub(crate) async fn acquire(
                 .retry_after(pause))
         }
         Err(problem) => {
-            let failure = ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string());
+            let failure = ProviderError::from(&problem);
             metrics::log_failure(&failure);
             Err(failure)
         }

@@ -52,7 +52,7 @@ pub(crate) async fn run(
             // So the lease is left to lapse, and another worker recovers the images.
             return Err(problem.into());
         }
-        let failure = ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string());
+        let failure = ProviderError::from(&problem);
         return release_job(deps, job, failure, deadline).await;
     }
     // A task that is pending at a provider is paid for, so its result is requested once more. Without such a
@@ -102,7 +102,7 @@ async fn end_recovery(
 ) -> Result<(), Error> {
     match outcome {
         Err(AskFailure { failure, .. }) if failure.class == ErrorClass::Internal => {
-            Err(Error::Unavailable { cause: failure.message, retry_after: Duration::from_secs(1) })
+            Err(Error::Unavailable { cause: failure.message.into(), retry_after: Duration::from_secs(1) })
         }
         Ok(_) | Err(_) => {
             let error = job.ending_error(Timestamp::now());

@@ -221,7 +221,7 @@ impl<'a> Sink<'a> {
         let mut backoff = Backoff::until(self.until);
         while let Err(error) = self.deps.images.put(key, bytes.clone(), format, origin).await {
             warn!(%error, "an image could not be stored; trying again");
-            if !backoff.pause().await {
+            if !backoff.pause(&error).await {
                 return Err(StoreImageError::NotStored);
             }
         }
@@ -266,7 +266,7 @@ impl<'a> Sink<'a> {
             warn!(%error, "the row could not be written");
             match insist {
                 Insist::No => return Ok(()),
-                Insist::Yes if backoff.pause().await => {}
+                Insist::Yes if backoff.pause(&error).await => {}
                 Insist::Yes => return Err(Stop),
             }
         }

@@ -4,7 +4,7 @@ use domain::Error;
 use domain::jobs::{BatchStore, JobStore};
 use edge::api::images::batch_response::BatchStatusResponse;
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 
 pub struct Deps<'a> {
     pub batches: &'a dyn BatchStore,

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use app::jobs::fan_out::FanOut;
 use domain::access::IdempotencyStore;
-use domain::jobs::{BatchStore, EstimateStore, JobPolicy, JobQueue, JobStore, WebhookUrlPolicy};
+use domain::jobs::{BatchStore, EstimateStore, JobClass, JobPolicy, JobQueue, JobStore, WebhookUrlPolicy};
 use domain::{Batch, BatchId, Error, Job, JobId, Timestamp};
 use edge::api::images::batch_response::{BatchResponse, batch_status_url};
 use edge::http::idempotency::once;
 use edge::http::{Answer, Request};
-use lambda_http::http::{StatusCode, header};
+use http::{StatusCode, header};
 use tracing::info;
 
 /// The part of the function's time that is reserved for the answer.
@@ -40,8 +40,10 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
     let until = request.deadline - RESERVE;
     once(deps.idempotency, &request, async |seed| {
         let (id, client) = (BatchId::made_from(seed), caller.client.clone());
+        let pictures = wanted.jobs.iter().map(|job| &job.picture);
+        let estimates = app::jobs::estimate::estimated_durations(deps.estimates, pictures).await;
         for job in &mut wanted.jobs {
-            job.estimate = app::jobs::estimate::estimated_duration(deps.estimates, &job.picture).await;
+            job.estimate = estimates.get(&JobClass::of(&job.picture)).copied();
         }
         let mut batch = Batch::accept(id, wanted, client, request.trace_id, request.now, &deps.policy);
         let rows = match deps.batches.save_batch(&mut batch).await {

@@ -9,7 +9,7 @@ use domain::jobs::{BatchStore, JobStore, WebhookEvent};
 use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::{error, info};
 
 /// How often the row is read again after a conflict with another write.
@@ -32,10 +32,8 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
         let id = request.path_parameter("jobId");
         let mut job = app::jobs::ownership::job(deps.jobs, deps.batches, caller, id).await?;
         let now = Timestamp::now();
-        // A job of a batch may have no row yet. It gets one first, with the event that every job starts with.
-        if job.revision == 0 && !save(deps.jobs, &mut job, WebhookEvent::Queued, now).await? {
-            continue;
-        }
+        // A job of a batch may have no row yet. Its first row is then that of a cancelled job: it was never
+        // queued, so no event says that it was.
         job.cancel(now).map_err(|_| Error::CannotCancel)?;
         if save(deps.jobs, &mut job, WebhookEvent::Cancelled, now).await? {
             info!(jobId = %job.id, jobTraceId = %job.trace_id, attempts = job.attempts, "job cancelled");

@@ -7,7 +7,7 @@ use domain::{Error, Job, JobId};
 use edge::api::images::job_response::{JobResponse, status_url};
 use edge::http::idempotency::once;
 use edge::http::{Answer, Request};
-use lambda_http::http::{StatusCode, header};
+use http::{StatusCode, header};
 use tracing::info;
 
 pub struct Deps<'a> {

@@ -4,7 +4,7 @@ use domain::Error;
 use domain::jobs::{JobFilter, JobList, JobStore};
 use edge::api::images::list::JobListResponse;
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 
 pub struct Deps<'a> {
     /// The index that pages come from. It can lag behind `jobs`.

@@ -8,7 +8,7 @@ use domain::jobs::{BatchStore, JobStore};
 use edge::api::images::job_response::JobStatusResponse;
 use edge::http::prefer::PREFERENCE_APPLIED;
 use edge::http::{Answer, Request, etag, prefer};
-use lambda_http::http::{StatusCode, header};
+use http::{StatusCode, header};
 
 pub struct Deps<'a> {
     /// A batch's row also describes those of its jobs that have no row yet.
@@ -16,6 +16,8 @@ pub struct Deps<'a> {
     pub jobs: &'a dyn JobStore,
     /// Limits how many requests of a caller wait at the same time.
     pub long_polls: &'a dyn LongPollStore,
+    /// How many requests of all callers wait at the same time: each occupies an execution of the account.
+    pub max_long_polls: usize,
     /// The base URL of images, without a trailing slash.
     pub images_url: String,
 }

@@ -7,7 +7,7 @@ use images_status::{Deps, handle};
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("images-status");
     let sdk = aws::config::load_for_api().await;
     let auth = AuthStores::from_env(&sdk)?;
@@ -18,6 +18,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         batches: &table,
         jobs: &table,
         long_polls: &auth.limits,
+        max_long_polls: config::required("MAX_LONG_POLLS")?,
         images_url: config::required("IMAGES_BASE_URL")?,
     };
     edge::http::serve("images-status", &middleware, |request| handle(&deps, request)).await

@@ -21,7 +21,7 @@ fn read_offset(time: Duration, read: u32) -> Duration {
 }
 
 /// Returns `job` when it has ended, or as it is after `time`. Returns `None` without waiting if the job has
-/// ended already, or the caller has no long-poll permit left.
+/// ended already, or there is no long-poll permit left: for the caller, or at all.
 pub(crate) async fn for_end(
     deps: &Deps<'_>,
     request: &Request,
@@ -34,14 +34,15 @@ pub(crate) async fn for_end(
     let began = Timestamp::now();
     let until = (began + time).min(request.deadline - RESERVE);
     let caller = &request.caller()?.caller;
-    let permit = match deps.long_polls.acquire_long_poll(caller, began, until + RESERVE).await {
-        Ok(Some(permit)) => permit,
-        Ok(None) => return Ok(None),
-        Err(error) => {
-            warn!(%error, "could not acquire a long-poll permit; answering without waiting");
-            return Ok(None);
-        }
-    };
+    let permit =
+        match deps.long_polls.acquire_long_poll(caller, deps.max_long_polls, began, until + RESERVE).await {
+            Ok(Some(permit)) => permit,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                warn!(%error, "could not acquire a long-poll permit; answering without waiting");
+                return Ok(None);
+            }
+        };
     let id = job.id;
     for number in 1..READS {
         let at = (began + read_offset(time, number)).min(until);

@@ -5,7 +5,7 @@ use domain::store::StoreError;
 use domain::webhooks::WebhookEndpointId;
 use edge::api::webhooks::attempts::{Disabled, parse_enable};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::info;
 
 use crate::{Deps, require_key};

@@ -10,7 +10,7 @@ use domain::webhooks::{Delivery, DeliveryList, DeliveryStore, WebhookEndpointSto
 use domain::{Error, JobId, WebhookId};
 use edge::api::webhooks::attempts::{Attempts, Redelivered, parse_page};
 use edge::http::{Answer, Request};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::info;
 
 pub struct Deps<'a> {

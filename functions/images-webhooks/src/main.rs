@@ -8,7 +8,7 @@ use images_webhooks::{Deps, handle};
 use runtime::config;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("images-webhooks");
     let sdk = aws::config::load_for_api().await;
     let auth = AuthStores::from_env(&sdk)?;

@@ -9,7 +9,7 @@ use edge::api::webhooks::attempts::{Range, RangeRedelivered, parse_range};
 use edge::api::webhooks::cursor;
 use edge::http::{Answer, Request};
 use futures_util::{StreamExt as _, stream};
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use tracing::{info, warn};
 
 use crate::{Deps, require_key};
@@ -102,7 +102,7 @@ async fn redeliver_until(
                 Some(Ok(existed)) => count += u32::from(existed),
                 // It must not stop the others for ever.
                 Some(Err(StoreError::Unreadable(cause))) => {
-                    warn!(jobId = %key.0, webhookId = %key.1, cause, "a webhook was not redelivered");
+                    warn!(jobId = %key.0, webhookId = %key.1, %cause, "a webhook was not redelivered");
                 }
                 Some(Err(error)) if done != range.after => return Ok(stopped(count, done, &error)),
                 Some(Err(error)) => return Err(error.into()),

@@ -46,7 +46,7 @@ impl<'a> DeprecationCheck<'a> {
         let document = self.document.read().await?;
         let lists = match ModelList::of(&document) {
             Ok(lists) => lists,
-            Err(problem) => return Err(StoreError::Unavailable(problem.to_string())),
+            Err(problem) => return Err(StoreError::Unavailable(problem.to_string().into())),
         };
         for list in lists {
             let before = self.store.deprecations(list.provider()).await?;

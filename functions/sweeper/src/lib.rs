@@ -169,8 +169,8 @@ async fn process(deps: &Deps<'_>, due: Due) -> Done {
 
 /// Postpones a row that this release cannot read: at the head of the index, such rows would hide all others.
 /// The row keeps what is in it, for a release that can read it.
-async fn postpone(deps: &Deps<'_>, due: Due, cause: String) -> Done {
-    error!(alarm = "row_unreadable", cause, "a due row cannot be read; it is postponed");
+async fn postpone(deps: &Deps<'_>, due: Due, cause: domain::Cause) -> Done {
+    error!(alarm = "row_unreadable", %cause, "a due row cannot be read; it is postponed");
     match deps.due.postpone(&due, Timestamp::now()).await {
         Ok(_) | Err(StoreError::Conflict) => Done::Unreadable,
         Err(error) => {
@@ -198,7 +198,7 @@ async fn batch(deps: &Deps<'_>, id: BatchId) -> Result<Done, StoreError> {
         // get a conflict although neither has written it.
         let left = missing(deps, &batch).await?.len();
         if left > 0 {
-            return Err(StoreError::Unavailable(format!("{left} jobs of the batch have no row yet")));
+            return Err(StoreError::Unavailable(format!("{left} jobs of the batch have no row yet").into()));
         }
     }
     batch.written();

@@ -75,8 +75,8 @@ async fn update(
         match saved.await {
             Ok(updated) => return Some(updated),
             Err(StoreError::Conflict) => {}
-            Err(StoreError::Unavailable(cause) | StoreError::Unreadable(cause)) => {
-                warn!(cause, "the row of the endpoint could not be read or written");
+            Err(error) => {
+                warn!(%error, "the row of the endpoint could not be read or written");
                 return None;
             }
         }

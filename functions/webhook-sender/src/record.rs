@@ -53,7 +53,7 @@ pub(crate) async fn record(
             },
             Err(error) => error,
         };
-        if !backoff.pause().await {
+        if !backoff.pause(&problem).await {
             return Err(problem.into());
         }
         warn!(error = %problem, "the row could not be written; trying again");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::store::StoreError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -24,9 +25,10 @@ impl Backoff {
         Self { pause: FIRST_PAUSE, deadline }
     }
 
-    /// Sleeps until the next attempt. Returns `false`, at once, if that attempt would begin too late.
-    pub async fn pause(&mut self) -> bool {
-        if Timestamp::now() + self.pause >= self.deadline {
+    /// Sleeps until the next attempt after `error`. Returns `false`, at once, if that attempt would begin too
+    /// late, or if no attempt can succeed.
+    pub async fn pause(&mut self, error: &StoreError) -> bool {
+        if !error.may_pass() || Timestamp::now() + self.pause >= self.deadline {
             return false;
         }
         tokio::time::sleep(self.pause).await;
@@ -42,8 +44,15 @@ mod tests {
     #[tokio::test]
     async fn pauses_double_and_end_at_the_deadline() {
         let mut backoff = Backoff::until(Timestamp::now() + Duration::from_millis(250));
-        assert!(backoff.pause().await);
+        assert!(backoff.pause(&StoreError::Conflict).await);
         assert_eq!(backoff.pause, FIRST_PAUSE * 2);
-        assert!(!backoff.pause().await, "200 ms more would be too late");
+        assert!(!backoff.pause(&StoreError::Conflict).await, "200 ms more would be too late");
+    }
+
+    #[tokio::test]
+    async fn denied_call_is_not_attempted_again() {
+        let mut backoff = Backoff::until(Timestamp::now() + Duration::from_secs(60));
+        assert!(!backoff.pause(&StoreError::Denied("GetItem: AccessDeniedException".into())).await);
+        assert!(backoff.pause(&StoreError::Throttled("GetItem: ThrottlingException".into())).await);
     }
 }

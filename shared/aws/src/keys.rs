@@ -216,6 +216,12 @@ pub fn long_poll_partition(caller: &Caller) -> String {
     format!("WAITS#{caller}")
 }
 
+/// Returns the partition of the long-poll permits of all callers together. No caller has this name.
+#[must_use]
+pub const fn all_long_polls_partition() -> &'static str {
+    "WAITS"
+}
+
 /// Returns the partition of a caller's idempotency record.
 #[must_use]
 pub fn idempotency_partition(key: &IdempotencyKey) -> String {

@@ -13,7 +13,7 @@ use domain::webhooks::{WebhookMessage, WebhookQueue};
 use domain::{Job, JobId};
 use serde::Serialize;
 
-use crate::errors::{unavailable, unusable};
+use crate::errors::{rejected_call, unavailable, unusable};
 
 /// The URLs of the job queues, one for each priority.
 #[derive(Debug, Clone)]
@@ -86,7 +86,14 @@ impl JobQueues {
                 .iter()
                 .filter_map(|failed| {
                     let job = jobs.get(failed.id().parse::<usize>().ok()?)?;
-                    Some((job.id, StoreError::Unavailable(format!("SendMessageBatch: {}", failed.code()))))
+                    Some((
+                        job.id,
+                        rejected_call(
+                            "SendMessageBatch",
+                            failed.code(),
+                            failed.message().unwrap_or("no message"),
+                        ),
+                    ))
                 })
                 .collect(),
             Err(error) => all_failed(unavailable("SendMessageBatch", error)),

@@ -22,7 +22,7 @@ pub use key_record::{
 pub use ports::{
     IdempotencyStore, KeyRegistry, KeyStore, LimitStore, LongPollPermit, LongPollStore, SecretSource,
 };
-pub use principal::{Caller, Principal};
+pub use principal::{Caller, Principal, lacks};
 pub use rate_limit::{Counted, Endpoint, Limits, MAX_LIMIT, MAX_LONG_POLLS, RateLimitStatus, WINDOW};
 pub use scope::{Scope, UnknownScope};
 pub use token_key::{KID_PREFIX, TokenKey, client_of_kid};

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::cause::Cause;
+
 /// One invalid field of a request: where it is, and which value is expected there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -84,7 +86,7 @@ pub enum Error {
     #[error("unavailable: {cause}")]
     Unavailable {
         /// The call that failed. For the log only, never for the caller.
-        cause: String,
+        cause: Cause,
         /// How long the caller should wait before it retries.
         retry_after: Duration,
     },
@@ -92,13 +94,13 @@ pub enum Error {
     #[error("internal: {cause}")]
     Internal {
         /// For the log only, never for the caller.
-        cause: String,
+        cause: Cause,
     },
 }
 
 impl Error {
-    pub fn internal(cause: impl std::fmt::Display) -> Self {
-        Self::Internal { cause: cause.to_string() }
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal { cause: Cause::new(cause) }
     }
 
     /// The stable error code of the API, which clients match on.

@@ -5,6 +5,7 @@
 //! rules need; the crates `aws` and `providers` implement them.
 
 pub mod access;
+pub mod cause;
 pub mod chat;
 pub mod due;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod providers;
 pub mod store;
 pub mod webhooks;
 
+pub use cause::Cause;
 pub use error::{Error, FieldError};
 pub use jobs::{Batch, Job, JobEvent, JobStatus};
 pub use primitives::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, TraceId, UserId, WebhookId};

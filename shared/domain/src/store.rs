@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::cause::Cause;
+
 /// Why a call to a store or a queue failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -13,15 +15,43 @@ pub enum StoreError {
     /// The row exists, but this release cannot read it: it holds a word of a newer one, for example. It must
     /// be left as it is.
     #[error("the row cannot be read: {0}")]
-    Unreadable(String),
+    Unreadable(Cause),
+    /// The store takes no more of such calls at present. The same call may succeed some seconds later.
+    #[error("throttled: {0}")]
+    Throttled(Cause),
+    /// This function may not make the call: only the operator can change that.
+    #[error("denied: {0}")]
+    Denied(Cause),
     /// The store did not answer, or its answer could not be used. The same call may succeed later.
     #[error("{0}")]
-    Unavailable(String),
+    Unavailable(Cause),
+}
+
+impl StoreError {
+    /// How long to wait before the same call may succeed.
+    #[must_use]
+    pub const fn retry_after(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Conflict | Self::Unavailable(_) => 1,
+            Self::Throttled(_) => 5,
+            Self::Unreadable(_) => 60,
+            Self::Denied(_) => 300,
+        })
+    }
+
+    /// Returns whether the same call may succeed while this function still runs.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Throttled(_) | Self::Unavailable(_) => true,
+            Self::Denied(_) | Self::Unreadable(_) => false,
+        }
+    }
 }
 
 impl From<StoreError> for crate::Error {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable { cause: error.to_string(), retry_after: Duration::from_secs(1) }
+        Self::Unavailable { retry_after: error.retry_after(), cause: Cause::new(error) }
     }
 }
 

@@ -27,6 +27,7 @@ use serde_json::{Map, Value, json};
 
 use crate::API;
 use crate::http::routes::{ROUTES, Route};
+pub use bodies::{LOCAL_WEBHOOK_URL_PATTERN, WEBHOOK_URL_PATTERN};
 
 const ABOUT: &str = "\
 Image generation that you run yourself: post a prompt, get a job id at once, and be told by a signed \

@@ -213,9 +213,7 @@ impl<'a> CurrentRegistry<'a> {
     pub async fn get(&self) -> Result<Arc<Registry>, ProviderError> {
         let document = match self.document {
             None => Secret::new(""),
-            Some(source) => source.read().await.map_err(|problem| {
-                ProviderError::new(ErrorClass::Internal, Reason::NoAnswer, problem.to_string())
-            })?,
+            Some(source) => source.read().await.map_err(|problem| ProviderError::from(&problem))?,
         };
         self.build(document)
     }

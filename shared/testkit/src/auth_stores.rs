@@ -51,14 +51,18 @@ impl LongPollStore for Memory {
     async fn acquire_long_poll(
         &self,
         caller: &Caller,
+        max_of_all: usize,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<LongPollPermit>, StoreError> {
         let mut state = self.call("acquire_long_poll")?;
+        let held: Vec<_> = state.long_polls.values().flatten().filter(|permit| permit.until > now).collect();
+        let free = (0..max_of_all).find(|number| held.iter().all(|permit| permit.number_of_all != *number));
+        let Some(number_of_all) = free else { return Ok(None) };
         let permits = state.long_polls.entry(caller.to_string()).or_default();
         permits.retain(|permit| permit.until > now);
         let free = (0..MAX_LONG_POLLS).find(|number| permits.iter().all(|permit| permit.number != *number));
-        let permit = free.map(|number| LongPollPermit { number, until });
+        let permit = free.map(|number| LongPollPermit { number, number_of_all, until });
         permits.extend(permit);
         Ok(permit)
     }

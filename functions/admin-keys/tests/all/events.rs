@@ -3,8 +3,8 @@
 use admin_keys::{Deps, handle};
 use domain::access::{KeyRecord, Scope};
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
-use lambda_http::{Context, RequestExt as _};
+use edge::http::{Event, Middleware, respond};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -32,9 +32,8 @@ async fn sample_events_get_expected_answers() {
         let managed = MANAGED.parse().unwrap();
         store.put_key(KeyRecord { id: managed, ..testkit::api_key("acme", &[Scope::Chat]).1 });
         let middleware = Middleware::new(&store, &store, &store, Origins::default());
-        let deps = Deps { keys: &store };
-        let event = lambda_http::request::from_str(&testkit::event("admin-keys", file)).unwrap();
-        let event = event.with_lambda_context(Context::default());
+        let deps = Deps { keys: &store, max_keys: 100 };
+        let event = Event::new(&testkit::event("admin-keys", file), &Context::default());
         let response = respond(event, "admin-keys", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");

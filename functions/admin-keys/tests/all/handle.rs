@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use admin_keys::{Deps, handle};
-use domain::access::{ApiKey, Endpoint, KeyRecord, KeyStore as _, Principal, Scope};
+use domain::access::{ApiKey, Endpoint, KeyRecord, KeyRegistry as _, KeyStore as _, Principal, Scope};
 use domain::store::StoreError;
 use domain::{Error, KeyId, Timestamp};
 use edge::http::Request;
 use serde_json::{Value, json};
 use testkit::Memory;
+
+use crate::late::Late;
+
+const MAX_KEYS: usize = 5;
 
 fn owner(client: &str) -> Principal {
     testkit::principal(client, &[Scope::KeysAdmin])
@@ -19,7 +23,7 @@ fn operator() -> Principal {
 }
 
 async fn send(store: &Memory, request: Request) -> Result<Value, Error> {
-    let answer = handle(&Deps { keys: store }, request).await?;
+    let answer = handle(&Deps { keys: store, max_keys: MAX_KEYS }, request).await?;
     Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
 }
 
@@ -175,4 +179,62 @@ async fn rotate_on_conflict_retries_up_to_limit() {
     }
     let refused = rotate(&store, owner("acme"), &id, json!({"overlapSeconds": 5})).await;
     assert!(matches!(refused, Err(Error::Unavailable { .. })));
+}
+
+fn is_too_many(answer: &Result<Value, Error>) -> bool {
+    matches!(answer, Err(Error::Forbidden(message)) if message.contains("has 5 valid keys"))
+}
+
+#[tokio::test]
+async fn client_has_a_bounded_number_of_valid_keys() {
+    let store = Memory::new();
+    let body = || json!({"name": "n"});
+    let mut ids = Vec::new();
+    for _ in 0..MAX_KEYS {
+        ids.push(create(&store, owner("acme"), body()).await.unwrap()["id"].as_str().unwrap().to_owned());
+    }
+    assert!(is_too_many(&create(&store, owner("acme"), body()).await));
+    let for_acme = json!({"clientId": "acme", "name": "n"});
+    assert!(
+        is_too_many(&create(&store, operator(), for_acme).await),
+        "nor does the operator pass it by accident"
+    );
+    assert!(create(&store, owner("apex"), body()).await.is_ok(), "another client has its own");
+
+    revoke(&store, owner("acme"), &ids[0]).await.unwrap();
+    assert!(create(&store, owner("acme"), body()).await.is_ok(), "a revoked key does not count");
+    assert!(is_too_many(&create(&store, owner("acme"), body()).await));
+}
+
+#[tokio::test]
+async fn full_client_can_rotate_each_key_but_not_multiply_it() {
+    let store = Memory::new();
+    let mut ids = Vec::new();
+    for _ in 0..MAX_KEYS {
+        let key = create(&store, owner("acme"), json!({"name": "n"})).await.unwrap();
+        ids.push(key["id"].as_str().unwrap().to_owned());
+    }
+    let overlap = || json!({"overlapSeconds": 600});
+    assert!(rotate(&store, owner("acme"), &ids[0], overlap()).await.is_ok());
+    assert!(is_too_many(&rotate(&store, owner("acme"), &ids[0], overlap()).await));
+    revoke(&store, owner("acme"), &ids[0]).await.unwrap();
+    assert!(rotate(&store, owner("acme"), &ids[1], json!({})).await.is_ok());
+    assert!(rotate(&store, owner("acme"), &ids[2], overlap()).await.is_ok());
+}
+
+#[tokio::test]
+async fn keys_made_at_the_same_time_do_not_pass_the_bound() {
+    let store = Memory::new();
+    // Each request reads the list before any of them has added its key.
+    let barrier = tokio::sync::Barrier::new(8);
+    let made = futures_util::future::join_all((0..8).map(|_| async {
+        let late = Late { store: &store, barrier: &barrier, first: true.into() };
+        let request = Request::by(owner("acme"), "admin-keys", "POST", r#"{"name":"n"}"#);
+        handle(&Deps { keys: &late, max_keys: MAX_KEYS }, request).await.is_ok()
+    }))
+    .await;
+    let now = Timestamp::now();
+    let keys = store.keys_of(&"acme".parse().unwrap()).await.unwrap();
+    let live = keys.iter().filter(|key| key.is_good(now)).count();
+    assert_eq!((live, made.iter().filter(|made| **made).count()), (MAX_KEYS, MAX_KEYS));
 }

@@ -3,8 +3,8 @@
 use admin_webhook_secret::{Deps, handle};
 use domain::access::{KeyRecord, Scope};
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
-use lambda_http::{Context, RequestExt as _};
+use edge::http::{Event, Middleware, respond};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -23,8 +23,7 @@ async fn sample_events_get_expected_answers() {
         store.put_key(KeyRecord { scopes: vec![Scope::KeysAdmin], ..testkit::sample_key() });
         let middleware = Middleware::new(&store, &store, &store, Origins::default());
         let deps = Deps { secret_versions: &store, master: &store };
-        let event = lambda_http::request::from_str(&testkit::event("admin-webhook-secret", file)).unwrap();
-        let event = event.with_lambda_context(Context::default());
+        let event = Event::new(&testkit::event("admin-webhook-secret", file), &Context::default());
         let response =
             respond(event, "admin-webhook-secret", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();

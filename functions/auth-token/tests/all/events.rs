@@ -4,8 +4,8 @@ use auth_token::{Deps, handle};
 use domain::access::{KeyRecord, Scope};
 use edge::auth::jwt::TokenKeys;
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
-use lambda_http::{Context, RequestExt as _};
+use edge::http::{Event, Middleware, respond};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::{KeptSecret, Memory};
 
@@ -26,8 +26,7 @@ async fn sample_events_get_expected_answers() {
     ];
     assert_eq!(testkit::event_names("auth-token"), expected.map(|(file, ..)| file));
     for (file, status, code) in expected {
-        let event = lambda_http::request::from_str(&testkit::event("auth-token", file)).unwrap();
-        let event = event.with_lambda_context(Context::default());
+        let event = Event::new(&testkit::event("auth-token", file), &Context::default());
         let response = respond(event, "auth-token", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");

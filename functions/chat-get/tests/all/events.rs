@@ -2,8 +2,8 @@
 
 use chat_get::{Deps, handle};
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
-use lambda_http::{Context, RequestExt as _};
+use edge::http::{Event, Middleware, respond};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -24,8 +24,7 @@ async fn sample_events_get_expected_answers() {
     let deps = Deps { sessions: &store };
     let middleware = Middleware::new(&store, &store, &store, Origins::default());
     for (file, status, code) in expected {
-        let event = lambda_http::request::from_str(&testkit::event("chat-get", file)).unwrap();
-        let event = event.with_lambda_context(Context::default());
+        let event = Event::new(&testkit::event("chat-get", file), &Context::default());
         let response = respond(event, "chat-get", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");

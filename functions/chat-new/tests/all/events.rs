@@ -6,8 +6,8 @@ use chat_new::{Deps, handle};
 use domain::Timestamp;
 use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
-use lambda_http::{Context, RequestExt as _};
+use edge::http::{Event, Middleware, respond};
+use lambda_runtime::Context;
 use providers::CurrentRegistry;
 use serde_json::Value;
 use testkit::Memory;
@@ -29,10 +29,9 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
         keep_sessions: Duration::from_secs(1000),
         webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
-    let event = lambda_http::request::from_str(&testkit::event("chat-new", file)).unwrap();
     let mut context = Context::default();
     context.deadline = (Timestamp::now() + Duration::from_secs(29)).millis().unsigned_abs();
-    let event = event.with_lambda_context(context);
+    let event = Event::new(&testkit::event("chat-new", file), &context);
     let middleware = Middleware::new(&store, &store, &store, Origins::default());
     let response = respond(event, "chat-new", &middleware, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());

@@ -1,8 +1,8 @@
 //! Replays the sample events.
 
-use edge::http::{Middleware, respond};
+use edge::http::{Event, Middleware, respond};
 use health::{Deps, handle};
-use lambda_http::{Context, RequestExt as _};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -19,8 +19,7 @@ async fn sample_events_get_expected_answers() {
     let expected = [("get.json", 200, true), ("head.json", 200, false), ("wrong-method.json", 405, true)];
     assert_eq!(testkit::event_names("health"), expected.map(|(file, ..)| file));
     for (file, status, has_body) in expected {
-        let event = lambda_http::request::from_str(&testkit::event("health", file)).unwrap();
-        let event = event.with_lambda_context(Context::default());
+        let event = Event::new(&testkit::event("health", file), &Context::default());
         let response =
             respond(event, "health", &Middleware::public(), |request| handle(&deps, request)).await;
         assert_eq!(response.status().as_u16(), status, "{file}");

@@ -2,9 +2,9 @@
 
 use domain::Timestamp;
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
+use edge::http::{Event, Middleware, respond};
 use images_batch_status::{Deps, handle};
-use lambda_http::{Context, RequestExt as _};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::{Memory, SAMPLE_BATCH};
 
@@ -26,8 +26,7 @@ async fn sample_events_get_expected_answers() {
     ];
     assert_eq!(testkit::event_names("images-batch-status"), expected.map(|(file, ..)| file));
     for (file, status, code) in expected {
-        let event = lambda_http::request::from_str(&testkit::event("images-batch-status", file)).unwrap();
-        let event = event.with_lambda_context(Context::default());
+        let event = Event::new(&testkit::event("images-batch-status", file), &Context::default());
         let response =
             respond(event, "images-batch-status", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();

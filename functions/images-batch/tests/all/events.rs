@@ -3,9 +3,9 @@
 use domain::Timestamp;
 use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
+use edge::http::{Event, Middleware, respond};
 use images_batch::{Deps, handle};
-use lambda_http::{Context, RequestExt as _};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -36,8 +36,7 @@ async fn sample_events_get_expected_answers() {
     ];
     assert_eq!(testkit::event_names("images-batch"), expected.map(|(file, ..)| file));
     for (file, status, code) in expected {
-        let event = lambda_http::request::from_str(&testkit::event("images-batch", file)).unwrap();
-        let event = event.with_lambda_context(context.clone());
+        let event = Event::new(&testkit::event("images-batch", file), &context);
         let response = respond(event, "images-batch", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");

@@ -6,9 +6,9 @@ use domain::images::Size;
 use domain::jobs::{JobPolicy, WebhookUrlPolicy};
 use domain::primitives::Priority;
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
+use edge::http::{Event, Middleware, respond};
 use images_generate::{Deps, handle};
-use lambda_http::{Context, RequestExt as _};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::{Memory, Sent};
 
@@ -24,8 +24,7 @@ async fn replay(file: &str) -> (Memory, u16, Value) {
         policy: JobPolicy::default(),
         webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
     };
-    let event = lambda_http::request::from_str(&testkit::event("images-generate", file)).unwrap();
-    let event = event.with_lambda_context(Context::default());
+    let event = Event::new(&testkit::event("images-generate", file), &Context::default());
     let middleware = Middleware::new(&store, &store, &store, Origins::default());
     let response = respond(event, "images-generate", &middleware, |request| handle(&deps, request)).await;
     let (status, body) = (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap());

@@ -20,9 +20,17 @@ fn asking(caller: &Principal, id: &str) -> Request {
     Request::by(caller.clone(), "images-status", "GET", "").at("jobId", id)
 }
 
+/// How many requests of all callers may wait.
+const MAX_OF_ALL: usize = 6;
+
 async fn send(store: &Memory, request: Request) -> Result<Answer, Error> {
-    let deps =
-        Deps { batches: store, jobs: store, long_polls: store, images_url: "https://cdn.example".into() };
+    let deps = Deps {
+        batches: store,
+        jobs: store,
+        long_polls: store,
+        max_long_polls: MAX_OF_ALL,
+        images_url: "https://cdn.example".into(),
+    };
     handle(&deps, request).await
 }
 
@@ -139,6 +147,25 @@ async fn fifth_long_poll_of_caller_does_not_wait() {
     let mut others = Box::pin(send(&store, asking(&other, &job.id.to_string()).with("prefer", "wait=2")));
     let waits = tokio::time::timeout(Duration::from_millis(10), &mut others).await.is_err();
     assert!(waits, "another caller has its own permits");
+    for poll in polls {
+        assert!(poll.await.unwrap().headers.contains_key("preference-applied"));
+    }
+}
+
+#[tokio::test]
+async fn deployment_out_of_long_polls_answers_at_once() {
+    let store = Memory::new();
+    let job = testkit::job("p", Timestamp::now());
+    store.put_job(&job);
+    let callers: Vec<_> = (0..MAX_OF_ALL).map(|_| testkit::principal("acme", &[Scope::ImagesRead])).collect();
+    let waiting =
+        |caller: &Principal| send(&store, asking(caller, &job.id.to_string()).with("prefer", "wait=2"));
+    let mut polls: Vec<_> = callers.iter().map(|caller| Box::pin(waiting(caller))).collect();
+    for poll in &mut polls {
+        assert!(tokio::time::timeout(Duration::from_millis(10), poll).await.is_err());
+    }
+    let one_more = waiting(&testkit::principal("acme", &[Scope::ImagesRead])).await.unwrap();
+    assert!(one_more.status == 200 && !one_more.headers.contains_key("preference-applied"));
     for poll in polls {
         assert!(poll.await.unwrap().headers.contains_key("preference-applied"));
     }

@@ -3,9 +3,9 @@
 use domain::Timestamp;
 use domain::jobs::{WebhookEvent, WebhookUrlPolicy};
 use edge::http::cors::Origins;
-use edge::http::{Middleware, respond};
+use edge::http::{Event, Middleware, respond};
 use images_webhooks::{Deps, handle};
-use lambda_http::{Context, RequestExt as _};
+use lambda_runtime::Context;
 use serde_json::Value;
 use testkit::Memory;
 
@@ -45,14 +45,10 @@ async fn sample_events_get_expected_answers() {
             queue: &store,
             webhook_url_policy: WebhookUrlPolicy::HttpsOnly,
         };
-        let event = lambda_http::request::from_str(&testkit::event("images-webhooks", file)).unwrap();
         let mut context = Context::default();
         context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 28_000;
-        let response =
-            respond(event.with_lambda_context(context), "images-webhooks", &middleware, |request| {
-                handle(&deps, request)
-            })
-            .await;
+        let event = Event::new(&testkit::event("images-webhooks", file), &context);
+        let response = respond(event, "images-webhooks", &middleware, |request| handle(&deps, request)).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         assert_eq!((response.status().as_u16(), body["error"]["code"].as_str()), (status, code), "{file}");
         assert_eq!(store.sent().len(), usize::from(status == 202), "{file}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::jobs::{JobPolicy, JobQueue, JobStore, WebhookEvent};
 use domain::store::StoreError;
-use domain::{Batch, Job, JobId, Timestamp};
+use domain::{Batch, Cause, Job, JobId, Timestamp};
 use futures_util::stream::{self, StreamExt as _};
 use tracing::warn;
 
@@ -55,7 +55,7 @@ impl FanOut<'_> {
     }
 
     async fn write(&self, mut job: Job, now: Timestamp) -> Result<Job, StoreError> {
-        job.enqueue(now, &self.policy).map_err(|refused| StoreError::Unavailable(refused.to_string()))?;
+        job.enqueue(now, &self.policy).map_err(|refused| StoreError::Unavailable(Cause::new(refused)))?;
         let delivery = job.delivery(WebhookEvent::Queued, now);
         self.jobs.save(&mut job, delivery.as_ref()).await?;
         Ok(job)

@@ -9,7 +9,7 @@ use domain::{KeyId, Timestamp};
 use crate::access::api_keys::AccessTable;
 use crate::dynamodb::conditional::conditional;
 use crate::dynamodb::row::{Item, number};
-use crate::dynamodb::table::transact;
+use crate::dynamodb::table::{put, transact};
 use crate::errors::{unavailable, unusable};
 use crate::keys;
 
@@ -19,15 +19,8 @@ const NEW: &str = "attribute_not_exists(pk)";
 #[async_trait]
 impl KeyRegistry for AccessTable {
     async fn add(&self, record: &KeyRecord) -> Result<(), StoreError> {
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item(record)?))
-            .condition_expression(NEW)
-            .send()
-            .await
-            .map_err(|error| unavailable("PutItem", error))?;
-        Ok(())
+        // Recognizes its own write after a lost response: its key would be lost otherwise.
+        put(&self.client, &self.table, item(record)?, 0).await
     }
 
     async fn current(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
@@ -134,4 +127,69 @@ fn item(record: &KeyRecord) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(record).map_err(|error| unusable("key", error))?;
     item.insert("pk".to_owned(), AttributeValue::S(keys::api_key_partition(record.id)));
     Ok(item)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::Client;
+    use domain::access::ApiKey;
+    use serde_json::{Value, json};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Reads the JSON body of the request on this connection.
+    async fn request(stream: &mut TcpStream) -> Value {
+        let mut bytes = Vec::new();
+        loop {
+            stream.read_buf(&mut bytes).await.unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            let body = text.split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
+            if let Some(Ok(body)) = body {
+                return body;
+            }
+        }
+    }
+
+    /// Returns a table that loses its first response, and then says that the row exists: as it was sent, or
+    /// with `other` instead of its hash.
+    async fn table_losing_a_response(other: Option<&'static str>) -> AccessTable {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            request(&mut listener.accept().await.unwrap().0).await;
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut row = request(&mut stream).await["Item"].take();
+                if let Some(other) = other {
+                    row["hash"] = json!({"S": other});
+                }
+                let error_type = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+                let body = json!({"__type": error_type, "Item": row}).to_string();
+                let head = format!(
+                    "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            }
+        });
+        let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests");
+        let sdk = crate::config::loader()
+            .endpoint_url(url)
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .load()
+            .await;
+        AccessTable::new(Client::new(&sdk), "access".into())
+    }
+
+    #[tokio::test]
+    async fn add_after_lost_response_recognizes_its_own_key() {
+        let key = ApiKey::generate();
+        let name = "n".parse().unwrap();
+        let record = KeyRecord::new(&key, "acme".parse().unwrap(), name, vec![], Timestamp::now());
+        table_losing_a_response(None).await.add(&record).await.unwrap();
+        let added = table_losing_a_response(Some("another")).await.add(&record).await;
+        assert!(matches!(added, Err(StoreError::Conflict)), "{added:?}");
+    }
 }

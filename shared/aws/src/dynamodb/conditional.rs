@@ -1,5 +1,7 @@
 //! Conditional updates.
 
+use std::fmt::Debug;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use domain::store::StoreError;
@@ -16,7 +18,7 @@ pub(crate) enum Conditional {
 }
 
 /// Converts the answer to a conditional update. The update must request the row for both cases.
-pub(crate) fn conditional<R>(
+pub(crate) fn conditional<R: Debug + Send + Sync + 'static>(
     answer: Result<UpdateItemOutput, SdkError<UpdateItemError, R>>,
 ) -> Result<Conditional, StoreError> {
     match answer {

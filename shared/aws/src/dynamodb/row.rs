@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::Timestamp;
 use domain::store::StoreError;
+use domain::{Cause, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::errors::unavailable;
+use crate::errors::{unavailable, unusable};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -60,7 +60,7 @@ pub(crate) struct Listed {
 
 impl<T: Serialize> Row<'_, T> {
     pub(crate) fn into_item(self) -> Result<Item, StoreError> {
-        serde_dynamo::to_item(&self).map_err(|error| StoreError::Unavailable(format!("row: {error}")))
+        serde_dynamo::to_item(&self).map_err(|error| unusable("row", error))
     }
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn read<T: DeserializeOwned>(item: Item, now: Timestamp) -> Result<Op
         return Ok(None);
     }
     let value: Result<T, _> = serde_dynamo::from_item(item);
-    value.map(Some).map_err(|error| StoreError::Unreadable(error.to_string()))
+    value.map(Some).map_err(|error| StoreError::Unreadable(Cause::of("row", error)))
 }
 
 /// Reads the value of a row that may not exist; see [`read`].

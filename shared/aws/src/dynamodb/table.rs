@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, Transact
 use domain::store::StoreError;
 
 use crate::dynamodb::row::{Item, get, key, unchanged};
-use crate::errors::{unavailable, unusable};
+use crate::errors::{rejected_call, unavailable, unusable};
 
 /// The jobs table. It also holds webhook endpoints, idempotency records and the data about providers.
 #[derive(Debug, Clone)]
@@ -35,29 +35,7 @@ impl JobsTable {
     ///
     /// [`StoreError::Conflict`] if the row has another revision or a transaction is writing it.
     pub(crate) async fn put(&self, item: Item, read: u64) -> Result<(), StoreError> {
-        let (condition, value) = unchanged(read);
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item.clone()))
-            .condition_expression(condition)
-            .set_expression_attribute_values(value.map(|value| HashMap::from([(":read".to_owned(), value)])))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = answer else { return Ok(()) };
-        if let SdkError::ServiceError(failed) = &error {
-            if let PutItemError::ConditionalCheckFailedException(check) = failed.err() {
-                // The SDK retries when a response is lost, and then finds its own write.
-                let own_write = check.item() == Some(&item);
-                return if own_write { Ok(()) } else { Err(StoreError::Conflict) };
-            }
-            if failed.err().is_transaction_conflict_exception() {
-                return Err(StoreError::Conflict);
-            }
-        }
-        Err(unavailable("PutItem", error))
+        put(&self.client, &self.table, item, read).await
     }
 
     /// Returns the transaction item that writes `item` if the row still has the revision `read`.
@@ -72,6 +50,36 @@ impl JobsTable {
             .map_err(|error| unusable("TransactWriteItems", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
+}
+
+/// Writes `item` into `table` if the row still has the revision `read` (0: there is no such row).
+///
+/// # Errors
+///
+/// [`StoreError::Conflict`] if the row has another revision or a transaction is writing it.
+pub(crate) async fn put(client: &Client, table: &str, item: Item, read: u64) -> Result<(), StoreError> {
+    let (condition, value) = unchanged(read);
+    let answer = client
+        .put_item()
+        .table_name(table)
+        .set_item(Some(item.clone()))
+        .condition_expression(condition)
+        .set_expression_attribute_values(value.map(|value| HashMap::from([(":read".to_owned(), value)])))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .send()
+        .await;
+    let Err(error) = answer else { return Ok(()) };
+    if let SdkError::ServiceError(failed) = &error {
+        if let PutItemError::ConditionalCheckFailedException(check) = failed.err() {
+            // The SDK retries when a response is lost, and then finds its own write.
+            let own_write = check.item() == Some(&item);
+            return if own_write { Ok(()) } else { Err(StoreError::Conflict) };
+        }
+        if failed.err().is_transaction_conflict_exception() {
+            return Err(StoreError::Conflict);
+        }
+    }
+    Err(unavailable("PutItem", error))
 }
 
 /// Applies all writes or none.
@@ -89,6 +97,9 @@ pub(crate) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) ->
         }
         if codes.contains(&"TransactionConflict") {
             return Err(Cancelled::Conflict);
+        }
+        if let Some(code) = codes.iter().find(|code| **code != "None") {
+            return Err(Cancelled::Unavailable(rejected_call("TransactWriteItems", code, "a write of it")));
         }
     }
     Err(Cancelled::Unavailable(unavailable("TransactWriteItems", error)))

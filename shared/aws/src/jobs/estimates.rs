@@ -17,6 +17,9 @@ use crate::ttl_cache::TtlCache;
 /// How long a function uses an estimate before it reads the row again.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
+/// How long a function does without an estimate whose read has failed.
+const FAILURE_TTL: Duration = Duration::from_secs(10);
+
 /// The durations of jobs, with a cache of the estimates.
 #[derive(Debug)]
 pub struct EstimatesTable {
@@ -47,6 +50,10 @@ impl EstimateStore for EstimatesTable {
             return Ok(time);
         }
         let read_at = Instant::now();
+        // If the read fails or the caller gives it up, the next ones do without for a while.
+        if let Some(remembered_at) = read_at.checked_sub(CACHE_TTL - FAILURE_TTL) {
+            self.cache.put(class, None, remembered_at);
+        }
         let answer = self.client.get_item().table_name(&self.table).set_key(Some(row_key(class)));
         let item = answer.send().await.map_err(|error| unavailable("GetItem", error))?.item;
         let row = item.unwrap_or_default();

@@ -116,6 +116,12 @@ pub struct KeySummary {
 }
 
 impl KeySummary {
+    /// Whether the key has neither expired nor been revoked at `now`.
+    #[must_use]
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|at| now < at) && self.revoked_at.is_none_or(|at| now < at)
+    }
+
     /// When the key leaves the list: [`KEY_RETENTION`] after it expires or is revoked, whichever is
     /// earlier. `None` if it does neither.
     #[must_use]

@@ -91,12 +91,14 @@ pub trait LimitStore: Send + Sync {
 pub trait LongPollStore: Send + Sync {
     /// Acquires a permit for one more long poll of `caller`. It expires at `until` if it is not released
     /// before. `None` if the caller already holds
-    /// [`MAX_LONG_POLLS`](crate::access::rate_limit::MAX_LONG_POLLS) permits.
+    /// [`MAX_LONG_POLLS`](crate::access::rate_limit::MAX_LONG_POLLS) permits, or all callers together hold
+    /// `max_of_all`.
     ///
     /// Gives [`StoreError::Unavailable`].
     async fn acquire_long_poll(
         &self,
         caller: &Caller,
+        max_of_all: usize,
         now: crate::Timestamp,
         until: crate::Timestamp,
     ) -> Result<Option<LongPollPermit>, StoreError>;
@@ -112,6 +114,8 @@ pub trait LongPollStore: Send + Sync {
 pub struct LongPollPermit {
     /// From 0, below [`MAX_LONG_POLLS`](crate::access::rate_limit::MAX_LONG_POLLS).
     pub number: usize,
+    /// From 0: the number among the permits of all callers.
+    pub number_of_all: usize,
     /// When the permit expires, in Unix ms. It also identifies the holder.
     pub until: crate::Timestamp,
 }

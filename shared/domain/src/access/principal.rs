@@ -69,7 +69,7 @@ impl Principal {
         if self.scopes.contains(&scope) {
             return Ok(());
         }
-        Err(Error::Forbidden(format!("the credential lacks the scope {}", scope.as_str()).into()))
+        Err(lacks(scope))
     }
 
     /// Checks that the credential may act for `user`.
@@ -95,6 +95,12 @@ impl Principal {
     pub fn may_access(&self, client: &ClientId, user: UserId) -> bool {
         self.client == *client && self.acts_for(user)
     }
+}
+
+/// Returns the error of a credential that lacks `scope`.
+#[must_use]
+pub fn lacks(scope: Scope) -> Error {
+    Error::Forbidden(format!("the credential lacks the scope {}", scope.as_str()).into())
 }
 
 #[cfg(test)]

@@ -61,6 +61,14 @@ impl WebhookUrl {
         if text.len() > WEBHOOK_URL_LIMIT {
             return Err(InvalidValue(format!("must have at most {WEBHOOK_URL_LIMIT} characters")));
         }
+        // The parser would correct the text: blanks, line breaks, `https:/host`, `https:\\host`.
+        let host = text.split_once("://").map_or("", |(_, host)| host);
+        if host.is_empty()
+            || host.starts_with(['/', '\\'])
+            || text.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
+        {
+            return Err(invalid());
+        }
         let url = Url::parse(text).map_err(|_| invalid())?;
         // What a host name resolves to is only known at the time of the connection. A literal address is
         // checked here.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::images::content_warning::ContentWarning;
 use crate::providers::wait_reason::WaitReason;
+use crate::store::StoreError;
 
 /// The class of an error: who has to act on it. With its [`Reason`] it decides what is done
 /// ([`crate::providers::ErrorPolicy`]).
@@ -163,5 +164,27 @@ impl ProviderError {
     pub const fn possibly_paid(mut self) -> Self {
         self.possibly_paid = true;
         self
+    }
+}
+
+/// A store of ours failed, so no provider could be called.
+impl From<&StoreError> for ProviderError {
+    fn from(error: &StoreError) -> Self {
+        let failure = Self::new(ErrorClass::Internal, Reason::NoAnswer, error.to_string());
+        // What the operator must permit first is not tried again soon.
+        if error.may_pass() { failure } else { failure.retry_after(error.retry_after()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn denied_store_call_is_tried_again_in_minutes() {
+        let of = |error: StoreError| ProviderError::from(&error).retry_after;
+        assert_eq!(of(StoreError::Denied("GetItem".into())), Some(Duration::from_secs(300)));
+        assert_eq!(of(StoreError::Throttled("GetItem".into())), None);
+        assert_eq!(of(StoreError::Unavailable("GetItem".into())), None);
     }
 }

@@ -103,16 +103,18 @@ pub struct PageRequest {
 ///
 /// [`Error::Invalid`] with all field errors.
 pub fn page(request: &Request) -> Result<PageRequest, Error> {
+    page_of(request.query("limit"), request.query("cursor"))
+}
+
+pub(crate) fn page_of(limit: Option<&str>, cursor: Option<&str>) -> Result<PageRequest, Error> {
     let mut field_errors = Vec::new();
-    let limit = request
-        .query("limit")
-        .map_or(Some(PAGE), |text| text.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit)));
+    let limit =
+        limit.map_or(Some(PAGE), |text| text.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit)));
     if limit.is_none() {
         field_errors.push(FieldError::new("limit", format!("must be a whole number from 1 to {PAGE_LIMIT}")));
     }
     // The id of the last message of the previous page. For callers the cursor is opaque.
-    let after: Option<Option<MessageId>> =
-        request.query("cursor").map_or(Some(None), |text| text.parse().ok().map(Some));
+    let after: Option<Option<MessageId>> = cursor.map_or(Some(None), |text| text.parse().ok().map(Some));
     if after.is_none() {
         field_errors.push(FieldError::new("cursor", "must be a nextCursor of this session"));
     }

@@ -1,8 +1,7 @@
 //! Responses of handlers.
 
 use domain::Error;
-use http::{HeaderMap, StatusCode, header};
-use lambda_http::{Body, Response};
+use http::{HeaderMap, Response, StatusCode, header};
 use serde::Serialize;
 
 /// A response that is not an error.
@@ -32,10 +31,8 @@ impl Answer {
         Self { status, headers: HeaderMap::new(), body: Vec::new() }
     }
 
-    pub(super) fn into_response(self) -> Response<Body> {
-        // A UTF-8 body is sent as text: any other body goes to API Gateway in base64, a third longer.
-        let body = String::from_utf8(self.body).map_or_else(|other| other.into_bytes().into(), Body::from);
-        let mut response = Response::new(body);
+    pub(super) fn into_response(self) -> Response<Vec<u8>> {
+        let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

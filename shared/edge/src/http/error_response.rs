@@ -1,8 +1,7 @@
 //! The body and headers of every error response.
 
-use ::http::{StatusCode, header};
+use ::http::{Response, StatusCode, header};
 use domain::{Error, FieldError, Timestamp, TraceId};
-use lambda_http::{Body, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::error;
@@ -62,7 +61,7 @@ fn status(error: &Error) -> StatusCode {
 }
 
 /// Converts an error into its response. Internal causes are logged and never sent.
-pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Body> {
+pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Vec<u8>> {
     let (message, details) = match error {
         Error::Invalid(field_errors) => {
             let details =
@@ -70,11 +69,11 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Body>
             (error.to_string(), Some(details.collect()))
         }
         Error::Unavailable { cause, .. } => {
-            error!(cause, "a dependency did not answer");
+            error!(%cause, "a dependency did not answer");
             ("a part of the service does not answer; try again".to_owned(), None)
         }
         Error::Internal { cause } => {
-            error!(cause, "internal error");
+            error!(%cause, "internal error");
             ("an internal error; the trace id names it in the logs".to_owned(), None)
         }
         Error::TooLarge { .. }
@@ -97,8 +96,7 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Body>
             timestamp: Timestamp::now().to_string(),
         },
     };
-    let body = serde_json::to_string(&envelope).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(serde_json::to_vec(&envelope).unwrap_or_default());
     *response.status_mut() = status(error);
     let header = match error {
         Error::MethodNotAllowed { allow } => Some((header::ALLOW, allow.join(", "))),

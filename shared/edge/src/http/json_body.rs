@@ -5,8 +5,12 @@ use std::ops::RangeInclusive;
 
 use domain::primitives::{InvalidValue, NamedValue};
 use domain::{Error, FieldError};
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::http::json_text::{Unreadable, complaint, unreadable};
 
 #[cfg(test)]
 thread_local! {
@@ -36,7 +40,7 @@ impl<'a> Fields<'a> {
         let value: &RawValue = serde_json::from_str(text).map_err(|error| {
             whole(format!("must be JSON; it breaks off at line {} column {}", error.line(), error.column()))
         })?;
-        let fields = serde_json::from_str(value.get()).map_err(|_| whole("must be a JSON object".into()))?;
+        let fields = object(value.get()).map_err(whole)?;
         Ok(Self { prefix: String::new(), fields, field_errors: Vec::new() })
     }
 
@@ -53,17 +57,20 @@ impl<'a> Fields<'a> {
         self.fields.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
     }
 
+    /// Like [`raw`](Self::raw), but adds a field error and returns `None` for a text that a parser cannot read.
+    pub fn readable(&mut self, name: &str) -> Option<&'a str> {
+        let text = self.raw(name)?;
+        let Some(Unreadable { path, message }) = unreadable(text) else { return Some(text) };
+        self.fault(format!("{name}{path}"), message);
+        None
+    }
+
     /// Returns field `name`, converted by `read`; `None` if it is missing, `null` or invalid.
     pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
-        let value = match serde_json::from_str(self.raw(name)?) {
-            Ok(value) => value,
-            // Only for a number that an `f64` cannot hold, such as 1e999.
-            Err(_) => {
-                self.fault(name, "is out of range");
-                return None;
-            }
-        };
-        match read(value) {
+        let value = self.readable(name)?;
+        // Cannot fail: the text has just been checked.
+        let value = serde_json::from_str(value).map_err(|_| "cannot be read".to_owned());
+        match value.and_then(read) {
             Ok(value) => Some(value),
             Err(message) => {
                 self.fault(name, message);
@@ -112,9 +119,12 @@ impl<'a> Fields<'a> {
     }
 
     fn inner<T>(&mut self, path: &str, text: &'a str, read: impl FnOnce(&mut Fields<'a>) -> T) -> Option<T> {
-        let Ok(fields) = serde_json::from_str(text) else {
-            self.fault(path, "must be a JSON object");
-            return None;
+        let fields = match object(text) {
+            Ok(fields) => fields,
+            Err(message) => {
+                self.fault(path, message);
+                return None;
+            }
         };
         let mut inner =
             Fields { prefix: format!("{}{path}.", self.prefix), fields, field_errors: Vec::new() };
@@ -131,6 +141,34 @@ impl<'a> Fields<'a> {
     pub fn finish(self) -> Result<(), Error> {
         if self.field_errors.is_empty() { Ok(()) } else { Err(Error::Invalid(self.field_errors)) }
     }
+}
+
+/// Returns the fields of `text`, which is valid JSON.
+fn object(text: &str) -> Result<BTreeMap<String, &RawValue>, String> {
+    if !text.starts_with('{') {
+        return Err("must be a JSON object".into());
+    }
+    let fields = fields_of(text).ok_or_else(|| format!("a name in it {}", complaint("\"")))?;
+    Ok(fields.into_iter().collect())
+}
+
+/// Returns the fields of the object `text` in their order; `None` if one of their names is not valid Unicode.
+pub(crate) fn fields_of(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Pairs;
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = Vec<(String, &'de RawValue)>;
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object")
+        }
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            let mut pairs = Vec::new();
+            while let Some(pair) = map.next_entry()? {
+                pairs.push(pair);
+            }
+            Ok(pairs)
+        }
+    }
+    serde_json::Deserializer::from_str(text).deserialize_map(Pairs).ok()
 }
 
 /// The maximum number of elements of a list, or names of an object, whose values come from a small set. Each
@@ -231,5 +269,37 @@ mod tests {
         let Err(Error::Invalid(field_errors)) = fields.finish() else { panic!("no field errors") };
         let paths: Vec<_> = field_errors.into_iter().map(|error| error.path).collect();
         assert_eq!(paths, ["a.b.c", "list[1].c", "list[2]", "no", "word", "word"]);
+    }
+
+    #[test]
+    fn half_a_character_is_reported_as_such() {
+        let body =
+            br#"{"prompt":"\ud83d","n":1e400,"list":["a","\ude00"],"o":{"\ud83d":1},"unknown":"\ud83d"}"#;
+        let mut fields = Fields::parse(body).unwrap();
+        fields.required("prompt", text);
+        fields.optional("n", |value| number(&value));
+        fields.optional("list", short_list);
+        fields.object("o", |_| ());
+        let Err(Error::Invalid(field_errors)) = fields.finish() else { panic!("no field errors") };
+        let expected =
+            [("prompt", "other half"), ("n", "out of range"), ("list[1]", "other half"), ("o", "other half")];
+        assert_eq!(field_errors.len(), expected.len());
+        for (error, (path, message)) in field_errors.iter().zip(expected) {
+            assert!(error.path == path && error.message.contains(message), "{error:?}");
+        }
+        let whole = Fields::parse(br#"{"\ud83d":1}"#).err().unwrap();
+        assert!(matches!(whole, Error::Invalid(errors) if errors[0].message.contains("other half")));
+    }
+
+    #[test]
+    fn nested_values_are_bounded_everywhere() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let body = format!(r#"{{"text":{deep},"object":{deep},"unknown":{deep}}}"#);
+        let mut fields = Fields::parse(body.as_bytes()).unwrap();
+        fields.optional("text", text);
+        fields.object("object", |_| ());
+        let Err(Error::Invalid(field_errors)) = fields.finish() else { panic!("no field errors") };
+        assert!(field_errors[0].message.contains("levels"), "{field_errors:?}");
+        assert_eq!(field_errors[1].message, "must be a JSON object");
     }
 }

@@ -10,6 +10,7 @@ use domain::{Error, Timestamp, TraceId};
 use crate::auth::credential::authenticate;
 use crate::auth::jwt::TokenKeys;
 use crate::http::cors::Origins;
+use crate::http::event::Event;
 use crate::http::request::{BODY_LIMIT, Request};
 use crate::http::routes::{Access, Found, Route, find};
 
@@ -52,12 +53,12 @@ impl<'a> Middleware<'a> {
     /// counted, whether it is admitted or not.
     pub(crate) async fn admit(
         &self,
-        event: lambda_http::Request,
+        event: Event,
         function: &str,
         trace_id: TraceId,
         rate_limit: impl FnOnce(RateLimitStatus),
     ) -> Result<Request, Error> {
-        let route = match find(function, event.method().as_str(), crate::http::request::path(&event)) {
+        let route = match find(function, &event.method, &event.path) {
             Found::Route(route) => route,
             Found::OtherMethods(allow) => return Err(Error::MethodNotAllowed { allow }),
             Found::Nothing => return Err(Error::NotFound(Missing::Path)),

@@ -5,9 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use domain::access::{Caller, IdempotencyKey, Principal, fingerprint};
 use domain::{Error, FieldError, Timestamp, TraceId};
 use http::HeaderMap;
-use lambda_http::RequestExt as _;
-use lambda_http::request::RequestContext;
 
+use crate::http::event::{Event, origin};
 use crate::http::routes::{ROUTES, Route};
 
 /// The maximum length of a body, in bytes.
@@ -37,29 +36,19 @@ pub struct Request {
 }
 
 impl Request {
-    pub(crate) fn from_event(event: lambda_http::Request, route: &'static Route, trace_id: TraceId) -> Self {
-        let texts = |map: Option<&lambda_http::aws_lambda_events::query_map::QueryMap>| -> Vec<_> {
-            let all = map.into_iter().flat_map(|map| map.iter());
-            all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-        };
-        let path_parameters = texts(event.path_parameters_ref());
-        let query = texts(event.query_string_parameters_ref());
-        let deadline = event.lambda_context_ref().map_or(0, |context| context.deadline);
-        let source = source(&event);
-        let path = path(&event).to_owned();
-        let (parts, body) = event.into_parts();
+    pub(crate) fn from_event(event: Event, route: &'static Route, trace_id: TraceId) -> Self {
         Self {
             trace_id,
             now: Timestamp::now(),
-            deadline: Timestamp::from_millis(i64::try_from(deadline).unwrap_or(i64::MAX)),
+            deadline: event.deadline,
             route,
-            headers: parts.headers,
-            body: body.to_vec(),
+            headers: event.headers,
+            body: event.body,
             caller: None,
-            source,
-            path,
-            path_parameters,
-            query,
+            source: event.source.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
+            path: event.path,
+            path_parameters: event.path_parameters,
+            query: event.query,
         }
     }
 
@@ -82,6 +71,15 @@ impl Request {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         value(&self.query, name)
+    }
+
+    /// Returns the URL of the API that the caller asked, such as `https://api.example.com/api/v1`; `None` if
+    /// the request does not say it in plain characters.
+    #[must_use]
+    pub fn base_url(&self) -> Option<String> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let path = self.path.strip_suffix(self.route.path).filter(|path| path.bytes().all(plain))?;
+        Some(format!("{}{path}", origin(&self.headers)?))
     }
 
     /// Returns a header's value; `None` if it is missing or has characters other than visible ASCII.
@@ -194,24 +192,6 @@ impl Request {
     }
 }
 
-/// Returns the path as API Gateway matched it. The request's URI lacks it if no URI can hold it, because
-/// API Gateway decodes sequences such as `%05` before it passes the path on.
-pub(crate) fn path(event: &lambda_http::Request) -> &str {
-    match event.raw_http_path() {
-        "" => event.uri().path(),
-        raw => raw,
-    }
-}
-
 fn value<'a>(all: &'a [(String, String)], name: &str) -> Option<&'a str> {
     all.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-}
-
-/// Returns the IP address that called API Gateway; the unspecified address if the event has none.
-fn source(event: &lambda_http::Request) -> IpAddr {
-    let text = match event.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
-        _ => None,
-    };
-    text.and_then(|text| text.parse().ok()).unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }

@@ -4,18 +4,20 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use domain::access::{RateLimitStatus, WINDOW};
 use domain::primitives::NamedValue as _;
 use domain::{Error, Timestamp, TraceId};
 use futures_util::FutureExt as _;
-use lambda_http::{Body, RequestExt as _, Response, service_fn};
+use lambda_runtime::{LambdaEvent, service_fn};
 use tokio::time::Instant;
 use tracing::{Instrument as _, info, info_span};
 
 use crate::http::answer::Answer;
 use crate::http::error_response::error_response;
+use crate::http::event::{Event, Payload};
 use crate::http::middleware::Middleware;
+use crate::http::reply::Reply;
 
 pub(crate) use crate::http::request::Request;
 use crate::http::routes::{Found, find};
@@ -29,35 +31,47 @@ pub async fn serve<F>(
     function: &'static str,
     middleware: &Middleware<'_>,
     handle: impl Fn(Request) -> F + Sync,
-) -> Result<(), lambda_http::Error>
+) -> Result<(), lambda_runtime::Error>
 where
     F: Future<Output = Result<Answer, Error>> + Send,
 {
     let handle = &handle;
-    lambda_http::run(service_fn(move |event: lambda_http::Request| async move {
-        Ok::<_, Infallible>(respond(event, function, middleware, handle).await)
-    }))
-    .await
+    let invoke =
+        move |event| async move { Ok::<_, Infallible>(invoke(event, function, middleware, handle).await) };
+    lambda_runtime::run(service_fn(invoke)).await
+}
+
+/// Answers one invocation.
+pub(crate) async fn invoke<F>(
+    event: LambdaEvent<Payload>,
+    function: &str,
+    middleware: &Middleware<'_>,
+    handle: impl Fn(Request) -> F,
+) -> Reply
+where
+    F: Future<Output = Result<Answer, Error>>,
+{
+    let event = Event::new(event.payload.text(), &event.context);
+    respond(event, function, middleware, handle).await.into()
 }
 
 /// Answers one request. Errors and panics of the handler become error responses.
 pub async fn respond<F>(
-    event: lambda_http::Request,
+    event: Event,
     function: &str,
     middleware: &Middleware<'_>,
     handle: impl Fn(Request) -> F,
-) -> Response<Body>
+) -> Response<Vec<u8>>
 where
     F: Future<Output = Result<Answer, Error>>,
 {
     let trace_id = TraceId::new();
     let started = Instant::now();
-    let span = info_span!("request", traceId = %trace_id, requestId = %event.lambda_context().request_id);
+    let span = info_span!("request", traceId = %trace_id, requestId = event.invocation);
     async {
-        let method = event.method().clone();
-        let request_headers = event.headers().clone();
-        let preflight =
-            (method == Method::OPTIONS).then(|| methods(function, crate::http::request::path(&event)));
+        let method = event.method.clone();
+        let request_headers = event.headers.clone();
+        let preflight = (method == "OPTIONS").then(|| methods(function, &event.path));
         let rate_limit = OnceLock::new();
         let record = |status: RateLimitStatus| _ = rate_limit.set(status);
         let answer = async {
@@ -88,7 +102,7 @@ where
         finish(&mut response, trace_id, &method);
         let status = response.status().as_u16();
         let duration = started.elapsed().as_millis() as u64;
-        info!(method = %method, status, durationMs = duration, "answered");
+        info!(method, status, durationMs = duration, "answered");
         response
     }
     .instrument(span)
@@ -122,7 +136,7 @@ fn set_rate_limit_headers(headers: &mut HeaderMap, rate_limit: &RateLimitStatus)
 }
 
 /// Adds the headers that every response has, and removes the body of a response to `HEAD`.
-fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
+fn finish(response: &mut Response<Vec<u8>>, trace_id: TraceId, method: &str) {
     let headers = response.headers_mut();
     set(headers, "x-trace-id", &trace_id.to_string());
     let always: [(HeaderName, &str); 3] = [
@@ -147,8 +161,8 @@ fn finish(response: &mut Response<Body>, trace_id: TraceId, method: &Method) {
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
-    if method == Method::HEAD {
-        *response.body_mut() = Body::Empty;
+    if method == "HEAD" {
+        response.body_mut().clear();
     }
 }
 
@@ -158,18 +172,23 @@ mod tests {
     use crate::http::request::BODY_LIMIT;
     use domain::FieldError;
     use domain::error::Missing;
+    use lambda_runtime::Context;
+    use serde_json::{Value, json};
     use std::time::Duration;
 
     type Outcome = fn() -> Result<Answer, Error>;
 
-    async fn send(event: ::http::request::Builder, body: Body, outcome: Outcome) -> Response<Body> {
-        let event = event.body(body).unwrap().with_lambda_context(lambda_http::Context::default());
+    async fn send(event: Value, outcome: Outcome) -> Response<Vec<u8>> {
+        let event = Event::new(&event.to_string(), &Context::default());
         respond(event, "health", &Middleware::public(), |_| async move { outcome() }).await
     }
 
-    async fn answer(method: &str, outcome: Outcome) -> (u16, HeaderMap, serde_json::Value) {
-        let event = ::http::Request::builder().method(method).uri("/api/v1/health");
-        let (parts, body) = send(event, Body::Empty, outcome).await.into_parts();
+    fn event(method: &str) -> Value {
+        json!({"rawPath": "/api/v1/health", "requestContext": {"http": {"method": method}}})
+    }
+
+    async fn answer(method: &str, outcome: Outcome) -> (u16, HeaderMap, Value) {
+        let (parts, body) = send(event(method), outcome).await.into_parts();
         (parts.status.as_u16(), parts.headers, serde_json::from_slice(&body).unwrap_or_default())
     }
 
@@ -232,15 +251,16 @@ mod tests {
         assert_eq!((status, headers["allow"].to_str().unwrap()), (405, "GET, HEAD, OPTIONS"));
         assert_eq!(body["error"]["code"], "METHOD_NOT_ALLOWED");
         let (status, headers, body) = answer("HEAD", ok).await;
-        assert_eq!((status, body), (200, serde_json::Value::Null));
+        assert_eq!((status, body), (200, Value::Null));
         assert_eq!(headers["content-type"], "application/json");
     }
 
     #[tokio::test]
     async fn preflight_is_answered_without_handler() {
         let ok = || panic!("a preflight reaches no handler");
-        let event = ::http::Request::builder().method("OPTIONS").uri("/api/v1/health");
-        let answer = send(event.header("origin", "https://a.example"), Body::Empty, ok).await;
+        let mut event = event("OPTIONS");
+        event["headers"] = json!({"origin": "https://a.example"});
+        let answer = send(event, ok).await;
         let headers = answer.headers();
         assert_eq!(answer.status(), 204);
         assert_eq!(headers["access-control-allow-origin"], "https://a.example");
@@ -251,9 +271,9 @@ mod tests {
 
     #[tokio::test]
     async fn body_over_limit_never_reaches_handler() {
-        let event = ::http::Request::builder().method("GET").uri("/api/v1/health");
-        let body = Body::from(vec![b' '; BODY_LIMIT + 1]);
-        assert_eq!(send(event, body, || panic!("called")).await.status(), 413);
+        let mut event = event("GET");
+        event["body"] = " ".repeat(BODY_LIMIT + 1).into();
+        assert_eq!(send(event, || panic!("called")).await.status(), 413);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Operations of tokens and API keys.
 
+use domain::access::ClientId;
+use domain::{Error, FieldError};
 use serde_json::json;
 
 use super::bodies::{KeyBody, RotateBody, TokenBody};
@@ -33,6 +35,7 @@ fn token(schemas: &mut Schemas) -> Operation {
          lives out its time even if the key is revoked.",
     )
     .body(true, schemas.request::<TokenBody>(), &[("A quarter of an hour", body)])
+    .refuses(crate::api::access::token::parse(br#"{"scopes":["keys:admin"],"expiresIn":7200}"#))
     .answers(Answer::json(201, "The token.", schemas.answer::<TokenResponse>(), example))
 }
 
@@ -58,6 +61,11 @@ fn list(schemas: &mut Schemas) -> Operation {
     .takes(&["clientId"])
     .answers(Answer::json(200, "The keys.", schemas.answer::<KeyList>(), example))
     .fails(&[Problem::Invalid])
+    .refuses(
+        "Acme Inc."
+            .parse::<ClientId>()
+            .map_err(|error| Error::Invalid(vec![FieldError::new("clientId", error.to_string())])),
+    )
 }
 
 fn made(schemas: &mut Schemas) -> Answer {
@@ -76,6 +84,12 @@ fn create(schemas: &mut Schemas) -> Operation {
         "The key is shown in this answer and never again. Scopes of the operator can only be given by who has them. A token cannot manage keys.",
     )
     .body(true, schemas.request::<KeyBody>(), &[("For a server", body)])
+    .refuses(
+        "acme"
+            .parse()
+            .map_err(Error::internal)
+            .and_then(|own| crate::api::access::keys::parse_create(br#"{"scopes":["images"]}"#, &own)),
+    )
     .answers(made(schemas))
 }
 
@@ -97,6 +111,7 @@ fn rotate(schemas: &mut Schemas) -> Operation {
         "Replace an API key",
         "The new key has the old one's name, scopes and limits. The old one stays good for `overlapSeconds`.",
     )
+    .refuses(crate::api::access::keys::parse_rotate(br#"{"overlapSeconds":-1}"#))
     .body(false, schemas.request::<RotateBody>(), &[("A day to change it", json!({"overlapSeconds": 86400}))])
     .answers(made(schemas))
     .fails(&[Problem::KeyNotFound])

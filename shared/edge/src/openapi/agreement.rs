@@ -8,7 +8,7 @@ use domain::access::ClientId;
 use domain::jobs::WebhookUrlPolicy;
 use serde_json::{Value, json};
 
-use super::bodies::NOT_BLANK;
+use super::bodies::{LOCAL_WEBHOOK_URL_PATTERN, NOT_BLANK, WEBHOOK_URL_PATTERN};
 use super::document;
 use crate::http::json_body::READ;
 
@@ -150,8 +150,8 @@ impl Place<'_> {
             self.refuses(None);
         } else if !self.path.ends_with(']') {
             assert!(
-                schema["nullable"] == true || resolved["nullable"] == true,
-                "{}: null means absent",
+                schema["nullable"] == true && schema["type"].is_string(),
+                "{}: null means absent, and `nullable` has an effect beside `type` only",
                 self.path
             );
             self.takes(Value::Null);
@@ -231,14 +231,15 @@ impl Place<'_> {
     fn check_text(&self, schema: &Value) {
         self.refuses(json!(7));
         if let Some(values) = schema["enum"].as_array() {
-            values.iter().for_each(|value| self.takes(value.clone()));
+            // `null`, which a nullable enum has among its values, is checked with all other fields.
+            values.iter().filter(|value| !value.is_null()).for_each(|value| self.takes(value.clone()));
             return self.refuses(json!("no such word"));
         }
         let (start, invalid) = match (schema["format"].as_str(), schema["pattern"].as_str()) {
             (Some("uuid"), None) => return self.check_spelling(USER, &["x", &USER.replace('-', "")]),
             (Some("date-time"), None) => return self.check_spelling("2026-01-01T00:00:00Z", &["yesterday"]),
             (Some("cursor"), None) => return self.check_spelling(&"A".repeat(43), &["?", "AAAA"]),
-            (Some("iri"), Some(r"^https://[^/?#@\s]")) => ("https://example.com/", "http://example.com/"),
+            (Some("iri"), Some(WEBHOOK_URL_PATTERN)) => ("https://example.com/", "http://example.com/"),
             (None, Some(NOT_BLANK)) => {
                 self.takes(json!("\u{feff}"));
                 self.refuses(json!(" \n\u{85}\u{2003}\u{3000}"));
@@ -302,5 +303,53 @@ fn parsers_accept_every_example() {
         for (title, example) in content["examples"].as_object().unwrap() {
             assert_eq!(parse(example["value"].to_string().as_bytes()), [""; 0], "{path}: {title}");
         }
+    }
+}
+
+/// URLs, and whether a deployment and a local cloud take them.
+const URLS: [(&str, bool, bool); 24] = [
+    ("https://example.com", true, true),
+    ("HTTPS://Example.COM/Hook?a=1#b", true, true),
+    ("hTTps://example.com:8443/", true, true),
+    ("https://example.com?a=@", true, true),
+    ("https://example.com/@/\\", true, true),
+    ("https://münchen.example/ü", true, true),
+    ("http://127.0.0.1:9000/hook", false, true),
+    ("HTTP://LocalHost/x?y", false, true),
+    ("http://127.255.0.1", false, true),
+    ("http://[::1]:1/", false, true),
+    ("http://example.com", false, false),
+    ("http://127.0.0.1.example.com/", false, false),
+    ("http://localhost.example.com/", false, false),
+    ("https://user@example.com/", false, false),
+    ("https://user:word@example.com/", false, false),
+    ("http://user@127.0.0.1/", false, false),
+    (" https://example.com/", false, false),
+    ("https://example.com/ ", false, false),
+    ("https://exa\tmple.com/", false, false),
+    ("https://example.com/a\nb", false, false),
+    ("https:example.com", false, false),
+    ("https:/example.com", false, false),
+    ("https:\\\\example.com", false, false),
+    ("https:///example.com", false, false),
+];
+
+#[test]
+fn webhook_url_patterns_and_parser_agree() {
+    use domain::jobs::WebhookUrl;
+    let patterns =
+        [WEBHOOK_URL_PATTERN, LOCAL_WEBHOOK_URL_PATTERN].map(|text| regex::Regex::new(text).unwrap());
+    for (url, https_only, local) in URLS {
+        let policies = [WebhookUrlPolicy::HttpsOnly, WebhookUrlPolicy::AllowLoopbackHttp];
+        assert_eq!(
+            policies.map(|policy| WebhookUrl::parse(url, policy).is_ok()),
+            [https_only, local],
+            "{url:?}"
+        );
+        assert_eq!(
+            [0, 1].map(|index| patterns[index].is_match(url)),
+            [https_only, local],
+            "pattern: {url:?}"
+        );
     }
 }

@@ -21,9 +21,20 @@ use crate::api::webhooks::attempts::State;
 use crate::api::webhooks::secret::OVERLAP;
 
 /// Matches one character that is not Unicode white space. `\S` differs between dialects of regular
-/// expressions: that of JavaScript, which JSON Schema refers to, matches U+0085.
+/// expressions: that of JavaScript, which JSON Schema refers to, matches U+0085. The characters stand for themselves: RE2 and PCRE have no `\u2028`, JavaScript has no `\x{2028}`.
 pub(super) const NOT_BLANK: &str =
-    r"[^\u0009-\u000D\u0020\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]";
+    "[^\\t-\\r \u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]";
+
+/// Matches a webhook URL: `https:` in any letters, without user and password, blanks and control characters.
+pub const WEBHOOK_URL_PATTERN: &str =
+    r"^[Hh][Tt][Tt][Pp][Ss]://[^\x00-\x20/?#@\\\x7F]+([/?#][^\x00-\x20\x7F]*)?$";
+
+/// Matches a webhook URL of a local cloud: `http:` to this computer, too.
+pub const LOCAL_WEBHOOK_URL_PATTERN: &str = concat!(
+    r"^([Hh][Tt][Tt][Pp][Ss]://[^\x00-\x20/?#@\\\x7F]+",
+    r"|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?)",
+    r"([/?#][^\x00-\x20\x7F]*)?$",
+);
 
 /// An image job.
 #[derive(JsonSchema)]
@@ -168,7 +179,7 @@ pub struct ImageOptions {
 pub struct Webhook {
     /// Where webhooks go: an `https:` URL without user and password; the host name in any letters.
     #[schemars(
-        length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"), extend("format" = "iri")
+        length(max = WEBHOOK_URL_LIMIT), regex(pattern = WEBHOOK_URL_PATTERN), extend("format" = "iri")
     )]
     pub webhook_url: Option<String>,
     /// For which events; left out, for the three endings.
@@ -178,7 +189,7 @@ pub struct Webhook {
 /// What to give back. In other types only.
 #[derive(JsonSchema)]
 pub struct Metadata {
-    /// Any object of at most 4096 bytes; it is given back unchanged.
+    /// Any object of at most 4096 bytes and 32 levels; it is given back unchanged.
     pub metadata: Option<BTreeMap<String, Value>>,
 }
 
@@ -270,7 +281,7 @@ pub struct RangeBody {
 pub struct EnableBody {
     /// The URL, as it stood in `webhookUrl`.
     #[schemars(
-        length(max = WEBHOOK_URL_LIMIT), regex(pattern = r"^https://[^/?#@\s]"), extend("format" = "iri")
+        length(max = WEBHOOK_URL_LIMIT), regex(pattern = WEBHOOK_URL_PATTERN), extend("format" = "iri")
     )]
     pub url: String,
 }

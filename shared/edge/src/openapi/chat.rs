@@ -1,5 +1,6 @@
 //! Operations of chat sessions.
 
+use domain::jobs::WebhookUrlPolicy::HttpsOnly;
 use serde_json::json;
 
 use super::bodies::ChatBody;
@@ -50,6 +51,10 @@ fn say(schemas: &mut Schemas) -> Operation {
          `images:write`.",
     )
     .body(true, schemas.request::<ChatBody>(), &[("The least", plain), ("With images", drawn)])
+    .refuses(crate::api::chat::parse(
+        format!(r#"{{"userId":"{USER}","prompt":"","chatContext":{{"temperature":3}}}}"#).as_bytes(),
+        HttpsOnly,
+    ))
     .answers(said)
     .fails(&[Problem::SessionNotFound, Problem::GenerationFailed])
     .idempotent()
@@ -74,4 +79,5 @@ fn read(schemas: &mut Schemas) -> Operation {
     .takes(&["limit", "cursor"])
     .answers(page)
     .fails(&[Problem::Invalid, Problem::SessionNotFound])
+    .refuses(crate::api::chat::page_of(Some("0"), Some("x")))
 }

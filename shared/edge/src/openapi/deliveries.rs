@@ -1,5 +1,6 @@
 //! Operations of webhooks: attempts, redelivery, disabled URLs and the signing secret.
 
+use domain::jobs::WebhookUrlPolicy::HttpsOnly;
 use serde_json::{Value, json};
 
 use super::bodies::{EnableBody, RangeBody, SecretRotateBody};
@@ -70,6 +71,9 @@ fn range(schemas: &mut Schemas) -> Operation {
          request for the rest. A token cannot ask for it.",
     )
     .body(true, schemas.request::<RangeBody>(), &[("What was lost in an hour", body)])
+    .refuses(crate::api::webhooks::attempts::parse_range(
+        br#"{"since":"2026-10-01T13:00:00Z","until":"2026-10-01T12:00:00Z"}"#,
+    ))
     .answers(Answer::json(
         202,
         "They are on their way.",
@@ -92,6 +96,7 @@ fn enable(schemas: &mut Schemas) -> Operation {
          kept go out within a minute. A token cannot ask for it.",
     )
     .body(true, schemas.request::<EnableBody>(), &[("One of ours", json!({"url": url()}))])
+    .refuses(crate::api::webhooks::attempts::parse_enable(br#"{"url":"http://example.com/"}"#, HttpsOnly))
     .answers(Answer::empty(204, "It is on."))
 }
 
@@ -137,6 +142,7 @@ fn rotate(schemas: &mut Schemas) -> Operation {
         "For `overlapSeconds`, a day unless said, both sign: `webhook-signature` then has two values, and a receiver \
          that knows either secret accepts.",
     )
+    .refuses(crate::api::webhooks::secret::parse_rotate(br#"{"overlapSeconds":-1}"#))
     .body(false, schemas.request::<SecretRotateBody>(), &[("An hour to change it", json!({"overlapSeconds": 3600}))])
     .answers(Answer::json(201, "The new secret.", schemas.answer::<WebhookSecret>(), example))
 }

@@ -1,5 +1,6 @@
 //! Operations of image jobs and batches.
 
+use domain::jobs::WebhookUrlPolicy::HttpsOnly;
 use serde_json::json;
 
 use super::bodies::{BatchBody, GenerateBody};
@@ -46,6 +47,7 @@ fn generate(schemas: &mut Schemas) -> Operation {
          `automatic` may choose.",
     )
     .body(true, schemas.request::<GenerateBody>(), &[("A prompt alone", plain), ("Everything", full)])
+    .refuses(crate::api::images::generate::parse(br#"{"prompt":" "}"#, HttpsOnly))
     .answers(accepted)
     .idempotent()
     .calls_back("/webhookUrl")
@@ -73,6 +75,10 @@ fn batch(schemas: &mut Schemas) -> Operation {
          with a single job.",
     )
     .body(true, schemas.request::<BatchBody>(), &[("Two jobs", body)])
+    .refuses(crate::api::images::batch::parse(
+        br#"{"jobs":[{"prompt":"a castle"},{"prompt":"a boat","count":9}]}"#,
+        HttpsOnly,
+    ))
     .answers(accepted)
     .idempotent()
     .calls_back("/webhookUrl")
@@ -126,6 +132,11 @@ fn list(schemas: &mut Schemas) -> Operation {
     .takes(&["userId", "status", "limit", "cursor"])
     .answers(answer)
     .fails(&[Problem::Invalid])
+    .refuses(crate::api::images::list::parse(|name| match name {
+        "limit" => Some("0"),
+        "status" => Some("done"),
+        _ => None,
+    }))
 }
 
 fn cancel() -> Operation {

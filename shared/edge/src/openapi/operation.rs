@@ -1,5 +1,6 @@
 //! Builds one operation of the document from its route and its own description.
 
+use domain::Error;
 use domain::access::Scope;
 use domain::primitives::NamedValue as _;
 use serde_json::{Map, Value, json};
@@ -19,6 +20,8 @@ pub(super) struct Operation {
     body: Option<Value>,
     answers: Vec<Answer>,
     problems: Vec<Problem>,
+    invalid: Option<Error>,
+    errors: Option<Value>,
     callback: Option<&'static str>,
 }
 
@@ -91,6 +94,8 @@ impl Operation {
             body: None,
             answers: Vec::new(),
             problems: Vec::new(),
+            invalid: None,
+            errors: None,
             callback: None,
         }
     }
@@ -134,6 +139,19 @@ impl Operation {
         self
     }
 
+    /// Adds the example of an invalid request: what its parser says.
+    pub(super) fn refuses<T>(mut self, parsed: Result<T, Error>) -> Self {
+        self.invalid = parsed.err();
+        self
+    }
+
+    /// Replaces the schema of the errors: some client generators take one schema for all of an operation's
+    /// responses outside 2xx.
+    pub(super) fn errors(mut self, schema: Value) -> Self {
+        self.errors = Some(schema);
+        self
+    }
+
     /// Adds the webhook callback. `place` is the JSON pointer of the webhook URL in the body.
     pub(super) fn calls_back(mut self, place: &'static str) -> Self {
         self.callback = Some(place);
@@ -151,7 +169,8 @@ impl Operation {
         let counted = route.limit.is_some();
         let mut responses: Map<_, _> = self.answers.into_iter().map(|answer| answer.write(counted)).collect();
         for problem in problems {
-            let previous = responses.insert(problem.status().to_string(), problem.reference());
+            let response = problem.of(route, self.invalid.as_ref(), self.errors.as_ref());
+            let previous = responses.insert(problem.status().to_string(), response);
             assert!(previous.is_none(), "{} {}: two responses, {problem:?}", route.method, route.path);
         }
         let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));

@@ -147,7 +147,7 @@ pub(super) fn parameters() -> Value {
         "cursor": {
             "name": "cursor", "in": "query",
             "description": "`nextCursor` of the page before. It holds for the same query only.",
-            "schema": {"type": "string", "format": "cursor"},
+            "schema": {"type": "string", "format": "cursor", "minLength": 1},
         },
     })
 }

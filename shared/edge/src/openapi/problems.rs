@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use domain::access::lacks;
 use domain::error::Missing;
 use domain::{Error, FieldError, TraceId};
-use lambda_http::{Body, Response};
+use http::Response;
 use serde_json::{Map, Value, json};
 use uuid::uuid;
 
@@ -12,6 +13,7 @@ use super::parts::{self, LIMIT_HEADERS, header};
 use super::schemas::Schemas;
 use crate::http::error_response::{ErrorEnvelope, error_response};
 use crate::http::request::BODY_LIMIT;
+use crate::http::routes::{Access, Route};
 
 /// An error response. Its name is the name of the component in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +60,7 @@ impl Problem {
     fn error(self) -> Error {
         let retry_after = Duration::from_secs(17);
         match self {
-            Self::Invalid => Error::Invalid(vec![
-                FieldError::new("userId", "is required"),
-                FieldError::new("prompt", "must have 1 to 4000 characters and not be blank"),
-            ]),
+            Self::Invalid => Error::Invalid(vec![FieldError::new("userId", "is required")]),
             Self::Unauthorized => Error::Unauthorized,
             Self::Forbidden => Error::Forbidden("the credential does not act for this userId".into()),
             Self::JobNotFound => Error::NotFound(Missing::Job),
@@ -78,7 +77,7 @@ impl Problem {
             Self::GenerationFailed => {
                 Error::GenerationFailed("the chat provider did not answer in time".into())
             }
-            Self::Unavailable => Error::Unavailable { cause: String::new(), retry_after },
+            Self::Unavailable => Error::Unavailable { cause: "".into(), retry_after },
         }
     }
 
@@ -106,8 +105,41 @@ impl Problem {
     }
 
     /// Returns the response that the code sends for this error.
-    fn answer(self) -> Response<Body> {
-        error_response(&self.error(), TraceId::from_uuid(uuid!("0190b8a0-0000-7000-8000-00000000000f")))
+    fn answer(self) -> Response<Vec<u8>> {
+        sent(&self.error())
+    }
+
+    /// Returns the response, with the body that the code sends for `error` as its example.
+    pub(super) fn response(self, error: &Error, schema: &Value) -> Value {
+        let mut example: Value = serde_json::from_slice(sent(error).body()).unwrap_or_default();
+        example["error"]["timestamp"] = json!("2026-10-01T12:00:00.000Z");
+        json!({
+            "description": self.description(),
+            "headers": self.headers(),
+            "content": {"application/json": {"schema": schema, "example": example}},
+        })
+    }
+
+    /// Returns the response of `route`: a reference where it is the same for all, and else one whose example
+    /// fits the route. `invalid` is what an invalid request to it causes; `schema` replaces the schema of its
+    /// errors.
+    pub(super) fn of(self, route: &Route, invalid: Option<&Error>, schema: Option<&Value>) -> Value {
+        if !self.differs() && schema.is_none() {
+            return self.reference();
+        }
+        let error = if self == Self::Invalid {
+            invalid.unwrap_or_else(|| panic!("{}: an example of an invalid request", route.path))
+        } else if self == Self::Forbidden {
+            &forbidden(route)
+        } else {
+            &self.error()
+        };
+        self.response(error, schema.unwrap_or(&error_schema()))
+    }
+
+    /// Returns whether each route has a response of its own for this error.
+    const fn differs(self) -> bool {
+        matches!(self, Self::Invalid | Self::Forbidden)
     }
 
     pub(super) fn status(self) -> u16 {
@@ -115,7 +147,7 @@ impl Problem {
     }
 
     /// Returns a reference to the response.
-    pub(super) fn reference(self) -> Value {
+    fn reference(self) -> Value {
         json!({"$ref": format!("#/components/responses/{self:?}")})
     }
 
@@ -163,18 +195,26 @@ impl Problem {
 
 /// Returns the responses of all errors.
 pub(super) fn responses(schemas: &mut Schemas) -> Map<String, Value> {
-    let schema = schemas.answer::<ErrorEnvelope<'_>>();
-    Problem::ALL
-        .into_iter()
-        .map(|problem| {
-            let mut example: Value = serde_json::from_slice(problem.answer().body()).unwrap_or_default();
-            example["error"]["timestamp"] = json!("2026-10-01T12:00:00.000Z");
-            let response = json!({
-                "description": problem.description(),
-                "headers": problem.headers(),
-                "content": {"application/json": {"schema": schema, "example": example}},
-            });
-            (format!("{problem:?}"), response)
-        })
+    assert_eq!(schemas.answer::<ErrorEnvelope<'_>>(), error_schema());
+    let shared = Problem::ALL.into_iter().filter(|problem| !problem.differs());
+    shared
+        .map(|problem| (format!("{problem:?}"), problem.response(&problem.error(), &error_schema())))
         .collect()
+}
+
+fn error_schema() -> Value {
+    json!({"$ref": "#/components/schemas/Error"})
+}
+
+fn sent(error: &Error) -> Response<Vec<u8>> {
+    error_response(error, TraceId::from_uuid(uuid!("0190b8a0-0000-7000-8000-00000000000f")))
+}
+
+fn forbidden(route: &Route) -> Error {
+    match route.access {
+        Access::Scope(scope) => lacks(scope),
+        Access::Public | Access::Optional | Access::Credential => {
+            Error::Forbidden("only an API key can be exchanged for a token".into())
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Collects the schemas of all bodies under the names of their types.
 
+use std::collections::BTreeSet;
+
 use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
@@ -38,6 +40,7 @@ impl Schemas {
     /// If a name has different schemas in requests and responses.
     pub(super) fn finish(mut self) -> Map<String, Value> {
         let mut all = self.requests.take_definitions(true);
+        inline_nullable(&mut all);
         for (name, schema) in self.answers.take_definitions(true) {
             if let Some(other) = all.insert(name.clone(), schema.clone()) {
                 assert_eq!(other, schema, "{name} has different schemas in requests and responses");
@@ -45,6 +48,64 @@ impl Schemas {
         }
         all
     }
+}
+
+/// Writes out each nullable reference, `{nullable, allOf: [{$ref}]}`: in OpenAPI 3.0.3 `nullable` has no effect
+/// without `type`, and `null` would have to match the referenced schema too. Schemas that nothing refers to
+/// any more are removed.
+fn inline_nullable(all: &mut Map<String, Value>) {
+    let originals = all.clone();
+    let mut inlined = BTreeSet::new();
+    all.values_mut().for_each(|schema| inline_within(schema, &originals, &mut inlined));
+    for name in inlined {
+        let reference = json!({"$ref": format!("#/components/schemas/{name}")});
+        if !all.values().any(|schema| contains(schema, &reference)) {
+            all.remove(&name);
+        }
+    }
+}
+
+fn inline_within(schema: &mut Value, originals: &Map<String, Value>, inlined: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|inner| inline_within(inner, originals, inlined));
+        }
+        Value::Array(list) => list.iter_mut().for_each(|inner| inline_within(inner, originals, inlined)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    let Some(fields) = schema.as_object_mut() else { return };
+    let reference = fields.get("allOf").and_then(|all| all[0]["$ref"].as_str());
+    let name = reference.and_then(|place| place.strip_prefix("#/components/schemas/")).map(str::to_owned);
+    let Some((name, Some(Value::Object(original)))) = name.map(|name| (name.clone(), originals.get(&name)))
+    else {
+        return;
+    };
+    if fields.get("nullable") != Some(&json!(true)) {
+        return;
+    }
+    inlined.insert(name);
+    fields.remove("allOf");
+    let about =
+        |fields: &Map<String, Value>| fields.get("description").and_then(Value::as_str).map(str::to_owned);
+    let descriptions: Vec<_> = [about(fields), about(original)].into_iter().flatten().collect();
+    for (key, value) in original {
+        fields.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    fields.insert("description".into(), descriptions.join("\n\n").into());
+    if let Some(values) = fields.get_mut("enum").and_then(Value::as_array_mut) {
+        values.push(Value::Null);
+    }
+    // What was written out may hold such references itself.
+    fields.values_mut().for_each(|inner| inline_within(inner, originals, &mut BTreeSet::new()));
+}
+
+fn contains(schema: &Value, part: &Value) -> bool {
+    schema == part
+        || match schema {
+            Value::Object(fields) => fields.values().any(|inner| contains(inner, part)),
+            Value::Array(list) => list.iter().any(|inner| contains(inner, part)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
 }
 
 /// Merges the `oneOf` of single values that schemars generates for an enum with doc comments into one `enum`,

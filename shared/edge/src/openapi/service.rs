@@ -1,10 +1,12 @@
 //! Operations of the health check and the API documentation.
 
+use schemars::JsonSchema;
 use serde_json::json;
 
 use super::operation::{Answer, Operation};
 use super::schemas::Schemas;
 use crate::api::health::Health;
+use crate::http::error_response::ErrorEnvelope;
 use crate::http::routes::Route;
 
 pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operation> {
@@ -18,6 +20,7 @@ pub(super) fn operation(route: &Route, schemas: &mut Schemas) -> Option<Operatio
 
 fn health(schemas: &mut Schemas) -> Operation {
     let schema = schemas.answer::<Health>();
+    let problem = schemas.answer::<HealthProblem<'_>>();
     let example = |status: &str, database: serde_json::Value| {
         json!({
             "status": status, "version": "0.1.0", "timestamp": "2026-10-01T12:00:00.000Z",
@@ -41,8 +44,18 @@ fn health(schemas: &mut Schemas) -> Operation {
         "Each part is asked at most once in ten seconds. A provider's state is what jobs last saw of it; it may have a \
          `warning` for its operator.",
     )
-    .answers(Answer::json(200, "It is `healthy` or `degraded`.", schema.clone(), well))
-    .answers(Answer::json(503, "It is `unhealthy`.", schema, ill))
+    .answers(Answer::json(200, "It is `healthy` or `degraded`.", schema, well))
+    .answers(Answer::json(503, "It is `unhealthy`.", problem.clone(), ill))
+    .errors(problem)
+}
+
+/// What is wrong: with the deployment, or with this call.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "describes what is sent; nothing is made of it")]
+enum HealthProblem<'a> {
+    Unhealthy(Health),
+    Failed(ErrorEnvelope<'a>),
 }
 
 fn document() -> Operation {

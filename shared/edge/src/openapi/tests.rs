@@ -115,3 +115,99 @@ fn cors_names_every_header_of_the_document() {
         assert!(is_of_webhooks || has(REQUEST_HEADERS, name), "{name} is not in REQUEST_HEADERS");
     }
 }
+
+#[test]
+fn error_examples_fit_their_operation() {
+    let document = document();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let example = |status: &str| {
+                operation["responses"][status]["content"]["application/json"]["example"]["error"].clone()
+            };
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let body = body.as_str().map(|place| document.pointer(&place[1..]).unwrap());
+            for fault in example("400")["details"].as_array().into_iter().flatten() {
+                let fault = fault["path"].as_str().unwrap();
+                let field = fault.split(['.', '[']).next().unwrap();
+                let reference = format!("#/components/parameters/{field}");
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                let known = body.is_some_and(|body| !body["properties"][field].is_null())
+                    || parameters.into_iter().any(|parameter| parameter["$ref"] == reference);
+                assert!(known, "{method} {path}: {fault}");
+            }
+            let refused = !operation["responses"]["400"].is_null();
+            assert_eq!(refused, example("400")["details"].is_array(), "{method} {path}");
+            if let Some(message) = example("403")["message"].as_str()
+                && let Some((_, scope)) = message.split_once("lacks the scope ")
+            {
+                let needed = format!("Needs the scope `{scope}`");
+                assert!(operation["description"].as_str().unwrap().contains(&needed), "{method} {path}");
+            }
+        }
+    }
+}
+
+/// Calls `visit` with every schema-like object in `value`.
+fn each_object<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(fields) => {
+            visit(fields);
+            fields.values().for_each(|value| each_object(value, visit));
+        }
+        Value::Array(list) => list.iter().for_each(|value| each_object(value, visit)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn nullable_stands_beside_a_type_and_patterns_are_portable() {
+    let document = document();
+    let (mut nullable, mut patterns) = (0, BTreeSet::new());
+    each_object(&document, &mut |fields| {
+        if fields.get("nullable") == Some(&Value::Bool(true)) {
+            nullable += 1;
+            assert!(fields.get("type").is_some_and(Value::is_string), "{fields:?}");
+            let values = fields.get("enum").and_then(Value::as_array);
+            assert!(values.is_none_or(|values| values.contains(&Value::Null)), "{fields:?}");
+        }
+        patterns.extend(fields.get("pattern").and_then(Value::as_str));
+    });
+    assert!(nullable > 17 && patterns.len() > 3);
+    for pattern in patterns {
+        // This crate has the dialect of RE2. `\u` is JavaScript's alone, `\s` differs between dialects.
+        assert!(regex::Regex::new(pattern).is_ok(), "{pattern}");
+        assert!(
+            ["\\u", "\\s", "\\S", "\\d", "\\w", "(?"].iter().all(|part| !pattern.contains(part)),
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn each_operation_has_one_schema_of_errors() {
+    let document = document();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let mut schemas = BTreeSet::new();
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let response = match response["$ref"].as_str() {
+                    Some(place) => document.pointer(&place[1..]).unwrap(),
+                    None => response,
+                };
+                let schema = &response["content"]["application/json"]["schema"];
+                if status.as_str() >= "400" {
+                    schemas.insert(schema.to_string());
+                }
+            }
+            assert_eq!(schemas.len(), 1, "{method} {path}: {schemas:?}");
+        }
+    }
+}
+
+#[test]
+fn no_parameter_may_be_empty_that_is_refused_empty() {
+    let cursor = &document()["components"]["parameters"]["cursor"]["schema"];
+    assert_eq!(cursor["minLength"], 1);
+    assert!(crate::api::images::list::parse(|name| (name == "cursor").then_some("")).is_err());
+    assert!(crate::api::chat::page_of(None, Some("")).is_err());
+}

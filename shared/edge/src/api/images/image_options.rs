@@ -80,11 +80,60 @@ pub fn metadata(fields: &mut Fields<'_>) -> Option<Metadata> {
         fields.fault("metadata", format!("must be an object of at most {METADATA_LIMIT} bytes"));
         return None;
     }
-    match Metadata::try_from(json.to_owned()) {
+    if json.len() > METADATA_LIMIT {
+        // Not searched for what cannot be read.
+        fields.fault("metadata", format!("must be an object of at most {METADATA_LIMIT} bytes"));
+        return None;
+    }
+    match Metadata::try_from(fields.readable("metadata")?.to_owned()) {
         Ok(metadata) => Some(metadata),
         Err(invalid) => {
             fields.fault("metadata", message(invalid));
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Error;
+    use proptest::prelude::*;
+
+    fn read(json: &str) -> Result<Option<Metadata>, Error> {
+        let body = format!(r#"{{"metadata":{json}}}"#);
+        let mut fields = Fields::parse(body.as_bytes())?;
+        let metadata = metadata(&mut fields);
+        fields.finish().map(|()| metadata)
+    }
+
+    fn error_path(json: &str) -> String {
+        match read(json) {
+            Err(Error::Invalid(errors)) if errors.len() == 1 => errors[0].path.clone(),
+            other => panic!("{json}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn metadata_that_parsers_cannot_read_is_refused() {
+        let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(130), "]".repeat(130));
+        assert_eq!(error_path(&deep), format!("metadata.a{}", "[0]".repeat(31)));
+        for (json, path) in [
+            (r#"{"title":"\ud83d"}"#, "metadata.title"),
+            (r#"{"a":1e400}"#, "metadata.a"),
+            (r#"{"\ude00":1}"#, "metadata"),
+            (&format!(r#"{{"a":"{}"}}"#, "\\ud83d".repeat(1000)), "metadata"),
+        ] {
+            assert_eq!(error_path(json), path);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn accepted_metadata_is_kept_byte_for_byte(value in crate::api::images::generate::tests::any_json()) {
+            let json = format!(r#"{{ "a" : {value},"b":1.0 , "c":"\ud83d\ude00" }}"#);
+            let metadata = read(&json).unwrap().unwrap();
+            prop_assert_eq!(metadata.json(), json);
         }
     }
 }

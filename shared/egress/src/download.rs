@@ -45,7 +45,8 @@ impl TryFrom<String> for AllowedHost {
 
     /// Reads `host` or `host:port`. An IPv6 address is in brackets.
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        const WRONG: &str = "must be a host or host:port, such as minio.internal:9000, without http:// and path";
+        const WRONG: &str =
+            "must be a host or host:port, such as minio.internal:9000, without http:// and path";
         let (name, port) = match text.rsplit_once(':') {
             Some((name, port)) if !port.ends_with(']') => {
                 let port = port.parse().ok().filter(|port| *port != 0).ok_or(WRONG)?;
@@ -58,7 +59,8 @@ impl TryFrom<String> for AllowedHost {
             return Err(WRONG);
         }
         // Read like the URLs that it is compared with.
-        let host = Url::parse(&format!("http://{name}/")).ok().and_then(|url| url.host().map(|h| h.to_owned()));
+        let host =
+            Url::parse(&format!("http://{name}/")).ok().and_then(|url| url.host().map(|h| h.to_owned()));
         Ok(Self { host: host.ok_or(WRONG)?, port })
     }
 }
@@ -179,7 +181,8 @@ impl Downloader {
         }
         let sent = async { Ok::<_, EgressError>(self.untrusted.get(url)?.send().await?) };
         sent.await.map_err(|problem| {
-            let forbidden = matches!(problem, EgressError::PolicyViolation(_)) && self.trusted.get(url).is_ok();
+            let forbidden =
+                matches!(problem, EgressError::PolicyViolation(_)) && self.trusted.get(url).is_ok();
             DownloadError { problem, allowable: host_and_port(url).filter(|_| forbidden) }
         })
     }
@@ -213,8 +216,21 @@ mod tests {
             assert_eq!(allowed(text).unwrap().matches(&url), expected, "{text} {url}");
         }
         for text in [
-            "", ":9000", "http://10.0.0.5:9000", "10.0.0.5:9000/path", "10.0.0.5/24", "*.internal", "a b",
-            "10.0.0.5:0", "10.0.0.5:70000", "10.0.0.5:", "user@host", "fd00::5", "host?x", "host#x", "%31",
+            "",
+            ":9000",
+            "http://10.0.0.5:9000",
+            "10.0.0.5:9000/path",
+            "10.0.0.5/24",
+            "*.internal",
+            "a b",
+            "10.0.0.5:0",
+            "10.0.0.5:70000",
+            "10.0.0.5:",
+            "user@host",
+            "fd00::5",
+            "host?x",
+            "host#x",
+            "%31",
         ] {
             assert!(allowed(text).is_err(), "{text}");
         }

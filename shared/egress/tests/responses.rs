@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use egress::header::{AUTHORIZATION, HeaderMap};
 use egress::{
-    AllowedHost, Client, DownloadLimits, Downloader, EgressError, EgressPolicy, PolicyViolation, Timeouts, TrustedOrigin,
+    AllowedHost, Client, DownloadLimits, Downloader, EgressError, EgressPolicy, PolicyViolation, Timeouts,
+    TrustedOrigin,
 };
 use url::Url;
 use wiremock::matchers::{any, path};
@@ -236,7 +237,8 @@ async fn decompressed_body_has_the_same_limit() {
     let twice = coded("gzip", &coded("gzip", &vec![0; 50 << 20]));
     for (header, sent) in [("gzip", bomb), ("gzip, gzip", twice)] {
         let limits = DownloadLimits { max_bytes: sent.len().max(60_000), ..LIMITS };
-        let response = ResponseTemplate::new(200).set_body_bytes(sent).insert_header("content-encoding", header);
+        let response =
+            ResponseTemplate::new(200).set_body_bytes(sent).insert_header("content-encoding", header);
         let (_server, base) = server(&[("/a", response)]).await;
         let read = get(base.join("/a").unwrap(), limits, &base).await;
         assert_eq!(read, Err(EgressError::BodyTooLarge(limits.max_bytes)), "{header}");

@@ -54,10 +54,13 @@ pub(crate) struct Settings {
     pub(crate) fresh: bool,
 }
 
-/// A permit, and how long calls for such a job usually take.
+/// A permit, and what is known of the provider's calls.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Permit {
+    /// How long calls for such a job usually take.
     pub(crate) usual: Option<Duration>,
+    /// Whether the provider makes one image a call, however many it is asked for.
+    pub(crate) one_per_call: bool,
 }
 
 /// Why there is no permit.
@@ -97,8 +100,10 @@ pub(crate) async fn acquire(
             if !settings.fresh && capacity.has_other_settings(settings.version) {
                 return Err(NoPermit::OtherSettings);
             }
-            capacity.acquire(&request, limits, Timestamp::now()).map_err(NoPermit::Denied)?;
-            Ok(Permit { usual: capacity.usual.of(&class) })
+            let now = Timestamp::now();
+            capacity.acquire(&request, limits, now).map_err(NoPermit::Denied)?;
+            let one_per_call = capacity.makes_one_per_call(now);
+            Ok(Permit { usual: capacity.usual.of(&class), one_per_call })
         },
         Result::is_ok,
     );
@@ -161,6 +166,13 @@ pub(crate) async fn release(
     };
     let released = update(deps, provider, apply, |()| true);
     log_unwritten(released.await);
+}
+
+/// Remembers that `provider` made one image of several, so that the next job asks for one a call at once.
+pub(crate) async fn remember_one_per_call(deps: &Deps<'_>, provider: &str) {
+    log_unwritten(
+        update(deps, provider, |capacity| capacity.made_one_of_several(Timestamp::now()), |()| true).await,
+    );
 }
 
 /// Only logs a failed write: a permit that is not released lapses by itself.

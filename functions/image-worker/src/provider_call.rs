@@ -58,11 +58,12 @@ pub(crate) async fn call_provider(
         deadline: limits.deadline,
         user: job.end_user(),
         handle: handle.map(|handle| handle.checkpoint.clone()),
+        one_per_call: false,
     };
     if task.time_left() < limits.shortest {
         return Err(no_time(name));
     }
-    let calls = provider.max_paid_calls(&task);
+    let mut calls = provider.max_paid_calls(&task);
     if limits.purpose == Purpose::RecoverOnly && (calls > 0 || task.handle.is_none()) {
         let message = "what was under way has come to nothing";
         return Err(ProviderError::new(ErrorClass::Provider, Reason::NoAnswer, message));
@@ -75,6 +76,10 @@ pub(crate) async fn call_provider(
             Some(permits::acquire(deps, name, bounds, &job, &task.missing, settings).await?)
         }
     };
+    if permit.is_some_and(|permit| permit.one_per_call) {
+        task.one_per_call = true;
+        calls = provider.max_paid_calls(&task);
+    }
     if task.handle.is_none() || calls > 0 {
         let begun = sink.begin_attempt(name, calls).await.map_err(ProviderError::from);
         // These writes may have taken longer than they should: this is the last look at the clock before
@@ -99,6 +104,9 @@ pub(crate) async fn call_provider(
         Some(outcome) => outcome,
         None => cut_off(sink).await,
     };
+    if sink.makes_one_per_call() {
+        permits::remember_one_per_call(deps, name).await;
+    }
     let outcome = reject_unusable_images(outcome, sink);
     let job = sink.job().await;
     let useless = useless_answers(&outcome, sink, &task);

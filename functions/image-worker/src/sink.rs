@@ -78,6 +78,8 @@ struct State {
     stopped: Option<Stopped>,
     /// Whether an image that is paid for could not be stored.
     lost: bool,
+    /// Whether a call made one image of several.
+    one_per_call: bool,
 }
 
 impl<'a> Sink<'a> {
@@ -90,7 +92,7 @@ impl<'a> Sink<'a> {
             wanted: job.picture.count.get(),
             until,
             storing: AtomicUsize::new(0),
-            state: Mutex::new(State { stored: Vec::new(), stopped: None, lost: false }),
+            state: Mutex::new(State { stored: Vec::new(), stopped: None, lost: false, one_per_call: false }),
             row: tokio::sync::Mutex::new(job.clone()),
         }
     }
@@ -142,6 +144,11 @@ impl<'a> Sink<'a> {
                 None
             }
         }
+    }
+
+    /// Whether a call of the provider made one image of several. Resets the flag.
+    pub(crate) fn makes_one_per_call(&self) -> bool {
+        std::mem::take(&mut self.state().one_per_call)
     }
 
     /// Whether an image that has arrived is still being stored.
@@ -301,5 +308,12 @@ impl ImageSink for Sink<'_> {
 
     async fn checkpoint(&self, handle: &str) -> Result<(), Stop> {
         self.write(Insist::Yes, None, |job| job.checkpoint(handle)).await
+    }
+
+    async fn more_calls(&self, calls: u32, one_per_call: bool) -> Result<(), Stop> {
+        self.state().one_per_call |= one_per_call;
+        self.write(Insist::Yes, None, |job| job.add_calls(calls)).await?;
+        info!(calls, one_per_call, "provider called for the rest");
+        Ok(())
     }
 }

@@ -13,8 +13,8 @@ pub(crate) mod usual_durations;
 pub(crate) mod wait_reason;
 
 pub use capacity::{
-    BREAKER_THRESHOLD, FAILURE_WINDOW, MAX_OPEN, MIN_OPEN, PermitRequest, ProviderCapacity, Reservation,
-    SettingsVersion, TIMEOUT_WEIGHT,
+    BREAKER_THRESHOLD, FAILURE_WINDOW, MAX_OPEN, MIN_OPEN, ONE_PER_CALL_TTL, PermitRequest, ProviderCapacity,
+    Reservation, SettingsVersion, TIMEOUT_WEIGHT,
 };
 pub use denial::{DenialReason, Denied};
 pub use deprecation::{

@@ -1,15 +1,28 @@
 //! Readers of response bodies with a size limit. They do not rely on `Content-Length`, which the other
 //! side may omit or get wrong.
+//!
+//! No request accepts a content coding. Some servers compress all the same, and some texts begin with a byte
+//! order mark: both are undone here, because the body may be paid for.
 
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use serde::de::DeserializeOwned;
 
 use crate::error::EgressError;
 
-/// Reads the whole body, of at most `max` bytes.
+/// How every gzip stream begins. No text and no image begins like that.
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+/// The byte order mark of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// How many codings may be applied on top of one another.
+const MAX_CODINGS: usize = 2;
+
+/// Reads the whole body, of at most `max` bytes, also after it is decompressed. A byte order mark is removed.
 ///
 /// # Errors
 ///
@@ -26,7 +39,42 @@ pub async fn read_all(mut response: Response, max: usize) -> Result<Bytes, Egres
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.into())
+    let body = decompressed(body.into(), response.headers(), max)?;
+    Ok(if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body })
+}
+
+/// Undoes the codings of `Content-Encoding`, and gzip that no header tells of. A body that is not what the
+/// header says is returned as it is: it may be whole, and whoever reads it judges that.
+fn decompressed(mut body: Bytes, headers: &HeaderMap, max: usize) -> Result<Bytes, EgressError> {
+    let codings = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let codings: Vec<_> = codings.flat_map(|value| value.split(',')).map(str::trim).collect();
+    for coding in codings.iter().rev().take(MAX_CODINGS) {
+        if coding.eq_ignore_ascii_case("deflate") {
+            // Most servers send a zlib stream, as the RFC says, and some a bare one.
+            let inflated = match inflated(ZlibDecoder::new(&body[..]), max)? {
+                None => inflated(DeflateDecoder::new(&body[..]), max)?,
+                inflated => inflated,
+            };
+            body = inflated.unwrap_or(body);
+        } else if body.starts_with(GZIP) {
+            body = inflated(MultiGzDecoder::new(&body[..]), max)?.unwrap_or(body);
+        }
+    }
+    if codings.is_empty() && body.starts_with(GZIP) {
+        body = inflated(MultiGzDecoder::new(&body[..]), max)?.unwrap_or(body);
+    }
+    Ok(body)
+}
+
+/// Reads the stream to its end; `None` if it is invalid. At most `max` bytes are ever held.
+fn inflated(stream: impl Read, max: usize) -> Result<Option<Bytes>, EgressError> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    match stream.take(limit).read_to_end(&mut bytes) {
+        Ok(read) if read > max => Err(EgressError::BodyTooLarge(max)),
+        Ok(_) => Ok(Some(bytes.into())),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Reads the whole body, of at most `max` bytes, and parses it as JSON.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use url::Url;
 
@@ -91,7 +92,10 @@ fn http(
     resolver: Arc<dyn Resolver>,
     timeouts: Timeouts,
 ) -> Result<reqwest::Client, EgressError> {
+    // Without the header a server may choose any coding (RFC 9110, section 12.5.3), also one that is not read.
+    let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
     reqwest::Client::builder()
+        .default_headers(headers)
         .dns_resolver(GuardedResolver { resolver, guard })
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

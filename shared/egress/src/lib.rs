@@ -18,7 +18,7 @@ mod retry;
 
 pub use body::{read_all, read_json, read_prefix};
 pub use client::{Client, Timeouts};
-pub use download::{DownloadLimits, Downloader, TrustedOrigin};
+pub use download::{AllowedHost, DownloadError, DownloadLimits, Downloader, TrustedOrigin};
 pub use error::EgressError;
 pub use guard::{EgressPolicy, PolicyViolation};
 pub use reqwest::{Method, RequestBuilder, Response, StatusCode, header, multipart};

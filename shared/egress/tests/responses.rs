@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use egress::header::{AUTHORIZATION, HeaderMap};
 use egress::{
-    Client, DownloadLimits, Downloader, EgressError, EgressPolicy, PolicyViolation, Timeouts, TrustedOrigin,
+    AllowedHost, Client, DownloadLimits, Downloader, EgressError, EgressPolicy, PolicyViolation, Timeouts,
+    TrustedOrigin,
 };
 use url::Url;
 use wiremock::matchers::{any, path};
@@ -31,8 +32,9 @@ fn headers() -> HeaderMap {
 
 async fn get(url: Url, limits: DownloadLimits, base: &Url) -> Result<Vec<u8>, EgressError> {
     let headers = headers();
-    let origin = TrustedOrigin { url: base, headers: &headers };
-    Downloader::new().unwrap().get(&url, limits, Some(origin)).await.map(Vec::from)
+    let origin = TrustedOrigin { url: base, headers: &headers, also: &[] };
+    let downloaded = Downloader::new().unwrap().get(&url, limits, Some(origin)).await;
+    downloaded.map(Vec::from).map_err(|error| error.problem)
 }
 
 #[tokio::test]
@@ -49,7 +51,9 @@ async fn download_from_other_private_host_is_forbidden() {
     let mut secure = elsewhere.clone();
     secure.set_scheme("https").unwrap();
     for (to, violation) in [(&elsewhere, PolicyViolation::Scheme), (&secure, PolicyViolation::Address)] {
-        assert_eq!(Downloader::new().unwrap().get(to, LIMITS, None).await, Err(violation.into()));
+        let error = Downloader::new().unwrap().get(to, LIMITS, None).await.unwrap_err();
+        assert_eq!(error.problem, violation.into());
+        assert!(error.allowable.is_some_and(|host| to.as_str().contains(&host)), "the operator may allow it");
         let redirect = ResponseTemplate::new(302).insert_header("location", to.as_str());
         let (_server, base) = server(&[("/r", redirect)]).await;
         assert_eq!(get(base.join("/r").unwrap(), LIMITS, &base).await, Err(violation.into()));
@@ -158,4 +162,92 @@ async fn error_text_contains_no_part_of_the_url() {
     let error = EgressError::from(&client.get(&url).unwrap().send().await.unwrap_err());
     assert_eq!(error, EgressError::ConnectFailed);
     assert!(!format!("{error} {error:?}").contains("secret-token"));
+}
+
+#[tokio::test]
+async fn listed_host_in_any_network_is_downloaded_from_without_headers() {
+    let picture = ResponseTemplate::new(200).set_body_bytes([1, 2, 3]);
+    let (other, elsewhere) = server(&[("/a.png", picture)]).await;
+    let target = elsewhere.join("/a.png").unwrap();
+    let redirect = ResponseTemplate::new(302).insert_header("location", target.as_str());
+    let (_server, base) = server(&[("/r", redirect)]).await;
+    let also = [AllowedHost::try_from(format!("127.0.0.1:{}", elsewhere.port().unwrap())).unwrap()];
+    let headers = headers();
+    let origin = TrustedOrigin { url: &base, headers: &headers, also: &also };
+    for url in [&target, &base.join("/r").unwrap()] {
+        let downloaded = Downloader::new().unwrap().get(url, LIMITS, Some(origin)).await;
+        assert_eq!(downloaded.unwrap(), &[1, 2, 3][..], "{url}");
+    }
+    let received = other.received_requests().await.unwrap();
+    assert!(received.iter().all(|request| !request.headers.contains_key(AUTHORIZATION)));
+    // Nothing opens the addresses that every policy forbids, and such an error asks for no setting.
+    let metadata = [AllowedHost::try_from("169.254.169.254".to_owned()).unwrap()];
+    let url: Url = "http://169.254.169.254/latest/meta-data".parse().unwrap();
+    for also in [&metadata[..], &[]] {
+        let origin = TrustedOrigin { url: &base, headers: &headers, also };
+        let error = Downloader::new().unwrap().get(&url, LIMITS, Some(origin)).await.unwrap_err();
+        assert!(matches!(error.problem, EgressError::PolicyViolation(_)) && error.allowable.is_none());
+    }
+}
+
+/// `body` in this coding.
+fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
+    use std::io::Read as _;
+    let (mut bytes, level) = (Vec::new(), flate2::Compression::default());
+    match coding {
+        "zlib" => flate2::read::ZlibEncoder::new(body, level).read_to_end(&mut bytes),
+        "deflate" => flate2::read::DeflateEncoder::new(body, level).read_to_end(&mut bytes),
+        _ => flate2::read::GzEncoder::new(body, level).read_to_end(&mut bytes),
+    }
+    .unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn compressed_body_that_nobody_asked_for_is_read() {
+    let body = b"a picture".to_vec();
+    let marked = [b"\xef\xbb\xbf", &body[..]].concat();
+    for (headers, sent) in [
+        (&["gzip"][..], coded("gzip", &body)),
+        (&["x-gzip"], coded("gzip", &body)),
+        (&["GZIP, identity"], coded("gzip", &body)),
+        (&[], coded("gzip", &body)),
+        (&["deflate"], coded("zlib", &body)),
+        (&["deflate"], coded("deflate", &body)),
+        (&["deflate, gzip"], coded("gzip", &coded("zlib", &body))),
+        (&["gzip", "gzip"], coded("gzip", &coded("gzip", &body))),
+        // A header that is wrong.
+        (&["gzip"], body.clone()),
+        (&["deflate"], body.clone()),
+        (&[], marked.clone()),
+        (&["gzip"], coded("gzip", &marked)),
+    ] {
+        let mut response = ResponseTemplate::new(200).set_body_bytes(sent);
+        for value in headers {
+            response = response.append_header("content-encoding", *value);
+        }
+        let (_server, base) = server(&[("/a", response)]).await;
+        assert_eq!(get(base.join("/a").unwrap(), LIMITS, &base).await, Ok(body.clone()), "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn decompressed_body_has_the_same_limit() {
+    let bomb = coded("gzip", &vec![0; 1 << 20]);
+    let twice = coded("gzip", &coded("gzip", &vec![0; 50 << 20]));
+    for (header, sent) in [("gzip", bomb), ("gzip, gzip", twice)] {
+        let limits = DownloadLimits { max_bytes: sent.len().max(60_000), ..LIMITS };
+        let response =
+            ResponseTemplate::new(200).set_body_bytes(sent).insert_header("content-encoding", header);
+        let (_server, base) = server(&[("/a", response)]).await;
+        let read = get(base.join("/a").unwrap(), limits, &base).await;
+        assert_eq!(read, Err(EgressError::BodyTooLarge(limits.max_bytes)), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn requests_accept_no_content_coding() {
+    let (server, base) = server(&[("/a", ResponseTemplate::new(200))]).await;
+    get(base.join("/a").unwrap(), LIMITS, &base).await.unwrap();
+    assert_eq!(server.received_requests().await.unwrap()[0].headers["accept-encoding"], "identity");
 }

@@ -4,12 +4,13 @@
 use std::io::ErrorKind;
 
 use domain::images::ImageFormat;
+use domain::primitives::sha256_hex;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageReader, Limits};
 
 use crate::error::{ImageError, corrupt};
 use crate::memory::MemoryLimitedReader;
-use crate::webp;
+use crate::{cicp, jpeg, webp};
 
 /// Limit of width and of height, in pixels.
 pub const MAX_SIDE: u32 = 8192;
@@ -62,12 +63,37 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
     }
     let (format, decoder_format) = format_of(bytes).ok_or(ImageError::UnsupportedFormat)?;
     match format {
-        ImageFormat::Jpeg if !is_complete_jpeg(bytes) => {
-            return Err(ImageError::Corrupt("the JPEG has no end marker".to_owned()));
-        }
+        ImageFormat::Jpeg => match jpeg::end(bytes) {
+            jpeg::End::Marked => {}
+            jpeg::End::Unmarked => return decode_unmarked_jpeg(bytes, decoder_format),
+            jpeg::End::TooEarly => return Err(too_early()),
+        },
         ImageFormat::Webp => webp::check(bytes)?,
-        ImageFormat::Jpeg | ImageFormat::Png => {}
+        ImageFormat::Png => {}
     }
+    decode_as(bytes, format, decoder_format)
+}
+
+/// Decodes a JPEG that has no end marker, if it is whole.
+fn decode_unmarked_jpeg(bytes: &[u8], decoder: image::ImageFormat) -> Result<DecodedImage, ImageError> {
+    let [one, other] = jpeg::with_other_ends(bytes);
+    let decode = |bytes: &[u8]| decode_as(bytes, ImageFormat::Jpeg, decoder);
+    // Only a hash is kept of the first, because its pixels take much memory.
+    let hash = |image: &DecodedImage| sha256_hex(image.pixels.as_bytes());
+    let expected = hash(&decode(&one)?);
+    let image = decode(&other)?;
+    if hash(&image) == expected { Ok(image) } else { Err(too_early()) }
+}
+
+fn too_early() -> ImageError {
+    ImageError::Corrupt("the JPEG ends too early".to_owned())
+}
+
+fn decode_as(
+    bytes: &[u8],
+    format: ImageFormat,
+    decoder_format: image::ImageFormat,
+) -> Result<DecodedImage, ImageError> {
     let mut limits = Limits::no_limits();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
@@ -82,10 +108,22 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
         return Err(ImageError::TooLarge);
     }
     // An unreadable profile or orientation is ignored: it does not make the image unusable.
-    let profile = decoder.icc_profile().ok().flatten().filter(|profile| profile.len() <= MAX_PROFILE_BYTES);
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut profile =
+        decoder.icc_profile().ok().flatten().filter(|profile| profile.len() <= MAX_PROFILE_BYTES);
+    let orientation = match format {
+        // No browser turns a WebP.
+        ImageFormat::Webp => Orientation::NoTransforms,
+        ImageFormat::Jpeg | ImageFormat::Png => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+    };
     let mut pixels = DynamicImage::from_decoder(decoder).map_err(decode_error)?;
     pixels.apply_orientation(orientation);
+    // It takes precedence over a profile.
+    if format == ImageFormat::Png
+        && let Some(space) = cicp::color_space(bytes)
+        && cicp::to_srgb(&mut pixels, space)
+    {
+        profile = None;
+    }
     Ok(DecodedImage {
         format,
         width: pixels.width(),
@@ -129,14 +167,6 @@ fn format_of(bytes: &[u8]) -> Option<(ImageFormat, image::ImageFormat)> {
     } else {
         None
     }
-}
-
-/// Whether the end marker (EOI) comes after the last start of scan (SOS). This is checked here because the
-/// decoder fills missing pixels with gray instead of failing. Neither marker can occur inside a scan, and a
-/// thumbnail in the header ends before the scan.
-fn is_complete_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
-    last([0xff, 0xd9]) > last([0xff, 0xda])
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //! This is a crate of its own because loops over pixels need an optimized build, also for development, and
 //! the code that calls providers does not.
 
+mod cicp;
 pub mod decode;
 pub mod error;
 pub mod fit;
 pub mod grid;
+mod jpeg;
 mod memory;
 pub mod prepare;
 pub mod thumbnail;

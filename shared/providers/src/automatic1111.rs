@@ -110,7 +110,7 @@ impl ImageProvider for Automatic1111 {
         let Some(&first) = task.missing.first() else { return Ok(Step::Finished(Finished::default())) };
         let count = task.missing.len();
         let request = Txt2ImgRequest::new(&self.settings, &task.picture, count, seed::of(task.job, first));
-        let answer = self.send(&request, self.timeout(task), sink).await?;
+        let answer = self.send(&request, self.timeout(task), sink).await?.last_event();
         if !answer.status.is_success() {
             return Err(error::classify(&answer, &request.private()));
         }

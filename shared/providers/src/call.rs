@@ -3,9 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::providers::{ErrorClass, ProviderError, Reason, decisive_call};
@@ -16,13 +13,10 @@ use futures_util::stream::FuturesUnordered;
 use serde::Deserialize;
 use url::Url;
 
+use crate::reading::last_event;
+
 /// The longest pause that a provider may ask for: a job does not live longer.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// Some servers leave out the padding at the end.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The base URL of a provider's API. The operator configures it, so it may be in any network.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -73,6 +67,11 @@ impl Answer {
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         retry_after(&self.headers, Timestamp::now())
+    }
+
+    /// The answer with the data of its last event as its body, if it came as an event stream.
+    pub(crate) fn last_event(self) -> Self {
+        Self { body: last_event(self.body), ..self }
     }
 
     /// The error of a success whose answer cannot be used. It may have been paid for.
@@ -156,16 +155,6 @@ pub(crate) fn fail_if_any(failures: impl IntoIterator<Item = ProviderError>) -> 
     decisive_call(failures.into_iter().collect()).map_or(Ok(()), Err)
 }
 
-/// Decodes base64, also in a `data:` URL. `None` if it is invalid or empty.
-pub(crate) fn decode_base64(text: &str) -> Option<Bytes> {
-    let text = match text.strip_prefix("data:") {
-        Some(url) => url.split_once(',')?.1,
-        None => text,
-    };
-    let bytes = BASE64.decode(text.trim()).ok()?;
-    (!bytes.is_empty()).then(|| bytes.into())
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -212,16 +201,6 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_decoded_with_and_without_padding_and_data_url() {
-        for text in ["aGVsbG8=", "aGVsbG8", "\naGVsbG8=\n", "data:image/png;base64,aGVsbG8="] {
-            assert_eq!(decode_base64(text).as_deref(), Some(&b"hello"[..]), "{text}");
-        }
-        for text in ["", "a", "%%%%", "data:image/png;base64", "data:image/png;base64,", "<html>"] {
-            assert_eq!(decode_base64(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn most_significant_failure_is_returned() {
         let failure = |fault| ProviderError::new(fault, Reason::Failed, "x");
         let all = fail_if_any([ErrorClass::Provider, ErrorClass::Caller, ErrorClass::Capacity].map(failure));
@@ -257,7 +236,6 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in ".{0,60}") {
-            let _ = decode_base64(&text);
             let _ = BaseUrl::try_from(text);
         }
     }

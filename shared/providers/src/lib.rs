@@ -9,6 +9,8 @@ mod model_list;
 mod models;
 mod openai;
 mod own_words;
+mod picture_urls;
+mod reading;
 mod redact;
 mod registry;
 pub mod sandbox;

@@ -9,9 +9,10 @@
 //! enlarges them instead, by one more paid task for each.
 
 mod checkpoint;
-mod download;
 mod failure;
+mod finished;
 mod json_array;
+
 mod prompt;
 mod proxy;
 mod settings;
@@ -22,7 +23,6 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use domain::Timestamp;
 use domain::images::{ImageOrigin, Picture};
 use domain::providers::{
@@ -30,11 +30,7 @@ use domain::providers::{
     Reason, Step, Unsupported,
 };
 use egress::header::HeaderMap;
-use egress::{DownloadLimits, Downloader, TrustedOrigin};
-use pictures::decode::MAX_IMAGE_BYTES;
-use pictures::error::ImageError;
-use pictures::grid::{self, quarters};
-use url::Url;
+use pictures::grid;
 
 pub use settings::{Flags, Settings, Speed};
 
@@ -42,9 +38,10 @@ use checkpoint::{Checkpoint, is_over};
 use proxy::{GridImage, Proxy};
 use task::TaskState;
 
+use crate::picture_urls::PictureUrls;
+
 /// Its name in jobs and in `order`.
 pub const PROVIDER: &str = "midjourney";
-const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// The part of the remaining time that is kept for saving a call's result.
 const SAVE_RESERVE: Duration = Duration::from_secs(2);
 /// The next step follows without a pause: it does not wait for Midjourney.
@@ -54,7 +51,7 @@ const CONTINUE: Step = Step::Pending { poll_after: Duration::ZERO };
 pub struct Midjourney {
     settings: Settings,
     proxy: Proxy,
-    downloader: Downloader,
+    urls: PictureUrls,
 }
 
 /// A task that was submitted to the proxy.
@@ -63,6 +60,8 @@ struct Submitted<'a> {
     id: &'a str,
     /// In Unix ms. Of an upscale, when its grid was finished.
     since: i64,
+    /// Of a grid: when it was first seen finished without a usable picture, in Unix ms.
+    done: Option<i64>,
 }
 
 /// The upscales of a grid.
@@ -83,8 +82,11 @@ impl Midjourney {
         settings.check()?;
         let proxy = Proxy::new(settings.base_url.clone(), settings.api_secret.clone())
             .map_err(|problem| problem.to_string())?;
-        let downloader = Downloader::new().map_err(|problem| problem.to_string())?;
-        Ok(Self { settings, proxy, downloader })
+        // The secret is not sent: no proxy needs it there, and most images are on other hosts.
+        let base = settings.base_url.at("/");
+        let urls = PictureUrls::new(PROVIDER, base, HeaderMap::new(), settings.pictures_from.clone())
+            .map_err(|problem| problem.to_string())?;
+        Ok(Self { settings, proxy, urls })
     }
 
     /// The next step waits for Midjourney.
@@ -131,30 +133,33 @@ impl Midjourney {
         let job = task.job.to_string();
         let mut tasks = self.proxy.grids(&job, call_timeout(task)).await?;
         tasks.sort_by_key(|found| std::cmp::Reverse(found.submit_time));
+        // A finished grid whose picture cannot be had now. It is looked at again, and no other one is paid for.
+        let mut undelivered = None;
         for found in &tasks {
+            // A task without a submit time may be new, and is awaited as if it were.
+            let since = found.submit_time.unwrap_or_else(|| Timestamp::now().millis());
             match found.task_state(&self.sent_prompt(task)) {
                 TaskState::Done(_) if self.upscales(&task.picture) => {
                     sink.checkpoint(&Checkpoint::upscales(found.id.clone()).to_json()).await?;
                     return Ok(CONTINUE);
                 }
-                // A grid whose image is no longer available does not prevent a new one.
-                TaskState::Done(url) => match self.cut_grid(task, &url).await {
+                TaskState::Done(pictures) => match self.images(task, &pictures).await {
                     Ok(images) => return self.deliver(task, images, sink).await,
-                    // A new one would be as large.
-                    Err(error) if error.class == ErrorClass::Caller => return Err(error),
-                    Err(_) => continue,
-                },
-                TaskState::Running(_) => {
-                    // A task without a submit time may be new, and is awaited as if it were.
-                    let since = found.submit_time.unwrap_or_else(|| Timestamp::now().millis());
-                    if self.is_over(since) {
-                        continue;
+                    Err(image) => {
+                        undelivered.get_or_insert((found, since, image));
                     }
-                    sink.checkpoint(&Checkpoint::Grid { task: found.id.clone(), since }.to_json()).await?;
+                },
+                TaskState::Running(_) if self.is_over(since) => {}
+                TaskState::Running(_) => {
+                    let running = Checkpoint::Grid { task: found.id.clone(), since, done: None };
+                    sink.checkpoint(&running.to_json()).await?;
                     return Ok(self.poll_later());
                 }
-                TaskState::Failed(_) => continue,
+                TaskState::Failed(_) => {}
             }
+        }
+        if let Some((found, since, image)) = undelivered {
+            return self.look_again(image, Submitted { id: &found.id, since, done: None }, sink).await;
         }
         sink.checkpoint(&Checkpoint::Clear.to_json()).await?;
         Ok(CONTINUE)
@@ -226,52 +231,11 @@ impl Midjourney {
                 sink.checkpoint(&Checkpoint::upscales(grid.id.to_owned()).to_json()).await?;
                 Ok(CONTINUE)
             }
-            Some(TaskState::Done(url)) => match self.cut_grid(task, &url).await {
+            Some(TaskState::Done(pictures)) => match self.images(task, &pictures).await {
                 Ok(images) => self.deliver(task, images, sink).await,
-                Err(error) => self.retry_download(error, grid.since),
+                Err(image) => self.look_again(image, grid, sink).await,
             },
         }
-    }
-
-    /// A failed download is tried again before the task's timeout, unless the image is gone or invalid.
-    fn retry_download(&self, error: ProviderError, since: i64) -> Result<Step, ProviderError> {
-        let permanent = error.reason == Reason::BadResponse || self.is_over(since);
-        if permanent { Err(error) } else { Ok(self.poll_later()) }
-    }
-
-    async fn cut_grid(&self, task: &ImageTask, url: &Url) -> Result<Vec<Bytes>, ProviderError> {
-        let bytes = self.download(task, url).await?;
-        quarters(bytes, task.missing.clone(), task.picture.size.pixels()).await.map_err(|problem| {
-            let fault = match problem {
-                // Another grid would be paid for, and be as large.
-                ImageError::TooLarge => ErrorClass::Caller,
-                ImageError::UnsupportedFormat | ImageError::Corrupt(_) => ErrorClass::Provider,
-            };
-            ProviderError::new(fault, Reason::BadResponse, problem.to_string()).possibly_paid()
-        })
-    }
-
-    async fn deliver(
-        &self,
-        task: &ImageTask,
-        images: Vec<Bytes>,
-        sink: &dyn ImageSink,
-    ) -> Result<Step, ProviderError> {
-        for (&index, bytes) in task.missing.iter().zip(images) {
-            let origin = self.origin(&task.picture, index == 0);
-            sink.image(index, GeneratedImage { bytes, origin }).await?;
-        }
-        Ok(Step::Finished(Finished::default()))
-    }
-
-    /// Downloads an image as soon as its link is known, because links expire within a day. The secret is not
-    /// sent: no proxy needs it there, and most images are on other hosts.
-    async fn download(&self, task: &ImageTask, url: &Url) -> Result<Bytes, ProviderError> {
-        let timeout = DOWNLOAD_TIMEOUT.min(call_timeout(task));
-        let base = self.proxy.base().at("/");
-        let base = TrustedOrigin { url: &base, headers: &HeaderMap::new() };
-        let limits = DownloadLimits { max_bytes: MAX_IMAGE_BYTES, timeout };
-        self.downloader.get(url, limits, Some(base)).await.map_err(download::error)
     }
 
     /// Submits the images that are not submitted yet, or else delivers those that are finished.
@@ -301,13 +265,13 @@ impl Midjourney {
         let mut remaining = task.missing.len();
         for &index in &task.missing {
             let Some(id) = tasks.get(&index) else { continue };
-            match self.task_state(task, Submitted { id, since }).await? {
+            match self.task_state(task, Submitted { id, since, done: None }).await? {
                 None | Some(TaskState::Running(_)) => {}
                 Some(TaskState::Failed(error)) => return Err(error),
-                Some(TaskState::Done(url)) => {
-                    let bytes = match self.download(task, &url).await {
+                Some(TaskState::Done(pictures)) => {
+                    let bytes = match self.upscaled(task, &pictures).await {
                         Ok(bytes) => bytes,
-                        Err(error) => return self.retry_download(error, since),
+                        Err(image) => return self.look_at_upscale_again(image, since),
                     };
                     let origin = self.origin(&task.picture, index == 0);
                     sink.image(index, GeneratedImage { bytes, origin }).await?;
@@ -364,8 +328,8 @@ impl ImageProvider for Midjourney {
         match Checkpoint::of(task) {
             Checkpoint::Unknown | Checkpoint::Asked => self.recover(task, sink).await,
             Checkpoint::Clear => self.submit(task, sink).await,
-            Checkpoint::Grid { task: id, since } => {
-                self.poll_grid(task, Submitted { id: &id, since }, sink).await
+            Checkpoint::Grid { task: id, since, done } => {
+                self.poll_grid(task, Submitted { id: &id, since, done }, sink).await
             }
             Checkpoint::Upscales { grid, tasks, since } => {
                 self.poll_upscales(task, Upscales { grid, tasks, since }, sink).await

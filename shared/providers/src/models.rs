@@ -76,7 +76,10 @@ pub(crate) struct TokenRates {
     /// For cached parts of the prompt; the same as `text_input` if absent.
     pub(crate) cached_text_input: Option<f64>,
     pub(crate) image_input: f64,
+    /// For images.
     pub(crate) output: f64,
+    /// For text beside the images; the same as `output` if absent.
+    pub(crate) text_output: Option<f64>,
 }
 
 /// OpenAI and compatible services.
@@ -201,6 +204,13 @@ impl Row {
             },
             (StyleBy::Field, _) | (_, None) => prompt.to_owned(),
         }
+    }
+
+    /// More than any image of these models costs, in millionths of a US dollar: several times the highest price in
+    /// the table, which is for usual images.
+    pub(crate) fn most_image_micros(&self) -> f64 {
+        let prices = self.prices.image.values().flat_map(HashMap::values).copied();
+        (prices.fold(0.0, f64::max) * 4e6).max(1e6)
     }
 
     /// The table's price of one such image, in millionths of a US dollar; 0 if the table has none.

@@ -7,29 +7,30 @@ mod answer;
 pub(crate) mod api_client;
 pub(crate) mod chat;
 mod checkpoint;
+mod delivery;
 mod error;
 mod missing_item;
 mod request;
 mod settings;
 mod unavailable_models;
+mod usage;
 
 use std::collections::BTreeSet;
 
-use answer::{Answer, Content};
 use api_client::{ApiClient, CallContext};
 use async_trait::async_trait;
-use bytes::Bytes;
-use checkpoint::{Checkpoint, CheckpointWriter, PendingImage};
+use checkpoint::{Checkpoint, CheckpointWriter};
 use domain::Timestamp;
-use domain::images::{ImageOrigin, Picture, ProviderChoice};
+use domain::images::{Picture, ProviderChoice};
 use domain::providers::{
-    CapacityLimits, ErrorClass, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError, Reason,
-    Step, Unsupported,
+    CapacityLimits, ErrorClass, ImageProvider, ImageSink, ImageTask, ProviderError, Reason, Step, Unsupported,
 };
 use settings::ModelNames;
+use tokio::time::Instant;
 
-use crate::call::{self, fail_if_any, run_concurrently};
+use crate::call::{fail_if_any, run_concurrently};
 use crate::models::{OpenAiRow, models};
+use crate::picture_urls::PictureUrls;
 
 pub(crate) use settings::Settings;
 use unavailable_models::UnavailableModels;
@@ -41,6 +42,7 @@ const MAX_ANSWER_BYTES: usize = 80 << 20;
 
 pub(crate) struct OpenAi {
     client: ApiClient,
+    urls: PictureUrls,
     names: ModelNames,
     dialect: Option<crate::models::Dialect>,
     bounds: CapacityLimits,
@@ -67,17 +69,21 @@ struct Remaining {
     missing: Vec<u8>,
     /// How many more calls may be made: at first as many as the job's row recorded beforehand.
     calls: usize,
+    /// Whether the service makes one image a call, however many it is asked for.
+    one_per_call: bool,
 }
 
 impl OpenAi {
     /// # Errors
     ///
     /// What is wrong with the settings.
-    pub(crate) fn new(settings: Settings) -> Result<Self, String> {
+    pub(crate) fn new(mut settings: Settings) -> Result<Self, String> {
         let client = settings.client()?;
+        let urls = client.picture_urls(PROVIDER, std::mem::take(&mut settings.pictures_from))?;
         let bounds = settings.capacity_limits();
         Ok(Self {
             client,
+            urls,
             bounds,
             dialect: settings.dialect,
             names: settings.names()?,
@@ -143,16 +149,44 @@ impl OpenAi {
         remaining: &mut Remaining,
         context: RunContext<'_>,
     ) -> Result<(), ProviderError> {
-        let per_call = usize::from(model.row.row.per_call).max(1);
+        loop {
+            let began = Instant::now();
+            let short = self.make_once(model, remaining, context).await?;
+            if remaining.missing.is_empty() {
+                return Ok(());
+            }
+            // A call that would be cut off is paid for without a result.
+            if !short || context.task.time_left() < began.elapsed().mul_f64(1.5) {
+                return Err(incomplete());
+            }
+            // Every round brings at least one image.
+            let per_call = model.per_call(remaining.one_per_call);
+            remaining.calls = remaining.missing.len().div_ceil(per_call);
+            context.sink.more_calls(remaining.calls as u32, remaining.one_per_call).await?;
+        }
+    }
+
+    /// Makes at most `remaining.calls` calls. Returns whether one of them brought fewer images than it was asked
+    /// for.
+    async fn make_once(
+        &self,
+        model: Model<'_>,
+        remaining: &mut Remaining,
+        context: RunContext<'_>,
+    ) -> Result<bool, ProviderError> {
+        let per_call = model.per_call(remaining.one_per_call);
         let parts = remaining.missing.chunks(per_call).take(remaining.calls);
+        let wanted: usize = parts.clone().map(<[u8]>::len).sum();
         let calls = parts.map(|indexes| self.call(model, indexes, context));
         let outcomes = run_concurrently(calls.collect(), self.bounds.max_concurrent).await;
-        let (mut gone, mut failures) = (Vec::new(), Vec::new());
+        let (mut came, mut gone, mut failures) = (0, Vec::new(), Vec::new());
         for outcome in outcomes {
             match outcome {
                 Ok(made) => {
-                    remaining.missing.retain(|index| !made.contains(index));
+                    came += made.indexes.len();
+                    remaining.missing.retain(|index| !made.indexes.contains(index));
                     remaining.calls -= 1;
+                    remaining.one_per_call |= made.one_of_several;
                 }
                 Err(failure) if failure.reason == Reason::ModelGone => gone.push(failure),
                 Err(failure) => failures.push(failure),
@@ -162,110 +196,14 @@ impl OpenAi {
             self.unavailable.record(model.id, Timestamp::now());
         }
         fail_if_any(if failures.is_empty() { gone } else { failures })?;
-        if remaining.missing.is_empty() { Ok(()) } else { Err(incomplete()) }
+        Ok(came < wanted)
     }
+}
 
-    /// Makes one call for the images `indexes`, and returns these.
-    async fn call(
-        &self,
-        model: Model<'_>,
-        indexes: &[u8],
-        context: RunContext<'_>,
-    ) -> Result<Vec<u8>, ProviderError> {
-        let RunContext { task, sink, checkpoints } = context;
-        let body = request::body(model.id, model.row, task, indexes.len());
-        let original = task.picture.prompt.as_str();
-        let private = [original, &body.prompt];
-        let call = call_context(task, &private);
-        let revised = (body.prompt != original).then_some(body.prompt.as_str());
-        let bytes = self.client.post("/images/generations", &body, call).await?;
-        let answer = Answer::read(&bytes).map_err(|problem| self.client.unusable(&bytes, problem, call))?;
-        let items = answer.items();
-        let costs = answer.costs(&model.row.row, &task.picture, items.len().min(indexes.len()));
-        let made: Vec<_> = indexes
-            .iter()
-            .zip(&items)
-            .zip(costs)
-            .map(|((&index, item), cost_micros)| {
-                let origin = ImageOrigin {
-                    provider: PROVIDER.to_owned(),
-                    model: model.id.to_owned(),
-                    revised_prompt: item.revised_prompt.or(revised).map(ToOwned::to_owned),
-                    seed: None,
-                    cost_micros,
-                };
-                (index, item.content, origin)
-            })
-            .collect();
-        checkpoints
-            .add(made.iter().filter_map(|(index, content, origin)| match content {
-                Content::Url(url) => {
-                    Some(PendingImage { index: *index, url: (*url).to_owned(), origin: origin.clone() })
-                }
-                Content::Inline(_) | Content::Nothing => None,
-            }))
-            .await?;
-        let mut outcomes = Vec::new();
-        // One after the other: each is decoded and resampled on its way, which takes memory.
-        for (at, (index, content, origin)) in made.into_iter().enumerate() {
-            if content == Content::Nothing {
-                outcomes.push(Err(missing_item::error(&self.client, &bytes, at, call)));
-                continue;
-            }
-            let outcome = self.deliver(index, content, origin, call, sink).await;
-            outcomes.push(checkpoints.unless_available(index, outcome).await);
-        }
-        fail_if_any(outcomes.into_iter().filter_map(Result::err))?;
-        let (made, wanted) = (items.len(), indexes.len());
-        if made < wanted {
-            return Err(missing_item::error(&self.client, &bytes, made, call));
-        }
-        Ok(indexes.to_vec())
-    }
-
-    /// Fetches the images that an earlier call has made and paid for.
-    async fn fetch_pending(
-        &self,
-        checkpoint: Checkpoint,
-        task: &ImageTask,
-        sink: &dyn ImageSink,
-    ) -> Result<Step, ProviderError> {
-        let private = [task.picture.prompt.as_str()];
-        let call = call_context(task, &private);
-        let mut outcomes = Vec::new();
-        for image in checkpoint.pictures.iter().filter(|image| task.missing.contains(&image.index)) {
-            let (content, origin) = (Content::Url(&image.url), image.origin.clone());
-            outcomes.push(self.deliver(image.index, content, origin, call, sink).await);
-        }
-        let all = task.missing.len() == outcomes.len();
-        let step = checkpoint.outcome(outcomes)?;
-        if all || matches!(step, Step::Pending { .. }) {
-            return Ok(step);
-        }
-        // Another call of the same attempt has failed.
-        Err(incomplete())
-    }
-
-    /// Gets an image's bytes and passes them to `sink`.
-    async fn deliver(
-        &self,
-        index: u8,
-        content: Content<'_>,
-        origin: ImageOrigin,
-        call: CallContext<'_>,
-        sink: &dyn ImageSink,
-    ) -> Result<(), ProviderError> {
-        let bytes = answer::check_format(self.fetch(content, call).await?)?;
-        Ok(sink.image(index, GeneratedImage { bytes, origin }).await?)
-    }
-
-    async fn fetch(&self, content: Content<'_>, call: CallContext<'_>) -> Result<Bytes, ProviderError> {
-        match content {
-            Content::Inline(text) => call::decode_base64(text)
-                .ok_or_else(|| call::Answer::unusable("a picture in the answer is not base64")),
-            Content::Url(url) => self.client.download(url, call).await,
-            Content::Nothing => Err(call::Answer::without_image("an item of the answer holds no picture")),
-        }
+impl Model<'_> {
+    /// How many images one call makes.
+    fn per_call(self, one_per_call: bool) -> usize {
+        if one_per_call { 1 } else { usize::from(self.row.row.per_call).max(1) }
     }
 }
 
@@ -293,10 +231,10 @@ impl ImageProvider for OpenAi {
             return 0;
         }
         let per_call = match self.available(&task.picture).as_deref() {
-            Ok([model, ..]) => model.row.row.per_call,
+            Ok([model, ..]) => model.per_call(task.one_per_call),
             Ok([]) | Err(_) => 1,
         };
-        task.missing.len().div_ceil(usize::from(per_call).max(1)) as u32
+        task.missing.len().div_ceil(per_call) as u32
     }
 
     fn capacity_limits(&self) -> Option<CapacityLimits> {
@@ -312,8 +250,11 @@ impl ImageProvider for OpenAi {
             .map_err(|unable| ProviderError::new(ErrorClass::Caller, Reason::Unsupported, unable.reason))?;
         let checkpoints = CheckpointWriter::new(sink);
         let context = RunContext { task, sink, checkpoints: &checkpoints };
-        let mut remaining =
-            Remaining { missing: task.missing.clone(), calls: self.max_paid_calls(task) as usize };
+        let mut remaining = Remaining {
+            missing: task.missing.clone(),
+            calls: self.max_paid_calls(task) as usize,
+            one_per_call: task.one_per_call,
+        };
         let mut made = Err(ProviderError::new(
             ErrorClass::Operator,
             Reason::ModelGone,
@@ -326,7 +267,7 @@ impl ImageProvider for OpenAi {
                 break;
             }
         }
-        checkpoints.outcome(made)
+        checkpoints.outcome(made).await
     }
 }
 

@@ -129,6 +129,7 @@ impl Stability {
         if !answer.status.is_success() {
             return Err(error::classify(&answer, &[task.picture.prompt.as_str()]));
         }
+        let answer = answer.last_event();
         let made = answer::read(&answer)?;
         // The answer holds the image a second time.
         drop(answer);

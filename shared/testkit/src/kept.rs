@@ -11,6 +11,7 @@ pub struct Kept {
     images: Mutex<Vec<(u8, GeneratedImage)>>,
     progress: Mutex<Vec<u8>>,
     checkpoints: Mutex<Vec<String>>,
+    more_calls: Mutex<Vec<(u32, bool)>>,
     full: bool,
 }
 
@@ -41,6 +42,12 @@ impl Kept {
         all(&self.progress)
     }
 
+    /// Returns how many more calls were announced each time, and whether it was because of one image a call.
+    #[must_use]
+    pub fn more_calls(&self) -> Vec<(u32, bool)> {
+        all(&self.more_calls)
+    }
+
     /// Returns the task handles of all checkpoints, in order.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
@@ -65,6 +72,11 @@ impl ImageSink for Kept {
 
     async fn checkpoint(&self, handle: &str) -> Result<(), Stop> {
         add(&self.checkpoints, handle.to_owned());
+        Ok(())
+    }
+
+    async fn more_calls(&self, calls: u32, one_per_call: bool) -> Result<(), Stop> {
+        add(&self.more_calls, (calls, one_per_call));
         Ok(())
     }
 }

@@ -41,6 +41,7 @@ pub fn image_task(picture: Picture) -> ImageTask {
         deadline: Timestamp::now() + std::time::Duration::from_secs(60),
         user: "a-user".into(),
         handle: None,
+        one_per_call: false,
     }
 }
 

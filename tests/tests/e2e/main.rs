@@ -27,6 +27,7 @@ mod limits;
 mod list;
 mod looking_back;
 mod providers;
+mod providers_answers;
 mod providers_chat;
 mod providers_midjourney;
 mod providers_openai;
@@ -239,6 +240,7 @@ fn main() -> ExitCode {
             list::alone(round);
             cancel::alone(round);
             webhooks_listen::alone(round);
+            providers_answers::alone(round);
             providers_openai::alone(round);
             providers_stable_diffusion::alone(round);
             providers_midjourney::alone(round);

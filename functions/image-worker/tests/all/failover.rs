@@ -3,6 +3,7 @@
 mod answers;
 mod clock;
 mod money;
+mod one_per_call;
 mod order;
 mod partial;
 mod room;

@@ -34,6 +34,16 @@ impl Job {
         });
     }
 
+    /// Records that the open attempt makes `calls` more paid calls.
+    ///
+    /// Save the job before the first of these calls.
+    pub fn add_calls(&mut self, calls: u32) {
+        if let Some(last) = self.provider_attempts.last_mut().filter(|last| !last.over) {
+            last.calls += calls;
+            self.paid_calls += calls;
+        }
+    }
+
     /// Takes back the attempt that was begun last, because its call is not made after all.
     pub fn withdraw_attempt(&mut self) {
         if let Some(last) = self.provider_attempts.pop_if(|last| !last.over) {

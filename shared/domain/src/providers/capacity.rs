@@ -60,6 +60,9 @@ const PERMIT_POLL: Duration = Duration::from_secs(2);
 /// How long images of the rate limit stay reserved for a job that found too few.
 const RESERVATION_TTL: Duration = Duration::from_secs(120);
 
+/// How long it is remembered that a provider makes one image a call. A newer version of it may make several.
+pub const ONE_PER_CALL_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The capacity of one provider that is in use, and the state of its circuit breaker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,6 +94,9 @@ pub struct ProviderCapacity {
     /// How long its calls usually take.
     #[serde(default, skip_serializing_if = "UsualDurations::is_empty")]
     pub usual: UsualDurations,
+    /// Until when the provider is asked for one image a call, because it made one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    one_per_call_until: Option<Timestamp>,
 }
 
 /// A concurrency permit of a job. It expires by itself, in case its worker dies.
@@ -145,6 +151,7 @@ impl ProviderCapacity {
             open: None,
             settings: None,
             usual: UsualDurations::default(),
+            one_per_call_until: None,
         }
     }
 
@@ -158,6 +165,8 @@ impl ProviderCapacity {
     fn adopt(&mut self, settings: Option<SettingsVersion>) {
         if settings.is_some() && self.settings != settings {
             self.settings = settings;
+            // They may name another service.
+            self.one_per_call_until = None;
             self.close_breaker();
         }
     }
@@ -166,6 +175,17 @@ impl ProviderCapacity {
         self.failures.clear();
         self.times_opened = 0;
         self.open = None;
+    }
+
+    /// Whether the provider makes one image a call, however many it is asked for.
+    #[must_use]
+    pub fn makes_one_per_call(&self, now: Timestamp) -> bool {
+        self.one_per_call_until.is_some_and(|until| until > now)
+    }
+
+    /// Remembers for [`ONE_PER_CALL_TTL`] that the provider made one image of several.
+    pub fn made_one_of_several(&mut self, now: Timestamp) {
+        self.one_per_call_until = Some(now + ONE_PER_CALL_TTL);
     }
 
     /// Acquires a permit. If the job already has a permit, that permit is extended.

@@ -94,6 +94,13 @@ pub trait ImageSink: Send + Sync {
     /// The adapter calls this as soon as the task has an id, before anything else: otherwise a crash
     /// would lose a paid task. Fails with [`Stop`] if the adapter must stop.
     async fn checkpoint(&self, handle: &str) -> Result<(), Stop>;
+
+    /// Records that the attempt makes `calls` more paid calls than [`ImageProvider::max_paid_calls`] said, because
+    /// a call made fewer images than it was asked for. `one_per_call`: it made one of several, which is remembered
+    /// for the provider.
+    ///
+    /// The adapter calls this before these calls. Fails with [`Stop`] if it must not make them.
+    async fn more_calls(&self, calls: u32, one_per_call: bool) -> Result<(), Stop>;
 }
 
 /// The adapter of an image provider. It never sleeps: it finishes, or returns when to poll again.

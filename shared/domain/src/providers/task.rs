@@ -26,6 +26,8 @@ pub struct ImageTask {
     pub user: String,
     /// The checkpoint of the task that this provider has in progress for the job.
     pub handle: Option<String>,
+    /// Whether this provider makes one image a call, however many it is asked for, as an earlier job found out.
+    pub one_per_call: bool,
 }
 
 impl ImageTask {

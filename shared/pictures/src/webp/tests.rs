@@ -55,3 +55,15 @@ proptest! {
         let _ = check(&bytes[..cut.min(bytes.len())]);
     }
 }
+
+#[test]
+fn exif_orientation_of_a_webp_is_ignored() {
+    // Little-endian TIFF with one entry: orientation, a short, rotated by 90 degrees.
+    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    // The flag 8 says that there is EXIF.
+    let bytes = with_head((512, 256, 8), &[(b"VP8 ", &lossy(512, 256)), (b"EXIF", exif)]);
+    let image = decode(&bytes).unwrap();
+    assert_eq!((image.width, image.height, image.oriented), (512, 256, false));
+    let fitted = image.fit(bytes.clone().into(), (512, 256)).unwrap();
+    assert_eq!(fitted.encoded.bytes, bytes);
+}

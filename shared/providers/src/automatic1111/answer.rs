@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::call::{Answer, decode_base64};
+use crate::call::Answer;
+use crate::reading::decode_base64;
 
 #[derive(Deserialize)]
 struct Body<'a> {

@@ -57,7 +57,9 @@ fn read<T: DeserializeOwned + Default>(mut tree: Tree) -> Reading<T> {
             place.insert(problem);
             tree.put(&at, Some(Tree::Text(PLACEHOLDER.to_owned())));
         } else if removed.insert(at.clone()) {
-            tree.put(&at, None);
+            // An item cannot be removed: its list would be another one.
+            let items = at.iter().rev().take_while(|segment| matches!(segment, Segment::Item(_))).count();
+            tree.put(&at[..at.len() - items], None);
         } else {
             break;
         }

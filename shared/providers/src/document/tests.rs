@@ -83,6 +83,35 @@ fn invalid_settings_are_reported_beside_shape_errors() {
 }
 
 #[test]
+fn picture_hosts_are_checked_one_by_one() {
+    let wrong = "must be a host or host:port, such as minio.internal:9000, without http:// and path";
+    for section in ["openai", "midjourney"] {
+        let with = |hosts: &str| {
+            errors(&format!(
+                r#"{{"{section}": {{"baseUrl": "http://h", "picturesFrom": {hosts}}}, "chat": {{}}}}"#
+            ))
+        };
+        let chat = ["chat.baseUrl: is missing".to_owned(), "chat.model: is missing".to_owned()];
+        assert_eq!(with(r#"["10.0.0.5:9000", "minio.internal", "[fd00::5]:9000"]"#), chat);
+        for (hosts, at, problem) in [
+            (r#"["http://canary:9000"]"#, "[0]", wrong),
+            (r#"["10.0.0.5", "canary/p"]"#, "[1]", wrong),
+            (r#"["10.0.0.5", 1795380911]"#, "[1]", "must be text"),
+            (r#""10.0.0.5""#, "", "must be a list"),
+        ] {
+            let mut found = with(hosts);
+            assert!(found.iter().all(|error| !error.contains("canary") && !error.contains("1795380911")));
+            found.retain(|error| !chat.contains(error));
+            assert_eq!(found, [format!("{section}.picturesFrom{at}: {problem}")], "{hosts}");
+        }
+    }
+    assert_eq!(
+        errors(r#"{"openai": {"pictureFrom": []}}"#),
+        ["openai.pictureFrom: is unknown; did you mean picturesFrom?"]
+    );
+}
+
+#[test]
 fn duplicate_name_is_an_error() {
     assert_eq!(errors(r#"{"sandbox":{},"sandbox":{}}"#), ["sandbox: stands there twice"]);
     let twice = r#"{"openai":{"apiKey":"sk-canary-1","apiKey":"sk-canary-2"}}"#;
@@ -131,6 +160,7 @@ fn errors_show_no_value() {
         "timeoutSeconds",
         "concurrency",
         "perMinute",
+        "picturesFrom",
     ];
     for section in sections {
         for value in values {

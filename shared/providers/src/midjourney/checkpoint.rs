@@ -24,6 +24,9 @@ pub(super) enum Checkpoint {
         task: String,
         /// When it was submitted, in Unix ms.
         since: i64,
+        /// When it was first seen finished without a usable picture, in Unix ms.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        done: Option<i64>,
     },
     /// The grid is finished, and its images are being upscaled.
     Upscales {
@@ -51,7 +54,7 @@ impl Checkpoint {
 
     /// A grid that is submitted now.
     pub(super) fn grid(task: String) -> Self {
-        Self::Grid { task, since: Timestamp::now().millis() }
+        Self::Grid { task, since: Timestamp::now().millis(), done: None }
     }
 
     /// A grid that is finished now, with no image submitted yet.
@@ -82,6 +85,7 @@ mod tests {
         for checkpoint in [
             Checkpoint::Clear,
             Checkpoint::grid("16".to_owned()),
+            Checkpoint::Grid { task: "16".to_owned(), since: 5, done: Some(7) },
             Checkpoint::Upscales { grid: "16".to_owned(), tasks, since: 5 },
         ] {
             task.handle = Some(checkpoint.to_json());

@@ -72,10 +72,6 @@ impl Proxy {
         Ok(Self { base, secret, http })
     }
 
-    pub(super) const fn base(&self) -> &BaseUrl {
-        &self.base
-    }
-
     /// Submits a grid, and returns the task's id. The task also has `state`.
     pub(super) async fn imagine(
         &self,
@@ -184,7 +180,8 @@ impl Proxy {
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
         timeout: Duration,
     ) -> Result<Answer, ProviderError> {
-        call::send(self.request(method, path).map(with), timeout, MAX_ANSWER_BYTES).await
+        let answer = call::send(self.request(method, path).map(with), timeout, MAX_ANSWER_BYTES).await?;
+        Ok(answer.last_event())
     }
 
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, PolicyViolation> {

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use domain::primitives::Secret;
+use egress::AllowedHost;
 use serde::Deserialize;
 
 use crate::call::BaseUrl;
@@ -29,6 +30,9 @@ pub struct Settings {
     /// The price of one of Midjourney's jobs, in US dollars: it depends on the operator's plan.
     #[serde(default)]
     pub price_per_job: f64,
+    /// Hosts that its pictures may be at, besides the proxy's own and public ones.
+    #[serde(default)]
+    pub pictures_from: Vec<AllowedHost>,
     /// The longest time for a whole job; 15 minutes, or an hour at the speed `relax`.
     pub timeout_seconds: Option<NonZeroU32>,
     /// Jobs at the same time: as many as the proxy's accounts can run.

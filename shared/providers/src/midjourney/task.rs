@@ -1,9 +1,8 @@
 //! A task as the proxy describes it, in the dialects of several proxies.
 
-use domain::providers::{ErrorClass, ProviderError, Reason};
+use domain::providers::ProviderError;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use url::Url;
 
 use super::failure;
 
@@ -23,6 +22,8 @@ pub(super) struct Task {
     state: String,
     #[serde(deserialize_with = "text")]
     image_url: String,
+    /// Links, as text or as objects with a `url`.
+    image_urls: Value,
     #[serde(deserialize_with = "text")]
     fail_reason: String,
     #[serde(deserialize_with = "text")]
@@ -58,26 +59,26 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
 pub(super) enum TaskState {
     /// With the progress in percent, if known.
     Running(Option<u8>),
-    /// With the URL of its image.
-    Done(Url),
+    Done(Pictures),
     Failed(ProviderError),
+}
+
+/// The links to what a finished task has drawn. They may be relative to the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pictures {
+    /// None yet: some proxies report the end before they have the link.
+    None,
+    /// One image: of a grid all four in one, of an upscale the image.
+    One(String),
+    /// Each image of a grid by itself.
+    Each(Vec<String>),
 }
 
 impl Task {
     /// `sent` is the prompt that was sent, which the task's failure may quote.
     pub(super) fn task_state(&self, sent: &str) -> TaskState {
         match self.status.as_str() {
-            "SUCCESS" => match Url::parse(&self.image_url) {
-                Ok(url) => TaskState::Done(url),
-                Err(_) => TaskState::Failed(
-                    ProviderError::new(
-                        ErrorClass::Provider,
-                        Reason::BadResponse,
-                        "a task that is done, but without a picture",
-                    )
-                    .possibly_paid(),
-                ),
-            },
+            "SUCCESS" => TaskState::Done(self.pictures()),
             "FAILURE" | "FAILED" | "CANCEL" => {
                 let last = self.properties["finalPrompt"].as_str().unwrap_or_default();
                 let quoted = [sent, &self.prompt, &self.prompt_en, last];
@@ -86,6 +87,23 @@ impl Task {
             // An image before the end is a blurred preview, and is ignored. A task that waits for input at
             // the proxy (MODAL) may still continue.
             _ => TaskState::Running(self.percent()),
+        }
+    }
+
+    fn pictures(&self) -> Pictures {
+        if !self.image_url.trim().is_empty() {
+            return Pictures::One(self.image_url.clone());
+        }
+        let link = |value: &Value| value.as_str().or_else(|| value["url"].as_str()).map(str::to_owned);
+        let links = self.image_urls.as_array().into_iter().flatten().filter_map(link);
+        let mut links: Vec<_> = links.filter(|link| !link.trim().is_empty()).collect();
+        match (links.pop(), links.is_empty()) {
+            (None, _) => Pictures::None,
+            (Some(only), true) => Pictures::One(only),
+            (Some(last), false) => {
+                links.push(last);
+                Pictures::Each(links)
+            }
         }
     }
 
@@ -104,6 +122,7 @@ impl Task {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::providers::{ErrorClass, Reason};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -132,6 +151,29 @@ mod tests {
                 matches!(task.task_state(""), TaskState::Running(found) if found == expected),
                 "{progress}"
             );
+        }
+    }
+
+    #[test]
+    fn links_are_found_in_either_field() {
+        let one = |link: &str| Pictures::One(link.to_owned());
+        let each = |links: [&str; 2]| Pictures::Each(links.map(str::to_owned).to_vec());
+        for (fields, expected) in [
+            (json!({"imageUrl": "https://a/1.png"}), one("https://a/1.png")),
+            (
+                json!({"imageUrl": "https://a/1.png", "imageUrls": ["https://a/2.png"]}),
+                one("https://a/1.png"),
+            ),
+            (json!({"imageUrl": null, "imageUrls": ["https://a/2.png"]}), one("https://a/2.png")),
+            (json!({"imageUrl": "", "imageUrls": [{"url": "https://a/2.png"}]}), one("https://a/2.png")),
+            (json!({"imageUrls": [{"url": "/2.png"}, {"url": "/3.png"}]}), each(["/2.png", "/3.png"])),
+            (json!({"imageUrls": ["/2.png", null, " ", {"x": 1}, "/3.png"]}), each(["/2.png", "/3.png"])),
+            (json!({"imageUrl": null, "imageUrls": []}), Pictures::None),
+            (json!({"imageUrl": 0.5, "imageUrls": null}), one("0.5")),
+            (json!({"imageUrls": "x"}), Pictures::None),
+            (json!({}), Pictures::None),
+        ] {
+            assert_eq!(task(fields.clone()).pictures(), expected, "{fields}");
         }
     }
 
@@ -182,7 +224,8 @@ mod tests {
             let [id, progress, url, reason, state, time] = values;
             let properties = state.clone();
             let task = task(json!({
-                "status": status, "id": id, "progress": progress, "imageUrl": url, "failReason": reason,
+                "status": status, "id": id, "progress": progress, "imageUrl": url,
+                "imageUrls": [url, {"url": state}], "failReason": reason,
                 "state": state, "submitTime": time, "unknown": {}, "properties": properties,
             }));
             let _ = task.task_state("");

@@ -2,20 +2,24 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use domain::images::Picture;
-use domain::providers::ProviderError;
+use pictures::decode::is_supported;
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::call;
-use crate::models::{Row, TokenRates};
+use super::usage;
+use crate::models::Row;
+use crate::reading::{events, is_data_url, is_picture_in_base64};
 
 /// Has only the fields that are used; others are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer<'a> {
     #[serde(borrow, default)]
-    data: Option<Vec<RawItem<'a>>>,
+    data: Option<Vec<Option<RawItem<'a>>>>,
     // Read separately: an unreadable usage must not lose the images.
     #[serde(default)]
     usage: Option<Value>,
@@ -41,27 +45,34 @@ pub(super) enum Content<'a> {
     Nothing,
 }
 
+impl<'a> Content<'a> {
+    /// Some services put a `data:` URL or bare base64 where a URL belongs, or a URL where base64 belongs.
+    fn of(inline: Option<&'a str>, url: Option<&'a str>) -> Self {
+        let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+        match (inline, url) {
+            (Some(text), _) if is_url(text.trim_start()) => Self::Url(text.trim()),
+            (Some(text), _) => Self::Inline(text),
+            (None, Some(text)) if is_data_url(text) || is_picture_in_base64(text) => Self::Inline(text),
+            (None, Some(text)) => Self::Url(text.trim()),
+            (None, None) => Self::Nothing,
+        }
+    }
+
+    /// Whether there is a picture, as far as the answer itself shows it.
+    pub(super) fn holds_picture(self) -> bool {
+        match self {
+            Self::Inline(text) => is_picture_in_base64(text),
+            Self::Url(_) => true,
+            Self::Nothing => false,
+        }
+    }
+}
+
 /// An image of the answer.
 #[derive(Debug)]
 pub(super) struct Item<'a> {
     pub(super) content: Content<'a>,
     pub(super) revised_prompt: Option<&'a str>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Usage {
-    input_tokens: u64,
-    output_tokens: u64,
-    input_tokens_details: Details,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Details {
-    text_tokens: u64,
-    image_tokens: u64,
-    cached_tokens: u64,
 }
 
 impl<'a> Answer<'a> {
@@ -80,46 +91,27 @@ impl<'a> Answer<'a> {
 
     pub(super) fn items(&self) -> Vec<Item<'_>> {
         fn text<'b>(text: &'b Option<Cow<'_, str>>) -> Option<&'b str> {
-            text.as_deref().filter(|text| !text.is_empty())
+            text.as_deref().filter(|text| !text.trim().is_empty())
         }
         let items = self.data.iter().flatten();
         items
-            .map(|item| Item {
-                content: match (text(&item.b64_json), text(&item.url)) {
-                    (Some(inline), _) => Content::Inline(inline),
-                    (None, Some(url)) => Content::Url(url),
-                    (None, None) => Content::Nothing,
+            .map(|item| match item {
+                Some(item) => Item {
+                    content: Content::of(text(&item.b64_json), text(&item.url)),
+                    revised_prompt: text(&item.revised_prompt),
                 },
-                revised_prompt: text(&item.revised_prompt),
+                None => Item { content: Content::Nothing, revised_prompt: None },
             })
             .collect()
     }
 
     /// The cost of each of `count` images in millionths of a US dollar: by the tokens that the call used, or
-    /// else the table's price.
-    pub(super) fn costs(&self, row: &Row, picture: &Picture, count: usize) -> Vec<u64> {
-        let used = self.usage.as_ref().and_then(|usage| Usage::deserialize(usage).ok());
-        let used = used.filter(|usage| usage.output_tokens > 0).zip(row.prices.tokens);
-        match used {
-            Some((usage, rates)) => split(usage.micros(rates), count),
+    /// else the table's price. `count` are those that came, of `asked`.
+    pub(super) fn costs(&self, row: &Row, picture: &Picture, count: usize, asked: usize) -> Vec<u64> {
+        match self.usage.as_ref().and_then(|usage| usage::micros(usage, row, picture, asked.max(count))) {
+            Some(micros) => split(micros, count),
             None => vec![row.image_micros(picture); count],
         }
-    }
-}
-
-impl Usage {
-    /// The cost in millionths of a US dollar. A rate in dollars per million tokens is the same number of
-    /// millionths per token.
-    fn micros(&self, rates: TokenRates) -> u64 {
-        let Details { text_tokens, image_tokens, cached_tokens } = self.input_tokens_details;
-        // Input that is not an image is text. No images are sent, so cached input is text too.
-        let text = self.input_tokens.saturating_sub(image_tokens).max(text_tokens);
-        let cached = cached_tokens.min(text);
-        let micros = (text - cached) as f64 * rates.text_input
-            + cached as f64 * rates.cached_text_input.unwrap_or(rates.text_input)
-            + image_tokens as f64 * rates.image_input
-            + self.output_tokens as f64 * rates.output;
-        micros.round() as u64
     }
 }
 
@@ -133,11 +125,121 @@ fn split(total: u64, count: usize) -> Vec<u64> {
     parts
 }
 
-/// Returns the bytes if they begin like an image in a supported format.
-pub(super) fn check_format(bytes: Bytes) -> Result<Bytes, ProviderError> {
-    if pictures::decode::is_supported(&bytes) {
-        Ok(bytes)
-    } else {
-        Err(call::Answer::unusable("what came is not a picture"))
+/// An event of an image's stream: an early and blurred version, a finished image, or a whole answer.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    b64_json: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    url: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+}
+
+/// The body as an answer with a list of images, if it came as an event stream or is the image itself; else the
+/// body.
+pub(super) fn as_answer(body: Bytes) -> Bytes {
+    if is_supported(&body) {
+        return format!(r#"{{"data":[{{"b64_json":"{}"}}]}}"#, BASE64_STANDARD.encode(&body)).into();
+    }
+    let Some(events) = events(&body) else { return body };
+    let (mut finished, mut untold, mut usage) = (Vec::new(), None, None);
+    for text in &events {
+        let Ok(event) = serde_json::from_slice::<Event<'_>>(text) else { continue };
+        if event.data.is_some() {
+            untold = Some(text.clone());
+            finished.clear();
+        } else if event.b64_json.is_some() || event.url.is_some() {
+            match event.kind.as_deref() {
+                Some(kind) if kind.contains("partial") => continue,
+                Some(_) => finished.push(&text[..]),
+                // Without a type, each is a better version of the one before it.
+                None => untold = Some(listed(&[text], event.usage)),
+            }
+        }
+        usage = event.usage.or(usage);
+    }
+    if !finished.is_empty() {
+        return listed(&finished, usage);
+    }
+    // Without any image, the last event may hold an error.
+    untold.or_else(|| events.last().cloned()).unwrap_or_default()
+}
+
+/// An answer with these items.
+fn listed(items: &[&[u8]], usage: Option<&RawValue>) -> Bytes {
+    let usage = usage.map_or("null", RawValue::get);
+    let items = items.join(&b',');
+    [&br#"{"data":["#[..], &items, br#"],"usage":"#, usage.as_bytes(), b"}"].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAA";
+
+    fn contents(body: &str) -> Vec<String> {
+        let body = as_answer(Bytes::from(body.to_owned()));
+        let Ok(answer) = Answer::read(&body) else { return Vec::new() };
+        let shown = |content| match content {
+            Content::Inline(text) => text.to_owned(),
+            Content::Url(url) => format!("at {url}"),
+            Content::Nothing => "nothing".to_owned(),
+        };
+        answer.items().iter().map(|item| shown(item.content)).collect()
+    }
+
+    #[test]
+    fn picture_is_found_in_either_field() {
+        let data_url = format!("data:image/png;base64,{PNG}");
+        for (item, expected) in [
+            (format!(r#"{{"b64_json":"{PNG}","url":""}}"#), PNG),
+            (format!(r#"{{"url":"{PNG}"}}"#), PNG),
+            (format!(r#"{{"url":"{data_url}"}}"#), &data_url),
+            (format!(r#"{{"b64_json":"{data_url}","url":null}}"#), &data_url),
+            (r#"{"url":" https://a.example/1.png\n"}"#.to_owned(), "at https://a.example/1.png"),
+            (r#"{"b64_json":"http://a.example/1.png"}"#.to_owned(), "at http://a.example/1.png"),
+            (r#"{"b64_json":" ","url":"/files/1.png"}"#.to_owned(), "at /files/1.png"),
+            ("null".to_owned(), "nothing"),
+            ("{}".to_owned(), "nothing"),
+        ] {
+            assert_eq!(contents(&format!(r#"{{"data":[{item}]}}"#)), [expected], "{item}");
+        }
+    }
+
+    #[test]
+    fn last_event_of_a_stream_holds_the_picture() {
+        let event = |kind: &str, text: &str| {
+            format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"b64_json\":\"{text}\"}}\n\n")
+        };
+        let partial = event("image_generation.partial_image", "early");
+        let done = |text| event("image_generation.completed", text);
+        for (stream, expected) in [
+            (format!("{partial}{partial}{}", done("a")), &["a"][..]),
+            (format!("{}{}data: [DONE]\n\n", done("a"), done("b")), &["a", "b"]),
+            (format!("{}data: {{\"data\":[{{\"b64_json\":\"c\"}}]}}", done("early")), &["c"]),
+            ("data: {\"b64_json\":\"early\"}\n\ndata: {\"b64_json\":\"d\"}\n\n".to_owned(), &["d"]),
+            (partial.clone(), &[]),
+            (format!("{partial}data: {{\"error\":{{\"message\":\"no\"}}}}\n\n"), &[]),
+            (": nothing\n\n".to_owned(), &[]),
+        ] {
+            assert_eq!(contents(&stream), expected, "{stream}");
+        }
+        let usage = "{\"output_tokens\": 7}";
+        let stream = format!("data: {{\"type\":\"x.completed\",\"b64_json\":\"a\",\"usage\":{usage}}}\n\n");
+        let body = as_answer(Bytes::from(stream));
+        assert_eq!(Answer::read(&body).unwrap().usage.unwrap()["output_tokens"], 7);
+    }
+
+    #[test]
+    fn body_that_is_the_picture_itself_is_one_item() {
+        let png = BASE64_STANDARD.decode(PNG).unwrap();
+        let body = as_answer(png.into());
+        assert_eq!(Answer::read(&body).unwrap().items()[0].content, Content::Inline(PNG));
     }
 }

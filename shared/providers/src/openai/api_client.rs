@@ -7,24 +7,19 @@ use domain::Timestamp;
 use domain::primitives::Secret;
 use domain::providers::{ErrorClass, ProviderError, Reason};
 use egress::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use egress::{
-    Client, DownloadLimits, Downloader, EgressError, EgressPolicy, PolicyViolation, RequestBuilder, Timeouts,
-    TrustedOrigin,
-};
+use egress::{AllowedHost, Client, EgressError, EgressPolicy, PolicyViolation, RequestBuilder, Timeouts};
 use serde::Serialize;
 use tracing::info;
 
 use super::error::{self, ApiError};
 use crate::call::{self, Answer, BaseUrl};
+use crate::picture_urls::PictureUrls;
 use crate::redact::redact;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most bytes of an image behind a URL.
-const MAX_IMAGE_BYTES: usize = 32 << 20;
 
 pub(crate) struct ApiClient {
     client: Client,
-    downloader: Downloader,
     base: BaseUrl,
     key: Option<Secret>,
     headers: HeaderMap,
@@ -61,7 +56,6 @@ impl ApiClient {
         let problem = |problem: EgressError| problem.to_string();
         Ok(Self {
             client: Client::new(EgressPolicy::Trusted, timeouts).map_err(problem)?,
-            downloader: Downloader::new().map_err(problem)?,
             base,
             key,
             headers,
@@ -98,36 +92,18 @@ impl ApiClient {
         Err(self.failure(&answer, call))
     }
 
-    /// Downloads the image behind `url`, which the service has sent.
-    pub(super) async fn download(&self, url: &str, call: CallContext<'_>) -> Result<Bytes, ProviderError> {
-        let base = self.base.at("");
-        let Ok(url) = base.join(url) else {
-            return Err(Answer::unusable("the address of a picture in the answer is no URL"));
-        };
-        let limits = DownloadLimits { max_bytes: MAX_IMAGE_BYTES, timeout: self.timeout(call) };
-        let base = TrustedOrigin { url: &base, headers: &self.headers };
-        self.downloader.get(&url, limits, Some(base)).await.map_err(|problem| {
-            let failure = call::no_answer(problem);
-            let message = format!("a picture could not be fetched: {}", failure.message);
-            let (class, reason) = match problem {
-                // The URL has expired or never worked, and the image is paid for. A new image would be paid
-                // for too, and its URL would be no better.
-                EgressError::Status(401 | 403 | 404 | 410) => (ErrorClass::Caller, failure.reason),
-                // It may be available the next time.
-                EgressError::Status(408 | 425 | 429 | 500..) => (ErrorClass::Provider, Reason::NoAnswer),
-                EgressError::Status(_)
-                | EgressError::PolicyViolation(_)
-                | EgressError::ConnectFailed
-                | EgressError::ConnectTimeout
-                | EgressError::ResponseTimeout
-                | EgressError::ConnectionLost
-                | EgressError::BodyTooLarge(_)
-                | EgressError::InvalidJson
-                | EgressError::BadRedirect
-                | EgressError::RequestNotBuilt => (ErrorClass::Provider, failure.reason),
-            };
-            ProviderError { class, reason, message, ..failure }.possibly_paid()
-        })
+    /// Where the pictures of `provider` may be: at this service's own origin, and at the hosts `also`.
+    ///
+    /// # Errors
+    ///
+    /// If TLS cannot be set up.
+    pub(super) fn picture_urls(
+        &self,
+        provider: &'static str,
+        also: Vec<AllowedHost>,
+    ) -> Result<PictureUrls, String> {
+        let urls = PictureUrls::new(provider, self.base.at(""), self.headers.clone(), also);
+        urls.map_err(|problem| problem.to_string())
     }
 
     /// The error of a success with an unusable body: the body may hold an API error instead.
@@ -168,7 +144,8 @@ impl ApiClient {
         failure
     }
 
-    fn timeout(&self, call: CallContext<'_>) -> Duration {
+    /// How long one call may take.
+    pub(super) fn timeout(&self, call: CallContext<'_>) -> Duration {
         self.timeout.min(call.deadline.since(Timestamp::now()))
     }
 }

@@ -1,5 +1,7 @@
 //! Chats over `POST /chat/completions`, with OpenAI, Ollama, vLLM and LocalAI.
 
+mod stream;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -139,7 +141,7 @@ impl ChatProvider for Chat {
     async fn reply(&self, task: &ChatTask) -> Result<String, ProviderError> {
         let private: Vec<_> = task.messages.iter().map(|said| said.content.as_str()).collect();
         let call = CallContext { deadline: task.deadline, private: &private, max_bytes: MAX_ANSWER_BYTES };
-        let bytes = self.client.post("/chat/completions", &self.body(task), call).await?;
+        let bytes = stream::as_answer(self.client.post("/chat/completions", &self.body(task), call).await?);
         match serde_json::from_slice(&bytes) {
             Ok(answer) => reply_text(answer),
             Err(_) => Err(self.client.unusable(&bytes, "the answer is not the JSON it should be", call)),

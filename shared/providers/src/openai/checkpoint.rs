@@ -3,24 +3,19 @@
 //! Their URLs are written to the job's row before the first of them is fetched. So a transient download
 //! error or a crash of the worker costs another download, not another image.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::Timestamp;
 use domain::images::ImageOrigin;
-use domain::providers::{ErrorClass, Finished, ImageSink, ImageTask, ProviderError, Reason, Step, Stop};
+use domain::providers::{ErrorClass, Finished, ImageSink, ImageTask, ProviderError, Step, Stop};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::call::fail_if_any;
+use crate::picture_urls::Undelivered;
 
-/// How long OpenAI keeps an image behind its URL (API reference, `images/generate`: 60 minutes).
-const URL_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// The pause before another attempt at a download.
-const DOWNLOAD_RETRY_DELAY: Duration = Duration::from_secs(5);
-/// A longer URL is fetched, but not written to the row: a row holds 400 KB, and some services put the image
-/// itself into the URL.
-const MAX_URL_LEN: usize = 4096;
+/// A longer URL is fetched, but not written to the row: a row holds 400 KB.
+const MAX_URL_LEN: usize = 16 * 1024;
 
 /// An image that is to be fetched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,79 +39,92 @@ impl Checkpoint {
         serde_json::from_str(task.handle.as_deref()?).ok()
     }
 
-    /// Whether an image is probably still behind its URL after this failure.
-    fn is_available(&self, failure: &ProviderError) -> bool {
-        let transient = failure.class == ErrorClass::Internal
-            || matches!(failure.reason, Reason::Timeout | Reason::NoAnswer);
-        transient && Timestamp::now().since(Timestamp::from_millis(self.since)) <= URL_LIFETIME
+    /// How soon to try an image again after this failure; `None` if it is given up.
+    fn again(&self, image: &Undelivered) -> Option<Duration> {
+        image.again(Timestamp::from_millis(self.since))
     }
 
     /// The next step after these outcomes of the images' downloads.
-    pub(super) fn outcome(&self, fetched: Vec<Result<(), ProviderError>>) -> Result<Step, ProviderError> {
-        let (available, other): (Vec<_>, Vec<_>) = fetched
-            .into_iter()
-            .partition(|outcome| outcome.as_ref().is_err_and(|failure| self.is_available(failure)));
-        next_step(fail_if_any(other.into_iter().filter_map(Result::err)), !available.is_empty())
+    pub(super) fn outcome(&self, fetched: Vec<Result<(), Undelivered>>) -> Result<Step, ProviderError> {
+        let (mut again, mut other) = (None, Vec::new());
+        for image in fetched.into_iter().filter_map(Result::err) {
+            match self.again(&image) {
+                Some(pause) => again = sooner(again, pause),
+                None => other.push(image.failure),
+            }
+        }
+        next_step(fail_if_any(other), again)
     }
+}
+
+fn sooner(pause: Option<Duration>, other: Duration) -> Option<Duration> {
+    Some(pause.map_or(other, |pause| pause.min(other)))
 }
 
 /// Images that are still available come before any failure but a refusal: they are paid for, and what failed
 /// beside them can be made again.
-fn next_step(made: Result<(), ProviderError>, available: bool) -> Result<Step, ProviderError> {
-    match made {
-        Err(refused) if refused.class == ErrorClass::Caller => Err(refused),
-        Ok(()) | Err(_) if available => Ok(Step::Pending { poll_after: DOWNLOAD_RETRY_DELAY }),
-        made => made.map(|()| Step::Finished(Finished::default())),
+fn next_step(made: Result<(), ProviderError>, again: Option<Duration>) -> Result<Step, ProviderError> {
+    match (made, again) {
+        (Err(refused), _) if refused.class == ErrorClass::Caller => Err(refused),
+        (Ok(()) | Err(_), Some(poll_after)) => Ok(Step::Pending { poll_after }),
+        (made, None) => made.map(|()| Step::Finished(Finished::default())),
     }
 }
 
 /// Writes one checkpoint for all calls that run at the same time: each one replaces the one before it.
 pub(super) struct CheckpointWriter<'a> {
     sink: &'a dyn ImageSink,
-    checkpoint: Mutex<Checkpoint>,
-    /// Whether the download of an image failed that is still available.
-    any_available: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    checkpoint: Checkpoint,
+    /// How soon to try an image again whose download failed.
+    again: Option<Duration>,
 }
 
 impl<'a> CheckpointWriter<'a> {
     pub(super) fn new(sink: &'a dyn ImageSink) -> Self {
         let checkpoint = Checkpoint { since: Timestamp::now().millis(), pictures: Vec::new() };
-        Self { sink, checkpoint: Mutex::new(checkpoint), any_available: AtomicBool::new(false) }
+        Self { sink, state: Mutex::new(State { checkpoint, again: None }) }
     }
 
     /// Adds these images. Await it before the first of them is fetched.
     pub(super) async fn add(&self, images: impl Iterator<Item = PendingImage>) -> Result<(), Stop> {
-        let mut checkpoint = self.checkpoint.lock().await;
+        let State { checkpoint, .. } = &mut *self.state.lock().await;
         let before = checkpoint.pictures.len();
         checkpoint.pictures.extend(images.filter(|image| image.url.len() <= MAX_URL_LEN));
         if checkpoint.pictures.len() == before {
             return Ok(());
         }
+        if before == 0 {
+            // Calls may have taken minutes since the first was made.
+            checkpoint.since = Timestamp::now().millis();
+        }
         // Text and numbers always serialize.
-        self.sink.checkpoint(&serde_json::to_string(&*checkpoint).unwrap_or_default()).await
+        self.sink.checkpoint(&serde_json::to_string(checkpoint).unwrap_or_default()).await
     }
 
-    /// `Ok` in place of a failure if the image is in the checkpoint and still available.
+    /// `Ok` in place of a failure if the image is in the checkpoint and is tried again.
     pub(super) async fn unless_available(
         &self,
         index: u8,
-        fetched: Result<(), ProviderError>,
+        fetched: Result<(), Undelivered>,
     ) -> Result<(), ProviderError> {
-        let checkpoint = self.checkpoint.lock().await;
-        match fetched {
-            Err(failure)
-                if checkpoint.pictures.iter().any(|image| image.index == index)
-                    && checkpoint.is_available(&failure) =>
-            {
-                self.any_available.store(true, Ordering::Relaxed);
+        let State { checkpoint, again } = &mut *self.state.lock().await;
+        let Err(image) = fetched else { return Ok(()) };
+        let pause = checkpoint.again(&image);
+        match pause.filter(|_| checkpoint.pictures.iter().any(|pending| pending.index == index)) {
+            Some(pause) => {
+                *again = sooner(*again, pause);
                 Ok(())
             }
-            fetched => fetched,
+            None => Err(image.failure),
         }
     }
 
     /// The next step after all calls have ended.
-    pub(super) fn outcome(&self, made: Result<(), ProviderError>) -> Result<Step, ProviderError> {
-        next_step(made, self.any_available.load(Ordering::Relaxed))
+    pub(super) async fn outcome(&self, made: Result<(), ProviderError>) -> Result<Step, ProviderError> {
+        next_step(made, self.state.lock().await.again)
     }
 }

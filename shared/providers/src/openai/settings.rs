@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::primitives::Secret;
 use domain::providers::CapacityLimits;
+use egress::AllowedHost;
 use serde::Deserialize;
 
 use super::api_client::ApiClient;
@@ -27,6 +28,9 @@ pub(crate) struct Settings {
     models: Models,
     /// The service's dialect, if it does not follow from the model.
     pub(super) dialect: Option<Dialect>,
+    /// Hosts that its pictures may be at, besides its own and public ones.
+    #[serde(default)]
+    pub(super) pictures_from: Vec<AllowedHost>,
     timeout_seconds: Option<NonZeroU32>,
     concurrency: Option<u32>,
     per_minute: Option<u32>,

@@ -2,9 +2,11 @@
 
 mod answers;
 mod errors;
+mod forms;
 mod judgements;
 mod requests;
 mod unavailable_models;
+mod urls;
 
 use domain::images::{Count, Picture, Prompt, ProviderChoice, Quality, Size};
 use domain::providers::ImageProvider as _;

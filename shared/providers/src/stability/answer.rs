@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use domain::providers::{ErrorClass, ProviderError, Reason};
+use pictures::decode::is_supported;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::call::{Answer, decode_base64};
+use crate::call::Answer;
+use crate::reading::decode_base64;
 
 pub(super) struct MadeImage {
     pub(super) bytes: Bytes,
@@ -21,11 +23,13 @@ struct Body<'a> {
     seed: Value,
 }
 
-/// The image in a successful answer. The request accepts JSON; a server that sends the image itself puts the
-/// other values in headers.
+/// The image in a successful answer. The request accepts JSON; a server that sends the image itself, of whatever
+/// content type, puts the other values in headers.
 pub(super) fn read(answer: &Answer) -> Result<MadeImage, ProviderError> {
     let in_header = answer.header("finish-reason");
-    if answer.header("content-type").is_some_and(|kind| kind.starts_with("image/")) {
+    if is_supported(&answer.body)
+        || answer.header("content-type").is_some_and(|kind| kind.starts_with("image/"))
+    {
         check_finish_reasons([in_header, None])?;
         let seed = answer.header("seed").and_then(|seed| seed.parse().ok());
         return Ok(MadeImage { bytes: answer.body.clone(), seed });

@@ -72,9 +72,16 @@ impl Midjourney {
     }
 
     /// The states of tasks that are submitted from now on: the fields for each fetch, in addition to those of
-    /// every task; the last state stays.
+    /// every task; the last state stays. `LINK` in a text becomes the link to the task's image, and `HERE` this
+    /// server's address.
     pub fn steps(&self, steps: Vec<Value>) -> &Self {
         lock(&self.state).steps = steps;
+        self
+    }
+
+    /// Other states for the tasks of prompts with these words, for tests that share the stand-in.
+    pub fn steps_upon(&self, words: &str, steps: Vec<Value>) -> &Self {
+        lock(&self.state).upon.push((words.to_owned(), steps));
         self
     }
 
@@ -137,6 +144,9 @@ fn answer(state: &mut State, asked: Asked) -> Reply {
     state.asked.push(asked.clone());
     if let Some(file) = asked.path.strip_prefix("/attachments/") {
         return state.pictures.take().unwrap_or_else(|| tasks::picture(state, file, &asked.query));
+    }
+    if asked.path == "/page" {
+        return Reply::html(200);
     }
     if asked.header("mj-api-secret") != Some(SECRET) {
         return match state.manner {

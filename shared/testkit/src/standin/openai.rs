@@ -124,6 +124,9 @@ fn answer(state: &mut State, request: Asked) -> Reply {
             None => Reply::new(403, "application/xml", "<Error><Code>AuthenticationFailed</Code></Error>"),
         };
     }
+    if let Some(rest) = path.strip_prefix("/lagging/") {
+        return lagging(state, request, rest).unwrap_or_else(|| Reply::html(404));
+    }
     let outcome = authorized(&request).and_then(|()| match (request.method.as_str(), path.as_str()) {
         ("GET", "/v1/models") => Ok(state.list.clone().unwrap_or_else(|| models::list(&state.withdrawn))),
         ("POST", "/v1/images/generations") => images::generate(state, &request, &body(&request)?),
@@ -136,6 +139,19 @@ fn answer(state: &mut State, request: Asked) -> Reply {
         state.refusals.push(error.to_string());
         Reply::json(status, &json!({ "error": error }))
     })
+}
+
+/// The image `number` of `status/times/number`, or that status for the first so many times.
+fn lagging(state: &mut State, request: Asked, rest: &str) -> Option<Reply> {
+    let earlier = state.fetches.iter().filter(|fetch| fetch.path == request.path).count();
+    state.fetches.push(request);
+    let mut parts = rest.split('/');
+    let (status, times) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    if earlier < times {
+        return Some(Reply::html(status));
+    }
+    let picture = state.pictures.get(parts.next()?.parse::<usize>().ok()?)?;
+    Some(Reply::new(200, "image/png", picture.clone()))
 }
 
 fn authorized(request: &Asked) -> Result<(), Refusal> {

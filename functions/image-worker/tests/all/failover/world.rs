@@ -23,6 +23,8 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 pub(crate) enum Does {
     Draws,
     DrawsOne,
+    /// Draws one image a call, and asks for the rest at once.
+    IgnoresCount,
     Fails(ErrorClass, Reason),
     /// Draws so many images, then fails.
     DrawsThenFails(usize, ErrorClass, Reason),
@@ -104,6 +106,7 @@ impl ImageProvider for Acting {
             happens();
         }
         match (&task.handle, &*self.does.lock().unwrap()) {
+            (None, Does::IgnoresCount) if !task.one_per_call => 1,
             (None, _) => u32::try_from(task.missing.len()).unwrap(),
             (Some(_), Does::WantsMore) => 1,
             (Some(_), _) => 0,
@@ -120,6 +123,14 @@ impl ImageProvider for Acting {
         match does {
             Does::Draws => draw(self.name, &task.missing, sink).await?,
             Does::DrawsOne => draw(self.name, &task.missing[..1], sink).await?,
+            Does::IgnoresCount => {
+                let (first, rest) = task.missing.split_at(1);
+                draw(self.name, first, sink).await?;
+                if !task.one_per_call {
+                    sink.more_calls(rest.len() as u32, true).await?;
+                }
+                draw(self.name, rest, sink).await?;
+            }
             Does::Fails(class, reason) => {
                 let failure = ProviderError::new(class, reason, "scripted failure");
                 let paid = matches!(reason, Reason::NoImage | Reason::BadResponse | Reason::GatewayTimeout);

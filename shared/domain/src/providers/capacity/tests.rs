@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::primitives::id::JobId;
 use crate::primitives::priority::Priority;
 use crate::primitives::timestamp::Timestamp;
-use crate::providers::capacity::{PermitRequest, ProviderCapacity};
+use crate::providers::capacity::{ONE_PER_CALL_TTL, PermitRequest, ProviderCapacity};
 use crate::providers::denial::{DenialReason, Denied};
 use crate::providers::error::{ErrorClass, ProviderError, Reason};
 use crate::providers::task::CapacityLimits;
@@ -360,4 +360,21 @@ proptest! {
         // Five failures open the breaker. Then there are trials after 30 s, 60 s, 120 s and so on.
         prop_assert!(calls <= 5 + 1 + now / 30);
     }
+}
+
+#[test]
+fn one_image_a_call_is_remembered_for_a_day() {
+    let now = Timestamp::from_millis(1_795_380_911_000);
+    let mut capacity = ProviderCapacity::new("openai");
+    assert!(!capacity.makes_one_per_call(now));
+    capacity.made_one_of_several(now);
+    let before = now + ONE_PER_CALL_TTL - Duration::from_millis(1);
+    assert!(capacity.makes_one_per_call(now) && capacity.makes_one_per_call(before));
+    assert!(!capacity.makes_one_per_call(now + ONE_PER_CALL_TTL));
+    // A row of an earlier release has no such field.
+    let mut row = serde_json::to_value(ProviderCapacity::new("openai")).unwrap();
+    assert_eq!(row.get("onePerCallUntil"), None);
+    row.as_object_mut().unwrap().remove("onePerCallUntil");
+    let read: ProviderCapacity = serde_json::from_value(row).unwrap();
+    assert!(!read.makes_one_per_call(now));
 }

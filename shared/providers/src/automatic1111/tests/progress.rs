@@ -114,4 +114,8 @@ impl ImageSink for Cancelled {
     async fn checkpoint(&self, _: &str) -> Result<(), Stop> {
         Err(Stop)
     }
+
+    async fn more_calls(&self, _: u32, _: bool) -> Result<(), Stop> {
+        Err(Stop)
+    }
 }

@@ -246,3 +246,32 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn reply_in_an_event_stream_is_put_together() {
+    let delta = |delta: Value, finish: Value| {
+        format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}))
+    };
+    let said = [
+        delta(json!({"role": "assistant", "content": ""}), json!(null)),
+        delta(json!({"content": "Good "}), json!(null)),
+        delta(json!({"content": "day"}), json!(null)),
+        delta(json!({}), json!("stop")),
+        "data: {\"choices\": [], \"usage\": {}}\n\ndata: [DONE]\n\n".to_owned(),
+    ]
+    .concat();
+    let whole = format!("data: {}\n\n", json!({"choices": [{"message": {"content": "Good day"}}]}));
+    let marked = format!("\u{feff}{}", json!({"choices": [{"message": {"content": "Good day"}}]}));
+    for body in [said, whole, marked] {
+        let stand_in = StandIn::start().await;
+        stand_in.next(Act::Spoil(Http::new(200, "text/event-stream", body.clone())));
+        assert_eq!(ask(&stand_in, &json!({}), 50).await.unwrap(), "Good day", "{body}");
+    }
+    let refused = delta(json!({"refusal": "no"}), json!("stop"));
+    let error = "data: {\"error\": {\"code\": \"insufficient_quota\", \"message\": \"x\"}}\n\n";
+    for (body, reason) in [(refused.as_str(), Reason::Moderated), (error, Reason::QuotaExhausted)] {
+        let stand_in = StandIn::start().await;
+        stand_in.next(Act::Spoil(Http::new(200, "text/event-stream", body)));
+        assert_eq!(ask(&stand_in, &json!({}), 50).await.unwrap_err().reason, reason, "{body}");
+    }
+}

@@ -124,8 +124,14 @@ async fn empty_success_holds_no_image_and_speaks_not_against_the_service() {
 #[tokio::test]
 async fn refused_image_leaves_the_others_of_its_answer() {
     let stand_in = StandIn::start().await;
-    let (kept, made) = make(stand_in.next(Act::OneLess), &json!({}), square(3)).await;
-    assert_eq!((kept.images().len(), made.unwrap_err().reason), (2, Reason::NoImage));
+    let act = Act::Wrapped(|answer| {
+        let mut answer = answer.clone();
+        answer["data"][1] = json!({"error": {"code": "content_policy_violation"}});
+        Reply::json(200, &answer)
+    });
+    let (kept, made) = make(stand_in.next(act), &json!({}), square(3)).await;
+    assert_eq!((kept.images().len(), made.unwrap_err().reason), (2, Reason::Moderated));
+    assert_eq!((stand_in.paid_calls(), kept.more_calls()), (1, Vec::new()));
 }
 
 #[tokio::test]
@@ -136,4 +142,12 @@ async fn calls_without_an_image_are_counted_together() {
     let (_, made) = make(&stand_in, &settings, square(3)).await;
     let failure = made.unwrap_err();
     assert_eq!((failure.reason, failure.calls), (Reason::NoImage, 3));
+}
+
+#[tokio::test]
+async fn call_with_several_empty_items_is_one_useless_answer() {
+    let stand_in = StandIn::start().await;
+    let (_, made) = make(stand_in.next(Act::EmptyItems), &json!({}), square(4)).await;
+    let failure = made.unwrap_err();
+    assert_eq!((failure.reason, failure.calls), (Reason::NoImage, 1));
 }

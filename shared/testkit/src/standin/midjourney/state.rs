@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) refusals: Vec<String>,
     pub(super) asked: Vec<Asked>,
     pub(super) steps: Vec<Value>,
+    /// Other steps for prompts with these words.
+    pub(super) upon: Vec<(String, Vec<Value>)>,
     pub(super) side: u32,
     pub(super) url: String,
 }
@@ -83,7 +85,11 @@ impl Task {
 
     pub(super) fn grid(state: &State, prompt: &str, job: &Value) -> Self {
         let size = grid_size(prompt, state.side);
-        Self { prompt: prompt.to_owned(), size, ..Self::new(state, "IMAGINE", job) }
+        let mut task = Self { prompt: prompt.to_owned(), size, ..Self::new(state, "IMAGINE", job) };
+        if let Some((_, steps)) = state.upon.iter().find(|(words, _)| prompt.contains(words.as_str())) {
+            task.steps.clone_from(steps);
+        }
+        task
     }
 
     pub(super) fn upscale(state: &State, grid: &str, index: u64, job: &Value) -> Self {

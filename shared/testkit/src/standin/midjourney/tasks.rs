@@ -29,7 +29,9 @@ pub(super) fn to_json(state: &State, id: &str) -> Value {
     if let (Some(fields), Some(now)) = (described.as_object_mut(), task.now().as_object()) {
         fields.extend(now.clone());
     }
-    described
+    // No prompt has these words.
+    let text = described.to_string().replace("LINK", &picture).replace("HERE", &state.url);
+    serde_json::from_str(&text).unwrap_or(described)
 }
 
 pub(super) fn fetch(state: &mut State, id: &str) -> Reply {

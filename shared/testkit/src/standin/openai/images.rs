@@ -46,6 +46,9 @@ pub(super) fn generate(state: &mut State, request: &Asked, body: &Value) -> Resu
             answer["usage"] = usage(&wanted);
         }
     }
+    if let Some(Act::Wrapped(wrap)) = act {
+        return Ok(wrap(&answer));
+    }
     let reply = Reply::json(200, &answer).header("x-request-id", "req_standin");
     Ok(with_end(reply, act))
 }
@@ -222,6 +225,7 @@ fn make(state: &mut State, wanted: &Wanted, act: Option<&Act>, base: &str) -> Ve
     let count = match act {
         Some(Act::None) => 0,
         Some(Act::OneLess) => wanted.count - 1,
+        Some(Act::OneOfSeveral) => 1,
         _ => wanted.count,
     };
     let size = match act {
@@ -229,11 +233,17 @@ fn make(state: &mut State, wanted: &Wanted, act: Option<&Act>, base: &str) -> Ve
         _ => wanted.size,
     };
     let encoding = if matches!(act, Some(Act::Jpeg)) { Encoding::Jpeg } else { Encoding::Png };
-    let items = (0..count).map(|_| {
+    let items = (0..count).map(|number| {
         state.paid_pictures += 1;
         let bytes = painted(size.0, size.1, state.paid_pictures as u64, encoding);
         let mut item = match act {
             Some(Act::EmptyItems) => json!({}),
+            Some(Act::EmptyLast) if number + 1 == count => json!({"b64_json": "", "url": ""}),
+            Some(Act::Item(item)) => item(&STANDARD.encode(bytes)),
+            Some(&Act::ByLaggingUrl(status, times)) => {
+                state.pictures.push(bytes);
+                json!({"url": format!("{base}/lagging/{status}/{times}/{}", state.pictures.len() - 1)})
+            }
             Some(Act::BadBase64) => json!({"b64_json": "this is not base64!"}),
             Some(Act::NoPicture) => json!({"b64_json": STANDARD.encode("<html>not a picture</html>")}),
             Some(Act::ByLapsedUrl) => json!({"url": format!("{base}/pictures/lapsed?sig=canary-signature")}),

@@ -25,6 +25,16 @@ pub enum Act {
     ByLapsedUrl,
     /// Images: this URL.
     ByForeignUrl(String),
+    /// Images: URLs that answer with this status for so many times before they have the image.
+    ByLaggingUrl(u16, usize),
+    /// Images: this item instead, made from the image in base64.
+    Item(fn(&str) -> Value),
+    /// Images: this answer instead, made from the whole one.
+    Wrapped(fn(&Value) -> Reply),
+    /// Images: one, however many are requested.
+    OneOfSeveral,
+    /// Images: the last item without content.
+    EmptyLast,
     /// Images: one less than requested.
     OneLess,
     /// Images: none.

@@ -1,0 +1,138 @@
+//! The images of a finished task, from the proxy's links to the sink.
+//!
+//! A finished task is paid for. As long as its picture cannot be had, the task is looked at again, because its
+//! link may come or change; no other task is submitted in its place.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Timestamp;
+use domain::providers::{
+    ErrorClass, Finished, GeneratedImage, ImageSink, ImageTask, ProviderError, Reason, Step,
+};
+use egress::DownloadLimits;
+use pictures::decode::MAX_IMAGE_BYTES;
+use pictures::error::ImageError;
+use pictures::grid::quarters;
+
+use super::checkpoint::Checkpoint;
+use super::task::Pictures;
+use super::{Midjourney, Submitted, call_timeout};
+use crate::call::Answer;
+use crate::picture_urls::{LAG, Undelivered};
+
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a finished grid is looked at again whose picture is not there, or is none.
+const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
+
+impl Midjourney {
+    /// The missing images of a finished grid, with their indexes.
+    pub(super) async fn images(
+        &self,
+        task: &ImageTask,
+        pictures: &Pictures,
+    ) -> Result<Vec<(u8, Bytes)>, Undelivered> {
+        match pictures {
+            Pictures::None => Err(not_there("a task that is done, but without a picture")),
+            Pictures::One(link) => {
+                let grid = self.download(task, link).await?;
+                let images = quarters(grid, task.missing.clone(), task.picture.size.pixels()).await;
+                Ok(task.missing.iter().copied().zip(images.map_err(|problem| unusable(&problem))?).collect())
+            }
+            Pictures::Each(links) => {
+                let mut images = Vec::new();
+                for &index in &task.missing {
+                    let link =
+                        links.get(usize::from(index)).ok_or_else(|| not_there("a picture is missing"))?;
+                    images.push((index, self.download(task, link).await?));
+                }
+                Ok(images)
+            }
+        }
+    }
+
+    /// The image of a finished upscale.
+    pub(super) async fn upscaled(&self, task: &ImageTask, pictures: &Pictures) -> Result<Bytes, Undelivered> {
+        let link = match pictures {
+            Pictures::None => None,
+            Pictures::One(link) => Some(link),
+            Pictures::Each(links) => links.first(),
+        };
+        self.download(task, link.ok_or_else(|| not_there("an upscale that is done, but without a picture"))?)
+            .await
+    }
+
+    pub(super) async fn deliver(
+        &self,
+        task: &ImageTask,
+        images: Vec<(u8, Bytes)>,
+        sink: &dyn ImageSink,
+    ) -> Result<Step, ProviderError> {
+        for (index, bytes) in images {
+            let origin = self.origin(&task.picture, index == 0);
+            sink.image(index, GeneratedImage { bytes, origin }).await?;
+        }
+        Ok(Step::Finished(Finished::default()))
+    }
+
+    /// Downloads an image as soon as its link is known, because links expire within a day.
+    async fn download(&self, task: &ImageTask, link: &str) -> Result<Bytes, Undelivered> {
+        let url = self.urls.url(link).ok_or_else(|| not_there("the address of a picture is no URL"))?;
+        let timeout = DOWNLOAD_TIMEOUT.min(call_timeout(task));
+        self.urls.get(&url, DownloadLimits { max_bytes: MAX_IMAGE_BYTES, timeout }).await
+    }
+
+    /// The next look at a grid whose picture could not be had, or the failure if there was time enough for it.
+    pub(super) async fn look_again(
+        &self,
+        image: Undelivered,
+        grid: Submitted<'_>,
+        sink: &dyn ImageSink,
+    ) -> Result<Step, ProviderError> {
+        let done = grid.done.unwrap_or_else(|| Timestamp::now().millis());
+        let step = self.again(image, done, LOOK_AGAIN)?;
+        if grid.done.is_none() {
+            let seen = Checkpoint::Grid { task: grid.id.to_owned(), since: grid.since, done: Some(done) };
+            sink.checkpoint(&seen.to_json()).await?;
+        }
+        Ok(step)
+    }
+
+    /// The same for an upscale, whose grid was finished at `since`.
+    pub(super) fn look_at_upscale_again(
+        &self,
+        image: Undelivered,
+        since: i64,
+    ) -> Result<Step, ProviderError> {
+        self.again(image, since, self.settings.timeout())
+    }
+
+    fn again(&self, mut image: Undelivered, since: i64, at_least: Duration) -> Result<Step, ProviderError> {
+        if !image.again_for.is_zero() {
+            image.again_for = image.again_for.max(at_least);
+        }
+        match image.again(Timestamp::from_millis(since)) {
+            Some(pause) => Ok(Step::Pending { poll_after: pause.max(self.settings.speed.poll_interval()) }),
+            // Another task would be paid for too, and its picture would be no better.
+            None => Err(ProviderError {
+                class: ErrorClass::Caller,
+                reason: Reason::BadResponse,
+                ..image.failure.possibly_paid()
+            }),
+        }
+    }
+}
+
+/// A picture that is not there, or not yet.
+fn not_there(message: &str) -> Undelivered {
+    Undelivered { failure: Answer::unusable(message), again_for: LAG, forbidden: false }
+}
+
+fn unusable(problem: &ImageError) -> Undelivered {
+    let again_for = match problem {
+        // It stays that large.
+        ImageError::TooLarge => Duration::ZERO,
+        ImageError::UnsupportedFormat | ImageError::Corrupt(_) => LAG,
+    };
+    Undelivered { failure: Answer::unusable(&problem.to_string()), again_for, forbidden: false }
+}

@@ -5,8 +5,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
-use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+/// What stands before the 32 bytes of an Ed25519 key in PKCS #8.
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// A key that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,14 +21,10 @@ pub struct InvalidKey;
 pub struct SigningKey(Ed25519KeyPair);
 
 impl SigningKey {
-    /// Makes a key, and returns it in PKCS #8 (DER).
-    ///
-    /// # Errors
-    ///
-    /// If the system gives no random numbers.
-    pub fn generate() -> Result<Vec<u8>, InvalidKey> {
-        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| InvalidKey)?;
-        Ok(document.as_ref().to_vec())
+    /// Returns the key of 32 random bytes in PKCS #8 (DER), without its public half (RFC 8410).
+    #[must_use]
+    pub fn pkcs8(seed: &[u8; 32]) -> Vec<u8> {
+        [&PKCS8_PREFIX[..], seed].concat()
     }
 
     /// Reads a key in PKCS #8 (DER), with or without its public half.
@@ -115,8 +114,8 @@ mod tests {
     const VERSION: Signed<'_> =
         Signed::Version { addon: "my-addon", version: "1.2.3", kind: "content_script", content_hash: "ab12" };
 
-    fn key() -> SigningKey {
-        SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_pkcs8(&SigningKey::pkcs8(&[seed; 32])).unwrap()
     }
 
     #[test]
@@ -128,12 +127,13 @@ mod tests {
 
     #[test]
     fn key_is_read_again_and_signs_as_the_standard_says() {
-        // RFC 8032, section 7.1, test 1, as PKCS #8 without the public half (RFC 8410).
-        let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
-        let seed = (0..32).map(|at| u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap());
-        let prefix =
-            [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-        let key = SigningKey::from_pkcs8(&prefix.into_iter().chain(seed).collect::<Vec<_>>()).unwrap();
+        // RFC 8032, section 7.1, test 1.
+        let hex = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+        let mut seed = [0; 32];
+        for (at, byte) in seed.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
+        }
+        let key = SigningKey::from_pkcs8(&SigningKey::pkcs8(&seed)).unwrap();
         assert_eq!(key.public_key().x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
         assert!(verify(&key.public_key(), &sign(&[key], &VERSION), &VERSION));
         assert_eq!(SigningKey::from_pkcs8(b"none").unwrap_err(), InvalidKey);
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn signature_is_for_one_content_of_one_version() {
         assert_eq!(VERSION.message(), b"semantest-addon:1\nmy-addon\n1.2.3\ncontent_script\nab12");
-        let (key, other) = (key(), key());
+        let (key, other) = (key(1), key(2));
         let public = key.public_key();
         let signature = sign(&[key], &VERSION);
         assert!(verify(&public, &signature, &VERSION));
@@ -163,10 +163,10 @@ mod tests {
 
     #[test]
     fn extensions_with_either_key_verify_while_a_key_is_replaced() {
-        let (old, new) = (key(), key());
+        let (old, new) = (key(1), key(2));
         let public = [old.public_key(), new.public_key()];
         let signatures = sign(&[old, new], &VERSION);
         assert!(public.iter().all(|key| verify(key, &signatures, &VERSION)), "{signatures}");
-        assert!(!verify(&key().public_key(), &signatures, &VERSION));
+        assert!(!verify(&key(3).public_key(), &signatures, &VERSION));
     }
 }

@@ -46,7 +46,7 @@ fn colors_told_by_cicp_are_the_same_in_every_copy() {
     // Display P3 and BT.2020 with the curve of sRGB, and linear light. The expected values are by the matrices
     // of the color spaces.
     for (numbers, given, expected) in [
-        ([12, 13, 0, 1], [200, 100, 50], [215, 96, 37]),
+        ([12, 13, 0, 1], [200, 100, 50], [215, 93, 31]),
         ([12, 13, 0, 1], [128, 128, 128], [128, 128, 128]),
         ([9, 13, 0, 1], [150, 150, 150], [150, 150, 150]),
         ([1, 8, 0, 1], [55, 55, 55], [128, 128, 128]),
@@ -78,16 +78,14 @@ fn every_pixel_format_is_converted() {
         let kind = pixels.color();
         let seen = decode(&png(&pixels, [12, 13, 0, 1])).unwrap();
         assert_eq!((seen.pixels.color(), seen.pixels.color_space()), (kind, Cicp::SRGB));
-        let expected = if kind.has_color() { [215, 96, 37] } else { color(&pixels) };
+        let expected = if kind.has_color() { [215, 93, 31] } else { color(&pixels) };
         assert!(near(color(&seen.pixels), expected), "{kind:?}: {:?}", color(&seen.pixels));
     }
 }
 
 #[test]
 fn unknown_numbers_change_nothing() {
-    for numbers in
-        [[9, 16, 0, 1], [9, 18, 0, 1], [2, 2, 0, 1], [77, 13, 0, 1], [12, 13, 1, 1], [12, 13, 0, 0]]
-    {
+    for numbers in [[9, 16, 0, 1], [9, 18, 0, 1], [2, 2, 0, 1], [77, 13, 0, 1], [12, 13, 0, 0]] {
         for copy in shown(&png(&plain([200, 100, 50]), numbers)) {
             assert!(near(copy, [200, 100, 50]), "{numbers:?}: {copy:?}");
         }

@@ -5,12 +5,10 @@ use std::ops::RangeInclusive;
 
 use domain::primitives::{InvalidValue, NamedValue};
 use domain::{Error, FieldError};
-use serde::Deserializer as _;
-use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::http::json_text::{Unreadable, complaint, unreadable};
+use crate::http::json_text::{Unreadable, complaint, fields_of, unreadable};
 
 #[cfg(test)]
 thread_local! {
@@ -150,25 +148,6 @@ fn object(text: &str) -> Result<BTreeMap<String, &RawValue>, String> {
     }
     let fields = fields_of(text).ok_or_else(|| format!("a name in it {}", complaint("\"")))?;
     Ok(fields.into_iter().collect())
-}
-
-/// Returns the fields of the object `text` in their order; `None` if one of their names is not valid Unicode.
-pub(crate) fn fields_of(text: &str) -> Option<Vec<(String, &RawValue)>> {
-    struct Pairs;
-    impl<'de> Visitor<'de> for Pairs {
-        type Value = Vec<(String, &'de RawValue)>;
-        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            formatter.write_str("an object")
-        }
-        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-            let mut pairs = Vec::new();
-            while let Some(pair) = map.next_entry()? {
-                pairs.push(pair);
-            }
-            Ok(pairs)
-        }
-    }
-    serde_json::Deserializer::from_str(text).deserialize_map(Pairs).ok()
 }
 
 /// The maximum number of elements of a list, or names of an object, whose values come from a small set. Each

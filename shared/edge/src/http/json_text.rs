@@ -3,10 +3,10 @@
 //! `RawValue` checks only the syntax. It accepts what a JSON parser with 64-bit numbers, whole Unicode and a
 //! bound on nesting cannot read, and one such value would make every page of a list unreadable for it.
 
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-
-use crate::http::json_body::fields_of;
 
 /// The maximum number of objects and lists within one another. `serde_json` reads 128 levels, other parsers
 /// fewer; a response adds some of its own.
@@ -76,6 +76,25 @@ fn find(text: &str, path: &mut String, depth: usize) -> Option<Unreadable> {
         path.truncate(length);
     }
     None
+}
+
+/// Returns the fields of the object `text` in their order; `None` if one of their names is not valid Unicode.
+pub(crate) fn fields_of(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Pairs;
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = Vec<(String, &'de RawValue)>;
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object")
+        }
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            let mut pairs = Vec::new();
+            while let Some(pair) = map.next_entry()? {
+                pairs.push(pair);
+            }
+            Ok(pairs)
+        }
+    }
+    serde_json::Deserializer::from_str(text).deserialize_map(Pairs).ok()
 }
 
 #[cfg(test)]

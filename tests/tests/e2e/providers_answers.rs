@@ -178,8 +178,6 @@ impl Odd {
         let document = document(&self.openai, &self.midjourney, &[&self.listed, &self.unlisted]);
         let secret = self.cloud.secrets.put_secret_value().secret_id(self.cloud.output("ProvidersSecret"));
         secret.secret_string(document.to_string()).send().await.unwrap();
-        // A new process reads the new document at once.
-        self.cloud.kill("image-worker").await;
         let state = self.cloud.ended_by_sweeps(&id).await;
         assert_eq!((&state["status"], &state["attempts"]), (&json!("completed"), &json!(1)), "{state}");
         assert_eq!((self.cloud.job(&id).await.paid_calls, self.asked(prompt)), (1, vec![1]));

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::jobs::attempt::{AttemptFailure, ProviderAttempt, TaskHandle};
 use crate::jobs::job::Job;
+use crate::jobs::waiting::WaitingFor;
 use crate::primitives::timestamp::Timestamp;
 use crate::providers::capacity::SettingsVersion;
 use crate::providers::error::{ProviderError, Reason};
@@ -14,6 +15,11 @@ use crate::providers::wait_reason::WaitReason;
 const MAX_ATTEMPTS_KEPT: usize = 30;
 
 impl Job {
+    /// Records why the job waits until `until`.
+    pub fn wait_for(&mut self, failure: &ProviderError, now: Timestamp, until: Timestamp) {
+        self.waiting_for = WaitingFor::after(failure, self.waiting_for.as_ref(), now, until);
+    }
+
     /// Records that an attempt at `provider` begins, with at most `calls` paid calls.
     ///
     /// Save the job before the first of these calls.

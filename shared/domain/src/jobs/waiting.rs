@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::job::Job;
 use crate::primitives::timestamp::Timestamp;
 use crate::providers::error::ProviderError;
 use crate::providers::wait_reason::WaitReason;
@@ -22,23 +21,28 @@ pub struct WaitingFor {
     pub until: Option<Timestamp>,
 }
 
-impl Job {
-    /// Records why the job waits until `until`. A job that goes on waiting for the same keeps the time since
-    /// when it does.
-    pub fn wait_for(&mut self, failure: &ProviderError, now: Timestamp, until: Timestamp) {
-        self.waiting_for = failure.wait_reason().map(|reason| {
+impl WaitingFor {
+    /// Returns what a job waits for until `until` after this failure. If it has waited for the same `before`, the
+    /// time since when it does stays.
+    pub(super) fn after(
+        failure: &ProviderError,
+        before: Option<&Self>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Option<Self> {
+        failure.wait_reason().map(|reason| {
             let provider = failure.provider.map(str::to_owned);
-            let same = self.waiting_for.as_ref();
-            let same = same.filter(|before| before.reason == reason && before.provider == provider);
+            let same = before.filter(|before| before.reason == reason && before.provider == provider);
             let since = same.map_or(now, |before| before.since);
-            WaitingFor { reason, provider, since, until: Some(until) }
-        });
+            Self { reason, provider, since, until: Some(until) }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::job::Job;
     use crate::providers::error::{ErrorClass, Reason};
 
     fn job() -> Job {

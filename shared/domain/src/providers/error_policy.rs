@@ -95,7 +95,7 @@ pub enum Ends {
 pub enum Severity {
     Info,
     Warn,
-    /// An error with `alarm = "provider_account"`.
+    /// An error that raises the alarm of a provider's account.
     Alarm,
 }
 

@@ -44,6 +44,7 @@ fn list(schemas: &mut Schemas) -> Operation {
         json!({ "attempts": [failed] }),
     ))
     .takes(&["cursor"])
+    .refuses(crate::api::webhooks::attempts::parse_page(Some("x"), domain::JobId::new()))
     .fails(&[Problem::JobNotFound])
 }
 

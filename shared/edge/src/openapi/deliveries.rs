@@ -45,7 +45,7 @@ fn list(schemas: &mut Schemas) -> Operation {
     ))
     .takes(&["cursor"])
     .refuses(crate::api::webhooks::attempts::parse_page(Some("x"), domain::JobId::new()))
-    .fails(&[Problem::JobNotFound])
+    .fails(&[Problem::Invalid, Problem::JobNotFound])
 }
 
 fn redeliver(schemas: &mut Schemas) -> Operation {

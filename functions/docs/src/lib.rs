@@ -3,6 +3,7 @@
 //! `build.rs` prepares the page at build time. The document depends on the deployment and on the address
 //! that was asked.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use domain::Error;
@@ -19,13 +20,14 @@ use http::{StatusCode, header};
 /// Caches may keep an answer for 300 s without revalidating: it changes only with a deployment.
 const CACHE: &str = "public, max-age=300";
 
-/// A response body in both encodings, with its headers.
+/// A response body with its headers.
 struct Document<'a> {
     kind: &'static str,
     policy: Option<&'static str>,
     tag: &'a str,
     plain: &'a [u8],
-    gzip: &'a [u8],
+    /// The compressed body, if it was made at build time.
+    gzip: Option<&'static [u8]>,
 }
 
 macro_rules! built {
@@ -42,7 +44,7 @@ const PAGE: Document<'static> = Document {
     policy: Some(include_str!(built!("page.policy"))),
     tag: include_str!(built!("page.tag")),
     plain: include_bytes!(built!("page")),
-    gzip: include_bytes!(built!("page.gz")),
+    gzip: Some(include_bytes!(built!("page.gz"))),
 };
 
 /// Answers one request.
@@ -52,21 +54,18 @@ const PAGE: Document<'static> = Document {
 /// None in practice.
 pub async fn handle(url_policy: WebhookUrlPolicy, request: Request) -> Result<Answer, Error> {
     if request.route.path == "/docs" {
-        return Ok(PAGE.answer(&request));
+        return PAGE.answer(&request);
     }
     let plain = served(request.base_url().as_deref(), url_policy)?;
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(plain.as_bytes()).map_err(Error::internal)?;
-    let gzip = gzip.finish().map_err(Error::internal)?;
     let tag = etag::of(plain.as_bytes());
     let document = Document {
         kind: "application/json",
         policy: None,
         tag: tag.trim_matches('"'),
         plain: plain.as_bytes(),
-        gzip: &gzip,
+        gzip: None,
     };
-    Ok(document.answer(&request))
+    document.answer(&request)
 }
 
 /// Returns the document of this deployment: it names the address that was asked, and the webhook URLs that
@@ -87,15 +86,16 @@ fn served(base_url: Option<&str>, url_policy: WebhookUrlPolicy) -> Result<String
 }
 
 impl Document<'_> {
-    fn answer(&self, request: &Request) -> Answer {
+    fn answer(&self, request: &Request) -> Result<Answer, Error> {
         let gzip = Coding::choose(&request.headers, &[Coding::Gzip]) == Coding::Gzip;
         // To a cache, two encodings of a document are two representations, so each needs its own ETag.
         let tag = format!("\"{}{}\"", self.tag, if gzip { "-gzip" } else { "" });
         let mut answer = if is_known(&request.headers, &tag) {
             Answer::empty(StatusCode::NOT_MODIFIED)
         } else {
-            let body = if gzip { self.gzip } else { self.plain };
-            let mut answer = Answer { body: body.to_vec(), ..Answer::empty(StatusCode::OK) }
+            // Not before it is known that these bytes are sent.
+            let body = if gzip { self.gzipped()? } else { self.plain.into() };
+            let mut answer = Answer { body: body.into_owned(), ..Answer::empty(StatusCode::OK) }
                 .with(header::CONTENT_TYPE, self.kind);
             if gzip {
                 answer = answer.with(header::CONTENT_ENCODING, "gzip");
@@ -106,7 +106,16 @@ impl Document<'_> {
             answer = answer.with(header::CONTENT_SECURITY_POLICY, policy);
         }
         answer = answer.with(header::ETAG, &tag).with(header::CACHE_CONTROL, CACHE);
-        answer.with(header::VARY, "Accept-Encoding")
+        Ok(answer.with(header::VARY, "Accept-Encoding"))
+    }
+
+    fn gzipped(&self) -> Result<Cow<'static, [u8]>, Error> {
+        if let Some(built) = self.gzip {
+            return Ok(built.into());
+        }
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(self.plain).map_err(Error::internal)?;
+        Ok(gzip.finish().map_err(Error::internal)?.into())
     }
 }
 

@@ -1,12 +1,14 @@
 //! The last write of a run: the job's end, or its release.
 
 use app::backoff::Backoff;
+use domain::images::ContentWarning;
 use domain::jobs::{JobError, JobResult, WebhookEvent};
 use domain::providers::ProviderError;
 use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
 
+use crate::sink::Sink;
 use crate::{Deps, metrics};
 
 /// How a run ends.
@@ -22,6 +24,19 @@ pub(crate) enum RunOutcome {
         deferred: bool,
         failure: Option<ProviderError>,
     },
+}
+
+/// The result of a job with the images that are stored.
+pub(crate) fn result_of(job: &Job, sink: &Sink<'_>, warnings: Vec<ContentWarning>) -> JobResult {
+    let images = sink.stored();
+    let started = job.started_at.unwrap_or(job.created_at);
+    JobResult {
+        provider: images.first().map(|image| image.origin.provider.clone()).unwrap_or_default(),
+        cost_micros: images.iter().map(|image| image.origin.cost_micros).sum(),
+        processing_millis: Timestamp::now().since(started).as_millis() as u64,
+        images,
+        warnings,
+    }
 }
 
 /// Writes the outcome and its webhook, as long as this worker holds the job. The images are paid for, so a

@@ -5,8 +5,7 @@ use domain::{Error, Job, Timestamp};
 use tracing::info;
 
 use crate::Deps;
-use crate::finish::{RunOutcome, finish};
-use crate::run::result_of;
+use crate::finish::{RunOutcome, finish, result_of};
 use crate::sink::Sink;
 
 /// Ends the job because of `error`. The images that are stored are paid for, so the job completes with them,

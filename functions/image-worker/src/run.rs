@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::images::ContentWarning;
-use domain::jobs::{FailureReason, JobError, JobMessage, JobResult};
+use domain::jobs::{FailureReason, JobError, JobMessage};
 use domain::primitives::source::random_fraction;
 use domain::providers::{ErrorClass, Finished, ProviderError, Reason, SETTINGS_LOOK, Step, WaitReason};
 use domain::store::MAX_QUEUE_DELAY;
@@ -11,7 +11,7 @@ use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
 
 use crate::failover::{AskFailure, RunTime, ask};
-use crate::finish::{RunOutcome, finish};
+use crate::finish::{RunOutcome, finish, result_of};
 use crate::sink::{Sink, Stopped};
 use crate::{Deps, Purpose, metrics, partial, recovery};
 
@@ -108,19 +108,6 @@ async fn end_recovery(
             let error = job.ending_error(Timestamp::now());
             partial::end(deps, job, sink, error, deadline).await
         }
-    }
-}
-
-/// The result of a job with the images that are stored.
-pub(crate) fn result_of(job: &Job, sink: &Sink<'_>, warnings: Vec<ContentWarning>) -> JobResult {
-    let images = sink.stored();
-    let started = job.started_at.unwrap_or(job.created_at);
-    JobResult {
-        provider: images.first().map(|image| image.origin.provider.clone()).unwrap_or_default(),
-        cost_micros: images.iter().map(|image| image.origin.cost_micros).sum(),
-        processing_millis: Timestamp::now().since(started).as_millis() as u64,
-        images,
-        warnings,
     }
 }
 

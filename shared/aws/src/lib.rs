@@ -10,6 +10,8 @@ pub mod dynamodb;
 mod errors;
 pub mod jobs;
 pub mod keys;
+#[cfg(test)]
+mod lost_response;
 pub mod probes;
 mod providers;
 pub mod queues;

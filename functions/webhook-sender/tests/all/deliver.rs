@@ -54,12 +54,9 @@ pub(crate) fn pending(store: &Memory) -> Delivery {
     delivery
 }
 
-pub(crate) async fn handle(
-    store: &Memory,
-    post: &dyn Post,
-    delivery: &Delivery,
-) -> Result<(), domain::Error> {
-    let deps = Deps {
+/// A sender whose stores are all this one.
+pub(crate) fn deps<'a>(store: &'a Memory, post: &'a dyn Post) -> Deps<'a> {
+    Deps {
         deliveries: store,
         endpoints: store,
         hosts: store,
@@ -71,8 +68,16 @@ pub(crate) async fn handle(
         images_url: "https://cdn.example".into(),
         lease_margin: Duration::from_secs(30),
         time_scale: TimeScale::REAL,
-    };
-    deliver::deliver(&deps, WebhookMessage::about(delivery), Timestamp::now() + Duration::from_secs(30)).await
+    }
+}
+
+pub(crate) async fn handle(
+    store: &Memory,
+    post: &dyn Post,
+    delivery: &Delivery,
+) -> Result<(), domain::Error> {
+    let deadline = Timestamp::now() + Duration::from_secs(30);
+    deliver::deliver(&deps(store, post), WebhookMessage::about(delivery), deadline).await
 }
 
 fn row(store: &Memory) -> Delivery {

@@ -1,51 +1,25 @@
 //! Replays the sample events.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_lambda_events::event::dynamodb;
 use domain::Timestamp;
 use domain::jobs::WebhookEvent;
 use domain::store::StoreError;
-use domain::webhooks::{Delivery, DeliveryState, EndpointResponse, TimeScale, WebhookMessage};
+use domain::webhooks::{Delivery, DeliveryState, WebhookMessage};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use testkit::{Memory, SAMPLE_WEBHOOK, Sent};
-use url::Url;
-use webhook_sender::post::{Post, Signed};
-use webhook_sender::{Deps, handle};
+use webhook_sender::handle;
 
-#[derive(Default)]
-struct WebhookEndpoint(Mutex<Vec<Signed>>);
-
-#[async_trait]
-impl Post for WebhookEndpoint {
-    async fn post(&self, _: &Url, webhook: Signed) -> Result<EndpointResponse, String> {
-        self.0.lock().unwrap().push(webhook);
-        Ok(EndpointResponse::new(204, None, b""))
-    }
-}
+use crate::deliver::{WebhookEndpoint, deps};
 
 async fn replay(store: &Memory, endpoint: &WebhookEndpoint, file: &str) -> Value {
-    let deps = Deps {
-        deliveries: store,
-        endpoints: store,
-        hosts: store,
-        lines: store,
-        secret_versions: store,
-        queue: store,
-        master_secret: store,
-        post: endpoint,
-        images_url: "https://cdn.example".into(),
-        lease_margin: Duration::from_secs(30),
-        time_scale: TimeScale::REAL,
-    };
     let mut context = Context::default();
     context.deadline = u64::try_from(Timestamp::now().millis()).unwrap() + 30_000;
     let payload: Value = serde_json::from_str(&testkit::event("webhook-sender", file)).unwrap();
     assert!(!payload["Records"].as_array().unwrap().is_empty());
-    handle(&deps, LambdaEvent::new(payload, context)).await.unwrap()
+    handle(&deps(store, endpoint), LambdaEvent::new(payload, context)).await.unwrap()
 }
 
 #[test]
@@ -93,9 +67,9 @@ async fn message_becomes_a_request_to_the_endpoint() {
 
     let nothing_failed = json!({"batchItemFailures": []});
     assert_eq!(replay(&store, &endpoint, "unreadable.json").await, nothing_failed);
-    assert!(endpoint.0.lock().unwrap().is_empty(), "a poison message is acknowledged");
+    assert!(endpoint.got.lock().unwrap().is_empty(), "a poison message is acknowledged");
 
     assert_eq!(replay(&store, &endpoint, "queue.json").await, nothing_failed);
-    assert_eq!(endpoint.0.lock().unwrap()[0].id, SAMPLE_WEBHOOK);
+    assert_eq!(endpoint.got.lock().unwrap()[0].id, SAMPLE_WEBHOOK);
     assert_eq!(store.deliveries()[0].state, DeliveryState::Delivered);
 }

@@ -10,14 +10,14 @@ use domain::access::ClientId;
 use domain::primitives::source::{Source, install};
 use domain::store::StoreError;
 use domain::webhooks::{
-    Delivery, DeliveryState, DeliveryStore, MessagePurpose, SecretVersionStore, SecretVersions, TimeScale,
+    Delivery, DeliveryState, DeliveryStore, MessagePurpose, SecretVersionStore, SecretVersions,
     WebhookMessage,
 };
 use domain::{JobId, Timestamp, WebhookId};
 use testkit::{Memory, Sent};
 use webhook_sender::{Deps, deliver};
 
-use crate::deliver::{WebhookEndpoint, pending};
+use crate::deliver::{WebhookEndpoint, deps, pending};
 
 const HOST: &str = "example.com:443";
 
@@ -95,19 +95,7 @@ async fn send_slowly(store: &Memory, delivery: &Delivery, versions: u64, lease: 
         lease: Duration::from_secs(lease),
     };
     let endpoint = WebhookEndpoint::default();
-    let deps = Deps {
-        deliveries: &slow,
-        endpoints: store,
-        hosts: store,
-        lines: store,
-        secret_versions: &slow,
-        queue: store,
-        master_secret: store,
-        post: &endpoint,
-        images_url: "https://cdn.example".into(),
-        lease_margin: Duration::from_secs(30),
-        time_scale: TimeScale::REAL,
-    };
+    let deps = Deps { deliveries: &slow, secret_versions: &slow, ..deps(store, &endpoint) };
     let message = WebhookMessage::about(delivery);
     deliver::deliver(&deps, message, Timestamp::now() + Duration::from_secs(30)).await.unwrap();
     let calls = endpoint.got.lock().unwrap().len();

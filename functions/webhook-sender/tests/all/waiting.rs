@@ -8,15 +8,15 @@ use domain::jobs::{WebhookUrl, WebhookUrlPolicy};
 use domain::store::StoreError;
 use domain::webhooks::{
     Acquisition, Delivery, DeliveryState, EndpointResponse, HostLimits, HostPermit, HostPermitStore as _,
-    Lane, MessagePurpose, Release, TimeScale, Turn, WebhookMessage,
+    Lane, MessagePurpose, Release, Turn, WebhookMessage,
 };
 use domain::{Timestamp, WebhookId};
 use testkit::{Memory, Sent};
 use url::Url;
+use webhook_sender::deliver;
 use webhook_sender::post::{Post, Signed};
-use webhook_sender::{Deps, deliver};
 
-use crate::deliver::{WebhookEndpoint, attempt, held, pending, plain};
+use crate::deliver::{WebhookEndpoint, attempt, deps, held, pending, plain};
 
 const HOST: &str = "example.com:443";
 
@@ -39,20 +39,7 @@ async fn take_all(store: &Memory, lane: &Lane) -> Vec<HostPermit> {
 
 /// Handles a message that was sent.
 async fn receive(store: &Memory, post: &dyn Post, message: WebhookMessage) -> Result<(), domain::Error> {
-    let deps = Deps {
-        deliveries: store,
-        endpoints: store,
-        hosts: store,
-        lines: store,
-        secret_versions: store,
-        queue: store,
-        master_secret: store,
-        post,
-        images_url: "https://cdn.example".into(),
-        lease_margin: Duration::from_secs(30),
-        time_scale: TimeScale::REAL,
-    };
-    deliver::deliver(&deps, message, Timestamp::now() + Duration::from_secs(30)).await
+    deliver::deliver(&deps(store, post), message, Timestamp::now() + Duration::from_secs(30)).await
 }
 
 fn message(delivery: &Delivery, purpose: MessagePurpose) -> WebhookMessage {

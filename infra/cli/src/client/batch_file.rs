@@ -6,11 +6,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use domain::UserId;
 use domain::error::FieldError;
-use domain::jobs::WebhookUrlPolicy;
+use domain::jobs::{BATCH_LIMIT, WebhookUrlPolicy};
 use serde_json::{Value, json};
 
-/// The API's maximum number of jobs in a batch.
-const MAX_JOBS: usize = 100;
 /// The maximum size of a batch's jobs together, below the API's limit of 256 KiB for a body.
 const MAX_BYTES: usize = 240 * 1024;
 
@@ -98,7 +96,7 @@ pub(crate) fn chunks(lines: &[Line]) -> Vec<&[Line]> {
     let (mut chunks, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (index, line) in lines.iter().enumerate() {
         let size = line.job.to_string().len() + 1;
-        if index > start && (index - start == MAX_JOBS || bytes + size > MAX_BYTES) {
+        if index > start && (index - start == usize::from(BATCH_LIMIT) || bytes + size > MAX_BYTES) {
             chunks.push(&lines[start..index]);
             (start, bytes) = (index, 0);
         }

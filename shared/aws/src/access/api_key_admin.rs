@@ -132,55 +132,21 @@ fn item(record: &KeyRecord) -> Result<Item, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_dynamodb::Client;
+    use crate::lost_response;
     use domain::access::ApiKey;
-    use serde_json::{Value, json};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::{TcpListener, TcpStream};
-
-    /// Reads the JSON body of the request on this connection.
-    async fn request(stream: &mut TcpStream) -> Value {
-        let mut bytes = Vec::new();
-        loop {
-            stream.read_buf(&mut bytes).await.unwrap();
-            let text = String::from_utf8_lossy(&bytes);
-            let body = text.split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
-            if let Some(Ok(body)) = body {
-                return body;
-            }
-        }
-    }
+    use serde_json::json;
 
     /// Returns a table that loses its first response, and then says that the row exists: as it was sent, or
     /// with `other` instead of its hash.
     async fn table_losing_a_response(other: Option<&'static str>) -> AccessTable {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            request(&mut listener.accept().await.unwrap().0).await;
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut row = request(&mut stream).await["Item"].take();
-                if let Some(other) = other {
-                    row["hash"] = json!({"S": other});
-                }
-                let error_type = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-                let body = json!({"__type": error_type, "Item": row}).to_string();
-                let head = format!(
-                    "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                    body.len()
-                );
-                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let client = lost_response::client(move |mut request| {
+            let mut row = request["Item"].take();
+            if let Some(other) = other {
+                row["hash"] = json!({"S": other});
             }
+            row
         });
-        let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests");
-        let sdk = crate::config::loader()
-            .endpoint_url(url)
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(credentials)
-            .load()
-            .await;
-        AccessTable::new(Client::new(&sdk), "access".into())
+        AccessTable::new(client.await, "access".into())
     }
 
     #[tokio::test]

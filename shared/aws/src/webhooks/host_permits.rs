@@ -234,58 +234,24 @@ impl HostPermitStore for HostPermitsTable {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::{TcpListener, TcpStream};
+    use crate::lost_response;
+    use serde_json::json;
 
     use super::*;
-
-    /// Reads the JSON body of the request on this connection.
-    async fn request(stream: &mut TcpStream) -> Value {
-        let mut bytes = Vec::new();
-        loop {
-            stream.read_buf(&mut bytes).await.unwrap();
-            let text = String::from_utf8_lossy(&bytes);
-            let body = text.split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
-            if let Some(Ok(body)) = body {
-                return body;
-            }
-        }
-    }
 
     /// Returns a table that loses its first response. After that it says that the permit is held: by `owner`,
     /// or if that is `None`, by the owner in the request.
     async fn table_losing_a_response(owner: Option<&'static str>) -> HostPermitsTable {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            request(&mut listener.accept().await.unwrap().0).await;
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let received = request(&mut stream).await;
-                let (names, values) =
-                    (&received["ExpressionAttributeNames"], &received["ExpressionAttributeValues"]);
-                let owner = owner.map_or_else(|| values[":owner"].clone(), |owner| json!({"S": owner}));
-                let mut row = json!({});
-                row[names["#permit"].as_str().unwrap()] = json!({"N": "9999999999999"});
-                row[names["#owner"].as_str().unwrap()] = owner;
-                let error_type = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-                let body = json!({"__type": error_type, "Item": row}).to_string();
-                let head = format!(
-                    "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                    body.len()
-                );
-                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-            }
+        let client = lost_response::client(move |request| {
+            let (names, values) =
+                (&request["ExpressionAttributeNames"], &request["ExpressionAttributeValues"]);
+            let owner = owner.map_or_else(|| values[":owner"].clone(), |owner| json!({"S": owner}));
+            let mut row = json!({});
+            row[names["#permit"].as_str().unwrap()] = json!({"N": "9999999999999"});
+            row[names["#owner"].as_str().unwrap()] = owner;
+            row
         });
-        let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests");
-        let sdk = crate::config::loader()
-            .endpoint_url(url)
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(credentials)
-            .load()
-            .await;
-        HostPermitsTable::new(Client::new(&sdk), "limits".into(), HostLimits::new(1, 1))
+        HostPermitsTable::new(client.await, "limits".into(), HostLimits::new(1, 1))
     }
 
     fn lane(path: &str) -> Lane {

@@ -1,7 +1,7 @@
 //! Entity tags and conditional requests (RFC 9110, sections 8.8.3, 13.1.2).
 
 use domain::primitives::sha256_hex;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use crate::http::answer::Answer;
 
@@ -17,19 +17,34 @@ pub fn of(body: &[u8]) -> String {
 /// Returns whether `If-None-Match` contains the strong tag `tag`, so that the client has exactly these bytes.
 #[must_use]
 pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.into_iter().any(|list| list.trim() == "*" || tags(list).any(|known| known.opaque == tag))
+    is_listed(headers, &header::IF_NONE_MATCH, tag, Comparison::Weak)
+}
+
+/// How tags are compared (RFC 9110, section 8.8.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// Weak tags in the list count like strong ones.
+    Weak,
+    /// Only strong tags count.
+    Strong,
+}
+
+/// Returns whether the strong tag `tag` is in the lists of this header, or one of them is `*`.
+pub(super) fn is_listed(headers: &HeaderMap, name: &HeaderName, tag: &str, comparison: Comparison) -> bool {
+    let counts = |known: &Tag<'_>| known.opaque == tag && !(comparison == Comparison::Strong && known.weak);
+    let mut lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lists.any(|list| list.trim() == "*" || tags(list).any(|known| counts(&known)))
 }
 
 /// A tag in a list.
-pub(super) struct Tag<'a> {
+struct Tag<'a> {
     /// With its quotation marks.
-    pub(super) opaque: &'a str,
-    pub(super) weak: bool,
+    opaque: &'a str,
+    weak: bool,
 }
 
 /// Iterates over the tags of a list. A tag may contain commas, so the list is split at its quotation marks.
-pub(super) fn tags(list: &str) -> impl Iterator<Item = Tag<'_>> {
+fn tags(list: &str) -> impl Iterator<Item = Tag<'_>> {
     let mut rest = list;
     std::iter::from_fn(move || {
         let start = rest.find('"')?;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use domain::Timestamp;
 use http::{HeaderMap, HeaderName, Method, header};
 
-use crate::http::etag::tags;
+use crate::http::etag::{Comparison, is_known, is_listed};
 
 /// What a client can compare a representation with.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ impl Validators<'_> {
     #[must_use]
     pub fn evaluate(&self, method: &Method, headers: &HeaderMap) -> Precondition {
         if headers.contains_key(header::IF_MATCH) {
-            if !self.is_listed(headers, &header::IF_MATCH, true) {
+            if !is_listed(headers, &header::IF_MATCH, self.etag, Comparison::Strong) {
                 return Precondition::Failed;
             }
         } else if date(headers, &header::IF_UNMODIFIED_SINCE).is_some_and(|date| self.modified_after(date)) {
@@ -41,7 +41,7 @@ impl Validators<'_> {
         }
         let reads = *method == Method::GET || *method == Method::HEAD;
         if headers.contains_key(header::IF_NONE_MATCH) {
-            return match (self.is_listed(headers, &header::IF_NONE_MATCH, false), reads) {
+            return match (is_known(headers, self.etag), reads) {
                 (false, _) => Precondition::Holds,
                 (true, true) => Precondition::NotModified,
                 (true, false) => Precondition::Failed,
@@ -50,15 +50,6 @@ impl Validators<'_> {
         let unmodified =
             date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|date| !self.modified_after(date));
         if reads && unmodified { Precondition::NotModified } else { Precondition::Holds }
-    }
-
-    /// Whether the tag is in the lists of this header, or one of them is `*`. The strong comparison ignores weak
-    /// tags.
-    fn is_listed(&self, headers: &HeaderMap, name: &HeaderName, strong: bool) -> bool {
-        let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        lists.into_iter().any(|list| {
-            list.trim() == "*" || tags(list).any(|known| known.opaque == self.etag && !(strong && known.weak))
-        })
     }
 
     fn modified_after(&self, date: SystemTime) -> bool {

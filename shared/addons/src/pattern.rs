@@ -139,6 +139,59 @@ impl MatchPattern {
             Self::Server(server) => host::canonical(host).is_ok_and(|host| server.host.matches(&host)),
         }
     }
+
+    /// Whether it matches some page on every host on which `other` matches one. Schemes, ports and paths take no part.
+    #[must_use]
+    pub fn covers_hosts_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::AllUrls, _) => true,
+            (Self::Server(own), Self::AllUrls) => own.host.is_any(),
+            (Self::Server(own), Self::Server(other)) => own.host.covers(&other.host),
+            (Self::File(_), Self::File(_)) => true,
+            (Self::Server(_) | Self::File(_) | Self::UuidInPackage(_), _) => false,
+        }
+    }
+
+    /// Returns the pattern, or if it is for every host, the same for `domain` and its subdomains alone.
+    ///
+    /// # Errors
+    ///
+    /// If `domain` is no host.
+    pub fn within(&self, domain: &str) -> Result<Self, PatternError> {
+        let host = HostPattern::of_domain(domain)?;
+        Ok(match self {
+            Self::AllUrls => Self::Server(ServerPattern {
+                scheme: Scheme::Any,
+                host,
+                port: None,
+                path: PathPattern::new("/*"),
+            }),
+            Self::Server(server) if server.host.is_any() => {
+                Self::Server(ServerPattern { host, ..server.clone() })
+            }
+            Self::Server(_) | Self::File(_) | Self::UuidInPackage(_) => self.clone(),
+        })
+    }
+
+    /// Hosts by which patterns can be told apart: whatever host there is, one of all patterns' examples is matched by
+    /// the same patterns.
+    #[must_use]
+    pub fn example_hosts(&self) -> Vec<String> {
+        match self {
+            Self::AllUrls => HostPattern::any().examples(),
+            Self::Server(server) => server.host.examples(),
+            Self::File(_) | Self::UuidInPackage(_) => Vec::new(),
+        }
+    }
+}
+
+/// Returns the canonical form of a host name or an address, as URLs have it, without dots at its end.
+///
+/// # Errors
+///
+/// If it is neither.
+pub fn canonical_host(host: &str) -> Result<String, PatternError> {
+    host::canonical(host)
 }
 
 impl ServerPattern {

@@ -1,4 +1,5 @@
 //! Logic that several functions share, independent of HTTP and AWS.
 
+pub mod addons;
 pub mod backoff;
 pub mod jobs;

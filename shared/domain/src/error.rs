@@ -34,6 +34,8 @@ pub enum Missing {
     Key,
     /// The job has no such webhook.
     Webhook,
+    /// There is no such addon, or no version of it that may be had.
+    Addon,
 }
 
 /// Why a request failed.
@@ -62,6 +64,21 @@ pub enum Error {
         /// The methods that the path supports.
         allow: Vec<&'static str>,
     },
+    /// A version or a range of versions is invalid. Holds every error that was found.
+    #[error("the version is not valid")]
+    InvalidVersion(Vec<FieldError>),
+    /// The addon may not run on the domain.
+    #[error("the addon may not run on this domain")]
+    DomainNotAllowed,
+    /// Other active addons depend on what was to be changed; the text names them.
+    #[error("{0}")]
+    AddonInUse(String),
+    /// The version of the addon is published already, or was once.
+    #[error("this version is published already")]
+    VersionExists,
+    /// None of the conditions of the request (`If-Match`, `If-Unmodified-Since`) holds.
+    #[error("the precondition failed")]
+    PreconditionFailed,
     /// The job has ended, so it cannot be canceled.
     #[error("the job has ended already")]
     CannotCancel,
@@ -115,7 +132,13 @@ impl Error {
             Self::NotFound(Missing::Job) => "JOB_NOT_FOUND",
             Self::NotFound(Missing::Batch) => "BATCH_NOT_FOUND",
             Self::NotFound(Missing::Session) => "SESSION_NOT_FOUND",
+            Self::NotFound(Missing::Addon) => "ADDON_NOT_FOUND",
             Self::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",
+            Self::InvalidVersion(_) => "INVALID_VERSION",
+            Self::DomainNotAllowed => "DOMAIN_NOT_ALLOWED",
+            Self::AddonInUse(_) => "ADDON_IN_USE",
+            Self::VersionExists => "VERSION_EXISTS",
+            Self::PreconditionFailed => "PRECONDITION_FAILED",
             Self::CannotCancel => "CANNOT_CANCEL",
             Self::IdempotencyInFlight { .. } | Self::IdempotencyMismatch => "IDEMPOTENCY_CONFLICT",
             Self::RateLimited { .. } => "RATE_LIMITED",

@@ -1,10 +1,11 @@
-//! The rules of image jobs, chats, webhooks and access: no runtime, no SDK, no HTTP.
+//! The rules of image jobs, chats, webhooks, addons and access: no runtime, no SDK, no HTTP.
 //!
 //! Everything here is plain data and pure functions, so that each rule can be tested on its own.
 //! Each area has one module. Its `ports` module declares the traits of the stores and services that the
 //! rules need; the crates `aws` and `providers` implement them.
 
 pub mod access;
+pub mod addons;
 pub mod cause;
 pub mod chat;
 pub mod due;

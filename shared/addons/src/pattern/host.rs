@@ -30,7 +30,7 @@ fn is_address(host: &str) -> bool {
 impl HostPattern {
     pub(super) fn parse(host: &str) -> Result<Self, PatternError> {
         if host == "*" {
-            return Ok(Self { name: String::new(), dots: 0, subdomains: true });
+            return Ok(Self::any());
         }
         let (name, subdomains) = host.strip_prefix("*.").map_or((host, false), |name| (name, true));
         if name.is_empty() || name == "[]" {
@@ -54,6 +54,49 @@ impl HostPattern {
         host == self.name || self.subdomains && (self.name.is_empty() || is_subdomain())
     }
 }
+
+impl HostPattern {
+    /// Whether it matches every host that `other` matches.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        match (self.subdomains, other.subdomains) {
+            _ if self.is_any() => true,
+            _ if other.is_any() => false,
+            (true, true) => self.name == other.name || self.matches(&other.name),
+            (true, false) => self.matches(&other.name),
+            (false, true) => false,
+            (false, false) => self.name == other.name,
+        }
+    }
+
+    /// The pattern of every host.
+    pub(super) const fn any() -> Self {
+        Self { name: String::new(), dots: 0, subdomains: true }
+    }
+
+    /// Whether it matches every host.
+    pub(super) fn is_any(&self) -> bool {
+        self.subdomains && self.name.is_empty()
+    }
+
+    /// The pattern of this host and its subdomains; of an address, of this address alone.
+    pub(super) fn of_domain(host: &str) -> Result<Self, PatternError> {
+        let name = canonical(host)?;
+        Ok(Self { subdomains: !is_address(&name), name, dots: 0 })
+    }
+
+    /// Hosts such that two patterns that match the same of all patterns' hosts match the same of all hosts: the name
+    /// itself, and one of its subdomains that no other pattern names.
+    pub(super) fn examples(&self) -> Vec<String> {
+        match (self.subdomains, self.name.is_empty()) {
+            (true, true) => vec![UNNAMED.to_owned()],
+            (true, false) => vec![self.name.clone(), format!("{UNNAMED}.{}", self.name)],
+            (false, _) => vec![self.name.clone()],
+        }
+    }
+}
+
+/// A label that no pattern names.
+const UNNAMED: &str = "a-host-that-no-pattern-names";
 
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

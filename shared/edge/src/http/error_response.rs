@@ -45,13 +45,17 @@ struct FieldErrorBody<'a> {
 
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::Invalid(_) => StatusCode::BAD_REQUEST,
+        Error::Invalid(_) | Error::InvalidVersion(_) => StatusCode::BAD_REQUEST,
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Unauthorized => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::Forbidden(_) | Error::DomainNotAllowed => StatusCode::FORBIDDEN,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        Error::CannotCancel | Error::IdempotencyInFlight { .. } => StatusCode::CONFLICT,
+        Error::CannotCancel
+        | Error::AddonInUse(_)
+        | Error::VersionExists
+        | Error::IdempotencyInFlight { .. } => StatusCode::CONFLICT,
+        Error::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Error::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::GenerationFailed(_) => StatusCode::BAD_GATEWAY,
@@ -63,7 +67,7 @@ fn status(error: &Error) -> StatusCode {
 /// Converts an error into its response. Internal causes are logged and never sent.
 pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Vec<u8>> {
     let (message, details) = match error {
-        Error::Invalid(field_errors) => {
+        Error::Invalid(field_errors) | Error::InvalidVersion(field_errors) => {
             let details =
                 field_errors.iter().map(|FieldError { path, message }| FieldErrorBody { path, message });
             (error.to_string(), Some(details.collect()))
@@ -82,6 +86,10 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Vec<u
         | Error::NotFound(_)
         | Error::MethodNotAllowed { .. }
         | Error::CannotCancel
+        | Error::DomainNotAllowed
+        | Error::AddonInUse(_)
+        | Error::VersionExists
+        | Error::PreconditionFailed
         | Error::IdempotencyInFlight { .. }
         | Error::IdempotencyMismatch
         | Error::RateLimited { .. }
@@ -109,10 +117,15 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Vec<u
         }
         Error::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
         Error::Invalid(_)
+        | Error::InvalidVersion(_)
         | Error::TooLarge { .. }
         | Error::Forbidden(_)
         | Error::NotFound(_)
         | Error::CannotCancel
+        | Error::DomainNotAllowed
+        | Error::AddonInUse(_)
+        | Error::VersionExists
+        | Error::PreconditionFailed
         | Error::IdempotencyMismatch
         | Error::GenerationFailed(_)
         | Error::Internal { .. } => None,

@@ -27,6 +27,9 @@ pub struct Member<'a> {
     pub needs: Vec<&'a str>,
 }
 
+/// A release, and where and when it runs.
+pub type Placed<'a> = (&'a Release, Placement<'a>);
+
 /// Why a page cannot have its addons. Publishing prevents that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
@@ -113,7 +116,7 @@ fn needed_by<'a>(members: &BTreeMap<&'a str, Member<'a>>) -> BTreeSet<&'a str> {
 impl<'a> Page<'a> {
     /// Returns the scripts of the page as Chromium takes them, and then the style sheets, each with its release.
     #[must_use]
-    pub fn placements(&self) -> (Vec<(&'a Release, Placement<'a>)>, Vec<(&'a Release, Placement<'a>)>) {
+    pub fn placements(&self) -> (Vec<Placed<'a>>, Vec<Placed<'a>>) {
         let scripts: Vec<_> = self
             .members
             .iter()
@@ -132,8 +135,7 @@ impl<'a> Page<'a> {
             .collect();
         let releases: BTreeMap<&str, &'a Release> =
             self.members.iter().map(|member| (member.release.addon_id.as_str(), member.release)).collect();
-        let (mut placed, mut styles): (Vec<(&Release, Placement<'_>)>, Vec<(&Release, Placement<'_>)>) =
-            (Vec::new(), Vec::new());
+        let (mut placed, mut styles): (Vec<Placed<'a>>, Vec<Placed<'a>>) = (Vec::new(), Vec::new());
         for placement in place(&scripts) {
             let Some(release) = releases.get(placement.addon).copied() else { continue };
             if release.kind.is_script() {
@@ -159,7 +161,7 @@ impl<'a> Page<'a> {
         const FIELDS: usize = 250;
         let (scripts, styles) = self.placements();
         let pattern = |pattern: &String| pattern.len() + 3;
-        let one = |(release, placement): &(&Release, Placement<'_>)| {
+        let one = |(release, placement): &Placed<'_>| {
             let patterns = placement.matches.iter().chain(&placement.excludes).map(pattern).sum::<usize>();
             release.content.page_bytes + patterns + FIELDS
         };

@@ -1,5 +1,6 @@
 //! The document of the keys that sign addons, as a deployment's secret holds it:
-//! `{"keys": [{"kid", "key", "createdAt", "expiresAt"?}]}`, with `key` in base64 of PKCS #8.
+//! `{"keys": [{"kid", "key", "createdAt", "expiresAt"?}], "retired"?: ["x", …]}`, with `key` in base64 of PKCS #8.
+//! Of a key that has expired only the public half stays: versions that it signed are known by it, and signed anew.
 //!
 //! Times are in Unix ms (milliseconds since 1970, UTC), and RFC 3339 in the document. No error and no `Debug` shows
 //! a key.
@@ -41,6 +42,7 @@ pub enum InvalidKeySet {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeySet {
     keys: Vec<StoredKey>,
+    retired: Vec<PublicKey>,
 }
 
 /// A key with its times.
@@ -55,6 +57,8 @@ pub struct StoredKey {
 #[derive(Serialize, Deserialize)]
 struct Document {
     keys: Vec<Entry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retired: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +89,8 @@ impl KeySet {
             keys.push(key);
         }
         keys.sort_by_key(|key| key.created_at);
-        Ok(Self { keys })
+        let retired = document.retired.into_iter().map(|x| PublicKey { x }).collect();
+        Ok(Self { keys, retired })
     }
 
     /// The document. It holds the private keys.
@@ -93,7 +98,8 @@ impl KeySet {
     pub fn to_json(&self) -> String {
         let keys = self.keys.iter().map(StoredKey::entry).collect();
         // Serializing text cannot fail.
-        serde_json::to_string(&Document { keys }).unwrap_or_default()
+        let retired = self.retired.iter().map(|key| key.x.clone()).collect();
+        serde_json::to_string(&Document { keys, retired }).unwrap_or_default()
     }
 
     /// All keys, the expired ones too.
@@ -115,8 +121,13 @@ impl KeySet {
         self.valid_at(now).map(|key| key.public.clone()).collect()
     }
 
+    /// The public halves of all keys that there ever were, which tell what was signed here.
+    pub fn known_keys(&self) -> impl Iterator<Item = &PublicKey> {
+        self.keys.iter().map(|key| &key.public).chain(&self.retired)
+    }
+
     /// Adds the key of 32 random bytes, and lets the older ones expire after `overlap`, or earlier if they would
-    /// anyway. Those that have expired are dropped; after no overlap, all are.
+    /// anyway. Of those that have expired only the public half stays; after no overlap, of all.
     #[must_use]
     pub fn with_new_key(&self, seed: &[u8; 32], now: i64, overlap: Duration) -> Self {
         let pkcs8 = SigningKey::pkcs8(seed);
@@ -130,7 +141,9 @@ impl KeySet {
         });
         let mut keys: Vec<_> = older.filter(|key| key.is_valid_at(now)).collect();
         keys.push(StoredKey { pkcs8, public, created_at: now, expires_at: None });
-        Self { keys }
+        let kept = |key: &PublicKey| keys.iter().any(|kept| kept.public == *key);
+        let retired = self.known_keys().filter(|key| !kept(key)).cloned().collect();
+        Self { keys, retired }
     }
 
     fn valid_at(&self, now: i64) -> impl Iterator<Item = &StoredKey> {
@@ -254,6 +267,24 @@ mod tests {
             document["keys"][1].as_object().unwrap().keys().collect::<Vec<_>>(),
             ["createdAt", "key", "kid"]
         );
+    }
+
+    #[test]
+    fn what_an_expired_key_signed_is_still_known() {
+        let two = one().with_new_key(&[2; 32], NOW, Duration::ZERO);
+        let three = two.with_new_key(&[3; 32], NOW + DAY, Duration::ZERO);
+        let known =
+            |set: &KeySet| set.known_keys().map(PublicKey::id).collect::<std::collections::BTreeSet<_>>();
+        let all: std::collections::BTreeSet<_> = [1, 2, 3]
+            .map(|seed| SigningKey::from_pkcs8(&SigningKey::pkcs8(&[seed; 32])).unwrap().public_key().id())
+            .into();
+        assert_eq!((known(&three), kids(&three, NOW + DAY).len()), (all, 1));
+        let document: serde_json::Value = serde_json::from_str(&three.to_json()).unwrap();
+        assert_eq!(
+            (document["keys"].as_array().unwrap().len(), document["retired"].as_array().unwrap().len()),
+            (1, 2)
+        );
+        assert_eq!(KeySet::parse(&three.to_json()).unwrap(), three);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! rows and objects; no other module builds a key.
 
 pub mod access;
+pub mod addons;
 pub mod chat;
 pub mod config;
 pub mod dynamodb;

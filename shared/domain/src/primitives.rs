@@ -13,8 +13,8 @@ pub(crate) mod timestamp;
 pub use address::{AddressScope, address_scope, is_local_name, unwrapped, usable_port};
 pub use hash::{hex, sha256_hex};
 pub use id::{
-    BatchId, Id, ImageId, JobId, KeyId, LeaseId, MessageId, NotAnId, SessionId, TraceId, UserId, WebhookId,
-    kind,
+    BatchId, BundleId, Id, ImageId, JobId, KeyId, LeaseId, MessageId, NotAnId, SessionId, TraceId, UserId,
+    WebhookId, kind,
 };
 pub use lease::Lease;
 pub use named::{InvalidValue, NamedValue};

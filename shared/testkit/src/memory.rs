@@ -20,6 +20,7 @@ use domain::webhooks::{
 };
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
+use crate::addons::Addons;
 use crate::host_permits::{Host, Lines};
 
 /// A message that was sent, with its delay.
@@ -56,6 +57,7 @@ pub(crate) struct State {
     pub(crate) secret_versions: HashMap<ClientId, SecretVersions>,
     pub(crate) hosts: HashMap<String, Host>,
     pub(crate) lines: Lines,
+    pub(crate) addons: Addons,
     /// The ids of the rows that cannot be read.
     pub(crate) unreadable: BTreeSet<String>,
     sent: Vec<Sent>,

@@ -40,6 +40,8 @@ pub mod kind {
     pub enum Trace {}
     /// See [`ImageId`](super::ImageId).
     pub enum Image {}
+    /// See [`BundleId`](super::BundleId).
+    pub enum Bundle {}
     /// See [`LeaseId`](super::LeaseId).
     pub enum Lease {}
     /// See [`MessageId`](super::MessageId).
@@ -69,6 +71,9 @@ pub type TraceId = Id<kind::Trace>;
 
 /// One stored image.
 pub type ImageId = Id<kind::Image>;
+
+/// The addons of one domain in one state of the catalog.
+pub type BundleId = Id<kind::Bundle>;
 
 /// One message of a chat.
 pub type MessageId = Id<kind::Message>;

@@ -9,11 +9,11 @@ use std::str::FromStr;
 use http::header::{self, HeaderMap, HeaderValue};
 
 /// The request headers that a page may send.
-pub(crate) const REQUEST_HEADERS: &str =
-    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-API-Key, X-Target-Domain";
+pub(crate) const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Modified-Since, If-None-Match, Prefer, X-API-Key, X-Target-Domain";
 /// The response headers that a page may read, in addition to those that CORS always exposes.
 pub(crate) const EXPOSED: &str = "Content-Length, ETag, Idempotent-Replayed, Location, Preference-Applied, RateLimit, \
-     RateLimit-Policy, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Trace-Id, WWW-Authenticate";
+     RateLimit-Policy, Retry-After, X-Addon-Id, X-Addon-Signature, X-Addon-Type, X-Addon-Version, X-Bundle-Id, \
+     X-Content-Hash, X-Deprecation-Warning, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Trace-Id, WWW-Authenticate";
 /// How long a browser may cache a preflight response, in seconds. Chromium caches it for two hours at most.
 const MAX_AGE: &str = "7200";
 
@@ -21,13 +21,18 @@ const MAX_AGE: &str = "7200";
 /// `chrome-extension://<id>`, a whole scheme as in `chrome-extension://*`, any port of a host as in
 /// `http://localhost:*`, or `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origins(Vec<String>);
+pub struct Origins {
+    entries: Vec<String>,
+    /// Whether the response is the same for all, so that a cache can give it to all.
+    everyone: bool,
+}
 
 impl FromStr for Origins {
     type Err = Infallible;
     fn from_str(text: &str) -> Result<Self, Infallible> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        Ok(Self(entries.map(|entry| entry.trim_end_matches('/').to_ascii_lowercase()).collect()))
+        let entries = entries.map(|entry| entry.trim_end_matches('/').to_ascii_lowercase()).collect();
+        Ok(Self { entries, everyone: false })
     }
 }
 
@@ -35,12 +40,19 @@ impl Origins {
     /// Allows every origin.
     #[must_use]
     pub fn any() -> Self {
-        Self(vec!["*".to_owned()])
+        Self { entries: vec!["*".to_owned()], everyone: false }
+    }
+
+    /// Allows every origin, and says so in every response, also to a request without an origin: a cache may give it to
+    /// a request with one.
+    #[must_use]
+    pub fn everyone() -> Self {
+        Self { everyone: true, ..Self::any() }
     }
 
     fn allow(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
-        self.0.iter().any(|entry| match entry.strip_suffix('*') {
+        self.entries.iter().any(|entry| match entry.strip_suffix('*') {
             Some("") => true,
             // A star matches one host or one port, never more of an origin.
             Some(start) => {
@@ -52,6 +64,11 @@ impl Origins {
 
     /// Adds the CORS headers to a response, if the request's origin is allowed.
     pub(crate) fn open(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        if self.everyone {
+            response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+            return;
+        }
         response.append(header::VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = request.get(header::ORIGIN) else { return };
         if origin.to_str().is_ok_and(|origin| self.allow(origin)) {
@@ -81,6 +98,20 @@ mod tests {
 
     fn allowed(configured: &str, origin: &str) -> bool {
         configured.parse::<Origins>().unwrap().allow(origin)
+    }
+
+    #[test]
+    fn response_for_everyone_is_the_same_for_all_origins() {
+        let (mut without, mut with, mut origin) = (HeaderMap::new(), HeaderMap::new(), HeaderMap::new());
+        origin.insert(header::ORIGIN, HeaderValue::from_static("https://a.example"));
+        Origins::everyone().open(&HeaderMap::new(), &mut without);
+        Origins::everyone().open(&origin, &mut with);
+        assert_eq!(with, without);
+        assert_eq!(with["access-control-allow-origin"], "*");
+        assert!(!with.contains_key("vary"));
+        let mut preflight = HeaderMap::new();
+        Origins::everyone().open_preflight(&origin, "GET", &mut preflight);
+        assert_eq!(preflight["access-control-allow-methods"], "GET");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::auth::credential::authenticate;
 use crate::auth::jwt::TokenKeys;
 use crate::http::cors::Origins;
 use crate::http::event::Event;
-use crate::http::request::{BODY_LIMIT, Request};
+use crate::http::request::Request;
 use crate::http::routes::{Access, Found, Route, find};
 
 /// The checks of one function.
@@ -69,8 +69,8 @@ impl<'a> Middleware<'a> {
         } else if route.access != Access::Public || route.limit.is_some() {
             return Err(Error::internal("a function without stores serves a route that needs them"));
         }
-        if request.body.len() > BODY_LIMIT {
-            return Err(Error::TooLarge { limit: BODY_LIMIT });
+        if request.body.len() > route.body_limit {
+            return Err(Error::TooLarge { limit: route.body_limit });
         }
         Ok(request)
     }

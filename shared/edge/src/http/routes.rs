@@ -2,6 +2,8 @@
 
 use domain::access::{Endpoint, Scope};
 
+use crate::http::request::{BODY_LIMIT, PUBLICATION_LIMIT};
+
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -29,6 +31,8 @@ pub struct Route {
     pub may_draw: bool,
     /// The rate limit that counts the requests; `None` for no limit.
     pub limit: Option<Endpoint>,
+    /// The maximum length of a body, in bytes.
+    pub body_limit: usize,
 }
 
 const fn route(
@@ -38,7 +42,7 @@ const fn route(
     access: Access,
     limit: Option<Endpoint>,
 ) -> Route {
-    Route { function, method, path, access, may_draw: false, limit }
+    Route { function, method, path, access, may_draw: false, limit, body_limit: BODY_LIMIT }
 }
 
 /// All endpoints except [`FALLBACK`].
@@ -48,6 +52,13 @@ pub const ROUTES: &[Route] = {
     const READ: Access = Access::Scope(Scope::ImagesRead);
     const WRITE: Access = Access::Scope(Scope::ImagesWrite);
     const KEYS: Access = Access::Scope(Scope::KeysAdmin);
+    const ADDONS: Access = Access::Scope(Scope::AddonsAdmin);
+    const fn addons(method: &'static str, path: &'static str) -> Route {
+        route("addons-get", method, path, Access::Optional, Some(Endpoint::Addons))
+    }
+    const fn admin(method: &'static str, path: &'static str) -> Route {
+        route("admin-addons", method, path, ADDONS, Some(Endpoint::Admin))
+    }
     &[
         Route { may_draw: true, ..route("chat-new", "POST", "/chat/new", CHAT, Some(Endpoint::ChatNew)) },
         route("chat-get", "GET", "/chat/{sessionId}", CHAT, Some(Endpoint::Other)),
@@ -87,6 +98,21 @@ pub const ROUTES: &[Route] = {
         route("admin-keys", "POST", "/admin/keys/{keyId}/rotate", KEYS, Some(Endpoint::Admin)),
         route("admin-webhook-secret", "GET", "/admin/webhook-secret", KEYS, Some(Endpoint::Admin)),
         route("admin-webhook-secret", "POST", "/admin/webhook-secret/rotate", KEYS, Some(Endpoint::Admin)),
+        addons("GET", "/addons"),
+        addons("GET", "/addons/keys"),
+        addons("GET", "/addons/{addonId}"),
+        addons("GET", "/addons/{addonId}/metadata"),
+        addons("GET", "/addons/{addonId}/versions"),
+        addons("GET", "/addons/{addonId}/bundle"),
+        addons("POST", "/addons/{addonId}/bundle"),
+        addons("GET", "/addons/{addonId}/bundle.js"),
+        addons("GET", "/addons/{addonId}/bundle.js.map"),
+        addons("GET", "/addons/{addonId}/bundle.css"),
+        addons("GET", "/addons/{addonId}/userscripts"),
+        Route { body_limit: PUBLICATION_LIMIT, ..admin("POST", "/admin/addons") },
+        Route { body_limit: PUBLICATION_LIMIT, ..admin("PUT", "/admin/addons/{addonId}") },
+        admin("PATCH", "/admin/addons/{addonId}/status"),
+        admin("DELETE", "/admin/addons/{addonId}"),
         route("health", "GET", "/health", Public, None),
         route("docs", "GET", "/openapi.json", Public, None),
         route("docs", "GET", "/docs", Public, None),

@@ -1,0 +1,290 @@
+//! The table of addons.
+//!
+//! All addons are in one partition, because they are read together: a function reads them once for each generation of
+//! the catalog, and one small row tells it whether there is a new one.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use domain::Timestamp;
+use domain::addons::{
+    Addon, AddonId, AddonReader, AddonRegistry, Catalog, Garbage, Generation, PublicationId, Release,
+    Standing,
+};
+use domain::store::StoreError;
+use semver::Version;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::dynamodb::row::{Item, get, key, number, numeral};
+use crate::dynamodb::table::transact;
+use crate::errors::{unavailable, unusable};
+use crate::keys;
+
+/// How often the catalog is read again if it changes during the read.
+const MAX_READS: usize = 5;
+/// How much garbage is returned at once.
+const GARBAGE_LIMIT: i32 = 20;
+
+#[derive(Debug, Clone)]
+pub struct AddonsTable {
+    client: Client,
+    table: String,
+}
+
+/// The row of an addon: what of it can change.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AddonRow {
+    id: AddonId,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    standings: BTreeMap<Version, Standing>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GarbageRow {
+    since: Timestamp,
+    publications: Vec<PublicationId>,
+}
+
+impl AddonsTable {
+    #[must_use]
+    pub const fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    async fn read(&self) -> Result<Catalog, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :catalog")
+            .expression_attribute_values(":catalog", AttributeValue::S(keys::ADDONS.to_owned()))
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let mut catalog = Catalog::default();
+        let mut releases: Vec<Release> = Vec::new();
+        while let Some(page) = pages.next().await {
+            for item in page.map_err(|error| unavailable("Query", error))?.items.unwrap_or_default() {
+                let sort = item.get("sk").and_then(|sort| sort.as_s().ok()).cloned().unwrap_or_default();
+                if sort == keys::ADDONS_GENERATION {
+                    catalog.generation = generation(&item);
+                } else if sort.starts_with(keys::ADDON) {
+                    if let Some(row) = decode::<AddonRow>(item, &sort) {
+                        let AddonRow { id, created_at, updated_at, standings } = row;
+                        let addon = Addon {
+                            id: id.clone(),
+                            created_at,
+                            updated_at,
+                            standings,
+                            releases: BTreeMap::new(),
+                        };
+                        catalog.addons.insert(id, addon);
+                    }
+                } else {
+                    releases.extend(decode::<Release>(item, &sort));
+                }
+            }
+        }
+        for release in releases {
+            if let Some(addon) = catalog.addons.get_mut(&release.addon_id) {
+                addon.releases.insert(release.version.clone(), release);
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// The item of a transaction that begins the next generation, if the present one is `read`.
+    fn next_generation(
+        &self,
+        read: Generation,
+        now: Timestamp,
+    ) -> Result<(Generation, TransactWriteItem), StoreError> {
+        let next = Generation { number: read.number + 1, since: now.max(read.since) };
+        let condition = if read.number == 0 { "attribute_not_exists(pk)" } else { "#number = :read" };
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(generation_key()))
+            .update_expression("SET #number = :next, since = :now")
+            .condition_expression(condition)
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":next", number(next.number))
+            .expression_attribute_values(":now", number(next.since.millis()));
+        if read.number > 0 {
+            update = update.expression_attribute_values(":read", number(read.number));
+        }
+        let update = update.build().map_err(|error| unusable("generation", error))?;
+        Ok((next, TransactWriteItem::builder().update(update).build()))
+    }
+
+    fn put(&self, key: Item, value: &impl Serialize) -> Result<Put, StoreError> {
+        let mut item: Item = serde_dynamo::to_item(value).map_err(|error| unusable("addon", error))?;
+        item.extend(key);
+        Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .build()
+            .map_err(|error| unusable("addon", error))
+    }
+
+    fn addon(&self, addon: &Addon) -> Result<TransactWriteItem, StoreError> {
+        let row = AddonRow {
+            id: addon.id.clone(),
+            created_at: addon.created_at,
+            updated_at: addon.updated_at,
+            standings: addon.standings.clone(),
+        };
+        let put = self.put(row_key(keys::addon_sort(&addon.id)), &row)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn garbage(&self, garbage: &Garbage, since: Timestamp) -> Result<Put, StoreError> {
+        let row = GarbageRow { since, publications: garbage.publications.clone() };
+        self.put(garbage_key(garbage.id), &row)
+    }
+}
+
+fn row_key(sort: String) -> Item {
+    key(keys::ADDONS.to_owned(), sort)
+}
+
+fn generation_key() -> Item {
+    row_key(keys::ADDONS_GENERATION.to_owned())
+}
+
+fn garbage_key(id: PublicationId) -> Item {
+    key(keys::ADDONS_GARBAGE.to_owned(), id.to_string())
+}
+
+fn generation(item: &Item) -> Generation {
+    let value = |name| numeral(item, name).unwrap_or_default();
+    Generation {
+        number: u64::try_from(value("number")).unwrap_or_default(),
+        since: Timestamp::from_millis(value("since")),
+    }
+}
+
+/// Reads a row. One that this release cannot read is left out: the other addons are served.
+fn decode<T: DeserializeOwned>(item: Item, sort: &str) -> Option<T> {
+    let row = serde_dynamo::from_item(item);
+    row.inspect_err(|error| warn!(alarm = "row_unreadable", row = sort, %error, "an addon cannot be read"))
+        .ok()
+}
+
+#[async_trait]
+impl AddonReader for AddonsTable {
+    async fn generation(&self) -> Result<Generation, StoreError> {
+        let item = get(&self.client, &self.table, generation_key()).await?;
+        Ok(item.as_ref().map(generation).unwrap_or_default())
+    }
+
+    async fn load(&self) -> Result<Catalog, StoreError> {
+        // A query is no snapshot: a transaction may be made visible between two of its rows.
+        let mut before = self.generation().await?;
+        for _ in 0..MAX_READS {
+            let catalog = self.read().await?;
+            let after = self.generation().await?;
+            if before == after {
+                return Ok(Catalog { generation: after, ..catalog });
+            }
+            before = after;
+        }
+        Err(StoreError::Conflict)
+    }
+}
+
+#[async_trait]
+impl AddonRegistry for AddonsTable {
+    async fn begin(&self, publication: PublicationId, now: Timestamp) -> Result<(), StoreError> {
+        let put = self.garbage(&Garbage { id: publication, publications: vec![publication] }, now)?;
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(put.item))
+            .send()
+            .await
+            .map_err(|error| unavailable("PutItem", error))?;
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        read: Generation,
+        addon: &Addon,
+        release: &Release,
+        now: Timestamp,
+    ) -> Result<Generation, StoreError> {
+        let (next, generation) = self.next_generation(read, now)?;
+        let mut put = self.put(row_key(keys::release_sort(&release.addon_id, &release.version)), release)?;
+        put.condition_expression = Some("attribute_not_exists(pk)".to_owned());
+        let begun = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(garbage_key(release.content.publication)))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(|error| unusable("publication", error))?;
+        let writes = vec![
+            generation,
+            self.addon(addon)?,
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().delete(begun).build(),
+        ];
+        transact(&self.client, writes).await?;
+        Ok(next)
+    }
+
+    async fn change(
+        &self,
+        read: Generation,
+        addon: &Addon,
+        garbage: Option<&Garbage>,
+        now: Timestamp,
+    ) -> Result<Generation, StoreError> {
+        let (next, generation) = self.next_generation(read, now)?;
+        let mut writes = vec![generation, self.addon(addon)?];
+        if let Some(garbage) = garbage {
+            writes.push(TransactWriteItem::builder().put(self.garbage(garbage, now)?).build());
+        }
+        transact(&self.client, writes).await?;
+        Ok(next)
+    }
+
+    async fn garbage(&self, before: Timestamp) -> Result<Vec<Garbage>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :garbage")
+            .filter_expression("since < :before")
+            .expression_attribute_values(":garbage", AttributeValue::S(keys::ADDONS_GARBAGE.to_owned()))
+            .expression_attribute_values(":before", number(before.millis()))
+            .limit(GARBAGE_LIMIT)
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", error))?;
+        let read = |item: Item| {
+            let id: Uuid = item.get("sk")?.as_s().ok()?.parse().ok()?;
+            let row: GarbageRow = decode(item, "garbage")?;
+            Some(Garbage { id, publications: row.publications })
+        };
+        Ok(answer.items.unwrap_or_default().into_iter().filter_map(read).collect())
+    }
+
+    async fn forget(&self, garbage: &Garbage) -> Result<(), StoreError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(garbage_key(garbage.id)))
+            .send()
+            .await
+            .map_err(|error| unavailable("DeleteItem", error))?;
+        Ok(())
+    }
+}

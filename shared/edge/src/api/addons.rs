@@ -1,0 +1,8 @@
+//! The bodies, queries and responses of addons.
+
+pub mod metadata;
+pub mod page;
+pub(crate) mod patterns;
+pub mod publication;
+pub mod query;
+pub mod status;

@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 
 /// A coding in which a representation is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Coding {
     Brotli,
     Gzip,

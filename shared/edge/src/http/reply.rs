@@ -84,7 +84,11 @@ mod tests {
             }
         }
         let quotes = "\"".repeat(100);
-        assert_eq!(sent(&[], quotes.as_bytes())["isBase64Encoded"], true, "shorter than with every quote escaped");
+        assert_eq!(
+            sent(&[], quotes.as_bytes())["isBase64Encoded"],
+            true,
+            "shorter than with every quote escaped"
+        );
         for body in [&b"\xef\xbb\xbf{}"[..], b"\xff", b"\x1f\x8b", b"\xfe\xff\0a", b"caf\xe9"] {
             let sent = sent(&[("content-type", "text/javascript; charset=utf-8")], body);
             assert_eq!(sent["isBase64Encoded"], true);

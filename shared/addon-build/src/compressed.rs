@@ -1,0 +1,72 @@
+//! The compressed forms, made once, at publication.
+
+use std::io::Write as _;
+
+use brotli::enc::BrotliEncoderParams;
+use flate2::write::GzEncoder;
+
+/// Brotli's best. It takes twenty times as long as level 9 for a tenth less, which is worth it once per version.
+const BROTLI_QUALITY: i32 = 11;
+/// A window of 4 MiB, which is Brotli's own default and more than any addon.
+const BROTLI_WINDOW: i32 = 22;
+
+/// One content, compressed in the two ways that every browser and proxy knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compressed {
+    pub brotli: Vec<u8>,
+    pub gzip: Vec<u8>,
+}
+
+/// Compresses as far as it goes. No time and no name is in the result.
+#[must_use]
+pub fn compress(bytes: &[u8]) -> Compressed {
+    Compressed { brotli: brotli(bytes), gzip: gzip(bytes) }
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let parameters =
+        BrotliEncoderParams { quality: BROTLI_QUALITY, lgwin: BROTLI_WINDOW, size_hint: bytes.len(), ..Default::default() };
+    let mut compressed = Vec::new();
+    let mut input = bytes;
+    let written = ::brotli::BrotliCompress(&mut input, &mut compressed, &parameters);
+    debug_assert!(written.is_ok(), "writing to memory");
+    compressed
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let written = encoder.write_all(bytes);
+    debug_assert!(written.is_ok(), "writing to memory");
+    encoder.finish().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn both_forms_unpack_to_the_content_and_are_the_same_each_time() {
+        let content = "function café(){return '😀'}\n".repeat(500);
+        let compressed = compress(content.as_bytes());
+        let mut unpacked = Vec::new();
+        ::brotli::BrotliDecompress(&mut compressed.brotli.as_slice(), &mut unpacked).unwrap();
+        assert_eq!(unpacked, content.as_bytes());
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(compressed.gzip.as_slice()).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, content);
+        assert!(compressed.brotli.len() < compressed.gzip.len());
+        assert_eq!(compress(content.as_bytes()), compressed);
+        // No time in the header, which would make each result another.
+        assert_eq!(compressed.gzip[4..8], [0; 4]);
+    }
+
+    #[test]
+    fn nothing_can_be_compressed() {
+        let compressed = compress(b"");
+        assert!(!compressed.brotli.is_empty() && !compressed.gzip.is_empty());
+    }
+}

@@ -73,7 +73,7 @@ impl Part {
                 Self::Providers,
                 Self::Runtime,
             ],
-            Self::CommandLine => &[Self::Domain, Self::Aws, Self::Edge, Self::Providers],
+            Self::CommandLine => &[Self::Addons, Self::Domain, Self::Aws, Self::Edge, Self::Providers],
             Self::Tests => &[
                 Self::Domain,
                 Self::Edge,

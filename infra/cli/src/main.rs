@@ -3,6 +3,8 @@
 // Everything is printed by `output`, which can stand a closed pipe.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod addon_keys;
+mod aws_error;
 mod cli;
 mod client;
 mod commands;
@@ -43,6 +45,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Status(args) => commands::status::run(&args).await,
         Command::Keys(args) => commands::keys::run(args).await,
         Command::Providers(args) => commands::providers::run(args).await,
+        Command::Addons(args) => commands::addons::run(args).await,
         Command::Generate(args) => commands::generate::run(args).await,
         Command::Chat(args) => commands::chat::run(args).await,
         Command::Jobs(args) => commands::jobs::list(args).await,

@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+mod addons;
 mod images;
 mod keys;
 mod local;
@@ -10,6 +11,10 @@ mod webhooks;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use addons::{
+    AddonKeys, AddonKeysCreate, AddonKeysDeployment, AddonKeysList, Addons, AddonsDelete, AddonsList,
+    AddonsPublish, AddonsShow, AddonsStatus, Dependency, addon_id,
+};
 pub(crate) use images::{Batch, Cancel, Chat, Generate, ImageOptions, Jobs, Watch};
 pub(crate) use keys::{Keys, KeysBootstrap, KeysCreate, KeysList, KeysRevoke, KeysRotate};
 pub(crate) use local::{Down, LocalArgs, Logs, Status, Up};
@@ -42,6 +47,9 @@ pub(crate) enum Command {
     /// Configure the image and chat providers.
     #[command(subcommand)]
     Providers(Providers),
+    /// Publish addons for the browser extension, and manage their versions and signing keys.
+    #[command(subcommand)]
+    Addons(Addons),
     /// Generate images from a prompt. Without --url, starts a local cloud if none is running.
     Generate(Generate),
     /// Send a chat message, and optionally generate images from it.

@@ -68,7 +68,10 @@ impl Api {
     }
 
     /// Sends an idempotent request, and distinguishes transient errors from permanent ones.
-    async fn send_idempotent<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<ApiResponse<T>> {
+    pub(crate) async fn send_idempotent<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<ApiResponse<T>> {
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Ok(ApiResponse::RetryAfter(Duration::from_secs(1), error.into())),

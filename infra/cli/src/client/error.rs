@@ -9,6 +9,7 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub(crate) struct ApiError {
     message: String,
+    code: Option<String>,
     /// The invalid fields of the request.
     pub(crate) field_errors: Vec<FieldError>,
     /// Only of server errors.
@@ -38,6 +39,11 @@ struct ErrorBody {
 }
 
 impl ApiError {
+    /// Whether the API's code of the error is `code`.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
     pub(crate) async fn from_response(response: Response) -> Self {
         let status = response.status();
         Self::from_text(status, &response.text().await.unwrap_or_default())
@@ -47,12 +53,14 @@ impl ApiError {
         match serde_json::from_str(text) {
             Ok(Envelope { error: ErrorBody { code, message, details, trace_id } }) => Self {
                 message: format!("{message} ({code})"),
+                code: Some(code),
                 // Only validation errors have details of this form.
                 field_errors: serde_json::from_value(details).unwrap_or_default(),
                 trace_id: trace_id.filter(|_| status.is_server_error()),
             },
             Err(_) => Self {
                 message: format!("the server answered {status}: {}", text.trim()),
+                code: None,
                 field_errors: Vec::new(),
                 trace_id: None,
             },

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use domain::access::{ClientId, DEFAULT_SCOPES, Scope};
 use domain::primitives::NamedValue as _;
 
-use super::access::{Access, LOCAL_CLIENT};
+use super::access::{Access, LOCAL_CLIENT, secrets_manager};
 use super::cloud::{Cloud, Report};
 use super::folder::DataFolder;
 use super::process::RunningCloud;
 use super::{build, deploy, environment, folder, process, python};
+use crate::addon_keys::{ADDON_KEYS_SECRET, AddonKeysSecret};
 use crate::cli;
 use crate::output;
 use crate::providers_document::ProvidersDocument;
@@ -110,5 +111,13 @@ async fn provision(
     cloud.admin_key =
         Some(access.ensure_key(cloud.admin_key.as_deref(), ClientId::OPERATOR, Scope::ALL).await?);
     cloud.webhook_secret = Some(cloud.current_webhook_secret().await?);
+    ensure_addon_key(cloud).await?;
     cloud.save(data)
+}
+
+/// Makes a first key that signs addons: without one nothing can be published.
+async fn ensure_addon_key(cloud: &Cloud) -> Result<()> {
+    let id = cloud.stack[ADDON_KEYS_SECRET].as_str();
+    let id = id.with_context(|| format!("the stack has no output {ADDON_KEYS_SECRET}"))?;
+    AddonKeysSecret::new(&secrets_manager(&cloud.url()), id).ensure_key().await
 }

@@ -76,6 +76,9 @@ pub enum Error {
     /// The version of the addon is published already, or was once.
     #[error("this version is published already")]
     VersionExists,
+    /// The deployment lacks something that its operator must set up first; the text says what.
+    #[error("{0}")]
+    NotReady(String),
     /// None of the conditions of the request (`If-Match`, `If-Unmodified-Since`) holds.
     #[error("the precondition failed")]
     PreconditionFailed,
@@ -143,7 +146,7 @@ impl Error {
             Self::IdempotencyInFlight { .. } | Self::IdempotencyMismatch => "IDEMPOTENCY_CONFLICT",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::GenerationFailed(_) => "GENERATION_FAILED",
-            Self::Unavailable { .. } => "SERVICE_UNAVAILABLE",
+            Self::NotReady(_) | Self::Unavailable { .. } => "SERVICE_UNAVAILABLE",
             Self::Internal { .. } => "INTERNAL_ERROR",
         }
     }

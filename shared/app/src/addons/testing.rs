@@ -33,6 +33,7 @@ pub(super) fn release(id: &str, version: &str) -> Release {
             source_map: None,
             page_bytes: 100,
         },
+        run: uuid::Uuid::nil(),
         names: ReleaseNames::default(),
         warnings: Vec::new(),
         created_at: Timestamp::from_millis(1),

@@ -63,7 +63,7 @@ pub trait AddonRegistry: AddonReader {
     /// Gives [`StoreError::Unavailable`].
     async fn garbage(&self, before: Timestamp) -> Result<Vec<Garbage>, StoreError>;
 
-    /// Forgets garbage whose content is about to be deleted. After this, a publication among it cannot be completed.
+    /// Forgets garbage whose content is deleted. A publication among it cannot be completed any more.
     ///
     /// Gives [`StoreError::Unavailable`].
     async fn forget(&self, garbage: &Garbage) -> Result<(), StoreError>;

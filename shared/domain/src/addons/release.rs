@@ -39,6 +39,8 @@ pub struct Release {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Config>,
     pub content: Content,
+    /// The run of the request that published it: a request that is repeated has the same.
+    pub run: Uuid,
     #[serde(default, skip_serializing_if = "ReleaseNames::is_empty")]
     pub names: ReleaseNames,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

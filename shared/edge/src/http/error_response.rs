@@ -59,7 +59,7 @@ fn status(error: &Error) -> StatusCode {
         Error::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::GenerationFailed(_) => StatusCode::BAD_GATEWAY,
-        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::NotReady(_) | Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -80,7 +80,8 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Vec<u
             error!(%cause, "internal error");
             ("an internal error; the trace id names it in the logs".to_owned(), None)
         }
-        Error::TooLarge { .. }
+        Error::NotReady(_)
+        | Error::TooLarge { .. }
         | Error::Unauthorized
         | Error::Forbidden(_)
         | Error::NotFound(_)
@@ -115,6 +116,8 @@ pub(crate) fn error_response(error: &Error, trace_id: TraceId) -> Response<Vec<u
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);
             Some((header::RETRY_AFTER, seconds.to_string()))
         }
+        // A person has to do something first.
+        Error::NotReady(_) => Some((header::RETRY_AFTER, "60".to_owned())),
         Error::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
         Error::Invalid(_)
         | Error::InvalidVersion(_)

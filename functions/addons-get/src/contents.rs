@@ -47,7 +47,7 @@ impl<'a> Contents<'a> {
         // What is compressed is checked by whoever unpacks it; its hash is in the response.
         let right = |bytes: &Bytes| coding != ContentCoding::Identity || sha256_hex(bytes) == form.hash;
         let Some(bytes) = bytes.filter(right) else {
-            error!(addon = %release.addon_id, version = %release.version, ?coding, "stored content is missing or spoilt");
+            error!(alarm = "addon_spoilt", addon = %release.addon_id, version = %release.version, ?coding, "stored content is missing or spoilt");
             return Err(StoreError::Unavailable("the content of an addon is missing or spoilt".into()).into());
         };
         self.cache().put(key, bytes.clone());

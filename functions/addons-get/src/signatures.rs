@@ -92,7 +92,7 @@ impl Keys {
             return form.signature.clone();
         }
         if !self.set.known_keys().any(|key| verify(key, &form.signature, &signed)) {
-            error!(addon = %release.addon_id, version, "a version has no signature of a key of this deployment");
+            error!(alarm = "addon_spoilt", addon = %release.addon_id, version, "a version has no signature of a key of this deployment");
             return String::new();
         }
         sign(&self.signing(now), &signed)

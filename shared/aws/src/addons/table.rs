@@ -17,7 +17,7 @@ use domain::store::StoreError;
 use semver::Version;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+use tracing::error;
 use uuid::Uuid;
 
 use crate::dynamodb::row::{Item, get, key, number, numeral};
@@ -174,7 +174,7 @@ fn generation(item: &Item) -> Generation {
 /// Reads a row. One that this release cannot read is left out: the other addons are served.
 fn decode<T: DeserializeOwned>(item: Item, sort: &str) -> Option<T> {
     let row = serde_dynamo::from_item(item);
-    row.inspect_err(|error| warn!(alarm = "row_unreadable", row = sort, %error, "an addon cannot be read"))
+    row.inspect_err(|fault| error!(alarm = "row_unreadable", row = sort, %fault, "an addon cannot be read"))
         .ok()
 }
 

@@ -3,6 +3,8 @@
 //! They run in this order: a wrong method, an invalid credential and a missing scope do not count against the
 //! rate limit. A request with an invalid body does count, so that a caller cannot probe bodies without limit.
 
+use std::net::IpAddr;
+
 use domain::access::{Caller, KeyStore, LimitStore, RateLimitStatus, Scope, SecretSource};
 use domain::error::Missing;
 use domain::{Error, Timestamp, TraceId};
@@ -14,11 +16,24 @@ use crate::http::event::Event;
 use crate::http::request::Request;
 use crate::http::routes::{Access, Found, Route, find};
 
+/// The header with which the distribution in front of the API proves itself.
+const ORIGIN_SECRET: &str = "x-origin-secret";
+/// The header in which it names the viewer's address and port.
+const VIEWER_ADDRESS: &str = "cloudfront-viewer-address";
+
+/// Reads `198.51.100.10:46532`, or the same with an IPv6 address, with or without brackets.
+fn viewer_address(text: &str) -> Option<IpAddr> {
+    let (address, _port) = text.rsplit_once(':')?;
+    address.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
 /// The checks of one function.
 pub struct Middleware<'a> {
     stores: Option<Stores<'a>>,
     /// The origins whose pages may read the responses.
     origins: Origins,
+    /// What a distribution in front of the API proves itself with.
+    origin_secret: Option<&'a dyn SecretSource>,
 }
 
 struct Stores<'a> {
@@ -36,13 +51,37 @@ impl<'a> Middleware<'a> {
         limits: &'a dyn LimitStore,
         origins: Origins,
     ) -> Self {
-        Self { stores: Some(Stores { keys, tokens: TokenKeys::new(token_keys), limits }), origins }
+        let stores = Some(Stores { keys, tokens: TokenKeys::new(token_keys), limits });
+        Self { stores, origins, origin_secret: None }
     }
 
     /// Creates the middleware of a function without credentials and rate limits.
     #[must_use]
     pub fn public() -> Self {
-        Self { stores: None, origins: Origins::any() }
+        Self { stores: None, origins: Origins::any(), origin_secret: None }
+    }
+
+    /// The same, behind a distribution: requests that prove with `secret` that they come from it are those of the viewer
+    /// that it names, not of the distribution. Nobody else's word is taken for an address.
+    #[must_use]
+    pub fn behind(self, secret: &'a dyn SecretSource) -> Self {
+        Self { origin_secret: Some(secret), ..self }
+    }
+
+    /// Returns the address of the viewer of a request that came through the distribution.
+    async fn viewer(&self, request: &Request) -> Result<Option<IpAddr>, Error> {
+        let (Some(secret), Some(proof)) = (self.origin_secret, request.header(ORIGIN_SECRET)) else {
+            return Ok(None);
+        };
+        let secret = secret.read().await?;
+        let digest = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        // Hashes have the same length, and of them nothing is learned by time.
+        let (proof, secret) = (digest(proof), digest(secret.expose()));
+        let bytes = proof.as_ref().iter().zip(secret.as_ref());
+        if bytes.fold(0, |differ, (one, other)| differ | (one ^ other)) != 0 {
+            return Ok(None);
+        }
+        Ok(request.header(VIEWER_ADDRESS).and_then(viewer_address))
     }
 
     pub(crate) const fn origins(&self) -> &Origins {
@@ -64,6 +103,9 @@ impl<'a> Middleware<'a> {
             Found::Nothing => return Err(Error::NotFound(Missing::Path)),
         };
         let mut request = Request::from_event(event, route, trace_id);
+        if let Some(viewer) = self.viewer(&request).await? {
+            request.source = viewer;
+        }
         if let Some(stores) = &self.stores {
             stores.admit(&mut request, route, rate_limit).await?;
         } else if route.access != Access::Public || route.limit.is_some() {
@@ -113,5 +155,24 @@ impl Stores<'_> {
         }
         request.caller = principal;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn viewer_is_named_with_a_port() {
+        for (text, address) in [
+            ("198.51.100.10:46532", Some("198.51.100.10")),
+            ("2001:db8::1:443", Some("2001:db8::1")),
+            ("[2001:db8::1]:443", Some("2001:db8::1")),
+            ("198.51.100.10", None),
+            ("example.com:80", None),
+            ("", None),
+        ] {
+            assert_eq!(viewer_address(text), address.map(|address| address.parse().unwrap()), "{text}");
+        }
     }
 }

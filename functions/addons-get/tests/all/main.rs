@@ -1,0 +1,10 @@
+//! Tests of `GET /addons`.
+
+// A test that cannot continue panics.
+#![allow(clippy::unwrap_used)]
+
+mod content;
+mod events;
+mod listing;
+mod pages;
+mod support;

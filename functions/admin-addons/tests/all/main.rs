@@ -1,0 +1,9 @@
+//! Tests of `/admin/addons`.
+
+// A test that cannot continue panics.
+#![allow(clippy::unwrap_used)]
+
+mod changes;
+mod events;
+mod publishing;
+mod support;

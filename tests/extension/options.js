@@ -10,7 +10,7 @@ async function show() {
   at("off").hidden = await allowed();
   const { report } = await chrome.storage.local.get("report");
   at("state").textContent = report
-    ? `${report.scripts ?? 0} scripts and ${report.styles ?? 0} style sheets, as of ${report.at}.`
+    ? `Scripts: ${report.scripts ?? 0}. Style sheets: ${report.styles ?? 0}. As of ${report.at}.`
     : "Nothing has been fetched yet.";
   at("problems").replaceChildren(...(report?.problems ?? []).map(({ of, message }) => {
     const row = document.createElement("tr");

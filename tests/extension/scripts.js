@@ -92,7 +92,7 @@ async function refusal(script) {
     const excludeMatches = [...script.excludeMatches, ...NOWHERE.excludeMatches];
     await chrome.userScripts.register([{ ...script, id: PROBE, excludeMatches }]);
   } catch (error) {
-    return error.message;
+    return error.message.replace(`'${PROBE}'`, `'${script.id}'`);
   } finally {
     await remove();
   }

@@ -1,8 +1,10 @@
 // Inserts the style sheets at each navigation: the browser keeps none, and has no registration for text.
 
 /** For `webNavigation.onCommitted`. */
-export async function insertStyles({ tabId, documentId, frameType }) {
-  if (frameType !== "outermost_frame") return;
+export async function insertStyles({ tabId, documentId, frameId }) {
+  // No frames, and no page that is loaded ahead: the tab has another address meanwhile. Chromium tells again when it
+  // is shown.
+  if (frameId !== 0) return;
   const { styles = [] } = await chrome.storage.local.get("styles");
   // Chromium itself compares the patterns with the page's address.
   const shows = async (patterns) =>

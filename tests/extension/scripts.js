@@ -31,7 +31,7 @@ export function merged(lists) {
   const patterns = new Map();
   const all = [];
   for (const domain of Object.keys(lists).sort()) {
-    for (const { id, matches, excludeMatches, js, runAt, allFrames, world } of lists[domain].scripts) {
+    for (const { id, matches, excludeMatches = [], js, runAt, allFrames, world } of lists[domain].scripts) {
       const same = JSON.stringify([js, world, excludeMatches]);
       const earlier = patterns.get(same) ?? [];
       if (matches.every((pattern) => earlier.includes(pattern))) continue;

@@ -9,7 +9,7 @@ export async function insertStyles({ tabId, documentId, frameId }) {
   // Chromium itself compares the patterns with the page's address.
   const shows = async (patterns) =>
     patterns.length > 0 && (await chrome.tabs.query({ url: patterns })).some((tab) => tab.id === tabId);
-  await Promise.all(styles.map(async ({ id, matches, excludeMatches, css }) => {
+  await Promise.all(styles.map(async ({ id, matches, excludeMatches = [], css }) => {
     if (!(await shows(matches)) || (await shows(excludeMatches))) return;
     // By the document: if the tab has moved on meanwhile, nothing is inserted into the next page.
     await chrome.scripting.insertCSS({ target: { tabId, documentIds: [documentId] }, css })

@@ -23,9 +23,7 @@ export function sync() {
 
 async function run(report) {
   const current = await settings();
-  const lists = await fetchLists(current, report);
-  const styles = mergedStyles(lists);
-  await chrome.storage.local.set({ styles });
+  const { lists, styles } = await fetchLists(current, report);
   // Without the user's permission the style sheets still apply.
   if (!(await allowed())) return { scripts: 0, styles: styles.length };
 
@@ -41,7 +39,10 @@ async function run(report) {
   return { scripts: scripts.length - refused, styles: styles.length };
 }
 
-/** Returns the list of each domain. Where there is no new one that can be trusted, the one that there was goes on. */
+/**
+ * Returns the list of each domain, and their style sheets. Where there is no new list that can be trusted, the one
+ * that there was goes on.
+ */
 async function fetchLists({ domains, ...current }, report) {
   const { lists: known = {} } = await chrome.storage.local.get("lists");
   const lists = {};
@@ -55,6 +56,9 @@ async function fetchLists({ domains, ...current }, report) {
   }));
   // Those of domains that are no longer in the settings are left out, and so are their scripts.
   const sorted = Object.fromEntries(Object.entries(lists).sort());
-  await chrome.storage.local.set({ lists: sorted });
-  return sorted;
+  const styles = mergedStyles(sorted);
+  // A list may have megabytes, and mostly there is no news.
+  const news = Object.keys({ ...known, ...lists }).some((domain) => known[domain] !== lists[domain]);
+  if (news) await chrome.storage.local.set({ lists: sorted, styles });
+  return { lists: sorted, styles };
 }

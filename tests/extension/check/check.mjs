@@ -125,7 +125,9 @@ async function publishGap(version) {
   const first = version === 1;
   const needs = { dependencies: [{ addonId: named("z-gap-base"), version: "*" }] };
   const before = named("0-gap-before");
-  if (first) await api.publish(before, "1.0.0", writes(`"before"`, "before"), { ...early, status: "inactive" });
+  // Its size makes each call of the extension take longer, so that more pages load meanwhile.
+  const large = `${writes(`"before"`, "before")} const data = "${"x".repeat(700_000)}";`;
+  if (first) await api.publish(before, "1.0.0", large, { ...early, status: "inactive" });
   else await api.status(before, version % 2 ? "inactive" : "active");
   await api.publish(named("z-gap-base"), `${version}.0.0`, `globalThis.base = "${version}"`, first ? {} : undefined);
   const code = writes(`base + "/${version}"`, "gap");
@@ -338,7 +340,7 @@ async function run() {
 /** Publishes versions while two tabs load a page again and again. */
 async function withoutGap(page) {
   const another = await browser.open();
-  const VERSIONS = 8;
+  const VERSIONS = 12;
   await publishGap(1);
   await expectSync();
   let updating = true;

@@ -139,7 +139,7 @@ async function publishGap(version) {
 const ORDER = "base,mid,base+mid+one,";
 
 async function run() {
-  if (!process.argv.includes("--stand-in")) await api.prepare();
+  await api.prepare();
   await publish();
   ({ id } = await browser.send("Extensions.loadUnpacked", { path: EXTENSION }));
   options = await browser.open(`chrome-extension://${id}/options.html`);

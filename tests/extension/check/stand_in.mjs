@@ -44,6 +44,10 @@ async function answer(state, request, response) {
     const keys = state.keys.map(({ x }) => ({ kty: "OKP", crv: "Ed25519", x, kid: thumbprint(x), alg: "EdDSA", use: "sig" }));
     return send(response, 200, { keys });
   }
+  if (is("POST", /^\/admin\/keys$/)) {
+    if (denied(request.headers["x-api-key"] === state.operatorKey, "keys:admin")) return;
+    return send(response, 201, { id: randomUUID(), key: state.operatorKey, ...body, createdAt: new Date().toISOString() });
+  }
   if (is("POST", /^\/admin\/addons$/)) {
     if (denied(request.headers["x-api-key"] === state.operatorKey, "addons:admin")) return;
     return publish(state, body, response);

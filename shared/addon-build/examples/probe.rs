@@ -19,7 +19,7 @@ fn main() {
         "fn" => (false, r("(function(){") + &r("})()")),
         "arrowb" => (false, r("(()=>{") + &r("})()")),
         "class" => (false, r("(class{static{") + &r("}})")),
-        "classext" => (false, "(".to_owned()+&r("class extends ") + "a" + &r("{}")+")"),
+        "classext" => (false, "(".to_owned() + &r("class extends ") + "a" + &r("{}") + ")"),
         "arrow" => (false, r("a=>") + "1"),
         "tern" => (false, r("a?b:") + "1"),
         "ternl" => (false, r("a?") + "1" + &r(":b")),
@@ -42,7 +42,7 @@ fn main() {
         "else" => (false, r("if(a);else ") + ";"),
         "for" => (false, r("for(;;)") + ";"),
         "while" => (false, r("while(a)") + ";"),
-        "do" => (false, r("do ") + ";"  + &r("while(1);")),
+        "do" => (false, r("do ") + ";" + &r("while(1);")),
         "with" => (false, r("with(a)") + ";"),
         "label" => (false, (0..n).map(|i| format!("a{i}:")).collect::<String>() + ";"),
         "yield" => (false, "function*f(){".to_owned() + &r("yield ") + "}"),
@@ -56,7 +56,10 @@ fn main() {
         "regq" => (false, "/a".to_owned() + &r("{1}") + "/"),
         "reggn" => (false, "/".to_owned() + &(0..n).map(|i| format!("(?<a{i}>)")).collect::<String>() + "/"),
         "regdup" => (false, "/".to_owned() + &r("(?<a>)|") + "/"),
-        "vars" => (false, "(function(){".to_owned() + &(0..n).map(|i| format!("var a{i}=1;")).collect::<String>() + "})()"),
+        "vars" => (
+            false,
+            "(function(){".to_owned() + &(0..n).map(|i| format!("var a{i}=1;")).collect::<String>() + "})()",
+        ),
         "letdup" => (false, r("let a;")),
         "err" => (false, r("@ ")),
         "fnsib" => (false, (0..n).map(|i| format!("function f{i}(a,b){{return a}}")).collect::<String>()),
@@ -68,13 +71,13 @@ fn main() {
         "cssdecl" => (true, r(".a{b:c{") + &r("}}")),
         "cssnest" => (true, r("a:hover{") + "color:red" + &r("}")),
         "cssmedia" => (true, r("@media print{") + "a{b:c}" + &r("}")),
-        "csssup" => (true, "@supports ".to_owned()+ &r("(") +"a:b"+ &r(")") + "{a{b:c}}"),
-        "csssupnot" => (true, "@supports ".to_owned()+ &r("not (") +"a:b"+ &r(")") + "{a{b:c}}"),
-        "cssmq" => (true, "@media ".to_owned()+ &r("(") +"width>1px"+ &r(")") + "{a{b:c}}"),
-        "cssmqand" => (true, "@media ".to_owned()+ &r("(width>1px) and ") +"(width>1px)"+  "{a{b:c}}"),
-        "cssmqcalc" => (true, "@media (width>".to_owned()+ &r("calc(") +"1px"+ &r(")") + "){a{b:c}}"),
-        "csscont" => (true, "@container ".to_owned()+ &r("(") +"width>1px"+ &r(")") + "{a{b:c}}"),
-        "cssstyleq" => (true, "@container ".to_owned()+ &r("style(") +"a:b"+ &r(")") + "{a{b:c}}"),
+        "csssup" => (true, "@supports ".to_owned() + &r("(") + "a:b" + &r(")") + "{a{b:c}}"),
+        "csssupnot" => (true, "@supports ".to_owned() + &r("not (") + "a:b" + &r(")") + "{a{b:c}}"),
+        "cssmq" => (true, "@media ".to_owned() + &r("(") + "width>1px" + &r(")") + "{a{b:c}}"),
+        "cssmqand" => (true, "@media ".to_owned() + &r("(width>1px) and ") + "(width>1px)" + "{a{b:c}}"),
+        "cssmqcalc" => (true, "@media (width>".to_owned() + &r("calc(") + "1px" + &r(")") + "){a{b:c}}"),
+        "csscont" => (true, "@container ".to_owned() + &r("(") + "width>1px" + &r(")") + "{a{b:c}}"),
+        "cssstyleq" => (true, "@container ".to_owned() + &r("style(") + "a:b" + &r(")") + "{a{b:c}}"),
         "cssis" => (true, r(":is(") + "a" + &r(")") + "{b:c}"),
         "cssnot" => (true, r(":not(") + "a" + &r(")") + "{b:c}"),
         "csshas" => (true, r(":where(") + "a" + &r(")") + "{b:c}"),
@@ -93,7 +96,9 @@ fn main() {
         "cssabs" => (true, "a{transform:translate(".to_owned() + &r("abs(") + "1px" + &r(")") + ")}"),
         "cssfont" => (true, "a{font:".to_owned() + &r("calc(1% + ") + "1px" + &r(")") + " serif}"),
         "cssbg" => (true, "a{background:".to_owned() + &r("calc(1% + ") + "1px" + &r(")") + " red}"),
-        "cssgrid" => (true, "a{grid-template-columns:".to_owned() + &r("calc(1% + ") + "1px" + &r(")") + " red}"),
+        "cssgrid" => {
+            (true, "a{grid-template-columns:".to_owned() + &r("calc(1% + ") + "1px" + &r(")") + " red}")
+        }
         "cssflex" => (true, "a{flex:".to_owned() + &r("calc(1 + ") + "1" + &r(")") + "}"),
         "cssanim" => (true, "a{animation:".to_owned() + &r("calc(1s + ") + "1s" + &r(")") + " x}"),
         "csscsum" => (true, "a{width:calc(1px".to_owned() + &r(" + 1%") + ")}"),
@@ -104,7 +109,10 @@ fn main() {
         "cssmix" => (true, "a{color:".to_owned() + &r("color-mix(in srgb,red,") + "red" + &r(")") + "}"),
         "csslight" => (true, "a{color:".to_owned() + &r("light-dark(red,") + "red" + &r(")") + "}"),
         "cssrel" => (true, "a{color:".to_owned() + &r("rgb(from ") + "red" + &r(" r g b)") + "}"),
-        "cssgrad" => (true, "a{background:linear-gradient(".to_owned() + &r("light-dark(red,") + "red" + &r(")") + ",red)}"),
+        "cssgrad" => (
+            true,
+            "a{background:linear-gradient(".to_owned() + &r("light-dark(red,") + "red" + &r(")") + ",red)}",
+        ),
         "cssimgset" => (true, "a{background:".to_owned() + &r("image-set(") + "'a'" + &r(" 1x)") + "}"),
         "csscross" => (true, "a{background:".to_owned() + &r("cross-fade(") + "red" + &r(")") + "}"),
         "csscustom" => (true, "a{--a:".to_owned() + &r("{") + "1" + &r("}") + "}"),
@@ -123,6 +131,9 @@ fn main() {
     };
     let t = Instant::now();
     let result = if css { addon_build::style(&text, o) } else { addon_build::script(&text, "a.js", o) };
-    let what = match result { Ok(b) => format!("ok {}", b.minified.len()), Err(d) => format!("refused {}", d[0].to_string().chars().take(100).collect::<String>()) };
+    let what = match result {
+        Ok(b) => format!("ok {}", b.minified.len()),
+        Err(d) => format!("refused {}", d[0].to_string().chars().take(100).collect::<String>()),
+    };
     println!("{} {} {} bytes {:?} {}", a[1], n, text.len(), t.elapsed(), what);
 }

@@ -24,8 +24,12 @@ pub fn compress(bytes: &[u8]) -> Compressed {
 }
 
 fn brotli(bytes: &[u8]) -> Vec<u8> {
-    let parameters =
-        BrotliEncoderParams { quality: BROTLI_QUALITY, lgwin: BROTLI_WINDOW, size_hint: bytes.len(), ..Default::default() };
+    let parameters = BrotliEncoderParams {
+        quality: BROTLI_QUALITY,
+        lgwin: BROTLI_WINDOW,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
     let mut compressed = Vec::new();
     let mut input = bytes;
     let written = ::brotli::BrotliCompress(&mut input, &mut compressed, &parameters);

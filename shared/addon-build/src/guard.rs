@@ -38,7 +38,10 @@ mod tests {
         let result: Result<(), _> = run(|| panic!("index out of bounds"));
         let diagnostics = result.err().unwrap_or_default();
         assert_eq!(diagnostics.len(), 1);
-        assert_eq!(diagnostics[0].to_string(), "line 1 column 1: the content cannot be read: index out of bounds");
+        assert_eq!(
+            diagnostics[0].to_string(),
+            "line 1 column 1: the content cannot be read: index out of bounds"
+        );
     }
 
     #[test]

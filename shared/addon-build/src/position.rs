@@ -12,9 +12,8 @@ pub(crate) struct Positions<'a> {
 impl<'a> Positions<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         let bytes = text.as_bytes();
-        let ends_line = |&(at, byte): &(usize, u8)| {
-            byte == b'\n' || (byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
-        };
+        let ends_line =
+            |&(at, byte): &(usize, u8)| byte == b'\n' || (byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
         let ends = bytes.iter().copied().enumerate().filter(ends_line);
         Self { text, starts: std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect() }
     }

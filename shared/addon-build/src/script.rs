@@ -87,7 +87,8 @@ fn minify(source: &str, name: &str, survey: &Survey) -> (String, Option<String>)
     let allocator = Allocator::default();
     let mut parsed = parse(&allocator, source);
     parsed.program.hashbang = None;
-    let analysis = SemanticBuilder::new().with_build_nodes(true).with_class_table(true).build(&parsed.program);
+    let analysis =
+        SemanticBuilder::new().with_build_nodes(true).with_class_table(true).build(&parsed.program);
     print(&parsed.program, analysis.semantic, survey, name)
 }
 

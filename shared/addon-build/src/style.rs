@@ -44,7 +44,8 @@ pub(crate) fn build(text: &str, _oldest: OldestChrome) -> Result<Built, Vec<Diag
 }
 
 fn located<T: std::fmt::Display>(error: &Error<T>) -> Diagnostic {
-    let (line, column) = error.loc.as_ref().map_or((1, 1), |ErrorLocation { line, column, .. }| (line + 1, *column));
+    let (line, column) =
+        error.loc.as_ref().map_or((1, 1), |ErrorLocation { line, column, .. }| (line + 1, *column));
     Diagnostic { line, column, message: error.kind.to_string() }
 }
 

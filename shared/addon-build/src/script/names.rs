@@ -37,7 +37,10 @@ pub(super) fn hidden_by_wrapping(program: &Program<'_>, names: &Names) -> Option
             if declarator.init.is_none() {
                 continue;
             }
-            if found.replace(identifier.name.to_string()).is_some_and(|other| other != identifier.name.as_str()) {
+            if found
+                .replace(identifier.name.to_string())
+                .is_some_and(|other| other != identifier.name.as_str())
+            {
                 return None;
             }
         }

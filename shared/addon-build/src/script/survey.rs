@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use oxc_ast::ast::{
-    AccessorProperty, ArrowFunctionExpression, AssignmentExpression, AssignmentTarget, Class, Decorator, Expression,
-    Function, ImportExpression, RegExpLiteral, VariableDeclaration, VariableDeclarationKind, WithStatement,
+    AccessorProperty, ArrowFunctionExpression, AssignmentExpression, AssignmentTarget, Class, Decorator,
+    Expression, Function, ImportExpression, RegExpLiteral, VariableDeclaration, VariableDeclarationKind,
+    WithStatement,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::Span;

@@ -20,7 +20,8 @@ pub(crate) fn tokens(text: &str) -> impl Iterator<Item = (Token, Range<usize>)> 
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at;
-        let (token, length) = next(text.as_bytes().get(at..)?, at.checked_sub(1).map(|before| text.as_bytes()[before]))?;
+        let (token, length) =
+            next(text.as_bytes().get(at..)?, at.checked_sub(1).map(|before| text.as_bytes()[before]))?;
         at += length;
         Some((token, start..at))
     })
@@ -32,7 +33,9 @@ fn next(text: &[u8], before: Option<u8>) -> Option<(Token, usize)> {
         b'/' if text.get(1) == Some(&b'*') => (Token::Comment, comment(text)),
         quote @ (b'"' | b'\'') => (Token::Other, string(text, quote)),
         // Not that of `xurl(`, which is a function like others.
-        b'u' | b'U' if !before.is_some_and(is_name) && is_unquoted_url(text) => (Token::Other, unquoted_url(text)),
+        b'u' | b'U' if !before.is_some_and(is_name) && is_unquoted_url(text) => {
+            (Token::Other, unquoted_url(text))
+        }
         b'\\' => (Token::Other, escape(text)),
         b'{' | b'(' | b'[' => (Token::Open, 1),
         b'}' | b')' | b']' => (Token::Close, 1),
@@ -120,7 +123,8 @@ mod tests {
     #[test]
     fn tokens_are_the_text() {
         for text in ["", "\\", "'\\", "url(", "url(\\", "/*", "/*/", "é{ü:'ß", "a/**/b", "url( 'a' )"] {
-            let joined: String = tokens(text).map(|(_, range)| &text.as_bytes()[range]).map(String::from_utf8_lossy).collect();
+            let joined: String =
+                tokens(text).map(|(_, range)| &text.as_bytes()[range]).map(String::from_utf8_lossy).collect();
             let bytes: usize = tokens(text).map(|(_, range)| range.len()).sum();
             assert_eq!(bytes, text.len(), "{text:?} {joined:?}");
         }

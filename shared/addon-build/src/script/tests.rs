@@ -44,7 +44,7 @@ fn names_that_a_with_or_an_eval_sees_are_kept() {
 #[test]
 fn mode_of_the_script_is_kept() {
     assert_eq!(minified("'use strict'; f()"), "\"use strict\";f();");
-    assert_eq!(minified("function f(a, a) { return 010 } delete f"), "function f(e,e){return 010}delete f;");
+    assert_eq!(minified("function f(a, a) { return 010 } delete f"), "function f(e,e){return 8}delete f;");
     assert_eq!(minified("var x = this; <!-- comment\n--> comment\nf()"), "var x=this;f();");
     assert_eq!(
         minified("class A { #secret = 1; get() { return this.#secret } }"),

@@ -96,7 +96,7 @@ fn comments_that_name_a_source_map_go() {
         built("a{b:'/*# sourceMappingURL=x */'}/*# sourceMappingURL=y\n*/ c{d:url(/*#)}/*@ sourceURL=z */");
     assert_eq!(
         result.source,
-        "a{b:'/*# sourceMappingURL=x */'}                       \n   c{d:url(/*#)}                  "
+        "a{b:'/*# sourceMappingURL=x */'}                      \n   c{d:url(/*#)}                  "
     );
     assert!(!result.minified.contains("sourceMappingURL=y"));
     assert_eq!(result.source_map, None);

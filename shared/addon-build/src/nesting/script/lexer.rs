@@ -64,6 +64,8 @@ pub(super) struct Lexer<'a> {
     opened: bool,
     /// Nothing but blanks and comments on the line so far.
     line_is_empty: bool,
+    /// Whether the current token is the first of its line.
+    begins_line: bool,
 }
 
 impl<'a> Lexer<'a> {
@@ -79,6 +81,7 @@ impl<'a> Lexer<'a> {
             open: Vec::new(),
             opened: false,
             line_is_empty: true,
+            begins_line: true,
         }
     }
 
@@ -94,7 +97,7 @@ impl<'a> Lexer<'a> {
             self.skip_blanks_and_comments();
             let start = self.at;
             let byte = *self.rest().first()?;
-            self.line_is_empty = false;
+            self.begins_line = std::mem::take(&mut self.line_is_empty);
             if let Some(token) = self.token(byte) {
                 return Some((token, start));
             }
@@ -153,8 +156,11 @@ impl<'a> Lexer<'a> {
         }
         // `a++ / b` divides; `++/a/.lastIndex` does not.
         if rest.starts_with(b"++") || rest.starts_with(b"--") {
+            let before = if self.begins_line { Before::Operator } else { self.before };
             self.punctuation(2, Token::Operator);
-            self.before = Before::Unclear;
+            if matches!(before, Before::Operand | Before::Unclear) {
+                self.before = before;
+            }
             return Token::Operator;
         }
         let token = self.punctuation(1, Token::Operator);
@@ -292,7 +298,8 @@ impl<'a> Lexer<'a> {
             {
                 Some(self.punctuation(1, Token::Operator))
             }
-            (Before::Unclear, Some(_)) => Some(Token::Unclear),
+            // Without its second slash it is a fault, after which nothing is certain.
+            (Before::Unclear, Some(_)) | (Before::Operator | Before::Statement, None) => Some(Token::Unclear),
             _ => Some(self.punctuation(1, Token::Operator)),
         }
     }

@@ -111,6 +111,7 @@ fn nothing_hides_brackets() {
         "a-->'\n",
         "'\\\r\n'",
         "a++/'/'/b;",
+        "a\n++/'/.b;",
         "yield/'/'/b;",
         "b?c:{}/'/'/b;",
         "class A{}/'/'/b;",
@@ -127,9 +128,52 @@ fn nothing_hides_brackets() {
 #[test]
 fn unclear_slash_is_told_only_where_it_matters() {
     let rest = "f();".repeat(MAX_LINKS);
-    assert!(accepts(&format!("a++/b/c;{rest}")));
+    assert!(accepts(&format!("class A{{}}/b/c;{rest}")));
     assert!(accepts("class A{}/'/.test(b)"), "too little follows");
     let error = check_script(&format!("\nclass A{{}}/'/.test(b);{rest}")).unwrap_err();
     assert_eq!((error.line, error.column), (2, 10));
     assert!(error.message.starts_with("this may be a regular expression"), "{error}");
+}
+
+/// Runs out of stack, and with it ends all tests, if the bounds are too high for the stack.
+#[test]
+fn deepest_that_passes_needs_half_of_the_stack() {
+    let links = |link: &str, end: &str| {
+        let mut count = MAX_LINKS;
+        while !accepts(&(link.repeat(count) + end)) {
+            count = count * 9 / 10;
+        }
+        link.repeat(count) + end
+    };
+    let nested = |start: &str, middle: &str, end: &str| {
+        let depth = MAX_BRACKETS / start.matches(['(', '[', '{']).count();
+        start.repeat(depth) + middle + &end.repeat(depth)
+    };
+    for text in [
+        nested("(", "1", ")"),
+        nested("[", "", "]"),
+        nested("{", "", "}"),
+        nested("(function(){", "", "})()"),
+        nested("(()=>{", "", "})()"),
+        nested("(class{static{", "", "}})"),
+        nested("`${", "1", "}`"),
+        nested("(a=", "1", ")"),
+        links("a?b:", "1"),
+        links("a+", "1"),
+        links("a&&", "1"),
+        links("a=", "1"),
+        links("a**", "1"),
+        links("!", "1"),
+        links("new ", "a"),
+        links("a.", "a"),
+        format!("a{}", links("()", "")),
+        links("if(a)", ";"),
+        links("if(a);else ", ";"),
+        links("for(;;)", ";"),
+    ] {
+        assert!(accepts(&text), "{}", &text[..20]);
+        let build = move || crate::script::build(&text, "a.js", crate::OldestChrome::FLOOR).map(drop);
+        let thread = std::thread::Builder::new().stack_size(crate::guard::STACK / 2).spawn(build).unwrap();
+        assert!(thread.join().unwrap().is_ok());
+    }
 }

@@ -17,6 +17,7 @@ use serde_json::Value;
 enum Part {
     Function,
     Addons,
+    AddonBuild,
     App,
     Domain,
     Edge,
@@ -36,6 +37,7 @@ impl Part {
     fn at(folder: &str) -> Self {
         match folder {
             "shared/addons" => Self::Addons,
+            "shared/addon-build" => Self::AddonBuild,
             "shared/app" => Self::App,
             "shared/domain" => Self::Domain,
             "shared/edge" => Self::Edge,
@@ -57,7 +59,7 @@ impl Part {
     /// The own crates that it may depend on, except in tests.
     const fn may_use(self) -> &'static [Self] {
         match self {
-            Self::Addons | Self::Domain | Self::Drawing | Self::Resample => &[],
+            Self::Addons | Self::AddonBuild | Self::Domain | Self::Drawing | Self::Resample => &[],
             Self::App | Self::Edge | Self::Aws | Self::Egress | Self::Runtime | Self::Testkit => {
                 &[Self::Domain]
             }

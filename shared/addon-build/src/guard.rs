@@ -1,27 +1,50 @@
 //! Keeps a fault of a parser from ending the process.
 
 use std::any::Any;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use crate::Diagnostic;
 
 /// The stack of a build: what [`nesting`](crate::nesting) lets pass needs at most half of it (see its tests). Pages
 /// that are never touched cost no memory.
-const STACK: usize = if cfg!(debug_assertions) { 512 << 20 } else { 192 << 20 };
+pub(crate) const STACK: usize = if cfg!(debug_assertions) { 512 << 20 } else { 192 << 20 };
 
-/// Runs a build on a thread with a large stack. A panic becomes a diagnostic.
-pub(crate) fn run<T: Send>(
-    build: impl FnOnce() -> Result<T, Vec<Diagnostic>> + Send,
+/// The longest that a build takes. Real content takes a tenth of a second; some that nobody writes, such as a name
+/// declared a hundred thousand times, takes the square of its size.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// Runs a build on a thread with a large stack. A panic becomes a diagnostic, and so does a build without end, whose
+/// thread is left to itself.
+pub(crate) fn run<T: Send + 'static>(
+    build: impl FnOnce() -> Result<T, Vec<Diagnostic>> + Send + 'static,
+) -> Result<T, Vec<Diagnostic>> {
+    run_within(LONGEST, build)
+}
+
+fn run_within<T: Send + 'static>(
+    longest: Duration,
+    build: impl FnOnce() -> Result<T, Vec<Diagnostic>> + Send + 'static,
 ) -> Result<T, Vec<Diagnostic>> {
     let at_start = |message: String| Err(vec![Diagnostic { line: 1, column: 1, message }]);
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().name("addon-build".to_owned()).stack_size(STACK);
-        match thread.spawn_scoped(scope, build).map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => at_start(format!("the content cannot be read: {}", text_of(&*panic))),
-            Err(error) => at_start(format!("the content cannot be read now: {error}")),
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let thread = thread::Builder::new().name("addon-build".to_owned()).stack_size(STACK);
+    let started = thread.spawn(move || sender.send(build()));
+    let thread = match started {
+        Ok(thread) => thread,
+        Err(error) => return at_start(format!("the content cannot be read now: {error}")),
+    };
+    match receiver.recv_timeout(longest) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => {
+            at_start(format!("reading the content takes longer than {} seconds", longest.as_secs()))
         }
-    })
+        Err(RecvTimeoutError::Disconnected) => {
+            let panic = thread.join().err();
+            at_start(format!("the content cannot be read: {}", panic.as_deref().map_or("", text_of)))
+        }
+    }
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {
@@ -42,6 +65,15 @@ mod tests {
             diagnostics[0].to_string(),
             "line 1 column 1: the content cannot be read: index out of bounds"
         );
+    }
+
+    #[test]
+    fn build_without_end_becomes_a_diagnostic() {
+        let result = run_within(Duration::from_millis(1), || {
+            thread::sleep(Duration::from_secs(1));
+            Ok(())
+        });
+        assert_eq!(result.err().unwrap_or_default().len(), 1);
     }
 
     #[test]

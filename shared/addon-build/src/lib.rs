@@ -82,8 +82,11 @@ impl fmt::Display for Diagnostic {
 /// `import` or `export` at the top level, and syntax that the oldest Chrome does not know.
 pub fn script(source: &str, name: &str, oldest: OldestChrome) -> Result<Built, Vec<Diagnostic>> {
     let source = without_byte_order_mark(source);
-    nesting::check_script(source).map_err(|diagnostic| vec![diagnostic])?;
-    guard::run(|| script::build(source, name, oldest))
+    let (source, name) = (source.to_owned(), name.to_owned());
+    guard::run(move || {
+        nesting::check_script(&source).map_err(|diagnostic| vec![diagnostic])?;
+        script::build(&source, &name, oldest)
+    })
 }
 
 /// Checks and minifies a style sheet. What browsers would drop is dropped, with a warning.
@@ -93,8 +96,11 @@ pub fn script(source: &str, name: &str, oldest: OldestChrome) -> Result<Built, V
 /// If nothing of it can be read.
 pub fn style(source: &str, oldest: OldestChrome) -> Result<Built, Vec<Diagnostic>> {
     let source = without_byte_order_mark(source);
-    nesting::check_style(source).map_err(|diagnostic| vec![diagnostic])?;
-    guard::run(|| style::build(source, oldest))
+    let source = source.to_owned();
+    guard::run(move || {
+        nesting::check_style(&source).map_err(|diagnostic| vec![diagnostic])?;
+        style::build(&source, oldest)
+    })
 }
 
 fn without_byte_order_mark(source: &str) -> &str {

@@ -171,7 +171,7 @@ impl Cloud {
     }
 
     /// Raises all rate limits of a client to the maximum: most tests are not about limits.
-    async fn raise_limits(&self, client: &str) {
+    pub async fn raise_limits(&self, client: &str) {
         let limits = Limits(Endpoint::ALL.iter().map(|endpoint| (*endpoint, MAX_LIMIT)).collect());
         let table = AccessTable::new(self.dynamodb.clone(), self.output("AccessTable").to_owned());
         table.set_limits(&client.parse().unwrap(), &limits).await.unwrap();

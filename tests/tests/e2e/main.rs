@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
+mod addons;
 mod automatic;
 mod bad_input;
 mod batch;
@@ -223,6 +224,7 @@ fn main() -> ExitCode {
             killed_cloud::tests(round);
             docs::tests(round);
             access::tests(round);
+            addons::tests(round);
             keys::tests(round);
             providers::tests(round);
             providers_chat::tests(round);
@@ -231,6 +233,7 @@ fn main() -> ExitCode {
             providers_midjourney::tests(round);
         }),
         (Beside::AnotherCloud, |round| {
+            addons::alone(round);
             automatic::alone(round);
             bad_input::tests(round);
             chat::alone(round);

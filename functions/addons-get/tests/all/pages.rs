@@ -78,7 +78,7 @@ async fn post_and_get_give_the_same_bytes_and_validators() {
         ask(&shop, post("example.com", r#"{"includeStyles":false,"includeDependencies":false}"#)).await;
     let ids: Vec<_> =
         json(&without)["addons"].as_array().unwrap().iter().map(|one| one["addonId"].clone()).collect();
-    assert_eq!(ids, ["app", "page"]);
+    assert_eq!(ids, ["page", "app"]);
     let same =
         get(BUNDLE, "example.com").asking("includeStyles", "false").asking("includeDependencies", "false");
     assert_eq!(ask(&shop, same).await.body, without.body);

@@ -81,16 +81,16 @@ async fn every_fault_is_named_and_nothing_is_stored() {
 async fn version_is_published_once_whatever_happened_to_it() {
     let store = Memory::new();
     published(&store, "a", "1.0.0", json!({})).await;
-    let again = |body| send(&store, post(body));
+    let again = async |body: serde_json::Value| send(&store, post(&body)).await;
     assert!(matches!(
-        again(&script("a", "1.0.0", json!({"content": "g();"}))).await,
+        again(script("a", "1.0.0", json!({"content": "g();"}))).await,
         Err(Error::VersionExists)
     ));
     let version = json!({"version": "1.0.0", "content": "g();"});
     assert!(matches!(send(&store, put("a", &version)).await, Err(Error::VersionExists)));
     let delete = Request::by(operator(), "admin-addons", "DELETE", "").at("addonId", "a");
     assert_eq!(send(&store, delete).await.unwrap().0, 204);
-    assert!(matches!(again(&script("a", "1.0.0", json!({}))).await, Err(Error::VersionExists)));
+    assert!(matches!(again(script("a", "1.0.0", json!({}))).await, Err(Error::VersionExists)));
     assert_eq!(published(&store, "a", "1.0.1", json!({})).await["version"], "1.0.1");
 }
 
@@ -127,15 +127,20 @@ async fn new_version_inherits_what_it_does_not_say() {
 async fn repeated_request_gets_the_first_answer_also_after_a_lost_one() {
     let store = Memory::new();
     let body = json!({"name": "n", "type": "content_script", "version": "1.0.0", "content": "f();"});
-    let request = || post(&body).with(IDEMPOTENCY_KEY, "one");
-    let first = send(&store, request()).await.unwrap();
-    assert_eq!(send(&store, request()).await.unwrap(), first);
+    let caller = operator();
+    let request = |key: &str| {
+        Request::by(caller.clone(), "admin-addons", "POST", body.to_string()).with(IDEMPOTENCY_KEY, key)
+    };
+    let first = send(&store, request("one")).await.unwrap();
+    assert_eq!(send(&store, request("one")).await.unwrap(), first);
     assert_eq!(store.catalog().addons.len(), 1);
-    // The answer of the transaction is lost after it was made: the same run finds its own version.
-    let other = post(&body).with(IDEMPOTENCY_KEY, "two");
+    // The version is published, and the function dies before it can say so. A minute later the client tries again.
     store.fail_next("settle", StoreError::Unavailable("lost".into()));
-    let second = send(&store, other).await.unwrap();
-    assert_ne!(second.1["id"], first.1["id"]);
+    let second = send(&store, request("two")).await.unwrap();
+    let mut later = request("two");
+    later.now = later.now + std::time::Duration::from_secs(60);
+    assert_eq!(send(&store, later).await.unwrap(), second);
+    assert_eq!(store.catalog().addons.len(), 2);
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ pub(crate) struct AddonsPublish {
     /// Run in the frames of a page too.
     #[arg(long)]
     pub(crate) all_frames: bool,
-    /// The place among addons that do not depend on one another: the lowest number runs first.
+    /// Of addons that do not need each other, the one with the higher number runs first.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) priority: Option<i64>,
     /// A match pattern of the pages to run in, within the domains.

@@ -1,0 +1,21 @@
+//! Addons: published through the API, served to everybody.
+
+mod pages;
+mod publishing;
+mod serving;
+mod support;
+mod tool;
+
+use crate::Round;
+
+pub(crate) fn tests(round: &mut Round<'_>) {
+    publishing::tests(round);
+    serving::tests(round);
+    pages::tests(round);
+    tool::tests(round);
+}
+
+pub(crate) fn alone(round: &mut Round<'_>) {
+    publishing::alone(round);
+    pages::alone(round);
+}

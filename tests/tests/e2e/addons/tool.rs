@@ -1,0 +1,60 @@
+//! `semantest addons …`.
+
+use std::sync::Arc;
+
+use semantest_tests::cloud::{Cloud, semantest_command};
+use serde_json::{Value, json};
+
+use super::support::{Shop, unique};
+use crate::Round;
+
+/// Runs `semantest addons …`; returns whether it succeeded, and what it said.
+async fn addons(cloud: &Arc<Cloud>, key: &str, arguments: &[&str]) -> (bool, String, String) {
+    let mut command = semantest_command(&cloud.data);
+    command.arg("addons").args(arguments).env("SEMANTEST_URL", &cloud.url).env("SEMANTEST_API_KEY", key);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+pub(super) fn tests(round: &mut Round<'_>) {
+    round.test("command_publishes_lists_changes_and_deletes", |cloud| async move {
+        let shop = Shop::new(&cloud).await;
+        let id = unique("tool");
+        let folder = cloud.data.join(&id);
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("tool.js");
+        std::fs::write(&file, "globalThis.tool = 1;\n").unwrap();
+        let file = file.to_str().unwrap();
+        let run = async |arguments: &[&str]| addons(&cloud, &shop.key, arguments).await;
+
+        let publish = ["publish", file, "--id", &id, "--version", "1.0.0", "--domain", "*.tool.example"];
+        let (good, out, err) = run(&publish).await;
+        assert!(good && out.contains(&id) && out.contains("1.0.0"), "{out}{err}");
+        let (good, out, err) = run(&publish).await;
+        assert!(good, "the same content is published already: {out}{err}");
+        std::fs::write(file, "globalThis.tool = 2;\n").unwrap();
+        let (good, out, err) = run(&publish).await;
+        assert!(!good, "another content is not: {out}{err}");
+        let (good, ..) = run(&["publish", file, "--id", &id, "--version", "1.1.0"]).await;
+        assert!(good);
+        std::fs::write(file, "let a;\n  let a;\n").unwrap();
+        let (good, out, err) = run(&["publish", file, "--id", &id, "--version", "1.2.0"]).await;
+        assert!(!good && format!("{out}{err}").contains("tool.js:2:7: "), "{out}{err}");
+
+        let (good, out, _) = run(&["list", "--domain", "www.tool.example", "--json"]).await;
+        let listed: Value = serde_json::from_str(&out).unwrap();
+        assert!(good && out.contains(&id), "{listed}");
+        let (good, out, err) =
+            run(&["status", &id, "inactive", "--version", "1.1.0", "--reason", "broken"]).await;
+        assert!(good, "{out}{err}");
+        let metadata = shop.json(&format!("/{id}/metadata?version=1.1.0")).await;
+        assert_eq!((&metadata["status"], &metadata["reason"]), (&json!("inactive"), &json!("broken")));
+        let (good, out, err) = run(&["delete", &id, "--yes"]).await;
+        assert!(good, "{out}{err}");
+        assert_eq!(shop.get(&format!("/{id}/metadata")).await.status(), 404);
+
+        let (good, out, err) = run(&["keys", "list"]).await;
+        assert!(good && out.contains(&shop.public_key().await.id()), "{out}{err}");
+    });
+}

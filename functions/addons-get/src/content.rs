@@ -49,10 +49,10 @@ pub(crate) async fn content(addons: &Addons<'_>, request: &Request) -> Result<An
 
     let form = if minified { &release.content.minified } else { &release.content.source };
     let coding = Coding::choose(&request.headers, &smaller(form));
-    let (ending, stored, length) = match coding {
-        Coding::Identity => ("", ContentCoding::Identity, form.bytes),
-        Coding::Gzip => ("-gzip", ContentCoding::Gzip, form.gzip_bytes),
-        Coding::Brotli => ("-br", ContentCoding::Brotli, form.brotli_bytes),
+    let (ending, stored) = match coding {
+        Coding::Identity => ("", ContentCoding::Identity),
+        Coding::Gzip => ("-gzip", ContentCoding::Gzip),
+        Coding::Brotli => ("-br", ContentCoding::Brotli),
     };
     let etag = format!("\"{}{ending}\"", &form.hash[..TAG_DIGITS.min(form.hash.len())]);
     let is_exact = wanted.as_ref().and_then(exact).is_some();
@@ -98,12 +98,8 @@ pub(crate) async fn content(addons: &Addons<'_>, request: &Request) -> Result<An
     if let Some(name) = coding.name() {
         answer = answer.with(header::CONTENT_ENCODING, name);
     }
-    answer = answer
-        .with(header::CONTENT_TYPE, media_type(release.kind))
-        .with(header::CONTENT_LENGTH, &length.to_string());
-    if !request.is_head() {
-        answer.body = addons.contents.get(release, form, stored).await?.to_vec();
-    }
+    answer = answer.with(header::CONTENT_TYPE, media_type(release.kind));
+    answer.body = addons.contents.get(release, form, stored).await?.to_vec();
     Ok(answer)
 }
 

@@ -152,7 +152,7 @@ pub(crate) async fn page(addons: &Addons<'_>, request: &Request) -> Result<Answe
     if let Some(name) = coding.name() {
         answer = answer.with(header::CONTENT_ENCODING, name);
     }
-    answer = answer.with(header::CONTENT_LENGTH, &body.len().to_string()).with(
+    answer = answer.with(
         header::CONTENT_TYPE,
         match kind {
             Kind::Json(_) | Kind::UserScripts | Kind::ScriptMap => "application/json",

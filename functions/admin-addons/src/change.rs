@@ -6,6 +6,7 @@ use app::addons::changes::{broken_pages, dependants, left_alone};
 use app::addons::library::Library;
 use domain::addons::{AddonId, Garbage, Standing};
 use domain::error::Missing;
+use domain::primitives::NamedValue as _;
 use domain::primitives::source::new_uuid;
 use domain::store::StoreError;
 use domain::{Error, FieldError};
@@ -54,7 +55,7 @@ pub(crate) async fn status(deps: &Deps<'_>, request: &Request, id: &AddonId) -> 
         match deps.registry.change(before.catalog.generation, &addon, None, request.now).await {
             Ok(_) => {
                 let by = &request.caller()?.caller;
-                info!(addon = %id, version = ?version.map(ToString::to_string), status = ?standing.status, %by, "status changed");
+                info!(addon = %id, version = version.map(ToString::to_string).as_deref(), status = standing.status.as_str(), %by, "status changed");
                 let shown = version.and_then(|version| addon.version(version)).or_else(|| addon.face());
                 let (release, standing) =
                     shown.ok_or_else(|| Error::internal("an addon without versions"))?;

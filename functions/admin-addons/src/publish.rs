@@ -6,6 +6,7 @@ use app::addons::changes::{broken_pages, dependency_faults, warnings};
 use app::addons::library::Library;
 use domain::addons::{Addon, AddonId, PublicationId, Release};
 use domain::error::Missing;
+use domain::primitives::NamedValue as _;
 use domain::primitives::source::new_uuid;
 use domain::store::StoreError;
 use domain::{Error, FieldError, Timestamp};
@@ -124,7 +125,7 @@ async fn publish(
         match deps.registry.publish(before.catalog.generation, &addon, &release, request.now).await {
             Ok(_) => {
                 let (by, version) = (&request.caller()?.caller, &release.version);
-                info!(addon = %id, %version, status = ?status, %by, "version published");
+                info!(addon = %id, %version, status = status.as_str(), %by, "version published");
                 garbage::sweep(deps, request.now).await;
                 return answer(&addon, &release);
             }

@@ -27,7 +27,6 @@ async fn version_is_served_with_all_that_a_client_checks() {
     let hash = domain::primitives::sha256_hex(b"two()");
     for (name, expected) in [
         ("content-type", "text/javascript; charset=utf-8"),
-        ("content-length", "5"),
         ("x-addon-id", "a"),
         ("x-addon-version", "1.1.0"),
         ("x-addon-type", "content_script"),
@@ -74,7 +73,6 @@ async fn version_form_and_coding_are_chosen() {
     ] {
         let answer = send(&addons, get(PATH, "a").with("accept-encoding", accepted)).await.unwrap();
         assert_eq!((header(&answer, "content-encoding"), &answer.body[..]), (coding, body), "{accepted}");
-        assert_eq!(header(&answer, "content-length"), body.len().to_string());
         let tag = header(&answer, "etag");
         assert!(tag.ends_with(ending) && tag.starts_with(&header(&plain, "etag")[..33]), "{tag}");
     }

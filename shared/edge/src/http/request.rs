@@ -34,7 +34,6 @@ pub struct Request {
     pub body: Vec<u8>,
     pub(crate) caller: Option<Principal>,
     pub(crate) source: IpAddr,
-    is_head: bool,
     path: String,
     path_parameters: Vec<(String, String)>,
     query: Vec<(String, String)>,
@@ -50,7 +49,6 @@ impl Request {
             headers: event.headers,
             body: event.body,
             caller: None,
-            is_head: event.method == "HEAD",
             source: event.source.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             path: event.path,
             path_parameters: event.path_parameters,
@@ -65,12 +63,6 @@ impl Request {
     /// [`Error::Internal`] if there is none, because the endpoint requires no credential.
     pub fn caller(&self) -> Result<&Principal, Error> {
         self.caller.as_ref().ok_or_else(|| Error::internal("the endpoint requires no credential"))
-    }
-
-    /// Whether the response is sent without its body.
-    #[must_use]
-    pub fn is_head(&self) -> bool {
-        self.is_head
     }
 
     /// Returns the path parameter `name`.
@@ -158,7 +150,6 @@ impl Request {
             headers: HeaderMap::new(),
             body: body.into(),
             caller: Some(caller),
-            is_head: method == "HEAD",
             source: Ipv4Addr::LOCALHOST.into(),
             path: format!("{}{}", crate::API, route.path),
             path_parameters: Vec::new(),

@@ -109,7 +109,7 @@ pub(super) fn tests(round: &mut Round<'_>) {
         let shop = Shop::new(&cloud).await;
         let domain = format!("{}.example", unique("full"));
         // Half of it is quotation marks, which are escaped twice on the way through Lambda.
-        let content = format!("globalThis.x='{}';", "\"a".repeat(330_000));
+        let content = format!("globalThis.x='{}';", "\"a".repeat(340_000));
         let more = || json!({"content": content, "domainPatterns": [domain]});
         for at in 0..3 {
             shop.publish(&format!("{}-{at}", unique("full")), "1.0.0", more()).await;

@@ -252,14 +252,14 @@ pub(super) fn alone(round: &mut Round<'_>) {
             |at: usize| (0..400).map(|line| format!("globalThis.k{at}_{line}={line};\n")).collect::<String>();
         shop.publish(&id, "1.0.0", json!({"content": content(0)})).await;
         let (mut published, mut died) = (0, 0);
-        for at in 1..12_usize {
+        for at in 1..20_usize {
             let version = format!("1.{at}.0");
             let request = shop
                 .admin(Method::POST, "")
                 .json(&body(&id, &version, json!({"content": content(at)})))
                 .send();
             let request = tokio::spawn(request);
-            tokio::time::sleep(Duration::from_millis(20 * at as u64)).await;
+            tokio::time::sleep(Duration::from_millis(70 * at as u64)).await;
             cloud.kill("admin-addons").await;
             let status = request.await.unwrap().map(|answer| answer.status().as_u16()).unwrap_or_default();
             let versions = shop.json(&format!("/{id}/versions")).await;

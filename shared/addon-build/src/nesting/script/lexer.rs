@@ -1,8 +1,10 @@
 //! The tokens of JavaScript without its grammar. The one thing that needs more is a slash, which begins a regular
 //! expression or divides; where that is not certain and makes a difference, the lexer says so.
 
-use text::{blank, is_inert, is_prefix, is_word, line_break, regular_expression, string};
+use text::{is_prefix, is_word, string};
 
+mod blanks;
+mod literals;
 mod text;
 
 /// What matters of a token for the depth.
@@ -18,6 +20,8 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// An operand right after another.
     SecondOperand,
+    /// A regular expression with so many brackets, some of which may be within each other.
+    Pattern(usize),
     /// A slash of which it is not certain what it is. The lexer cannot continue.
     Unclear,
 }
@@ -124,7 +128,7 @@ impl<'a> Lexer<'a> {
                 self.template();
                 Some(Token::Operator)
             }
-            b'/' => self.slash(),
+            b'/' => Some(self.slash()),
             b'(' | b'[' | b'{' => Some(self.opened(byte)),
             b')' | b']' | b'}' => Some(self.closed()),
             b',' => Some(self.punctuation(1, Token::Comma)),
@@ -188,8 +192,11 @@ impl<'a> Lexer<'a> {
             return Token::Word("");
         }
         if word == "function" {
-            let operand = before == Before::Operator && !self.arrow;
-            self.function = Some(if operand { Bracket::Function } else { Bracket::Statement });
+            self.function = Some(match before {
+                Before::Operator if self.word != ":" => Bracket::Function,
+                Before::Operand | Before::Statement if self.word != "async" => Bracket::Statement,
+                _ => Bracket::Unclear,
+            });
         }
         (self.before, self.word, self.closed, self.arrow) = (Before::Operand, word, None, false);
         match word {
@@ -264,81 +271,5 @@ impl<'a> Lexer<'a> {
             self.closed = Some(Bracket::Operand);
         }
         Token::Close
-    }
-
-    /// The text of a template, to its end or to its next `${`.
-    fn template(&mut self) {
-        while let Some(byte) = self.rest().first() {
-            match byte {
-                b'`' => {
-                    self.at += 1;
-                    break;
-                }
-                b'$' if self.rest().starts_with(b"${") => {
-                    self.at += 2;
-                    self.open.push(Bracket::Template);
-                    self.opened = true;
-                    (self.before, self.word, self.closed, self.arrow) = (Before::Operator, "", None, false);
-                    return;
-                }
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        self.operand();
-    }
-
-    fn slash(&mut self) -> Option<Token<'a>> {
-        let regular_expression = regular_expression(self.rest());
-        match (self.before, regular_expression) {
-            (Before::Operator | Before::Statement, Some(length)) => {
-                self.at += length;
-                self.operand();
-                None
-            }
-            // Both readings find the same brackets.
-            (Before::Unclear, Some(length))
-                if self.rest().iter().take(length).all(|byte| is_inert(*byte)) =>
-            {
-                Some(self.punctuation(1, Token::Operator))
-            }
-            // Without its second slash it is a fault, after which nothing is certain.
-            (Before::Unclear, Some(_)) | (Before::Operator | Before::Statement, None) => Some(Token::Unclear),
-            _ => Some(self.punctuation(1, Token::Operator)),
-        }
-    }
-
-    fn skip_blanks_and_comments(&mut self) {
-        loop {
-            let rest = self.rest();
-            if let Some(length) = line_break(rest) {
-                self.line_is_empty = true;
-                self.at += length;
-            } else if rest.first().is_some_and(u8::is_ascii_whitespace) || rest.first() == Some(&b'\x0b') {
-                self.at += 1;
-            } else if let Some(length) = blank(rest) {
-                self.at += length;
-            } else if rest.starts_with(b"//")
-                || rest.starts_with(b"<!--")
-                || (rest.starts_with(b"-->") && self.line_is_empty)
-            {
-                self.skip_line();
-            } else if rest.starts_with(b"/*") {
-                let end =
-                    rest.windows(2).skip(2).position(|pair| pair == b"*/").map_or(rest.len(), |at| at + 4);
-                let comment = rest.get(..end).unwrap_or_default();
-                self.line_is_empty |=
-                    (0..end).any(|at| line_break(comment.get(at..).unwrap_or_default()).is_some());
-                self.at += end;
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn skip_line(&mut self) {
-        while !self.rest().is_empty() && line_break(self.rest()).is_none() {
-            self.at += 1;
-        }
     }
 }

@@ -18,6 +18,8 @@ fn brackets_and_chains_are_bounded() {
         "a?b:",
         "a?",
         "a+",
+        "/a/g+",
+        "1.5+",
         "a=",
         "!",
         "- ",
@@ -104,6 +106,10 @@ fn nothing_hides_brackets() {
         "a.return/'/'/b;",
         "({})/'/'/b;",
         "a={}/'/'/b;",
+        "a=async function(){}/'/'/b;",
+        "a=>function(){}/'/'/b;",
+        "a?b:function(){}/'/'/b;",
+        "function*f(){yield function(){}/'/'/b}",
         "a=function(){}/'/'/b;",
         "`${a}`/'/'/b;",
         "'\n;",
@@ -122,6 +128,15 @@ fn nothing_hides_brackets() {
         "if(a)b/'/'/b;",
     ] {
         assert!(!accepts(&format!("{start}{many}")), "{start}");
+    }
+}
+
+#[test]
+fn brackets_of_a_regular_expression_are_bounded() {
+    for (start, end) in [("(", ")"), ("[", "]"), ("(?=", ")"), ("([)]", ")")] {
+        let literal = |depth: usize| format!("a=/{}{}/v", start.repeat(depth), end.repeat(depth));
+        assert!(accepts(&literal(MAX_LINKS / 2)), "{start}");
+        assert!(!accepts(&literal(MAX_LINKS + 1)), "{start}");
     }
 }
 
@@ -158,6 +173,8 @@ fn deepest_that_passes_needs_half_of_the_stack() {
         nested("(class{static{", "", "}})"),
         nested("`${", "1", "}`"),
         nested("(a=", "1", ")"),
+        format!("/{}{}/", "(".repeat(MAX_LINKS), ")".repeat(MAX_LINKS)),
+        format!("/{}{}/", "(?=".repeat(MAX_LINKS), ")".repeat(MAX_LINKS)),
         links("a?b:", "1"),
         links("a+", "1"),
         links("a&&", "1"),

@@ -195,7 +195,9 @@ impl<'a> Lexer<'a> {
             self.function = Some(match before {
                 Before::Operator if self.word != ":" => Bracket::Function,
                 Before::Operand | Before::Statement if self.word != "async" => Bracket::Statement,
-                _ => Bracket::Unclear,
+                Before::Operator | Before::Operand | Before::Statement | Before::Dot | Before::Unclear => {
+                    Bracket::Unclear
+                }
             });
         }
         (self.before, self.word, self.closed, self.arrow) = (Before::Operand, word, None, false);

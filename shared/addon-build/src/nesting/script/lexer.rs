@@ -99,7 +99,7 @@ impl<'a> Lexer<'a> {
             self.skip_line();
         }
         if std::mem::take(&mut self.opened) {
-            return Some((Token::Open, self.at));
+            return Some((Token::Open, self.at.saturating_sub(1)));
         }
         loop {
             self.skip_blanks_and_comments();

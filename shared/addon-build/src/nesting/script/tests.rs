@@ -194,3 +194,46 @@ fn deepest_that_passes_needs_half_of_the_stack() {
         assert!(thread.join().unwrap().is_ok());
     }
 }
+
+/// Whether every bracket is closed by its own kind. `None` if the lexer gives up.
+fn is_balanced(text: &str) -> Option<bool> {
+    let (mut lexer, mut open) = (Lexer::new(text), Vec::new());
+    while let Some((token, offset)) = lexer.next() {
+        let bracket = text.as_bytes()[offset..].first().copied();
+        match token {
+            Token::Open => open.push(if matches!(bracket, Some(b'(' | b'[')) { bracket } else { Some(b'{') }),
+            Token::Close => {
+                let opened = match bracket {
+                    Some(b')') => b'(',
+                    Some(b']') => b'[',
+                    _ => b'{',
+                };
+                if open.pop() != Some(Some(opened)) {
+                    return Some(false);
+                }
+            }
+            Token::Unclear => return None,
+            _ => {}
+        }
+    }
+    Some(open.is_empty())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 3_000, failure_persistence: None, ..Default::default() })]
+
+    /// What the parser accepts has balanced brackets. If the lexer sees others, it took text for code.
+    #[test]
+    fn lexer_sees_the_brackets_that_the_parser_sees(
+        pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "a", "=", "=>", "(", ")", "()", "[", "]", "[]", "{", "}", "{}", "{a}", ";", ",", "?", ":", "/", "/'/", "/[/(]/g", "'('", "++",
+            "`(${", "}`", "`", "\n", "if(a)", "function f(){}", "async ", "class{}", "return ", "typeof ", "yield ", "await ", "of ",
+            "//'", "/*'*/", "<!--(", "-->(", "!", "+", "1.", ".a", "?.", "else ", "do ", "while(a)", "for(a of b)", "let ", "of", "\u{2028}",
+        ]), 0..14)
+    ) {
+        let text = pieces.concat();
+        if crate::script(&text, "a.js", crate::OldestChrome::FLOOR).is_ok() {
+            proptest::prop_assert_ne!(is_balanced(&text), Some(false), "{:?}", text);
+        }
+    }
+}

@@ -78,7 +78,8 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Checks and minifies a classic script. `name` is the name of the file in the source map.
+/// Checks and minifies a classic script. `name` is the name of the file in the source map. Blocks the thread, for at
+/// most 15 seconds.
 ///
 /// # Errors
 ///
@@ -93,7 +94,8 @@ pub fn script(source: &str, name: &str, oldest: OldestChrome) -> Result<Built, V
     })
 }
 
-/// Checks and minifies a style sheet. What browsers would drop is dropped, with a warning.
+/// Checks and minifies a style sheet. What browsers would drop is dropped, with a warning. Blocks the thread, for at
+/// most 15 seconds.
 ///
 /// # Errors
 ///

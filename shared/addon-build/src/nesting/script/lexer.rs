@@ -1,7 +1,7 @@
 //! The tokens of JavaScript without its grammar. The one thing that needs more is a slash, which begins a regular
 //! expression or divides; where that is not certain and makes a difference, the lexer says so.
 
-use text::{is_prefix, is_word, string};
+use text::{is_prefix, is_word, string, word as word_length};
 
 mod blanks;
 mod literals;
@@ -182,7 +182,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) -> Token<'a> {
-        let length = self.rest().iter().take_while(|byte| is_word(**byte)).count();
+        let length = word_length(self.rest());
         let (start, before) = (self.at, self.before);
         let word = self.text.get(start..start + length).unwrap_or("");
         let after_operand = before == Before::Operand && !is_prefix(self.word) || self.closed.is_some();

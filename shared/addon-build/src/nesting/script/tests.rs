@@ -88,6 +88,8 @@ fn brackets_in_text_do_not_count() {
         format!("()=>{{}}\n/'{many}/.test(b)"),
         format!("{{}}/'{many}/"),
         format!("[.../'{many}/g]"),
+        format!("return\u{a0}/'{many}/"),
+        format!("a=/b/\u{2028}-->{many}"),
     ] {
         assert!(accepts(&text), "{}", &text[..20]);
     }
@@ -228,7 +230,7 @@ proptest::proptest! {
         pieces in proptest::collection::vec(proptest::sample::select(vec![
             "a", "=", "=>", "(", ")", "()", "[", "]", "[]", "{", "}", "{}", "{a}", ";", ",", "?", ":", "/", "/'/", "/[/(]/g", "'('", "++",
             "`(${", "}`", "`", "\n", "if(a)", "function f(){}", "async ", "class{}", "return ", "typeof ", "yield ", "await ", "of ",
-            "//'", "/*'*/", "<!--(", "-->(", "!", "+", "1.", ".a", "?.", "else ", "do ", "while(a)", "for(a of b)", "let ", "of", "\u{2028}",
+            "//'", "/*'*/", "<!--(", "-->(", "!", "+", "1.", ".a", "?.", "else ", "do ", "while(a)", "for(a of b)", "let ", "of", "\u{a0}", "\u{2028}",
         ]), 0..14)
     ) {
         let text = pieces.concat();

@@ -1,6 +1,6 @@
 //! Templates and regular expressions.
 
-use super::text::{is_inert, is_word, regular_expression};
+use super::text::{is_inert, regular_expression, word};
 use super::{Before, Bracket, Lexer, Token};
 
 impl<'a> Lexer<'a> {
@@ -31,7 +31,7 @@ impl<'a> Lexer<'a> {
         match (self.before, regular_expression) {
             (Before::Operator | Before::Statement, Some(length)) => {
                 let text = self.rest().get(..length).unwrap_or_default();
-                let flags = self.rest().iter().skip(length).take_while(|byte| is_word(**byte)).count();
+                let flags = word(self.rest().get(length..).unwrap_or_default());
                 self.at += length + flags;
                 self.operand();
                 Token::Pattern(text.iter().filter(|byte| matches!(byte, b'(' | b'[')).count())

@@ -14,7 +14,7 @@ pub(super) fn blank(text: &[u8]) -> Option<usize> {
     if text.first()?.is_ascii() {
         return None;
     }
-    let character = text.utf8_chunks().next()?.valid().chars().next()?;
+    let character = text.get(..text.len().min(4))?.utf8_chunks().next()?.valid().chars().next()?;
     (character.is_whitespace() || character == '\u{feff}').then(|| character.len_utf8())
 }
 
@@ -55,6 +55,17 @@ pub(super) const fn is_inert(byte: u8) -> bool {
 
 pub(super) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'\\') || !byte.is_ascii()
+}
+
+/// The length of the word at the start, which a blank ends also if it is not in ASCII.
+pub(super) fn word(text: &[u8]) -> usize {
+    let ends = |at: &usize| {
+        let rest = text.get(*at..).unwrap_or_default();
+        !rest.first().is_some_and(|byte| is_word(*byte))
+            || line_break(rest).is_some()
+            || blank(rest).is_some()
+    };
+    (0..text.len()).find(ends).unwrap_or(text.len())
 }
 
 /// Words that an operand follows, and that may be repeated.

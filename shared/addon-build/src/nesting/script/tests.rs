@@ -215,7 +215,12 @@ fn is_balanced(text: &str) -> Option<bool> {
                 }
             }
             Token::Unclear => return None,
-            _ => {}
+            Token::Comma
+            | Token::Semicolon
+            | Token::Operator
+            | Token::Word(_)
+            | Token::SecondOperand
+            | Token::Pattern(_) => {}
         }
     }
     Some(open.is_empty())

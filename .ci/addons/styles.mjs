@@ -5,11 +5,15 @@ import { JSDOM, VirtualConsole } from "jsdom";
 import { fileOf, nameOf, STYLES } from "./packages.mjs";
 
 const here = new URL(".", import.meta.url).pathname;
-const ELEMENTS = 60;
-// Those whose values are written in one way only: lightningcss writes colours and lengths in shorter ones.
-const PROPERTIES = ["display", "position", "float", "clear", "visibility", "text-align", "text-transform", "white-space",
-  "font-style", "box-sizing", "cursor", "z-index", "list-style-type", "overflow-x", "pointer-events", "flex-direction",
-  "align-items", "border-top-style", "vertical-align", "text-decoration-line", "word-break", "table-layout"];
+const ELEMENTS = 150;
+const PROPERTIES = ["align-items", "background-color", "background-image", "border-top-style", "border-top-width",
+  "box-sizing", "clear", "color", "cursor", "display", "flex-direction", "flex-grow", "float", "font-family", "font-size",
+  "font-style", "font-weight", "gap", "line-height", "list-style-type", "margin-top", "max-width", "min-height", "opacity",
+  "overflow-x", "padding-left", "pointer-events", "position", "table-layout", "text-align", "text-decoration-line",
+  "text-transform", "top", "transform", "vertical-align", "visibility", "white-space", "width", "word-break", "z-index"];
+
+// Values that are written in two ways. jsdom already writes colours in one.
+const normal = (value) => value.replaceAll(/, +/g, ",").replaceAll('"', "").replaceAll(/\b0\./g, ".").replace(/^bold$/, "700");
 
 const page = () => new JSDOM("<!doctype html><head></head><body></body>", { virtualConsole: new VirtualConsole() });
 
@@ -39,7 +43,7 @@ function computed(style, selectors) {
     const element = Object.assign(document.createElement(tag || "div"), { className: name ?? "" });
     document.body.append(element);
     const style = window.getComputedStyle(element);
-    values[selector] = PROPERTIES.map((property) => style.getPropertyValue(property).replaceAll(/, +/g, ","));
+    values[selector] = PROPERTIES.map((property) => normal(style.getPropertyValue(property)));
     element.remove();
   }
   window.close();

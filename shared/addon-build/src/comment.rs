@@ -6,8 +6,8 @@ pub(crate) fn names_a_file(comment: &str) -> bool {
     let text = comment.strip_prefix("//").or_else(|| comment.strip_prefix("/*")).unwrap_or("");
     let Some(text) = text.strip_prefix(['#', '@']) else { return false };
     let text = text.trim_start();
-    let named = |name: &&str| text.strip_prefix(*name).is_some_and(|rest| rest.trim_start().starts_with('='));
-    ["sourceMappingURL", "sourceURL"].iter().any(|name| named(name))
+    let names = |name| text.strip_prefix(name).is_some_and(|rest: &str| rest.trim_start().starts_with('='));
+    names("sourceMappingURL") || names("sourceURL")
 }
 
 /// A blank for each UTF-16 unit, and the line breaks, which may end a statement.

@@ -2,14 +2,18 @@
 //! as it is served, its minified form with a source map, and both compressed.
 //!
 //! The content comes from people, and a fault in it must be told to them with line and column; it must never end
-//! the function that builds it. [`nesting`] refuses what would exhaust the stack of a recursive parser, before a
-//! parser sees it, and every build runs on a thread of its own, whose panic becomes a [`Diagnostic`].
+//! the function that builds it. The module `nesting` refuses what would exhaust the stack of a recursive parser,
+//! before a parser sees it, and every build runs on a thread of its own. A panic there becomes a [`Diagnostic`],
+//! and so does a build that takes longer than 15 seconds.
 //!
 //! The same input gives the same output, byte by byte, for the same versions of the libraries.
 //!
 //! What is *not* done to a script, because it changes what scripts do: no constant folding, no removal of unused
 //! code, no renaming of top-level names. What is not done to a style sheet: no merging of rules, since a later
 //! declaration that an old browser ignores would replace the one that it understands.
+//!
+//! In release, a script of 70 KB is built in 10 ms and compressed in 80 ms, one of 600 KB in 60 and 600 ms; Brotli
+//! takes nearly all of it. The example `cost` measures that.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -74,7 +78,8 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Checks and minifies a classic script. `name` is the name of the file in the source map.
+/// Checks and minifies a classic script. `name` is the name of the file in the source map. Blocks the thread, for at
+/// most 15 seconds.
 ///
 /// # Errors
 ///
@@ -89,7 +94,8 @@ pub fn script(source: &str, name: &str, oldest: OldestChrome) -> Result<Built, V
     })
 }
 
-/// Checks and minifies a style sheet. What browsers would drop is dropped, with a warning.
+/// Checks and minifies a style sheet. What browsers would drop is dropped, with a warning. Blocks the thread, for at
+/// most 15 seconds.
 ///
 /// # Errors
 ///

@@ -78,7 +78,9 @@ fn reported(mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
 fn located(fault: &OxcDiagnostic, positions: &Positions<'_>) -> Diagnostic {
     // The last label is where a browser stops; an earlier one says what the fault is in conflict with.
     let offset = fault.labels.iter().map(|label| label.offset()).max().unwrap_or(0);
-    let help = fault.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+    // Advice on the parser's options is not for the author.
+    let help = fault.help.as_ref().filter(|help| !help.contains("parser options"));
+    let help = help.map(|help| format!(" ({help})")).unwrap_or_default();
     positions.diagnostic(offset as usize, format!("{}{help}", fault.message))
 }
 

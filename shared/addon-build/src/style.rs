@@ -50,10 +50,11 @@ fn located<T: std::fmt::Display>(error: &Error<T>) -> Diagnostic {
 }
 
 fn imports(sheet: &StyleSheet<'_>) -> Vec<Diagnostic> {
-    let locations = sheet.rules.0.iter().filter_map(|rule| match rule {
-        CssRule::Import(import) => Some(import.loc),
-        _ => None,
-    });
+    let locations = sheet
+        .rules
+        .0
+        .iter()
+        .filter_map(|rule| if let CssRule::Import(import) = rule { Some(import.loc) } else { None });
     let message = "Chromium drops @import in style sheets that an extension inserts";
     locations
         .map(|at| Diagnostic { line: at.line + 1, column: at.column, message: message.to_owned() })

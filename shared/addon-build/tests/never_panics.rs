@@ -240,6 +240,14 @@ fn deep_nesting_is_answered_soon() {
         checked(script(&mebibyte(part), "a.js", OldestChrome::FLOOR));
         assert!(started.elapsed() < Duration::from_secs(14), "{part:?}: {:?}", started.elapsed());
     }
+    for (start, end) in [("/", "/"), ("RegExp('", "')"), ("(a)=>{'", "'}")] {
+        let half = (1 << 19) - 10;
+        checked(script(
+            &format!("{start}{}{}{end}", "(".repeat(half), ")".repeat(half)),
+            "a.js",
+            OldestChrome::FLOOR,
+        ));
+    }
     for part in [
         ".a{",
         ":is(",

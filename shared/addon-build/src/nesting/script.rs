@@ -30,6 +30,12 @@ pub(crate) fn check_script(text: &str) -> Result<(), Diagnostic> {
                 format!("more than {MAX_LINKS} operators or statements may be nested in each other here");
             return Err(Positions::new(text).diagnostic(offset, message));
         }
+        if let Token::Pattern(brackets) = token
+            && brackets > MAX_LINKS
+        {
+            let message = format!("a regular expression has more than {MAX_LINKS} brackets");
+            return Err(Positions::new(text).diagnostic(offset, message));
+        }
         if let Token::Unclear = token {
             // Nothing that follows is certain, so all of it counts.
             let rest = text.as_bytes().get(offset..).unwrap_or_default();
@@ -89,7 +95,7 @@ impl Depth {
                 self.end(false);
                 self.link();
             }
-            Token::Word(_) | Token::Unclear => {}
+            Token::Word(_) | Token::Pattern(_) | Token::Unclear => {}
         }
     }
 

@@ -1,11 +1,13 @@
 //! One walk over a script: what is too new, what is shared, and what forbids renaming.
 
+// Of the dozens of kinds of expressions, few matter.
+#![allow(clippy::wildcard_enum_match_arm)]
+
 use std::collections::BTreeSet;
 
 use oxc_ast::ast::{
-    AccessorProperty, ArrowFunctionExpression, AssignmentExpression, AssignmentTarget, Class, Decorator,
-    Expression, Function, ImportExpression, RegExpLiteral, VariableDeclaration, VariableDeclarationKind,
-    WithStatement,
+    AccessorProperty, AssignmentExpression, AssignmentTarget, Class, Decorator, Expression, Function,
+    ImportExpression, RegExpLiteral, VariableDeclaration, VariableDeclarationKind, WithStatement,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::Span;
@@ -19,7 +21,8 @@ const GLOBAL_OBJECTS: [&str; 5] = ["globalThis", "window", "self", "global", "ro
 
 pub(super) struct Survey {
     oldest: OldestChrome,
-    /// How many functions and classes, which have their own `this`, are around the current node.
+    /// How many functions and classes, which have their own `this`, are around the current node. Arrow functions
+    /// have none.
     depth: usize,
     /// The offset and the message of each use of syntax that is too new.
     pub(super) too_new: Vec<(usize, String)>,
@@ -66,10 +69,6 @@ impl<'a> Visit<'a> for Survey {
         self.depth += 1;
         walk::walk_function(self, it, flags);
         self.depth -= 1;
-    }
-
-    fn visit_arrow_function_expression(&mut self, it: &ArrowFunctionExpression<'a>) {
-        walk::walk_arrow_function_expression(self, it);
     }
 
     fn visit_class(&mut self, it: &Class<'a>) {

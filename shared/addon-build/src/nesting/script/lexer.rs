@@ -1,6 +1,12 @@
 //! The tokens of JavaScript without its grammar. The one thing that needs more is a slash, which begins a regular
 //! expression or divides; where that is not certain and makes a difference, the lexer says so.
 
+use text::{is_prefix, is_word, string, word as word_length};
+
+mod blanks;
+mod literals;
+mod text;
+
 /// What matters of a token for the depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -14,6 +20,8 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// An operand right after another.
     SecondOperand,
+    /// A regular expression with so many brackets, some of which may be within each other.
+    Pattern(usize),
     /// A slash of which it is not certain what it is. The lexer cannot continue.
     Unclear,
 }
@@ -91,7 +99,7 @@ impl<'a> Lexer<'a> {
             self.skip_line();
         }
         if std::mem::take(&mut self.opened) {
-            return Some((Token::Open, self.at));
+            return Some((Token::Open, self.at.saturating_sub(1)));
         }
         loop {
             self.skip_blanks_and_comments();
@@ -120,7 +128,7 @@ impl<'a> Lexer<'a> {
                 self.template();
                 Some(Token::Operator)
             }
-            b'/' => self.slash(),
+            b'/' => Some(self.slash()),
             b'(' | b'[' | b'{' => Some(self.opened(byte)),
             b')' | b']' | b'}' => Some(self.closed()),
             b',' => Some(self.punctuation(1, Token::Comma)),
@@ -174,7 +182,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) -> Token<'a> {
-        let length = self.rest().iter().take_while(|byte| is_word(**byte)).count();
+        let length = word_length(self.rest());
         let (start, before) = (self.at, self.before);
         let word = self.text.get(start..start + length).unwrap_or("");
         let after_operand = before == Before::Operand && !is_prefix(self.word) || self.closed.is_some();
@@ -184,8 +192,13 @@ impl<'a> Lexer<'a> {
             return Token::Word("");
         }
         if word == "function" {
-            let operand = before == Before::Operator && !self.arrow;
-            self.function = Some(if operand { Bracket::Function } else { Bracket::Statement });
+            self.function = Some(match before {
+                Before::Operator if self.word != ":" => Bracket::Function,
+                Before::Operand | Before::Statement if self.word != "async" => Bracket::Statement,
+                Before::Operator | Before::Operand | Before::Statement | Before::Dot | Before::Unclear => {
+                    Bracket::Unclear
+                }
+            });
         }
         (self.before, self.word, self.closed, self.arrow) = (Before::Operand, word, None, false);
         match word {
@@ -261,156 +274,4 @@ impl<'a> Lexer<'a> {
         }
         Token::Close
     }
-
-    /// The text of a template, to its end or to its next `${`.
-    fn template(&mut self) {
-        while let Some(byte) = self.rest().first() {
-            match byte {
-                b'`' => {
-                    self.at += 1;
-                    break;
-                }
-                b'$' if self.rest().starts_with(b"${") => {
-                    self.at += 2;
-                    self.open.push(Bracket::Template);
-                    self.opened = true;
-                    (self.before, self.word, self.closed, self.arrow) = (Before::Operator, "", None, false);
-                    return;
-                }
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        self.operand();
-    }
-
-    fn slash(&mut self) -> Option<Token<'a>> {
-        let regular_expression = regular_expression(self.rest());
-        match (self.before, regular_expression) {
-            (Before::Operator | Before::Statement, Some(length)) => {
-                self.at += length;
-                self.operand();
-                None
-            }
-            // Both readings find the same brackets.
-            (Before::Unclear, Some(length))
-                if self.rest().iter().take(length).all(|byte| is_inert(*byte)) =>
-            {
-                Some(self.punctuation(1, Token::Operator))
-            }
-            // Without its second slash it is a fault, after which nothing is certain.
-            (Before::Unclear, Some(_)) | (Before::Operator | Before::Statement, None) => Some(Token::Unclear),
-            _ => Some(self.punctuation(1, Token::Operator)),
-        }
-    }
-
-    fn skip_blanks_and_comments(&mut self) {
-        loop {
-            let rest = self.rest();
-            if let Some(length) = line_break(rest) {
-                self.line_is_empty = true;
-                self.at += length;
-            } else if rest.first().is_some_and(u8::is_ascii_whitespace) || rest.first() == Some(&b'\x0b') {
-                self.at += 1;
-            } else if let Some(length) = blank(rest) {
-                self.at += length;
-            } else if rest.starts_with(b"//")
-                || rest.starts_with(b"<!--")
-                || (rest.starts_with(b"-->") && self.line_is_empty)
-            {
-                self.skip_line();
-            } else if rest.starts_with(b"/*") {
-                let end =
-                    rest.windows(2).skip(2).position(|pair| pair == b"*/").map_or(rest.len(), |at| at + 4);
-                let comment = rest.get(..end).unwrap_or_default();
-                self.line_is_empty |=
-                    (0..end).any(|at| line_break(comment.get(at..).unwrap_or_default()).is_some());
-                self.at += end;
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn skip_line(&mut self) {
-        while !self.rest().is_empty() && line_break(self.rest()).is_none() {
-            self.at += 1;
-        }
-    }
-}
-
-/// The length of the line break at the start.
-fn line_break(text: &[u8]) -> Option<usize> {
-    match text {
-        [b'\n' | b'\r', ..] => Some(1),
-        [0xe2, 0x80, 0xa8 | 0xa9, ..] => Some(3),
-        _ => None,
-    }
-}
-
-/// The length of the blank at the start, if it is not in ASCII.
-fn blank(text: &[u8]) -> Option<usize> {
-    if text.first()?.is_ascii() {
-        return None;
-    }
-    let character = text.utf8_chunks().next()?.valid().chars().next()?;
-    (character.is_whitespace() || character == '\u{feff}').then(|| character.len_utf8())
-}
-
-fn string(text: &[u8], quote: u8) -> usize {
-    let mut at = 1;
-    while let Some(byte) = text.get(at) {
-        match *byte {
-            b'\\' if text.get(at + 1) == Some(&b'\r') && text.get(at + 2) == Some(&b'\n') => at += 3,
-            b'\\' => at += 2,
-            b'\n' | b'\r' => return at,
-            byte if byte == quote => return at + 1,
-            _ => at += 1,
-        }
-    }
-    text.len()
-}
-
-/// The length up to the second slash, if what is at the start can be a regular expression.
-fn regular_expression(text: &[u8]) -> Option<usize> {
-    let (mut at, mut in_class) = (1, false);
-    loop {
-        match *text.get(at)? {
-            _ if line_break(text.get(at..)?).is_some() => return None,
-            b'\\' => at += 1,
-            b'[' => in_class = true,
-            b']' => in_class = false,
-            b'/' if !in_class => return Some(at + 1),
-            _ => {}
-        }
-        at += 1;
-    }
-}
-
-/// Whether it neither is a bracket nor hides one.
-const fn is_inert(byte: u8) -> bool {
-    !matches!(byte, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b'\'' | b'`' | b'*' | b'<' | b'\\')
-}
-
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'\\') || !byte.is_ascii()
-}
-
-/// Words that an operand follows, and that may be repeated.
-fn is_prefix(word: &str) -> bool {
-    matches!(
-        word,
-        "typeof"
-            | "void"
-            | "delete"
-            | "new"
-            | "await"
-            | "yield"
-            | "in"
-            | "instanceof"
-            | "async"
-            | "class"
-            | "extends"
-            | "function"
-    )
 }

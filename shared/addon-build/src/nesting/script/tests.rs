@@ -18,6 +18,8 @@ fn brackets_and_chains_are_bounded() {
         "a?b:",
         "a?",
         "a+",
+        "/a/g+",
+        "1.5+",
         "a=",
         "!",
         "- ",
@@ -86,6 +88,8 @@ fn brackets_in_text_do_not_count() {
         format!("()=>{{}}\n/'{many}/.test(b)"),
         format!("{{}}/'{many}/"),
         format!("[.../'{many}/g]"),
+        format!("return\u{a0}/'{many}/"),
+        format!("a=/b/\u{2028}-->{many}"),
     ] {
         assert!(accepts(&text), "{}", &text[..20]);
     }
@@ -104,6 +108,10 @@ fn nothing_hides_brackets() {
         "a.return/'/'/b;",
         "({})/'/'/b;",
         "a={}/'/'/b;",
+        "a=async function(){}/'/'/b;",
+        "a=>function(){}/'/'/b;",
+        "a?b:function(){}/'/'/b;",
+        "function*f(){yield function(){}/'/'/b}",
         "a=function(){}/'/'/b;",
         "`${a}`/'/'/b;",
         "'\n;",
@@ -122,6 +130,15 @@ fn nothing_hides_brackets() {
         "if(a)b/'/'/b;",
     ] {
         assert!(!accepts(&format!("{start}{many}")), "{start}");
+    }
+}
+
+#[test]
+fn brackets_of_a_regular_expression_are_bounded() {
+    for (start, end) in [("(", ")"), ("[", "]"), ("(?=", ")"), ("([)]", ")")] {
+        let literal = |depth: usize| format!("a=/{}{}/v", start.repeat(depth), end.repeat(depth));
+        assert!(accepts(&literal(MAX_LINKS / 2)), "{start}");
+        assert!(!accepts(&literal(MAX_LINKS + 1)), "{start}");
     }
 }
 
@@ -158,6 +175,8 @@ fn deepest_that_passes_needs_half_of_the_stack() {
         nested("(class{static{", "", "}})"),
         nested("`${", "1", "}`"),
         nested("(a=", "1", ")"),
+        format!("/{}{}/", "(".repeat(MAX_LINKS), ")".repeat(MAX_LINKS)),
+        format!("/{}{}/", "(?=".repeat(MAX_LINKS), ")".repeat(MAX_LINKS)),
         links("a?b:", "1"),
         links("a+", "1"),
         links("a&&", "1"),
@@ -175,5 +194,53 @@ fn deepest_that_passes_needs_half_of_the_stack() {
         let build = move || crate::script::build(&text, "a.js", crate::OldestChrome::FLOOR).map(drop);
         let thread = std::thread::Builder::new().stack_size(crate::guard::STACK / 2).spawn(build).unwrap();
         assert!(thread.join().unwrap().is_ok());
+    }
+}
+
+/// Whether every bracket is closed by its own kind. `None` if the lexer gives up.
+fn is_balanced(text: &str) -> Option<bool> {
+    let (mut lexer, mut open) = (Lexer::new(text), Vec::new());
+    while let Some((token, offset)) = lexer.next() {
+        let bracket = text.as_bytes()[offset..].first().copied();
+        match token {
+            Token::Open => open.push(if matches!(bracket, Some(b'(' | b'[')) { bracket } else { Some(b'{') }),
+            Token::Close => {
+                let opened = match bracket {
+                    Some(b')') => b'(',
+                    Some(b']') => b'[',
+                    _ => b'{',
+                };
+                if open.pop() != Some(Some(opened)) {
+                    return Some(false);
+                }
+            }
+            Token::Unclear => return None,
+            Token::Comma
+            | Token::Semicolon
+            | Token::Operator
+            | Token::Word(_)
+            | Token::SecondOperand
+            | Token::Pattern(_) => {}
+        }
+    }
+    Some(open.is_empty())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 3_000, failure_persistence: None, ..Default::default() })]
+
+    /// What the parser accepts has balanced brackets. If the lexer sees others, it took text for code.
+    #[test]
+    fn lexer_sees_the_brackets_that_the_parser_sees(
+        pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "a", "=", "=>", "(", ")", "()", "[", "]", "[]", "{", "}", "{}", "{a}", ";", ",", "?", ":", "/", "/'/", "/[/(]/g", "'('", "++",
+            "`(${", "}`", "`", "\n", "if(a)", "function f(){}", "async ", "class{}", "return ", "typeof ", "yield ", "await ", "of ",
+            "//'", "/*'*/", "<!--(", "-->(", "!", "+", "1.", ".a", "?.", "else ", "do ", "while(a)", "for(a of b)", "let ", "of", "\u{a0}", "\u{2028}",
+        ]), 0..14)
+    ) {
+        let text = pieces.concat();
+        if crate::script(&text, "a.js", crate::OldestChrome::FLOOR).is_ok() {
+            proptest::prop_assert_ne!(is_balanced(&text), Some(false), "{:?}", text);
+        }
     }
 }

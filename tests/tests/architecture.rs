@@ -59,13 +59,15 @@ impl Part {
     /// The own crates that it may depend on, except in tests.
     const fn may_use(self) -> &'static [Self] {
         match self {
-            Self::Addons | Self::AddonBuild | Self::Domain | Self::Drawing | Self::Resample => &[],
-            Self::App | Self::Edge | Self::Aws | Self::Egress | Self::Runtime | Self::Testkit => {
-                &[Self::Domain]
-            }
+            Self::Addons | Self::Domain | Self::Drawing | Self::Resample => &[],
+            Self::AddonBuild => &[Self::Addons],
+            Self::App | Self::Edge => &[Self::Addons, Self::Domain],
+            Self::Aws | Self::Egress | Self::Runtime | Self::Testkit => &[Self::Domain],
             Self::Pictures => &[Self::Domain, Self::Resample],
             Self::Providers => &[Self::Domain, Self::Drawing, Self::Egress, Self::Pictures],
             Self::Function => &[
+                Self::Addons,
+                Self::AddonBuild,
                 Self::App,
                 Self::Domain,
                 Self::Edge,
@@ -77,6 +79,7 @@ impl Part {
             ],
             Self::CommandLine => &[Self::Addons, Self::Domain, Self::Aws, Self::Edge, Self::Providers],
             Self::Tests => &[
+                Self::Addons,
                 Self::Domain,
                 Self::Edge,
                 Self::Aws,
@@ -184,6 +187,18 @@ fn domain_depends_on_no_runtime_sdk_or_http() {
     assert_eq!(tree.iter().find(|name| foreign(name)), None);
     // Proves that this test can find a dependency.
     assert!(built_from(&metadata, members["shared/aws"]).iter().any(foreign));
+}
+
+/// Parsers of JavaScript and CSS are most of the publisher's size. What serves pages starts without them.
+#[test]
+fn only_the_publisher_depends_on_parsers_of_scripts() {
+    let metadata = metadata();
+    for (folder, member) in members(&metadata) {
+        let tree = built_from(&metadata, member);
+        let is_parser = |name: &String| name.starts_with("oxc_") || name == "lightningcss";
+        let may = ["functions/admin-addons", "shared/addon-build"].contains(&folder.as_str());
+        assert_eq!(tree.iter().any(is_parser), may, "{folder}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The content of a publication in all its forms.
 
-use addon_build::{Built, OldestChrome, compress, script, style};
+use addon_build::{Built, Effort, OldestChrome, compress, script, style};
 use addons::bundle::wrap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,8 +44,8 @@ pub(crate) fn build(
 /// Compresses the forms, which takes the most time of a publication.
 pub(crate) fn forms(built: Built, id: &AddonId, kind: AddonType) -> Result<Forms, Error> {
     let mut objects = Vec::new();
-    let source = form(&built.source, &mut objects);
-    let minified = form(&built.minified, &mut objects);
+    let source = form(&built.source, Effort::Quick, &mut objects);
+    let minified = form(&built.minified, Effort::Most, &mut objects);
     let source_map = built.source_map.map(|map| {
         let hash = sha256_hex(map.as_bytes());
         objects.push((hash.clone(), ContentCoding::Identity, Bytes::from(map)));
@@ -60,9 +60,9 @@ pub(crate) fn forms(built: Built, id: &AddonId, kind: AddonType) -> Result<Forms
     Ok(Forms { source, minified, source_map, page_bytes, names, warnings: built.warnings, objects })
 }
 
-fn form(content: &str, objects: &mut Vec<(String, ContentCoding, Bytes)>) -> Form {
+fn form(content: &str, effort: Effort, objects: &mut Vec<(String, ContentCoding, Bytes)>) -> Form {
     let hash = sha256_hex(content.as_bytes());
-    let compressed = compress(content.as_bytes());
+    let compressed = compress(content.as_bytes(), effort);
     let form = Form {
         integrity: format!("sha384-{}", STANDARD.encode(digest(&SHA384, content.as_bytes()))),
         bytes: content.len(),

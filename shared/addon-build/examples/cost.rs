@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
             build(&file, &source).map_err(|faults| io::Error::other(format!("{file}: {faults:#?}")))?;
         let build = started.elapsed();
         let started = Instant::now();
-        let compressed = addon_build::compress(built.minified.as_bytes());
+        let compressed = addon_build::compress(built.minified.as_bytes(), addon_build::Effort::Most);
         let compress = started.elapsed();
         println!(
             "{file}: {} bytes, built in {build:?}, {} minified, compressed in {compress:?}, {} gzip, {} brotli",

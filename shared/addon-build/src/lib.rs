@@ -28,7 +28,7 @@ mod script;
 mod style;
 
 pub use chrome::OldestChrome;
-pub use compressed::{Compressed, compress};
+pub use compressed::{Compressed, Effort, compress};
 
 /// The most diagnostics and warnings that one build reports.
 pub const MAX_REPORTED: usize = 20;

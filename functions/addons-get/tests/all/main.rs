@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod content;
+mod cost;
 mod events;
 mod listing;
 mod pages;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
+mod cost;
 mod events;
 mod publishing;
 mod support;

@@ -129,8 +129,7 @@ pub(super) fn tests(round: &mut Round<'_>) {
                 assert_eq!(answer.status(), 200, "{path} {accepted}");
                 let length = answer.bytes().await.unwrap().len();
                 assert!(
-                    length > 1000
-                        && (accepted != "identity" || path == "bundle.js.map" || length > 1_900_000),
+                    length > 100 && (accepted != "identity" || path == "bundle.js.map" || length > 1_900_000),
                     "{path} {accepted}: {length}"
                 );
             }

@@ -177,7 +177,7 @@ impl State {
         let of_addon = self.versions.iter().filter(|version| version["id"] == id);
         let found = match query.get("version") {
             Some(wanted) => of_addon.rev().find(|version| version["version"] == **wanted),
-            None => of_addon.last(),
+            None => of_addon.next_back(),
         };
         found.map_or_else(|| error(404, "ADDON_NOT_FOUND", &Value::Null), |found| (200, found.clone()))
     }

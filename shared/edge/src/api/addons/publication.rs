@@ -78,7 +78,7 @@ pub fn parse(body: &[u8], publishing: Publishing) -> Result<Publication, Error> 
     let description = fields.optional("description", |value| short(value, 0, DESCRIPTION_LIMIT));
     let kind =
         if required { fields.required("type", named) } else { fields.optional("type", named::<AddonType>) };
-    let content = fields.required("content", |value| text(value));
+    let content = fields.required("content", text);
     let version = version_of(&mut fields, "version", &faulty_versions, short_version);
     let status = fields.optional("status", named::<AddonStatus>).unwrap_or(AddonStatus::Active);
     let author = fields.optional("author", |value| short(value, 1, TEXT_LIMIT));

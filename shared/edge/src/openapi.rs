@@ -5,6 +5,7 @@
 //! `docs/openapi.json`, which the function `docs` serves: it is not generated at run time.
 
 mod access;
+mod addons;
 #[cfg(test)]
 mod agreement;
 pub mod bodies;
@@ -38,16 +39,17 @@ owns its jobs, batches, sessions and keys and sees only its own; a token acts fo
 key for any.
 
 **Errors.** Every answer outside 2xx has the body `Error`. Its `code` is for programs, its `message` for \
-people, and its `traceId`, also in the header `x-trace-id` of every answer, for whoever reads the logs. \
+people, and its `traceId`, also in the header `x-trace-id` of every answer of ours, for whoever reads the logs. \
 Beside what each operation lists: a path that is none is answered with 404 `NOT_FOUND`, a method that a \
 path does not take with 405 `METHOD_NOT_ALLOWED` and `Allow`. What API Gateway answers by itself, such as to \
 a request over 10 MB, looks otherwise.
 
 **Limits.** Requests are counted per caller and endpoint, in windows of 60 seconds that begin with the \
-caller's first request. Every counted answer carries `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy`.
+caller's first request. Every counted answer carries `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy`. An \
+answer that a cache gives, as it may below `/addons`, is not counted, and has neither these nor `x-trace-id`.
 
-**Requests.** Bodies are JSON, of at most 256 KiB. Unknown fields are ignored; `null` for an optional field \
-means that it is absent.";
+**Requests.** Bodies are JSON, of at most 256 KiB, but where an addon is published, its content alone may \
+have 1 MiB. Unknown fields are ignored; `null` for an optional field means that it is absent.";
 
 /// Generates the document.
 ///
@@ -78,6 +80,7 @@ pub fn document() -> Value {
             {"name": "Images", "description": "Jobs that make images."},
             {"name": "Chat", "description": "A reply first, and images from it."},
             {"name": "Webhooks", "description": "What became of them, and sending them again."},
+            {"name": "Addons", "description": "JavaScript and CSS for pages, served to a browser extension."},
             {"name": "Access", "description": "Tokens and API keys."},
             {"name": "Service", "description": "How the deployment is, and this document."},
         ],
@@ -98,6 +101,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .or_else(|| chat::operation(route, schemas))
         .or_else(|| deliveries::operation(route, schemas))
         .or_else(|| access::operation(route, schemas))
+        .or_else(|| addons::operation(route, schemas))
         .or_else(|| service::operation(route, schemas))
         .unwrap_or_else(|| panic!("{} {} has no operation in the document", route.method, route.path))
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use http::header::{self, HeaderMap, HeaderValue};
 
 /// The request headers that a page may send.
-pub(crate) const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Modified-Since, If-None-Match, Prefer, X-API-Key, X-Target-Domain";
+pub(crate) const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-Modified-Since, If-None-Match, If-Unmodified-Since, Prefer, X-API-Key, X-Target-Domain";
 /// The response headers that a page may read, in addition to those that CORS always exposes.
 pub(crate) const EXPOSED: &str = "Content-Length, ETag, Idempotent-Replayed, Location, Preference-Applied, RateLimit, \
      RateLimit-Policy, Retry-After, X-Addon-Id, X-Addon-Signature, X-Addon-Type, X-Addon-Version, X-Bundle-Id, \

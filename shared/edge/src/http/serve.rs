@@ -196,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn error_response_has_one_shape_and_hides_causes() {
-        let cases: [(Outcome, u16, &str, Option<&str>); 15] = [
+        let cases: [(Outcome, u16, &str, Option<&str>); 22] = [
             (
                 || Err(Error::Invalid(vec![FieldError::new("prompt", "is required")])),
                 400,
@@ -209,6 +209,18 @@ mod tests {
             (|| Err(Error::NotFound(Missing::Job)), 404, "JOB_NOT_FOUND", None),
             (|| Err(Error::NotFound(Missing::Batch)), 404, "BATCH_NOT_FOUND", None),
             (|| Err(Error::NotFound(Missing::Session)), 404, "SESSION_NOT_FOUND", None),
+            (|| Err(Error::NotFound(Missing::Addon)), 404, "ADDON_NOT_FOUND", None),
+            (
+                || Err(Error::InvalidVersion(vec![FieldError::new("version", "must be a version")])),
+                400,
+                "INVALID_VERSION",
+                None,
+            ),
+            (|| Err(Error::DomainNotAllowed), 403, "DOMAIN_NOT_ALLOWED", None),
+            (|| Err(Error::AddonInUse("b depends on it".into())), 409, "ADDON_IN_USE", None),
+            (|| Err(Error::VersionExists), 409, "VERSION_EXISTS", None),
+            (|| Err(Error::PreconditionFailed), 412, "PRECONDITION_FAILED", None),
+            (|| Err(Error::NotReady("no key".into())), 503, "SERVICE_UNAVAILABLE", Some("60")),
             (|| Err(Error::CannotCancel), 409, "CANNOT_CANCEL", None),
             (
                 || Err(Error::IdempotencyInFlight { retry_after: Duration::from_secs(3) }),

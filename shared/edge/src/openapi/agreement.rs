@@ -1,99 +1,23 @@
 //! Compares the types in [`bodies`](super::bodies) with the parsers: every field that is read, every bound,
 //! every enum value.
 
+mod bodies;
+
 use std::collections::BTreeSet;
 
-use domain::Error;
-use domain::access::ClientId;
 use domain::jobs::WebhookUrlPolicy;
 use serde_json::{Value, json};
 
+use self::bodies::{Body, USER, bodies};
+use super::bodies::addons::{ONE_LINE, VERSION_PATTERN};
 use super::bodies::{LOCAL_WEBHOOK_URL_PATTERN, NOT_BLANK, WEBHOOK_URL_PATTERN};
 use super::document;
 use crate::http::json_body::READ;
 
-const USER: &str = "0190b8a0-0000-7000-8000-000000000001";
-
-/// Parses a body and returns the paths of its field errors; none if it is valid.
-type Parse = fn(&[u8]) -> Vec<String>;
-
-fn paths<T>(outcome: Result<T, Error>) -> Vec<String> {
-    match outcome {
-        Ok(_) => Vec::new(),
-        Err(Error::Invalid(field_errors)) => field_errors.into_iter().map(|error| error.path).collect(),
-        Err(other) => panic!("{other:?}"),
-    }
-}
-
-/// Each body: its schema, the path of an operation with it, its parser, and an example with all nested
-/// objects.
-fn bodies() -> Vec<(&'static str, &'static str, Parse, Value)> {
-    vec![
-        (
-            "GenerateRequest",
-            "/images/generate",
-            |body| paths(crate::api::images::generate::parse(body, WebhookUrlPolicy::HttpsOnly)),
-            json!({"userId": USER, "prompt": "p", "webhookEvents": ["job.failed"]}),
-        ),
-        (
-            "BatchRequest",
-            "/images/batch",
-            |body| paths(crate::api::images::batch::parse(body, WebhookUrlPolicy::HttpsOnly)),
-            json!({"userId": USER, "jobs": [{"prompt": "p"}], "webhookEvents": ["job.failed"]}),
-        ),
-        (
-            "TokenRequest",
-            "/auth/token",
-            |body| paths(crate::api::access::token::parse(body)),
-            json!({"userId": USER, "scopes": ["chat"]}),
-        ),
-        (
-            "KeyRequest",
-            "/admin/keys",
-            |body| paths(crate::api::access::keys::parse_create(body, &ClientId::OPERATOR.parse().unwrap())),
-            json!({"name": "n", "scopes": ["chat"], "limits": {}}),
-        ),
-        (
-            "RotateRequest",
-            "/admin/keys/{keyId}/rotate",
-            |body| paths(crate::api::access::keys::parse_rotate(body)),
-            json!({}),
-        ),
-        (
-            "RedeliverRequest",
-            "/webhooks/redeliver",
-            |body| paths(crate::api::webhooks::attempts::parse_range(body)),
-            json!({"since": "2025-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}),
-        ),
-        (
-            "EnableRequest",
-            "/webhooks/enable",
-            |body| paths(crate::api::webhooks::attempts::parse_enable(body, WebhookUrlPolicy::HttpsOnly)),
-            json!({"url": "https://example.com/"}),
-        ),
-        (
-            "RotateSecretRequest",
-            "/admin/webhook-secret/rotate",
-            |body| paths(crate::api::webhooks::secret::parse_rotate(body)),
-            json!({}),
-        ),
-        (
-            "ChatRequest",
-            "/chat/new",
-            |body| paths(crate::api::chat::parse(body, WebhookUrlPolicy::HttpsOnly)),
-            json!({
-                "userId": USER, "prompt": "p", "imageGeneration": {"webhookEvents": ["job.failed"]},
-                "chatContext": {"previousMessages": [{"role": "user", "content": "c"}]},
-            }),
-        ),
-    ]
-}
-
 /// One location in a body.
 struct Place<'a> {
     document: &'a Value,
-    parse: Parse,
-    whole: &'a Value,
+    body: &'a Body,
     /// As in a field error: `jobs[0].prompt`.
     path: String,
     /// A JSON pointer, for [`Value::pointer`].
@@ -110,9 +34,14 @@ impl Place<'_> {
         Self { path: format!("{}[0]", self.path), pointer: format!("{}/0", self.pointer), ..*self }
     }
 
-    /// Returns the whole body with `value` at this location, or without the field for `None`.
+    /// Returns the whole body with `value` at this location, or without the field for `None`; and without the fields whose
+    /// values this one bounds.
     fn with(&self, value: Option<Value>) -> Value {
-        let mut whole = self.whole.clone();
+        let mut whole = self.body.example.clone();
+        for (_, field) in self.body.bounds.iter().filter(|(path, _)| self.path.starts_with(path)) {
+            let (outer, name) = field.rsplit_once('/').unwrap();
+            whole.pointer_mut(outer).unwrap().as_object_mut().unwrap().remove(name);
+        }
         let (outer, name) = self.pointer.rsplit_once('/').unwrap();
         match (whole.pointer_mut(outer).unwrap(), value) {
             (Value::Array(list), Some(value)) => list[0] = value,
@@ -124,7 +53,7 @@ impl Place<'_> {
     }
 
     fn error_paths(&self, value: Option<Value>) -> Vec<String> {
-        (self.parse)(self.with(value).to_string().as_bytes())
+        (self.body.parse)(self.with(value).to_string().as_bytes())
     }
 
     fn takes(&self, value: impl Into<Option<Value>>) {
@@ -171,7 +100,38 @@ impl Place<'_> {
                 self.refuses(json!([]));
                 self.check_fields(resolved, fields);
             }
+            None if resolved["anyOf"].is_array() => self.check_choice(resolved["anyOf"].as_array().unwrap()),
             other => panic!("{}: {other:?}", self.path),
+        }
+    }
+
+    /// Checks a value that can have several types: it has all of `choices`, and no other type.
+    fn check_choice(&self, choices: &[Value]) {
+        let mut others = BTreeSet::from(["array", "boolean", "number", "object", "string"]);
+        for choice in choices {
+            let kind = choice["type"].as_str().unwrap();
+            assert!(others.remove(kind), "{}: {kind} twice", self.path);
+            match kind {
+                "boolean" => [json!(true), json!(false)].map(|value| self.takes(value)),
+                "number" => [json!(-1.5), json!(7)].map(|value| self.takes(value)),
+                "string" => {
+                    let text = |length: u64| json!("x".repeat(length as usize));
+                    let max = choice["maxLength"].as_u64().unwrap();
+                    self.refuses(text(max + 1));
+                    [text(max), text(choice["minLength"].as_u64().unwrap_or(0))]
+                        .map(|value| self.takes(value))
+                }
+                other => panic!("{}: {other}", self.path),
+            };
+        }
+        for kind in others {
+            self.refuses(match kind {
+                "array" => json!([]),
+                "boolean" => json!(true),
+                "number" => json!(1),
+                "object" => json!({}),
+                _ => json!("x"),
+            });
         }
     }
 
@@ -198,7 +158,7 @@ impl Place<'_> {
     }
 
     fn check_list(&self, schema: &Value, fields: &mut BTreeSet<String>) {
-        let first = self.whole.pointer(&self.pointer).map(|list| list[0].clone());
+        let first = self.body.example.pointer(&self.pointer).map(|list| list[0].clone());
         let first = first.unwrap_or_else(|| panic!("the example needs an item in {}", self.path));
         let of = |length: u64| json!(vec![first.clone(); length as usize]);
         if let Some(min) = schema["minItems"].as_u64() {
@@ -246,22 +206,62 @@ impl Place<'_> {
                 ("", " \n")
             }
             (None, Some("^[a-z0-9][a-z0-9._-]{0,63}$")) => {
+                self.check_spelling(&"a".repeat(64), &[&"a".repeat(65)]);
                 return self.check_spelling("a-1", &["", "A", "-a"]);
+            }
+            (None, Some(VERSION_PATTERN)) => {
+                self.check_versions();
+                ("1.2.3-x", "1.2")
+            }
+            (Some("npm-range"), None) => {
+                self.check_spelling(">=1.2 <2 || 3", &["latest", ">1,<2"]);
+                ("1.2.3-x", "newest")
+            }
+            (Some("domain-pattern"), None) => {
+                self.check_spelling("example.com", &["", "*://"]);
+                ("https://example.com/", "https://")
+            }
+            (Some("match-pattern"), None) => {
+                self.check_spelling("https://*.example.com/*", &["", "example.com"]);
+                ("https://example.com/", "https://example.com")
+            }
+            (None, Some(ONE_LINE)) => {
+                self.takes(json!("é \u{2028}"));
+                self.refuses(json!("\u{9f}"));
+                ("", "a\nb")
             }
             (None, None) => ("", ""),
             other => panic!("{}: add an accepted and a refused value for {other:?}", self.path),
         };
-        let of = |length: u64| json!(format!("{start}{}", "x".repeat(length as usize - start.len())));
+        let of = |length: u64| {
+            let length = length as usize;
+            // What is shorter than the start is only ever refused.
+            let start = if length < start.len() { "" } else { start };
+            json!(format!("{start}{}", "x".repeat(length - start.len())))
+        };
         if !invalid.is_empty() {
             self.refuses(json!(invalid));
         }
         if let Some(min) = schema["minLength"].as_u64() {
-            self.takes(of(min));
+            self.takes(of(min.max(start.len() as u64)));
             self.refuses(of(min - 1));
         }
         if let Some(max) = schema["maxLength"].as_u64() {
             self.takes(of(max));
             self.refuses(of(max + 1));
+        }
+    }
+
+    /// Compares the pattern of versions with the parser.
+    fn check_versions(&self) {
+        let pattern = regex::Regex::new(VERSION_PATTERN).unwrap();
+        for (version, is_valid) in VERSIONS {
+            assert_eq!(pattern.is_match(version), is_valid, "pattern: {version:?}");
+            if is_valid {
+                self.takes(json!(version));
+            } else {
+                self.refuses(json!(version));
+            }
         }
     }
 
@@ -280,13 +280,17 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 #[test]
 fn parsers_and_document_agree() {
     let document = document();
-    for (name, _, parse, whole) in bodies() {
-        let (path, pointer) = (String::new(), String::new());
-        let place = Place { document: &document, parse, whole: &whole, path, pointer };
+    for body in &bodies() {
+        let name = body.name;
+        let place = Place { document: &document, body, path: String::new(), pointer: String::new() };
         READ.take();
-        let mut unknown = whole.clone();
+        let mut unknown = body.example.clone();
         unknown["unknown"] = json!(1);
-        assert_eq!(parse(unknown.to_string().as_bytes()), [""; 0], "{name} must ignore unknown fields");
+        assert_eq!(
+            (body.parse)(unknown.to_string().as_bytes()),
+            [""; 0],
+            "{name} must ignore unknown fields"
+        );
         let read = READ.take();
         let mut fields = BTreeSet::new();
         place.check_fields(&document["components"]["schemas"][name], &mut fields);
@@ -295,16 +299,51 @@ fn parsers_and_document_agree() {
 }
 
 #[test]
+fn every_body_is_compared() {
+    let document = document();
+    let compared: BTreeSet<_> = bodies().into_iter().map(|body| (body.method, body.path)).collect();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let has_body = !operation["requestBody"].is_null();
+            assert_eq!(compared.contains(&(method.as_str(), path.as_str())), has_body, "{method} {path}");
+        }
+    }
+}
+
+#[test]
 fn parsers_accept_every_example() {
     let document = document();
-    for (name, path, parse, _) in bodies() {
-        let content = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"];
+    for Body { name, method, path, parse, .. } in bodies() {
+        let content = &document["paths"][path][method]["requestBody"]["content"]["application/json"];
         assert_eq!(content["schema"]["$ref"], format!("#/components/schemas/{name}"));
         for (title, example) in content["examples"].as_object().unwrap() {
             assert_eq!(parse(example["value"].to_string().as_bytes()), [""; 0], "{path}: {title}");
         }
     }
 }
+
+/// Texts, and whether they are versions that can be published.
+const VERSIONS: [(&str, bool); 19] = [
+    ("0.0.0", true),
+    ("1.2.3", true),
+    ("10.20.9007199254740991", true),
+    ("1.2.3-0", true),
+    ("1.2.3-beta.1", true),
+    ("1.2.3--.-", true),
+    ("1.2.3-0a.00b", true),
+    ("1.2.3-99999999999999999999", true),
+    ("", false),
+    ("1.2", false),
+    ("1.2.3.4", false),
+    ("v1.2.3", false),
+    ("01.2.3", false),
+    ("1.2.3-01", false),
+    ("1.2.3-", false),
+    ("1.2.3-a..b", false),
+    ("1.2.3-ä", false),
+    ("1.2.3+build", false),
+    (" 1.2.3", false),
+];
 
 /// URLs, and whether a deployment and a local cloud take them.
 const URLS: [(&str, bool, bool); 24] = [

@@ -4,6 +4,8 @@
 //! deserialized from a body as a whole. These types describe the same bodies for authors of clients. A test
 //! compares them with the parsers: every field, every bound, every enum value.
 
+pub mod addons;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

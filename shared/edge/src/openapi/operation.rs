@@ -5,9 +5,10 @@ use domain::access::Scope;
 use domain::primitives::NamedValue as _;
 use serde_json::{Map, Value, json};
 
-use super::parts::{LIMIT_HEADERS, header, parameter};
+use super::parts::{LIMIT_HEADERS, header, headers, optional, parameter};
 use super::problems::Problem;
 use super::webhooks::callback;
+use crate::http::request::PUBLICATION_LIMIT;
 use crate::http::routes::{Access, Route};
 
 /// The parts of an operation that do not follow from its route.
@@ -20,7 +21,8 @@ pub(super) struct Operation {
     body: Option<Value>,
     answers: Vec<Answer>,
     problems: Vec<Problem>,
-    invalid: Option<Error>,
+    invalid: Vec<Error>,
+    place: Option<&'static str>,
     errors: Option<Value>,
     callback: Option<&'static str>,
 }
@@ -50,6 +52,20 @@ impl Answer {
         Self { content: Some(json!({kind: content})), ..Self::empty(status, description) }
     }
 
+    /// Adds another media type that the body can have.
+    pub(super) fn or(mut self, kind: &'static str, content: Value) -> Self {
+        self.content.get_or_insert_with(|| json!({}))[kind] = content;
+        self
+    }
+
+    /// Adds headers that are not always there.
+    fn optional_headers(mut self, names: &[&str]) -> Self {
+        let described = headers();
+        let headers = names.iter().map(|name| ((*name).to_owned(), optional(described[*name].clone())));
+        self.headers.extend(headers);
+        self
+    }
+
     /// Adds headers, each described in [`headers`](super::parts::headers).
     pub(super) fn headers(mut self, names: &[&str]) -> Self {
         self.headers.extend(names.iter().map(|name| ((*name).to_owned(), header(name))));
@@ -64,9 +80,13 @@ impl Answer {
         self
     }
 
-    fn write(mut self, counted: bool) -> (String, Value) {
-        let names = LIMIT_HEADERS.iter().filter(|_| counted).chain(&["x-trace-id"]);
-        self.headers.extend(names.map(|name| ((*name).to_owned(), header(name))));
+    /// Writes the response of `route`.
+    fn write(mut self, route: &Route) -> (String, Value) {
+        let names: Vec<_> =
+            LIMIT_HEADERS.iter().filter(|_| route.limit.is_some()).chain(&["x-trace-id"]).copied().collect();
+        // A cache that answers has counted no request, and leaves no trace.
+        let is_cached = route.access == Access::Optional && route.method == "GET";
+        self = if is_cached { self.optional_headers(&names) } else { self.headers(&names) };
         let mut response = json!({"description": self.description, "headers": self.headers});
         if let Some(content) = self.content {
             response["content"] = content;
@@ -94,7 +114,8 @@ impl Operation {
             body: None,
             answers: Vec::new(),
             problems: Vec::new(),
-            invalid: None,
+            invalid: Vec::new(),
+            place: None,
             errors: None,
             callback: None,
         }
@@ -103,6 +124,12 @@ impl Operation {
     /// Adds parameters to those in the path, each described in [`parameters`](super::parts::parameters).
     pub(super) fn takes(mut self, names: &[&str]) -> Self {
         self.parameters.extend(names.iter().map(|name| parameter(name)));
+        self
+    }
+
+    /// Describes the parameter in the path by the component `name`: one name in a path can mean different things.
+    pub(super) fn at(mut self, name: &'static str) -> Self {
+        self.place = Some(name);
         self
     }
 
@@ -127,10 +154,16 @@ impl Operation {
 
     /// Adds the `Idempotency-Key` with its errors and response header. Must be called after
     /// [`answers`](Self::answers).
-    pub(super) fn idempotent(mut self) -> Self {
+    pub(super) fn idempotent(self) -> Self {
+        self.idempotent_or(Problem::IdempotencyInFlight)
+    }
+
+    /// The same, for an operation with other errors that have the status of [`Problem::IdempotencyInFlight`]:
+    /// `conflict` is both.
+    pub(super) fn idempotent_or(mut self, conflict: Problem) -> Self {
         self.answers =
             self.answers.into_iter().map(|answer| answer.headers(&["Idempotent-Replayed"])).collect();
-        self.problems.extend([Problem::IdempotencyInFlight, Problem::IdempotencyMismatch]);
+        self.problems.extend([conflict, Problem::IdempotencyMismatch]);
         self.takes(&["Idempotency-Key"])
     }
 
@@ -139,9 +172,9 @@ impl Operation {
         self
     }
 
-    /// Adds the example of an invalid request: what its parser says.
+    /// Adds an example of an invalid request: what its parser says.
     pub(super) fn refuses<T>(mut self, parsed: Result<T, Error>) -> Self {
-        self.invalid = parsed.err();
+        self.invalid.extend(parsed.err());
         self
     }
 
@@ -165,16 +198,22 @@ impl Operation {
     /// If two problems have the same status: the document has room for one.
     pub(super) fn for_route(self, route: &Route) -> Value {
         let mut problems = self.problems;
-        problems.extend(brought_by(route));
-        let counted = route.limit.is_some();
-        let mut responses: Map<_, _> = self.answers.into_iter().map(|answer| answer.write(counted)).collect();
+        // `NotReady` is that and another error with the same status.
+        let is_both = problems.contains(&Problem::NotReady);
+        let brought = brought_by(route).into_iter();
+        problems.extend(brought.filter(|problem| !(is_both && *problem == Problem::Unavailable)));
+        if route.body_limit == PUBLICATION_LIMIT {
+            let too_large = problems.iter_mut().filter(|problem| **problem == Problem::TooLarge);
+            too_large.for_each(|problem| *problem = Problem::ContentTooLarge);
+        }
+        let mut responses: Map<_, _> = self.answers.into_iter().map(|answer| answer.write(route)).collect();
         for problem in problems {
-            let response = problem.of(route, self.invalid.as_ref(), self.errors.as_ref());
+            let response = problem.of(route, &self.invalid, self.errors.as_ref());
             let previous = responses.insert(problem.status().to_string(), response);
             assert!(previous.is_none(), "{} {}: two responses, {problem:?}", route.method, route.path);
         }
         let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let mut parameters: Vec<_> = in_path.map(parameter).collect();
+        let mut parameters: Vec<_> = in_path.map(|name| parameter(self.place.unwrap_or(name))).collect();
         parameters.extend(self.parameters);
 
         let mut operation = json!({

@@ -1,7 +1,7 @@
 //! Components that several operations share: headers, parameters and security schemes.
 
 use domain::access::WINDOW;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 // Ids in the examples.
 pub(super) const JOB: &str = "0190b8a0-0000-7000-8000-000000000002";
@@ -33,7 +33,7 @@ pub(super) fn headers() -> Value {
     let path = || json!({"type": "string", "format": "uri-reference"});
     let count = |min: u8| json!({"type": "integer", "minimum": min});
     let constant = |value: &str| json!({"type": "string", "enum": [value]});
-    json!({
+    let mut all = json!({
         "x-trace-id": header(
             "Names this request in the logs, and in the error's `traceId`.",
             json!({"type": "string", "format": "uuid"}), json!("0190b8a0-0000-7000-8000-00000000000f"),
@@ -70,7 +70,17 @@ pub(super) fn headers() -> Value {
         "Preference-Applied": optional(header(
             "Is there where `Prefer` was taken into account.", text(), json!("wait=10"),
         )),
-    })
+    });
+    add(&mut all, super::addons::parts::headers());
+    all
+}
+
+/// Adds components to `all`.
+fn add(all: &mut Value, more: Map<String, Value>) {
+    for (name, component) in more {
+        assert!(all[&name].is_null(), "two components have the name {name}");
+        all[name] = component;
+    }
 }
 
 /// Makes a response header optional.
@@ -95,7 +105,7 @@ pub(super) fn parameters() -> Value {
             "schema": {"type": "string"}, "example": example,
         })
     };
-    json!({
+    let mut all = json!({
         "webhook-id": webhook(
             "webhook-id", "Names this event: the same for every attempt at it.", WEBHOOK,
         ),
@@ -149,7 +159,9 @@ pub(super) fn parameters() -> Value {
             "description": "`nextCursor` of the page before. It holds for the same query only.",
             "schema": {"type": "string", "format": "cursor", "minLength": 1},
         },
-    })
+    });
+    add(&mut all, super::addons::parts::parameters());
+    all
 }
 
 /// Returns the ways to authenticate.

@@ -99,14 +99,20 @@ fn every_body_has_an_example() {
     }
 }
 
+/// Headers that every page can read, whatever CORS exposes.
+const SAFELISTED: [&str; 2] = ["Cache-Control", "Last-Modified"];
+/// Headers for caches, which a page has no use for.
+const OF_CACHES: [&str; 1] = ["Vary"];
+
 /// A page can send and read only the headers that CORS names.
 #[test]
 fn cors_names_every_header_of_the_document() {
     let has = |list: &str, name: &str| list.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
     let document = document();
     let components = &document["components"];
-    for name in components["headers"].as_object().unwrap().keys() {
-        assert!(has(EXPOSED, name), "{name} is not in EXPOSED");
+    for name in components["headers"].as_object().unwrap().keys().map(String::as_str) {
+        let needs_nothing = SAFELISTED.contains(&name) || OF_CACHES.contains(&name);
+        assert_ne!(has(EXPOSED, name), needs_nothing, "{name} in EXPOSED");
     }
     let parameters = components["parameters"].as_object().unwrap().values();
     for parameter in parameters.filter(|parameter| parameter["in"] == "header") {
@@ -121,30 +127,47 @@ fn error_examples_fit_their_operation() {
     let document = document();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            let example = |status: &str| {
-                operation["responses"][status]["content"]["application/json"]["example"]["error"].clone()
-            };
             let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
             let body = body.as_str().map(|place| document.pointer(&place[1..]).unwrap());
-            for fault in example("400")["details"].as_array().into_iter().flatten() {
-                let fault = fault["path"].as_str().unwrap();
-                let field = fault.split(['.', '[']).next().unwrap();
-                let reference = format!("#/components/parameters/{field}");
-                let parameters = operation["parameters"].as_array().into_iter().flatten();
-                let known = body.is_some_and(|body| !body["properties"][field].is_null())
-                    || parameters.into_iter().any(|parameter| parameter["$ref"] == reference);
-                assert!(known, "{method} {path}: {fault}");
+            let parameters: BTreeSet<_> = operation["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|parameter| {
+                    let place = parameter["$ref"].as_str().unwrap();
+                    document.pointer(&place[1..]).unwrap()["name"].as_str().unwrap()
+                })
+                .collect();
+            for example in examples(operation, "400") {
+                let faults = example["details"].as_array().unwrap();
+                assert!(!faults.is_empty(), "{method} {path}");
+                for fault in faults {
+                    let fault = fault["path"].as_str().unwrap();
+                    let field = fault.split(['.', '[']).next().unwrap();
+                    let known = body.is_some_and(|body| !body["properties"][field].is_null())
+                        || parameters.contains(field);
+                    assert!(known, "{method} {path}: {fault}");
+                }
             }
             let refused = !operation["responses"]["400"].is_null();
-            assert_eq!(refused, example("400")["details"].is_array(), "{method} {path}");
-            if let Some(message) = example("403")["message"].as_str()
-                && let Some((_, scope)) = message.split_once("lacks the scope ")
-            {
-                let needed = format!("Needs the scope `{scope}`");
-                assert!(operation["description"].as_str().unwrap().contains(&needed), "{method} {path}");
+            assert_eq!(refused, !examples(operation, "400").is_empty(), "{method} {path}");
+            for example in examples(operation, "403") {
+                if let Some((_, scope)) = example["message"].as_str().unwrap().split_once("lacks the scope ")
+                {
+                    let needed = format!("Needs the scope `{scope}`");
+                    assert!(operation["description"].as_str().unwrap().contains(&needed), "{method} {path}");
+                }
             }
         }
     }
+}
+
+/// Returns the errors in the examples of a response that is written out in the operation.
+fn examples<'a>(operation: &'a Value, status: &str) -> Vec<&'a Value> {
+    let content = &operation["responses"][status]["content"]["application/json"];
+    let named = content["examples"].as_object().into_iter().flat_map(serde_json::Map::values);
+    let all = named.map(|example| &example["value"]).chain([&content["example"]]);
+    all.map(|example| &example["error"]).filter(|error| !error.is_null()).collect()
 }
 
 /// Calls `visit` with every schema-like object in `value`.
@@ -210,4 +233,52 @@ fn no_parameter_may_be_empty_that_is_refused_empty() {
     assert_eq!(cursor["minLength"], 1);
     assert!(crate::api::images::list::parse(|name| (name == "cursor").then_some("")).is_err());
     assert!(crate::api::chat::page_of(None, Some("")).is_err());
+}
+
+/// Each parameter of the addons, with values that its parser takes and refuses by its schema.
+#[test]
+fn parameters_of_addons_and_parsers_agree() {
+    use crate::api::addons::query::{parse_domain, parse_flag, parse_list, parse_version};
+    let document = document();
+    let listed = |name: &str, value: &str| parse_list(|own| (own == name).then_some(value)).is_ok();
+    for (component, parameter) in document["components"]["parameters"].as_object().unwrap() {
+        let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+        let accepts = |value: &str| match component.as_str() {
+            "addonStatus" | "addonType" | "domain" | "page" | "pageSize" => listed(name, value),
+            "addonVersion" => parse_version(Some(value)).is_ok(),
+            "minified" | "includeStyles" | "includeDependencies" => {
+                parse_flag(name, Some(value), true).is_ok()
+            }
+            "targetDomain" | "addonDomain" => parse_domain(name, value).is_ok(),
+            _ => panic!("{component}"),
+        };
+        if let "addonStatus" | "addonType" = component.as_str() {
+            for value in schema["enum"].as_array().unwrap() {
+                assert!(accepts(value.as_str().unwrap()), "{component}: {value}");
+            }
+            assert!(!accepts("") && !accepts("no such word"), "{component}");
+        } else if let "page" | "pageSize" = component.as_str() {
+            let (min, max) = (schema["minimum"].as_u64().unwrap(), schema["maximum"].as_u64().unwrap());
+            assert!(accepts(&min.to_string()) && accepts(&max.to_string()), "{component}");
+            assert!(!accepts(&(min - 1).to_string()) && !accepts(&(max + 1).to_string()), "{component}");
+            let query = parse_list(|_| None).unwrap();
+            let default = if component == "page" { query.page } else { query.page_size };
+            assert_eq!(schema["default"], default);
+        } else if schema["type"] == "boolean" {
+            assert!(accepts("true") && accepts("false") && !accepts("1") && !accepts(""), "{component}");
+            let default = schema["default"].as_bool().unwrap();
+            assert_eq!(parse_flag(name, None, default).unwrap(), default);
+        } else if schema["format"] == "host" {
+            assert_eq!(schema["minLength"], 1);
+            assert!(
+                accepts("example.com") && !accepts("") && !accepts("https://example.com/"),
+                "{component}"
+            );
+        } else if schema["format"] == "npm-range" {
+            let of = |length: u64| format!("1.2.3-{}", "x".repeat(length as usize - 6));
+            let max = schema["maxLength"].as_u64().unwrap();
+            assert!(accepts(&of(max)) && !accepts(&of(max + 1)), "{component}");
+            assert!(accepts("latest") && accepts("") && !accepts("newest"), "{component}");
+        }
+    }
 }

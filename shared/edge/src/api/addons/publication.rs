@@ -25,6 +25,8 @@ pub const LIST_LIMIT: usize = 100;
 pub const RULES_LIMIT: usize = 20;
 /// The maximum length of a pattern, in characters.
 pub const PATTERN_LIMIT: usize = 1000;
+/// The maximum length of a version, in characters. It is a part of a key in the database, which is bounded too.
+pub const VERSION_LIMIT: usize = 100;
 /// The maximum length of all other short texts, in characters.
 pub const TEXT_LIMIT: usize = 100;
 
@@ -77,7 +79,7 @@ pub fn parse(body: &[u8], publishing: Publishing) -> Result<Publication, Error> 
     let kind =
         if required { fields.required("type", named) } else { fields.optional("type", named::<AddonType>) };
     let content = fields.required("content", text);
-    let version = version_of(&mut fields, "version", &faulty_versions, published_version);
+    let version = version_of(&mut fields, "version", &faulty_versions, short_version);
     let status = fields.optional("status", named::<AddonStatus>).unwrap_or(AddonStatus::Active);
     let author = fields.optional("author", |value| short(value, 1, TEXT_LIMIT));
     let domain_patterns = patterns(&mut fields, "domainPatterns", 0);
@@ -136,6 +138,14 @@ fn text(value: Value) -> Result<String, String> {
 fn short(value: Value, min: usize, max: usize) -> Result<String, String> {
     let fits = |text: &String| (min..=max).contains(&text.chars().count());
     text(value).ok().filter(fits).ok_or_else(|| format!("must be a text of {min} to {max} characters"))
+}
+
+/// Reads the version of an addon that is published.
+pub(crate) fn short_version(text: &str) -> Result<Version, String> {
+    if text.chars().count() > VERSION_LIMIT {
+        return Err(format!("must have at most {VERSION_LIMIT} characters"));
+    }
+    published_version(text).map_err(|error| error.to_string())
 }
 
 /// Reads a version or a range. A fault in it has a code of its own.
@@ -347,8 +357,10 @@ mod tests {
             body["dependencies"] = json!([{"addonId": "a", "version": range}]);
             body
         };
+        let long = format!("1.0.0-{}", "x".repeat(VERSION_LIMIT));
         for (body, paths) in [
             (with("1.0.0+build", "^1"), &["version"][..]),
+            (with(&long, "^1"), &["version"]),
             (with("1.0.0", ">1,<2"), &["dependencies[0].version"]),
             (with("v1.0.0", "latest"), &["version", "dependencies[0].version"]),
         ] {

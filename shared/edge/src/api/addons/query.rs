@@ -13,7 +13,7 @@ pub const PAGE_SIZE_LIMIT: usize = 100;
 /// The maximum number of a page.
 pub const PAGE_LIMIT: usize = 1_000_000;
 /// The maximum length of a range, in bytes.
-const RANGE_LIMIT: usize = 256;
+pub const RANGE_LIMIT: usize = 256;
 
 /// The query of `GET /addons`.
 #[derive(Debug, Clone, PartialEq, Eq)]

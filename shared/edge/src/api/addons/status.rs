@@ -1,11 +1,11 @@
 //! The body of `PATCH /admin/addons/{addonId}/status`.
 
-use addons::range::published_version;
 use domain::addons::AddonStatus;
 use domain::{Error, FieldError};
 use semver::Version;
 use serde_json::Value;
 
+use crate::api::addons::publication::short_version;
 use crate::http::json_body::{Fields, named};
 
 /// The maximum length of a reason and of a message, in characters.
@@ -32,10 +32,7 @@ pub fn parse(body: &[u8]) -> Result<StatusChange, Error> {
     let mut is_faulty = false;
     let version = fields.optional("version", |value| {
         let Value::String(text) = value else { return Err("must be a text".into()) };
-        published_version(&text).map_err(|error| {
-            is_faulty = true;
-            error.to_string()
-        })
+        short_version(&text).inspect_err(|_| is_faulty = true)
     });
     let reason = fields.optional("reason", reason);
     let deprecation_message = fields.optional("deprecationMessage", reason_in_header);

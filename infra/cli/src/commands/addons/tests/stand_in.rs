@@ -174,7 +174,7 @@ impl State {
 
     fn metadata(&self, id: &str, url: &Url) -> Answer {
         let query: BTreeMap<_, _> = url.query_pairs().collect();
-        let of_addon = self.versions.iter().filter(|version| version["id"] == id);
+        let mut of_addon = self.versions.iter().filter(|version| version["id"] == id);
         let found = match query.get("version") {
             Some(wanted) => of_addon.rev().find(|version| version["version"] == **wanted),
             None => of_addon.next_back(),
@@ -203,7 +203,7 @@ impl State {
     fn patch(&mut self, id: &str, body: &Map<String, Value>) -> Answer {
         let known = ["status", "version", "reason", "deprecationMessage"];
         assert!(body.keys().all(|field| known.contains(&field.as_str())), "{body:?}");
-        let of_addon = self.versions.iter_mut().filter(|version| version["id"] == id);
+        let mut of_addon = self.versions.iter_mut().filter(|version| version["id"] == id);
         let changed =
             of_addon.filter(|version| body.get("version").is_none_or(|wanted| version["version"] == *wanted));
         let changed = changed.map(|version| {

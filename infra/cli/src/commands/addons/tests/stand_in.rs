@@ -174,10 +174,10 @@ impl State {
 
     fn metadata(&self, id: &str, url: &Url) -> Answer {
         let query: BTreeMap<_, _> = url.query_pairs().collect();
-        let mut of_addon = self.versions.iter().filter(|version| version["id"] == id);
+        let of_addon = self.versions.iter().filter(|version| version["id"] == id);
         let found = match query.get("version") {
             Some(wanted) => of_addon.rev().find(|version| version["version"] == **wanted),
-            None => of_addon.next_back(),
+            None => self.versions.iter().rfind(|version| version["id"] == id),
         };
         found.map_or_else(|| error(404, "ADDON_NOT_FOUND", &Value::Null), |found| (200, found.clone()))
     }
@@ -203,7 +203,7 @@ impl State {
     fn patch(&mut self, id: &str, body: &Map<String, Value>) -> Answer {
         let known = ["status", "version", "reason", "deprecationMessage"];
         assert!(body.keys().all(|field| known.contains(&field.as_str())), "{body:?}");
-        let mut of_addon = self.versions.iter_mut().filter(|version| version["id"] == id);
+        let of_addon = self.versions.iter_mut().filter(|version| version["id"] == id);
         let changed =
             of_addon.filter(|version| body.get("version").is_none_or(|wanted| version["version"] == *wanted));
         let changed = changed.map(|version| {

@@ -119,7 +119,11 @@ impl Request {
     /// The error of `parsed`, or [`Error::Invalid`] with the field errors of body and headers.
     pub fn with_header_faults<T>(&self, parsed: Result<T, Error>) -> Result<T, Error> {
         match (parsed, self.idempotency_key()) {
-            (Err(Error::Invalid(mut field_errors)), Err(Error::Invalid(more))) => {
+            // Versions are not all that is invalid any more.
+            (
+                Err(Error::Invalid(mut field_errors) | Error::InvalidVersion(mut field_errors)),
+                Err(Error::Invalid(more)),
+            ) => {
                 field_errors.extend(more);
                 Err(Error::Invalid(field_errors))
             }
@@ -198,4 +202,25 @@ impl Request {
 
 fn value<'a>(all: &'a [(String, String)], name: &str) -> Option<&'a str> {
     all.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::access::Scope;
+
+    #[test]
+    fn faults_of_versions_and_of_headers_are_in_one_error() {
+        let caller = testkit::principal("operator", &[Scope::AddonsAdmin]);
+        let request = Request::by(caller, "admin-addons", "POST", "");
+        let version =
+            || Err::<(), _>(Error::InvalidVersion(vec![FieldError::new("version", "must be a version")]));
+        assert!(matches!(request.with_header_faults(version()), Err(Error::InvalidVersion(_))));
+        let request = request.with(IDEMPOTENCY_KEY, "");
+        let Err(Error::Invalid(faults)) = request.with_header_faults(version()) else {
+            panic!("a header that is invalid is no fault of a version")
+        };
+        let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(paths, ["version", "Idempotency-Key"]);
+    }
 }

@@ -120,7 +120,7 @@ fn source_map() -> Operation {
     let schema = json!({
         "type": "object", "required": ["version", "sections"],
         "properties": {
-            "version": {"type": "integer", "enum": [3]},
+            "version": {"type": "integer"},
             "sections": {"type": "array", "items": {"type": "object"}},
         },
     });

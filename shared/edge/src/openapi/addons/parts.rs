@@ -83,8 +83,8 @@ pub(in crate::openapi) fn parameters() -> Map<String, Value> {
         "addonVersion": query(
             "version",
             "A version or a range in npm's grammar: `1.2.3`, `^1.2`, `1.x`, `>=1.2 <2 || 3`, `latest`. Of a range, the \
-             newest active version, or else the newest deprecated one; a version in beta only by its exact number. Left \
-             out, or `latest`: the newest release.",
+             newest active version, or else the newest deprecated one; a version in beta only by its exact number. \
+             Left out, or `latest`: the newest active release, or else the newest deprecated one.",
             json!({"type": "string", "format": "npm-range", "maxLength": RANGE_LIMIT}),
         ),
         "minified": query("minified", "`false` for the content as it was published.", flag(true)),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use domain::access::{Caller, IdempotencyKey};
 use semantest_tests::cloud::workspace;
 
 /// The lines of each resource of template.yaml by its name, trimmed and without comments.
@@ -206,11 +207,22 @@ fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
     let update = "[dynamodb:UpdateItem]".to_owned();
     let query = "[dynamodb:Query]".to_owned();
     let lines = format!("\"{}*\"", aws::keys::LINE);
-    // The first of its two actions: `value` ends at a comma. The other one is Query.
+    // The first of its actions: `value` ends at a comma.
     let take = "[dynamodb:DeleteItem".to_owned();
+    let get = "[dynamodb:GetItem".to_owned();
+    let caller = Caller::Key(domain::KeyId::new());
+    let record = aws::keys::idempotency_partition(&IdempotencyKey::new(caller, "k").unwrap());
+    let records = format!("\"{}#*\"", record.split_once('#').unwrap().0);
     assert_eq!(
         bound,
         [
+            (
+                "AddonsGetRole",
+                get.clone(),
+                "!GetAtt AddonsTable.Arn".to_owned(),
+                only("StringEquals", aws::keys::ADDONS),
+            ),
+            ("AdminAddonsRole", get, "!GetAtt JobsTable.Arn".to_owned(), only("StringLike", &records)),
             (
                 "AdminWebhookSecretRole",
                 update,

@@ -6,6 +6,7 @@ use domain::Error;
 use domain::addons::{AddonStatus, AddonType, ContentCoding, Form};
 use domain::error::Missing;
 use domain::primitives::NamedValue as _;
+use edge::api::addons::faults::Faults;
 use edge::api::addons::query::{parse_domain, parse_flag, parse_version};
 use edge::http::content_coding::Coding;
 use edge::http::precondition::{Precondition, Validators, http_date};
@@ -29,13 +30,17 @@ const X_TARGET_DOMAIN: &str = "x-target-domain";
 
 pub(crate) async fn content(addons: &Addons<'_>, request: &Request) -> Result<Answer, Error> {
     let id = addon_id(request)?;
-    let wanted = parse_version(request.query("version"))?;
-    let minified = parse_flag("minified", request.query("minified"), true)?;
+    let mut faults = Faults::default();
+    let wanted = faults.take(parse_version(request.query("version")));
+    let minified = faults.take(parse_flag("minified", request.query("minified"), true));
     // A header with other characters than ASCII is no domain either.
-    let domain = match request.headers.get(X_TARGET_DOMAIN) {
-        Some(value) => Some(parse_domain("X-Target-Domain", value.to_str().unwrap_or_default())?),
-        None => request.query("targetDomain").map(|text| parse_domain("targetDomain", text)).transpose()?,
-    };
+    let by_header = request.headers.get(X_TARGET_DOMAIN).map(|value| value.to_str().unwrap_or_default());
+    let by_header = by_header.map(|text| parse_domain("X-Target-Domain", text)).transpose();
+    let by_query = request.query("targetDomain").map(|text| parse_domain("targetDomain", text)).transpose();
+    let (by_header, by_query) = (faults.take(by_header), faults.take(by_query));
+    faults.finish()?;
+    let (wanted, minified) = (wanted.flatten(), minified.unwrap_or(true));
+    let domains = by_header.flatten().into_iter().chain(by_query.flatten());
     let mut library = addons.shelf.recent().await?;
     if library.find(&id, wanted.as_ref()).is_none() {
         // It may have been published a moment ago.
@@ -43,7 +48,7 @@ pub(crate) async fn content(addons: &Addons<'_>, request: &Request) -> Result<An
     }
     let library: &Library = &library;
     let (release, standing) = library.find(&id, wanted.as_ref()).ok_or(Error::NotFound(Missing::Addon))?;
-    if domain.is_some_and(|domain| !may_run_on(release, &domain)) {
+    if domains.into_iter().any(|domain| !may_run_on(release, &domain)) {
         return Err(Error::DomainNotAllowed);
     }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use domain::addons::{AddonType, ContentCoding, Dependency, Generation, Release};
 use domain::primitives::{BundleId, sha256_hex};
 use domain::{Error, Timestamp};
+use edge::api::addons::faults::Faults;
 use edge::api::addons::page::{Bundle, BundleAddon, BundleOptions, parse_options};
 use edge::api::addons::query::{parse_domain, parse_flag};
 use edge::http::content_coding::Coding;
@@ -70,21 +71,12 @@ impl Pages {
 }
 
 pub(crate) async fn page(addons: &Addons<'_>, request: &Request) -> Result<Answer, Error> {
-    let domain = parse_domain("addonId", request.path_parameter("addonId").unwrap_or_default())?;
-    let kind = match request.route.path.rsplit('/').next() {
-        Some("bundle.js") => Kind::Script,
-        Some("bundle.js.map") => Kind::ScriptMap,
-        Some("bundle.css") => Kind::Style,
-        Some("userscripts") => Kind::UserScripts,
-        _ if request.route.method == "POST" => Kind::Json(parse_options(&request.body)?),
-        _ => Kind::Json(BundleOptions {
-            include_styles: parse_flag("includeStyles", request.query("includeStyles"), true)?,
-            include_dependencies: parse_flag(
-                "includeDependencies",
-                request.query("includeDependencies"),
-                true,
-            )?,
-        }),
+    let mut faults = Faults::default();
+    let domain = faults.take(parse_domain("addonId", request.path_parameter("addonId").unwrap_or_default()));
+    let kind = faults.take(kind(request));
+    faults.finish()?;
+    let (Some(domain), Some(kind)) = (domain, kind) else {
+        return Err(Error::internal("a fault was found, but not kept"));
     };
     // Never older than a change that was answered before this request.
     let (library, keys) = (addons.shelf.present().await?, addons.signatures.keys().await?);
@@ -162,6 +154,24 @@ pub(crate) async fn page(addons: &Addons<'_>, request: &Request) -> Result<Answe
     );
     answer.body = body.to_vec();
     Ok(answer)
+}
+
+fn kind(request: &Request) -> Result<Kind, Error> {
+    let flag = |name| parse_flag(name, request.query(name), true);
+    Ok(match request.route.path.rsplit('/').next() {
+        Some("bundle.js") => Kind::Script,
+        Some("bundle.js.map") => Kind::ScriptMap,
+        Some("bundle.css") => Kind::Style,
+        Some("userscripts") => Kind::UserScripts,
+        _ if request.route.method == "POST" => Kind::Json(parse_options(&request.body)?),
+        _ => {
+            let mut faults = Faults::default();
+            let styles = faults.take(flag("includeStyles")).unwrap_or_default();
+            let dependencies = faults.take(flag("includeDependencies")).unwrap_or_default();
+            faults.finish()?;
+            Kind::Json(BundleOptions { include_styles: styles, include_dependencies: dependencies })
+        }
+    })
 }
 
 /// These answers have no `Last-Modified`: what a page gets can change without any addon of it being changed.

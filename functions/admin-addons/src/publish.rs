@@ -10,8 +10,9 @@ use domain::primitives::NamedValue as _;
 use domain::primitives::source::new_uuid;
 use domain::store::StoreError;
 use domain::{Error, FieldError, Timestamp};
+use edge::api::addons::faults::Faults;
 use edge::api::addons::metadata::AddonMetadata;
-use edge::api::addons::publication::{Publication, Publishing, parse};
+use edge::api::addons::publication::{Publication, Publishing, content_of, parse};
 use edge::http::{Answer, Request, idempotency};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
@@ -19,14 +20,14 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::built::{Forms, build, forms};
-use crate::release::{complete, draft, inherit};
+use crate::release::{complete, draft, inherit, too_much};
 use crate::{Deps, MAX_CONFLICTS, garbage};
 
 /// How many objects are stored side by side.
 const CONCURRENCY: usize = 8;
 
 pub(crate) async fn addon(deps: &Deps<'_>, request: &Request) -> Result<Answer, Error> {
-    let publication = request.with_header_faults(parse(&request.body, Publishing::Addon))?;
+    let publication = request.with_header_faults(parsed(deps, request, Publishing::Addon))?;
     let keys = signing_keys(deps, request.now).await?;
     idempotency::once(deps.idempotency, request, async |seed| {
         // A repeated run makes the same ids, and so finds what the first one has published.
@@ -37,9 +38,26 @@ pub(crate) async fn addon(deps: &Deps<'_>, request: &Request) -> Result<Answer, 
 }
 
 pub(crate) async fn version(deps: &Deps<'_>, request: &Request, id: AddonId) -> Result<Answer, Error> {
-    let publication = parse(&request.body, Publishing::Version)?;
+    let publication = parsed(deps, request, Publishing::Version)?;
     let keys = signing_keys(deps, request.now).await?;
     publish(deps, request, publication, id, new_uuid(), Publishing::Version, &keys).await
+}
+
+/// Parses the body. If it has faults, those of its content are named with them.
+fn parsed(deps: &Deps<'_>, request: &Request, publishing: Publishing) -> Result<Publication, Error> {
+    let mut faults = Faults::default();
+    match faults.take(parse(&request.body, publishing)) {
+        Some(publication) => return Ok(publication),
+        None => {
+            if let Some((kind, content)) = content_of(&request.body) {
+                // The name is only for the map, which nobody sees.
+                let id = AddonId::from_uuid(Uuid::nil());
+                faults.extend(build(&content, &id, kind, deps.oldest).err().into_iter().flatten());
+            }
+        }
+    }
+    faults.finish()?;
+    Err(Error::internal("a fault was found, but not kept"))
 }
 
 /// Returns the keys to sign with. What is not signed would run in no extension that has the operator's key.
@@ -85,14 +103,16 @@ async fn publish(
         {
             return published_before(addon, &publication, run);
         }
+        let mut faults = Vec::new();
         if let Some(addon) = known {
-            inherit(&mut publication, addon)?;
+            faults.extend(inherit(&mut publication, addon));
         }
         let Some(kind) = publication.kind else {
             return Err(Error::internal("an addon without a type was not refused"));
         };
-        let mut release = draft(&publication, &id, kind, (publication_id, run), request.now)?;
-        let mut faults = dependency_faults(&before, &release);
+        let mut release = draft(&publication, &id, kind, (publication_id, run), request.now);
+        faults.extend(too_much(&release)?);
+        faults.extend(dependency_faults(&before, &release));
         if stored.is_none() && parsed.is_none() {
             match build(&publication.content, &id, kind, deps.oldest) {
                 Ok(built) => parsed = Some(built),

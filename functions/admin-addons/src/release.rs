@@ -14,15 +14,11 @@ use crate::built::Forms;
 const METADATA_LIMIT: usize = 64 * 1024;
 
 /// What a version of an addon that exists takes from the newest one, if it was not given.
-pub(crate) fn inherit(publication: &mut Publication, addon: &Addon) -> Result<(), Error> {
-    let Some((newest, _)) = addon.versions().next() else { return Ok(()) };
-    match publication.kind {
-        Some(kind) if kind != newest.kind => {
-            let message = format!("must be {}, as in all versions of this addon", newest.kind.as_str());
-            return Err(Error::Invalid(vec![FieldError::new("type", message)]));
-        }
-        Some(_) | None => publication.kind = Some(newest.kind),
-    }
+///
+/// Returns the fault of a type that is another one.
+pub(crate) fn inherit(publication: &mut Publication, addon: &Addon) -> Option<FieldError> {
+    let (newest, _) = addon.versions().next()?;
+    let is_other = publication.kind.replace(newest.kind).is_some_and(|kind| kind != newest.kind);
     let given = publication;
     given.name.get_or_insert_with(|| newest.name.clone());
     given.description.get_or_insert_with(|| newest.description.clone());
@@ -31,7 +27,10 @@ pub(crate) fn inherit(publication: &mut Publication, addon: &Addon) -> Result<()
     given.injection_rules = given.injection_rules.take().or_else(|| newest.injection_rules.clone());
     given.dependencies = given.dependencies.take().or_else(|| newest.dependencies.clone());
     given.config = given.config.take().or_else(|| newest.config.clone());
-    Ok(())
+    is_other.then(|| {
+        let message = format!("must be {}, as in all versions of this addon", newest.kind.as_str());
+        FieldError::new("type", message)
+    })
 }
 
 /// Makes the release, without the forms of its content.
@@ -41,7 +40,7 @@ pub(crate) fn draft(
     kind: AddonType,
     (publication_id, run): (PublicationId, Uuid),
     now: Timestamp,
-) -> Result<Release, Error> {
+) -> Release {
     let empty = || Form {
         hash: String::new(),
         integrity: String::new(),
@@ -50,7 +49,7 @@ pub(crate) fn draft(
         brotli_bytes: 0,
         signature: String::new(),
     };
-    let release = Release {
+    Release {
         addon_id: id.clone(),
         version: publication.version.clone(),
         name: publication.name.clone().unwrap_or_default(),
@@ -72,13 +71,14 @@ pub(crate) fn draft(
         names: ReleaseNames::default(),
         warnings: Vec::new(),
         created_at: now,
-    };
-    let bytes = serde_json::to_vec(&release).map_err(Error::internal)?.len();
-    if bytes > METADATA_LIMIT {
-        let message = format!("everything but the content has {bytes} bytes, and may have {METADATA_LIMIT}");
-        return Err(Error::Invalid(vec![FieldError::new("", message)]));
     }
-    Ok(release)
+}
+
+/// Returns the fault of a release of which too much is told.
+pub(crate) fn too_much(release: &Release) -> Result<Option<FieldError>, Error> {
+    let bytes = serde_json::to_vec(release).map_err(Error::internal)?.len();
+    let message = format!("everything but the content has {bytes} bytes, and may have {METADATA_LIMIT}");
+    Ok((bytes > METADATA_LIMIT).then(|| FieldError::new("", message)))
 }
 
 /// Adds the forms of the content, signed.

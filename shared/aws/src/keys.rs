@@ -1,14 +1,19 @@
 //! Keys of the rows of all tables and of the objects of all buckets.
 
 use domain::access::{Caller, ClientId, Endpoint, IdempotencyKey};
-use domain::addons::{AddonId, ContentCoding, PublicationId};
 use domain::due::Due;
 use domain::images::ImageFormat;
 use domain::jobs::JobClass;
 use domain::primitives::NamedValue as _;
 use domain::webhooks::{DeliveryKey, Lane, WebhookEndpointId};
 use domain::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, UserId, WebhookId};
-use semver::Version;
+
+mod addons;
+
+pub use addons::{
+    ADDON, ADDONS, ADDONS_GARBAGE, ADDONS_GENERATION, CONTENTS, addon_content, addon_contents, addon_sort,
+    release_sort,
+};
 
 /// Number of shards of the due index: with a single shard, a busy minute would be throttled.
 pub const DUE_SHARDS: u8 = 16;
@@ -301,45 +306,6 @@ pub fn image(storage_prefix: &str, index: u8, format: ImageFormat) -> String {
 #[must_use]
 pub fn thumbnail(storage_prefix: &str, index: u8, format: ImageFormat) -> String {
     format!("{IMAGES}{storage_prefix}/{index}-256.{}", format.as_str())
-}
-
-/// The partition of all addons and their versions.
-pub const ADDONS: &str = "ADDONS";
-/// The sort key of the number of the catalog's changes.
-pub const ADDONS_GENERATION: &str = "GENERATION";
-/// The partition of content that is to be deleted.
-pub const ADDONS_GARBAGE: &str = "GARBAGE";
-/// Prefix of the sort keys of addons. A version's begins with [`RELEASE`].
-pub const ADDON: &str = "ADDON#";
-const RELEASE: &str = "RELEASE#";
-/// Prefix of the keys of the addons' contents.
-pub const CONTENTS: &str = "content/";
-
-#[must_use]
-pub fn addon_sort(id: &AddonId) -> String {
-    format!("{ADDON}{id}")
-}
-
-/// Returns the sort key of a version. An id never contains `#`.
-#[must_use]
-pub fn release_sort(id: &AddonId, version: &Version) -> String {
-    format!("{RELEASE}{id}#{version}")
-}
-
-/// Returns the prefix of the keys of a publication's contents.
-#[must_use]
-pub fn addon_contents(publication: PublicationId) -> String {
-    format!("{CONTENTS}{publication}/")
-}
-
-#[must_use]
-pub fn addon_content(publication: PublicationId, hash: &str, coding: ContentCoding) -> String {
-    let ending = match coding {
-        ContentCoding::Identity => "",
-        ContentCoding::Gzip => ".gz",
-        ContentCoding::Brotli => ".br",
-    };
-    format!("{}{hash}{ending}", addon_contents(publication))
 }
 
 #[cfg(test)]

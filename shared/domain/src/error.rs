@@ -44,7 +44,7 @@ pub enum Error {
     /// The request is invalid. Holds every error that was found, not only the first.
     #[error("the request is not valid")]
     Invalid(Vec<FieldError>),
-    #[error("the body is larger than {limit} bytes")]
+    #[error("too large: it may have {limit} bytes")]
     TooLarge {
         /// The maximum length of the body, in bytes.
         limit: usize,

@@ -21,5 +21,6 @@ pub use answer::Answer;
 pub use event::Event;
 pub use middleware::Middleware;
 pub use reply::Reply;
-pub use request::{BODY_LIMIT, IDEMPOTENCY_KEY, Request};
+pub use request::{IDEMPOTENCY_KEY, Request};
+pub use routes::BODY_LIMIT;
 pub use serve::{respond, serve};

@@ -14,6 +14,7 @@ mod deliveries;
 mod examples;
 mod images;
 mod operation;
+mod optional;
 mod parts;
 mod problems;
 mod schemas;

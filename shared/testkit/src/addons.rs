@@ -1,7 +1,5 @@
 //! The stores of addons.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Timestamp;
@@ -12,14 +10,6 @@ use domain::addons::{
 use domain::store::StoreError;
 
 use crate::memory::Memory;
-
-/// The addons of a [`Memory`].
-#[derive(Default)]
-pub(crate) struct Addons {
-    catalog: Catalog,
-    garbage: BTreeMap<PublicationId, (Timestamp, Vec<PublicationId>)>,
-    contents: BTreeMap<(PublicationId, String, ContentCoding), Bytes>,
-}
 
 impl Memory {
     /// Returns the catalog.

@@ -4,6 +4,7 @@
 // A test helper that cannot continue may only panic.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod addon_state;
 mod addons;
 mod auth_stores;
 mod chats;

@@ -20,7 +20,7 @@ use domain::webhooks::{
 };
 use domain::{Batch, BatchId, Job, JobId, KeyId, SessionId, Timestamp, WebhookId};
 
-use crate::addons::Addons;
+use crate::addon_state::Addons;
 use crate::host_permits::{Host, Lines};
 
 /// A message that was sent, with its delay.

@@ -123,6 +123,13 @@ async fn domain_status_and_version_decide_what_is_served() {
     assert_eq!(code(get(PATH, "a").with("x-target-domain", "a b")).await, "VALIDATION_ERROR");
     assert_eq!(code(get(PATH, "a").asking("minified", "1")).await, "VALIDATION_ERROR");
     assert_eq!(code(get(PATH, "a").asking("version", "newest")).await, "INVALID_VERSION");
+    let all =
+        get(PATH, "a").asking("version", "newest").asking("minified", "1").asking("targetDomain", "a b");
+    let Err(Error::Invalid(faults)) = send(&addons, all).await else { panic!("not refused") };
+    assert_eq!(
+        faults.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>(),
+        ["version", "minified", "targetDomain"]
+    );
     assert_eq!(code(get(PATH, "a").asking("version", "^2")).await, "ADDON_NOT_FOUND");
     assert_eq!(code(get(PATH, "none")).await, "ADDON_NOT_FOUND");
     assert_eq!(code(get(PATH, "NO ID")).await, "ADDON_NOT_FOUND");

@@ -73,6 +73,9 @@ async fn every_fault_is_named_and_nothing_is_stored() {
     );
     assert!(found.len() >= 2, "{found:?}");
     assert_eq!(faults(send(&store, post(&script("a", "1", json!({})))).await)[0].0, "version");
+    let both = script("a", "1", json!({"name": "", "content": "f(;"}));
+    let paths: Vec<_> = faults(send(&store, post(&both)).await).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["name", "version", "content"]);
     assert!(store.catalog().addons.is_empty());
     assert_eq!(store.content_count(), 0);
 }

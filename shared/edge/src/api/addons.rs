@@ -1,5 +1,6 @@
 //! The bodies, queries and responses of addons.
 
+pub mod faults;
 pub mod metadata;
 pub mod page;
 pub(crate) mod patterns;

@@ -9,13 +9,6 @@ use http::HeaderMap;
 use crate::http::event::{Event, origin};
 use crate::http::routes::{ROUTES, Route};
 
-/// The maximum length of a body, in bytes.
-pub const BODY_LIMIT: usize = 256 * 1024;
-
-/// The maximum length of a body that publishes an addon, in bytes: its content, with every character escaped. Lambda takes
-/// no more than 6 MB.
-pub(crate) const PUBLICATION_LIMIT: usize = 6 * 1024 * 1024;
-
 /// The header that makes a request safe to repeat.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 

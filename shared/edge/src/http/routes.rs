@@ -2,7 +2,12 @@
 
 use domain::access::{Endpoint, Scope};
 
-use crate::http::request::{BODY_LIMIT, PUBLICATION_LIMIT};
+/// The maximum length of a body, in bytes.
+pub const BODY_LIMIT: usize = 256 * 1024;
+
+/// The maximum length of a body that publishes an addon, in bytes: its content, with every character escaped. Lambda takes
+/// no more than 6 MB.
+pub(crate) const PUBLICATION_LIMIT: usize = 6 * 1024 * 1024;
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -167,7 +167,7 @@ fn finish(response: &mut Response<Vec<u8>>, trace_id: TraceId) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::BODY_LIMIT;
+    use crate::http::routes::BODY_LIMIT;
     use domain::FieldError;
     use domain::error::Missing;
     use lambda_runtime::Context;

@@ -5,10 +5,11 @@ use domain::access::Scope;
 use domain::primitives::NamedValue as _;
 use serde_json::{Map, Value, json};
 
-use super::parts::{LIMIT_HEADERS, header, headers, optional, parameter};
+use super::optional::optional;
+use super::parts::{LIMIT_HEADERS, header, headers, parameter};
 use super::problems::Problem;
 use super::webhooks::callback;
-use crate::http::request::PUBLICATION_LIMIT;
+use crate::http::routes::PUBLICATION_LIMIT;
 use crate::http::routes::{Access, Route};
 
 /// The parts of an operation that do not follow from its route.

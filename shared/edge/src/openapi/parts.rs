@@ -3,6 +3,8 @@
 use domain::access::WINDOW;
 use serde_json::{Map, Value, json};
 
+use super::optional::optional;
+
 // Ids in the examples.
 pub(super) const JOB: &str = "0190b8a0-0000-7000-8000-000000000002";
 pub(super) const BATCH: &str = "0190b8a0-0000-7000-8000-000000000003";
@@ -81,14 +83,6 @@ fn add(all: &mut Value, more: Map<String, Value>) {
         assert!(all[&name].is_null(), "two components have the name {name}");
         all[name] = component;
     }
-}
-
-/// Makes a response header optional.
-pub(super) fn optional(mut header: Value) -> Value {
-    if let Some(header) = header.as_object_mut() {
-        header.remove("required");
-    }
-    header
 }
 
 /// Returns all parameters of paths, queries and headers.

@@ -10,11 +10,12 @@ use http::Response;
 use serde_json::{Map, Value, json};
 use uuid::uuid;
 
+use super::optional::optional;
 use super::parts::{self, LIMIT_HEADERS, header};
 use super::schemas::Schemas;
 use crate::api::addons::publication::CONTENT_LIMIT;
 use crate::http::error_response::{ErrorEnvelope, error_response};
-use crate::http::request::BODY_LIMIT;
+use crate::http::routes::BODY_LIMIT;
 use crate::http::routes::{Access, Route};
 
 /// An error response. Its name is the name of the component in the document.
@@ -264,7 +265,7 @@ impl Problem {
             let value = match self.counted() {
                 Some(true) => header(name),
                 Some(false) => continue,
-                None => parts::optional(described[name].clone()),
+                None => optional(described[name].clone()),
             };
             headers.insert(name.to_owned(), value);
         }
@@ -274,7 +275,7 @@ impl Problem {
             if answers.iter().all(has) {
                 headers.insert(name.to_owned(), header(name));
             } else if answers.iter().any(has) {
-                headers.insert(name.to_owned(), parts::optional(described[name].clone()));
+                headers.insert(name.to_owned(), optional(described[name].clone()));
             }
         }
         headers

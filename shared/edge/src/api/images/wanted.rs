@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::http::request::BODY_LIMIT;
+use crate::http::routes::BODY_LIMIT;
 
 /// Returns whether a body requests an image. Does not validate the rest of the body.
 #[must_use]

@@ -5,7 +5,7 @@ use domain::primitives::NamedValue;
 use serde_json::{Map, Value, json};
 
 use crate::api::addons::query::{PAGE_LIMIT, PAGE_SIZE_LIMIT, RANGE_LIMIT};
-use crate::openapi::parts::optional;
+use crate::openapi::optional::optional;
 
 // Values in the examples.
 pub(super) const ADDON: &str = "toolbar";

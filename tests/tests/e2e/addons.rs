@@ -17,5 +17,6 @@ pub(crate) fn tests(round: &mut Round<'_>) {
 
 pub(crate) fn alone(round: &mut Round<'_>) {
     publishing::alone(round);
+    serving::alone(round);
     pages::alone(round);
 }

@@ -218,6 +218,31 @@ pub(super) fn tests(round: &mut Round<'_>) {
     });
 }
 
+pub(super) fn alone(round: &mut Round<'_>) {
+    round.test("warm_reader_makes_no_call_but_the_limit", |cloud| async move {
+        let shop = Shop::new(&cloud).await;
+        let id = unique("warm");
+        shop.publish(&id, "1.0.0", json!({"domainPatterns": [format!("{id}.example")]})).await;
+        let first = shop.get(&format!("/{id}")).await;
+        let etag = header(&first, "etag").to_owned();
+        let calls = async |path: &str, known: bool| {
+            // Not counted: it may have been two seconds since the last look.
+            shop.get(path).await;
+            let seen = cloud.calls_so_far();
+            let request = shop.read(path);
+            let request = if known { request.header("if-none-match", &etag) } else { request };
+            assert!(request.send().await.unwrap().status().as_u16() < 400);
+            cloud.calls_of("addons-get", seen)
+        };
+        assert_eq!(calls(&format!("/{id}"), false).await, ["dynamodb:UpdateItem"]);
+        assert_eq!(calls(&format!("/{id}"), true).await, ["dynamodb:UpdateItem"]);
+        for path in ["bundle", "bundle.js", "userscripts"] {
+            let calls = calls(&format!("/{id}.example/{path}"), false).await;
+            assert_eq!(calls, ["dynamodb:UpdateItem", "dynamodb:GetItem"], "{path}");
+        }
+    });
+}
+
 /// The path of an addon with this parameter in its query.
 fn asking(id: &str, name: &str, value: &str) -> String {
     let url = reqwest::Url::parse_with_params("http://any.example", [(name, value)]).unwrap();

@@ -23,10 +23,7 @@ static KEY: OnceCell<String> = OnceCell::const_new();
 
 impl Shop {
     pub(super) async fn new(cloud: &Arc<Cloud>) -> Self {
-        let made = KEY.get_or_init(|| async {
-            cloud.raise_limits("operator").await;
-            make_key(cloud, "operator", &["addons:admin"])
-        });
+        let made = KEY.get_or_init(|| async { make_key(cloud, "operator", &["addons:admin"]) });
         Self { cloud: Arc::clone(cloud), key: made.await.clone() }
     }
 

@@ -218,11 +218,16 @@ fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
         [
             (
                 "AddonsGetRole",
-                get.clone(),
+                get,
                 "!GetAtt AddonsTable.Arn".to_owned(),
                 only("StringEquals", aws::keys::ADDONS),
             ),
-            ("AdminAddonsRole", get, "!GetAtt JobsTable.Arn".to_owned(), only("StringLike", &records)),
+            (
+                "AdminAddonsRole",
+                update.clone(),
+                "!GetAtt JobsTable.Arn".to_owned(),
+                only("StringLike", &records)
+            ),
             (
                 "AdminWebhookSecretRole",
                 update,

@@ -45,7 +45,7 @@ fn parse_all(
             Ok(pattern) => parsed.push((index, pattern)),
             Err(reason) => faults.push(FieldError::new(
                 format!("{path}[{index}]"),
-                format!("{text:?} is refused by Chromium: {reason}"),
+                format!("{text:?} is refused: {reason}"),
             )),
         }
     }
@@ -88,12 +88,12 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("domainPatterns[1]", "\"https://\" is refused by Chromium: Host can not be empty."),
-                ("injectionRules[0].domains[2]", "\"*://\" is refused by Chromium: Host can not be empty."),
+                ("domainPatterns[1]", "\"https://\" is refused: Host can not be empty."),
+                ("injectionRules[0].domains[2]", "\"*://\" is refused: Host can not be empty."),
                 ("injectionRules[0].domains[1]", "*://*.example.org/* is outside of domainPatterns"),
                 (
                     "injectionRules[0].urlPatterns[1]",
-                    "\"example.com\" is refused by Chromium: Missing scheme separator."
+                    "\"example.com\" is refused: Missing scheme separator."
                 ),
                 (
                     "injectionRules[0].urlPatterns[0]",
@@ -101,7 +101,7 @@ mod tests {
                 ),
                 (
                     "injectionRules[0].excludePatterns[0]",
-                    "\"*://*:80/*\" is refused by Chromium: Invalid port."
+                    "\"*://*:80/*\" is refused: Invalid port."
                 ),
             ]
         );

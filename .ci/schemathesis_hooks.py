@@ -79,7 +79,7 @@ def can_be_published(operation, body):
 
 
 def is_version(value):
-    return isinstance(value, str) and len(value) <= VERSION_LIMIT and re.search(PREPARED["versionPattern"], value)
+    return isinstance(value, str) and len(value) <= VERSION_LIMIT and re.fullmatch(PREPARED["versionPattern"], value)
 
 
 def is_addon_id(value):

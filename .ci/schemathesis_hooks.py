@@ -16,15 +16,28 @@ PREPARED = json.loads(os.environ["SEMANTEST_PREPARED"])
 OPERATORS = {"addons:admin", "clients:admin"}
 
 METADATA_LIMIT = 4096
+CONTENT_LIMIT = 1024 * 1024
+VERSION_LIMIT = 100
+ADDON_CHANGES = ("publishAddon", "publishAddonVersion", "changeAddonStatus")
+ADDON_TYPES = ("content_script", "background_script", "injected_script", "style_sheet")
 
 # A schema cannot describe a valid cursor. The cursor of each operation is filled in below.
 schemathesis.openapi.format("cursor", st.just("cursor"))
 # Most generated URLs have no reachable host.
 schemathesis.openapi.format("iri", st.from_regex(r"https://[a-z]{1,20}\.example/[a-z0-9/]{0,50}", fullmatch=True))
 
+# Hosts, ranges and patterns that go together, as a schema cannot say that one must be within another: every pattern
+# has the same hosts, and every range has the version of the addon that others need.
+schemathesis.openapi.format("host", st.sampled_from(["example.com", "kites.example.com", "127.0.0.1"]))
+schemathesis.openapi.format("npm-range", st.sampled_from(["1.4.0", "^1.2", "1.x", ">=1.2 <2 || 3", "*"]))
+schemathesis.openapi.format("domain-pattern", st.sampled_from(["*.example.com", "*://*.example.com/*"]))
+schemathesis.openapi.format("match-pattern", st.sampled_from(["https://*.example.com/*", "*://*.example.com/a/*"]))
+
 # The ids in the document's examples.
 instead = {operation: {name: itertools.cycle(ids) for name, ids in parameters.items()}
            for operation, parameters in PREPARED["ids"].items()}
+# Of versions that are published.
+numbers = itertools.count(2)
 
 
 def generated(url):
@@ -41,14 +54,48 @@ def in_order(body):
         return {}
 
 
+def can_be_published(operation, body):
+    """Replaces what its schema allows, but not what is published already or what stands beside it."""
+    # A generated text is hardly ever a script or a style sheet. This is both, whatever the addon's type is.
+    content = body.get("content")
+    if isinstance(content, str) and len(content) <= CONTENT_LIMIT:
+        text = json.dumps(content[:1000]).replace("*", "")
+        body["content"] = f"/* {text} */ kite\n{{color:red}}"
+    # All versions of an addon have one type, so that another version names none, and another type is another addon.
+    if operation == "publishAddonVersion" and body.get("type") in ADDON_TYPES:
+        body["type"] = None
+    # Most generated versions are those of a few small numbers, which would soon be published.
+    if operation == "publishAddonVersion" and is_version(body.get("version")):
+        body["version"] = f"{next(numbers)}.0.0"
+    if operation == "publishAddon" and is_addon_id(body.get("addonId")):
+        body["addonId"] = f"{body['addonId'][:27]}-{uuid.uuid4()}"
+    dependencies = body.get("dependencies")
+    for dependency in dependencies if isinstance(dependencies, list) else []:
+        if isinstance(dependency, dict) and is_addon_id(dependency.get("addonId")):
+            dependency["addonId"] = PREPARED["neededAddon"]
+    # No rule is within an empty list, be the rule in this version or in the next one.
+    if body.get("domainPatterns") == []:
+        body["domainPatterns"] = None
+
+
+def is_version(value):
+    return isinstance(value, str) and len(value) <= VERSION_LIMIT and re.fullmatch(PREPARED["versionPattern"], value)
+
+
+def is_addon_id(value):
+    return isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", value)
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     operation = case.operation.definition.raw["operationId"]
     parameters = case.path_parameters or {}
     for name, value in parameters.items():
-        if value == PREPARED["examples"].get(name):
+        # Schemathesis finds the kept addons in lists. The run would delete what it needs.
+        is_replaced = value == PREPARED["examples"].get(name) or value in PREPARED["keptAddons"]
+        if is_replaced and name in instead.get(operation, {}):
             parameters[name] = next(instead[operation][name])
-        elif value == PREPARED["ownKey"]:
+        elif value in PREPARED["ownKeys"]:
             # The run would revoke its own key.
             parameters[name] = str(uuid.uuid4())
     if (case.query or {}).get("cursor") == "cursor":
@@ -77,3 +124,8 @@ def before_call(context, case, kwargs):
     if operation == "createKey" and isinstance(case.body, dict) and isinstance(case.body.get("scopes"), list):
         case.body["scopes"] = ["chat" if isinstance(scope, str) and scope in OPERATORS else scope
                                for scope in case.body["scopes"]]
+    # A pattern does not bound the numbers of a version, of which the highest has 16 digits.
+    if operation in ADDON_CHANGES and isinstance(case.body, dict) and is_version(case.body.get("version")):
+        case.body["version"] = re.sub(r"[0-9]{16,}", lambda number: number[0][:15], case.body["version"])
+    if operation in ("publishAddon", "publishAddonVersion") and isinstance(case.body, dict):
+        can_be_published(operation, case.body)

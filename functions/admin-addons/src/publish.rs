@@ -12,6 +12,7 @@ use domain::store::StoreError;
 use domain::{Error, FieldError, Timestamp};
 use edge::api::addons::faults::Faults;
 use edge::api::addons::metadata::AddonMetadata;
+use edge::api::addons::patterns::pattern_faults;
 use edge::api::addons::publication::{Publication, Publishing, content_of, parse};
 use edge::http::{Answer, Request, idempotency};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -106,6 +107,9 @@ async fn publish(
         let mut faults = Vec::new();
         if let Some(addon) = known {
             faults.extend(inherit(&mut publication, addon));
+            // What was inherited must fit what was given.
+            let rules = publication.injection_rules.as_deref();
+            faults.extend(pattern_faults(publication.domain_patterns.as_deref(), rules));
         }
         let Some(kind) = publication.kind else {
             return Err(Error::internal("an addon without a type was not refused"));

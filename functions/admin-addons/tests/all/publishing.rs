@@ -120,6 +120,9 @@ async fn new_version_inherits_what_it_does_not_say() {
     }
     let other = json!({"version": "1.2.0", "content": "f()", "type": "content_script"});
     assert_eq!(faults(send(&store, put("look", &other)).await)[0].0, "type");
+    let rule = json!({"id": "r", "priority": 1, "domains": ["other.example"], "runAt": "document_end"});
+    let outside = json!({"version": "1.2.0", "content": "b{}", "injectionRules": [rule]});
+    assert_eq!(faults(send(&store, put("look", &outside)).await)[0].0, "injectionRules[0].domains[0]");
     let unknown = put("none", &json!({"version": "1.0.0", "content": ""}));
     assert_eq!(send(&store, unknown).await.unwrap_err().code(), "ADDON_NOT_FOUND");
     let none = json!({"version": "1.3.0", "content": "b{}", "domainPatterns": []});

@@ -89,7 +89,7 @@ impl AddonsTable {
                         catalog.addons.insert(id, addon);
                     }
                 } else {
-                    releases.extend(decode::<Release>(item, &sort));
+                    releases.extend(release(item, &sort));
                 }
             }
         }
@@ -178,6 +178,33 @@ fn decode<T: DeserializeOwned>(item: Item, sort: &str) -> Option<T> {
         .ok()
 }
 
+/// The attribute of a version's rules.
+const RULES: &str = "injectionRules";
+
+/// Writes the rules as JSON text: a condition may hold a number that DynamoDB has none for, such as 1e126.
+fn keep_rules(item: &mut Item, release: &Release) -> Result<(), StoreError> {
+    if let Some(rules) = &release.injection_rules {
+        let text = serde_json::to_string(rules).map_err(|error| unusable("rules", error))?;
+        item.insert(RULES.to_owned(), AttributeValue::S(text));
+    }
+    Ok(())
+}
+
+/// Reads the row of a version.
+fn release(mut item: Item, sort: &str) -> Option<Release> {
+    let rules = item.remove(RULES);
+    let mut release: Release = decode(item, sort)?;
+    if let Some(rules) = rules {
+        let text = rules.as_s().map(String::as_str).unwrap_or_default();
+        let rules = serde_json::from_str(text);
+        let fault = |fault: &serde_json::Error| {
+            error!(alarm = "row_unreadable", row = sort, %fault, "the rules of an addon cannot be read");
+        };
+        release.injection_rules = Some(rules.inspect_err(fault).ok()?);
+    }
+    Some(release)
+}
+
 #[async_trait]
 impl AddonReader for AddonsTable {
     async fn generation(&self) -> Result<Generation, StoreError> {
@@ -222,7 +249,10 @@ impl AddonRegistry for AddonsTable {
         now: Timestamp,
     ) -> Result<Generation, StoreError> {
         let (next, generation) = self.next_generation(read, now)?;
-        let mut put = self.put(row_key(keys::release_sort(&release.addon_id, &release.version)), release)?;
+        let without_rules = Release { injection_rules: None, ..release.clone() };
+        let key = row_key(keys::release_sort(&release.addon_id, &release.version));
+        let mut put = self.put(key, &without_rules)?;
+        keep_rules(&mut put.item, release)?;
         put.condition_expression = Some("attribute_not_exists(pk)".to_owned());
         let begun = Delete::builder()
             .table_name(&self.table)
@@ -286,5 +316,47 @@ impl AddonRegistry for AddonsTable {
             .await
             .map_err(|error| unavailable("DeleteItem", error))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn version_is_read_as_it_was_written() {
+        let form = json!({"hash": "ab", "integrity": "sha384-", "bytes": 1, "gzipBytes": 2, "brotliBytes": 3, "signature": "s"});
+        let condition = |value| json!({"type": "custom", "operator": "equals", "value": value});
+        let rule = json!({
+            "id": "r", "priority": -7, "domains": ["a.example"], "runAt": "document_start",
+            "conditions": [condition(json!(1e126)), condition(json!(5e-324)), condition(json!(true)), condition(json!("t"))],
+        });
+        let written: Release = serde_json::from_value(json!({
+            "addonId": "a", "version": "1.0.0-rc.1", "name": "n", "description": "", "type": "content_script",
+            "domainPatterns": [], "injectionRules": [rule], "dependencies": [{"addonId": "b", "version": "^1"}],
+            "config": {"minBrowserVersion": "120"}, "run": Uuid::nil(), "createdAt": 5,
+            "content": {"publication": Uuid::nil(), "source": form, "minified": form, "pageBytes": 7},
+            "names": {"hidden": ["x"]}, "warnings": ["w"],
+        }))
+        .unwrap();
+        let without_rules = Release { injection_rules: None, ..written.clone() };
+        let mut item: Item = serde_dynamo::to_item(&without_rules).unwrap();
+        keep_rules(&mut item, &written).unwrap();
+        assert_eq!(release(item.clone(), "s"), Some(written));
+        item.insert(RULES.to_owned(), AttributeValue::S("[{}]".to_owned()));
+        assert_eq!(release(item, "s"), None, "the other addons are served");
+    }
+
+    #[test]
+    fn standings_are_read_as_they_were_written() {
+        let standing = json!({"status": "beta", "updatedAt": 5, "reason": "r"});
+        let row: AddonRow = serde_json::from_value(json!({
+            "id": "a", "createdAt": 1, "updatedAt": 2, "standings": {"1.0.0": standing, "1.0.0-rc.1": standing},
+        }))
+        .unwrap();
+        let item: Item = serde_dynamo::to_item(&row).unwrap();
+        let read: AddonRow = decode(item, "s").unwrap();
+        assert_eq!((read.id, read.standings), (row.id, row.standings));
     }
 }

@@ -3,7 +3,7 @@
 pub mod faults;
 pub mod metadata;
 pub mod page;
-pub(crate) mod patterns;
+pub mod patterns;
 pub mod publication;
 pub mod query;
 pub mod status;

@@ -14,8 +14,7 @@ pub struct Reply {
     status_code: u16,
     /// A name has one value here: repeated headers are joined.
     headers: BTreeMap<String, String>,
-    /// `Set-Cookie` alone cannot be joined.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// `Set-Cookie` alone cannot be joined. Never left out: `cargo lambda watch` reads no reply without it.
     cookies: Vec<String>,
     body: String,
     is_base64_encoded: bool,

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::api::time::Rfc3339;
 use crate::api::webhooks::attempts::State;
 use crate::api::webhooks::secret::OVERLAP;
+use crate::http::json_body::LIST_LIMIT;
 
 /// Matches one character that is not Unicode white space. `\S` differs between dialects of regular
 /// expressions: that of JavaScript, which JSON Schema refers to, matches U+0085. The characters stand for themselves: RE2 and PCRE have no `\u2028`, JavaScript has no `\x{2028}`.
@@ -185,6 +186,7 @@ pub struct Webhook {
     )]
     pub webhook_url: Option<String>,
     /// For which events; left out, for the three endings.
+    #[schemars(length(max = LIST_LIMIT))]
     pub webhook_events: Option<Vec<WebhookEvent>>,
 }
 
@@ -202,7 +204,7 @@ pub struct TokenBody {
     /// The person for whom the token acts.
     pub user_id: UserId,
     /// What it allows, at most what the key allows. Left out: all of that but what ends in `:admin`.
-    #[schemars(length(min = 1), extend("items" = words(Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()))))]
+    #[schemars(length(min = 1, max = LIST_LIMIT), extend("items" = words(Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()))))]
     pub scopes: Option<Vec<Scope>>,
     /// How long it is good, in seconds.
     #[schemars(range(min = 1, max = 3600), extend("default" = 3600))]
@@ -220,7 +222,7 @@ pub struct KeyBody {
     pub name: String,
     /// What it allows; the caller must have all of it. `addons:admin` and `clients:admin` are for keys of the
     /// client `operator` alone. Left out: `chat`, `images:write` and `images:read`.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = LIST_LIMIT))]
     pub scopes: Option<Vec<Scope>>,
     /// How many requests pass in 60 seconds, for endpoints where the client is to have a limit of its own.
     /// Only with the scope `clients:admin`.

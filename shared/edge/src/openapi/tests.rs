@@ -249,7 +249,7 @@ fn parameters_of_addons_and_parsers_agree() {
             "minified" | "includeStyles" | "includeDependencies" => {
                 parse_flag(name, Some(value), true).is_ok()
             }
-            "targetDomain" | "addonDomain" => parse_domain(name, value).is_ok(),
+            "targetDomain" | "addonDomain" | "X-Target-Domain" => parse_domain(name, value).is_ok(),
             _ => panic!("{component}"),
         };
         if let "addonStatus" | "addonType" = component.as_str() {

@@ -7,7 +7,7 @@ use domain::addons::InjectionRule;
 /// Returns the faults of the patterns of a release: what Chromium refuses, with its reason, and what lies outside of
 /// the domains in which it should lie.
 #[must_use]
-pub(crate) fn pattern_faults(domains: Option<&[String]>, rules: Option<&[InjectionRule]>) -> Vec<FieldError> {
+pub fn pattern_faults(domains: Option<&[String]>, rules: Option<&[InjectionRule]>) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let own =
         domains.map(|domains| parse_all("domainPatterns", domains, MatchPattern::parse_domain, &mut faults));
@@ -43,10 +43,8 @@ fn parse_all(
     for (index, text) in texts.iter().enumerate() {
         match parse(text) {
             Ok(pattern) => parsed.push((index, pattern)),
-            Err(reason) => faults.push(FieldError::new(
-                format!("{path}[{index}]"),
-                format!("{text:?} is refused: {reason}"),
-            )),
+            Err(reason) => faults
+                .push(FieldError::new(format!("{path}[{index}]"), format!("{text:?} is refused: {reason}"))),
         }
     }
     parsed
@@ -91,18 +89,12 @@ mod tests {
                 ("domainPatterns[1]", "\"https://\" is refused: Host can not be empty."),
                 ("injectionRules[0].domains[2]", "\"*://\" is refused: Host can not be empty."),
                 ("injectionRules[0].domains[1]", "*://*.example.org/* is outside of domainPatterns"),
-                (
-                    "injectionRules[0].urlPatterns[1]",
-                    "\"example.com\" is refused: Missing scheme separator."
-                ),
+                ("injectionRules[0].urlPatterns[1]", "\"example.com\" is refused: Missing scheme separator."),
                 (
                     "injectionRules[0].urlPatterns[0]",
                     "https://other.example/* is outside of the rule's domains"
                 ),
-                (
-                    "injectionRules[0].excludePatterns[0]",
-                    "\"*://*:80/*\" is refused: Invalid port."
-                ),
+                ("injectionRules[0].excludePatterns[0]", "\"*://*:80/*\" is refused: Invalid port."),
             ]
         );
     }

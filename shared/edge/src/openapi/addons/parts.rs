@@ -67,7 +67,8 @@ pub(in crate::openapi) fn headers() -> Map<String, Value> {
 /// things in different operations.
 pub(in crate::openapi) fn parameters() -> Map<String, Value> {
     let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
-    let header = |name: &str, description: &str| json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}});
+    let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "description": description, "schema": schema});
+    let text = || json!({"type": "string"});
     let flag = |default: bool| json!({"type": "boolean", "default": default});
     let host = || json!({"type": "string", "format": "host", "minLength": 1});
     let parameters = json!({
@@ -94,7 +95,7 @@ pub(in crate::openapi) fn parameters() -> Map<String, Value> {
              it.",
             host(),
         ),
-        "X-Target-Domain": header("X-Target-Domain", "The same as `targetDomain`."),
+        "X-Target-Domain": header("X-Target-Domain", "The same as `targetDomain`.", host()),
         "addonStatus": query(
             "status",
             "Only addons with a version that stands so, which is then the one in the list.",
@@ -114,14 +115,16 @@ pub(in crate::openapi) fn parameters() -> Map<String, Value> {
         "includeDependencies": query(
             "includeDependencies", "Whether addons are in it that are only needed by others.", flag(true),
         ),
-        "If-Match": header("If-Match", "Entity tags of which one must be that of the answer: 412 if none is."),
+        "If-Match": header("If-Match", "Entity tags of which one must be that of the answer: 412 if none is.", text()),
         "If-Modified-Since": header(
             "If-Modified-Since",
             "304 if the version was not published after this time. Not evaluated beside `If-None-Match`.",
+            text(),
         ),
         "If-Unmodified-Since": header(
             "If-Unmodified-Since",
             "412 if the version was published after this time. Not evaluated beside `If-Match`.",
+            text(),
         ),
     });
     match parameters {

@@ -226,7 +226,13 @@ impl Cloud {
 
     /// The state of a job, from the API.
     pub async fn status(&self, job: &str) -> Value {
-        let answer = self.api(reqwest::Method::GET, &format!("/images/status/{job}")).send().await.unwrap();
+        // A busy machine's tables may not answer in time; then the same question may be asked again.
+        let answer = eventually("the state of a job", async || {
+            let answer =
+                self.api(reqwest::Method::GET, &format!("/images/status/{job}")).send().await.unwrap();
+            (answer.status() != 503).then_some(answer)
+        });
+        let answer = answer.await;
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
     }

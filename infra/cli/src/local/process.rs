@@ -106,11 +106,28 @@ pub(super) async fn end_leftovers(folder: &DataFolder) {
     }
 }
 
-/// Starts the cloud on `port` and waits until it answers.
+/// How often another free port is taken because somebody else took the last one first.
+const MAX_PORTS: usize = 5;
+/// What the emulator says then.
+const ADDRESS_IN_USE: &str = "Address already in use";
+
+/// Starts the cloud on `port` and waits until it answers. On port 0 it takes any that is free.
 ///
 /// The cloud ends when this process ends, even by SIGKILL, unless it is [detached](RunningCloud::detach).
 pub(super) async fn start(folder: &DataFolder, python: &Path, port: u16) -> Result<RunningCloud> {
-    let port = free_port(port)?;
+    let mut ports = 1;
+    loop {
+        match start_on(folder, python, free_port(port)?).await {
+            // Between the choice of the port and its use, another program can take it.
+            Err(error) if port == 0 && ports < MAX_PORTS && format!("{error:#}").contains(ADDRESS_IN_USE) => {
+                ports += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn start_on(folder: &DataFolder, python: &Path, port: u16) -> Result<RunningCloud> {
     let log = folder.join("launcher.log");
     let file = File::create(&log).context("cannot write to the data folder")?;
     let mut command = Command::new(python);

@@ -35,6 +35,8 @@ up *ARGS:
 down:
     cargo run -- down
 
-# What decoding, thumbnails and resampling cost, in time and memory.
+# What decoding, thumbnails and resampling cost, in time and memory; and what serving and publishing addons costs.
 bench:
     cargo test --release --workspace --test cost -- --ignored --nocapture bench
+    cargo test --release --package addons-get --package admin-addons -- --ignored --nocapture bench
+    .ci/sizes

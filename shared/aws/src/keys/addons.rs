@@ -9,7 +9,7 @@ pub const ADDONS: &str = "ADDONS";
 pub const ADDONS_GENERATION: &str = "GENERATION";
 /// The partition of content that is to be deleted.
 pub const ADDONS_GARBAGE: &str = "GARBAGE";
-/// Prefix of the sort keys of addons. A version's begins with [`RELEASE`].
+/// Prefix of the sort keys of addons. A version's is another one.
 pub const ADDON: &str = "ADDON#";
 const RELEASE: &str = "RELEASE#";
 /// Prefix of the keys of the addons' contents.

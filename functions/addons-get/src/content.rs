@@ -66,7 +66,7 @@ pub(crate) async fn content(addons: &Addons<'_>, request: &Request) -> Result<An
     } else {
         "Accept-Encoding"
     };
-    let keys = addons.signatures.keys().await?;
+    let keys = addons.signatures.keys_that_know(&[release], request.now).await?;
     let mut answer = Answer::empty(StatusCode::OK)
         .with(header::ETAG, &etag)
         .with(header::LAST_MODIFIED, &http_date(release.created_at))

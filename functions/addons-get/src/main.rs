@@ -2,7 +2,7 @@
 
 use addons_get::{Addons, handle};
 use aws::access::AuthStores;
-use aws::addons::{AddonsBucket, AddonsTable};
+use aws::addons::AddonsTable;
 use aws::secrets::ManagedSecret;
 use edge::http::Middleware;
 use edge::http::cors::Origins;
@@ -11,15 +11,14 @@ use runtime::config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("addons-get");
-    let sdk = aws::config::load_for_api().await;
+    let sdk = aws::config::for_api();
     let auth = AuthStores::from_env(&sdk)?;
     let middleware = Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, Origins::everyone());
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let origin_secret = ManagedSecret::new(secrets.clone(), config::required("ORIGIN_SECRET")?);
     let middleware = middleware.behind(&origin_secret);
     let table = AddonsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("ADDONS_TABLE")?);
-    let contents = AddonsBucket::new(aws_sdk_s3::Client::new(&sdk), config::required("ADDONS_BUCKET")?);
     let keys = ManagedSecret::new(secrets, config::required("ADDON_KEYS_SECRET")?);
-    let addons = Addons::new(&table, &contents, &keys);
+    let addons = Addons::new(&table, &table, &keys);
     edge::http::serve("addons-get", &middleware, |request| handle(&addons, request)).await
 }

@@ -3,7 +3,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use addons::bundle::{self, Member};
-use app::addons::library::Library;
 use app::addons::page::Page;
 use bytes::Bytes;
 use domain::addons::{AddonType, ContentCoding, Dependency, Generation, Release};
@@ -81,7 +80,7 @@ pub(crate) async fn page(addons: &Addons<'_>, request: &Request) -> Result<Answe
     // Never older than a change that was answered before this request.
     let (library, keys) = (addons.shelf.present().await?, addons.signatures.keys().await?);
     let generation = library.catalog.generation;
-    let state = keys.state(request.now);
+    let mut state = keys.state(request.now);
     // Only the bundle says until when it holds.
     let hour = match kind {
         Kind::Json(_) => request.now.millis().div_euclid(LIFETIME_MILLIS),
@@ -93,7 +92,15 @@ pub(crate) async fn page(addons: &Addons<'_>, request: &Request) -> Result<Answe
     let plain = match plain {
         Some(plain) => plain,
         None => {
-            let built = Bytes::from(build(addons, &library, &keys, &domain, kind, request.now, hour).await?);
+            let page = library
+                .page(&domain)
+                .map_err(|fault| Error::internal(format!("no choice of addons for {domain}: {fault}")))?;
+            let releases: Vec<&Release> = page.members.iter().map(|member| member.release).collect();
+            let keys = addons.signatures.keys_that_know(&releases, request.now).await?;
+            state = keys.state(request.now);
+            let page = known_alone(page, &keys, request.now);
+            let asked = Asked { domain: &domain, kind, generation, now: request.now, hour };
+            let built = Bytes::from(build(addons, &page, &keys, asked).await?);
             addons.pages.of(generation, &state).answers.put(key(Coding::Identity), built.clone());
             built
         }
@@ -182,22 +189,26 @@ fn without_dates(request: &Request) -> http::HeaderMap {
     headers
 }
 
+/// What is asked for, and when.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    domain: &'a str,
+    kind: Kind,
+    generation: Generation,
+    now: Timestamp,
+    hour: i64,
+}
+
 /// Puts an answer together. An empty one is a 204.
 async fn build(
     addons: &Addons<'_>,
-    library: &Library,
+    page: &Page<'_>,
     keys: &Keys,
-    domain: &str,
-    kind: Kind,
-    now: Timestamp,
-    hour: i64,
+    asked: Asked<'_>,
 ) -> Result<Vec<u8>, Error> {
-    let page = library
-        .page(domain)
-        .map_err(|fault| Error::internal(format!("no choice of addons for {domain}: {fault}")))?;
-    let page = known_alone(page, keys, now);
+    let Asked { domain, kind, generation, now, hour } = asked;
     if kind == Kind::UserScripts {
-        return user_scripts::build(addons, &page, keys, domain, now).await;
+        return user_scripts::build(addons, page, keys, domain, now).await;
     }
     let (styles, scripts, dependencies) = match kind {
         Kind::Json(options) => (options.include_styles, true, options.include_dependencies),
@@ -230,7 +241,7 @@ async fn build(
             order,
             dependencies: needed(member.release, &ids),
         });
-        return json(domain, all.collect(), library.catalog.generation, hour);
+        return json(domain, all.collect(), generation, hour);
     }
     let maps =
         if kind == Kind::ScriptMap { maps(addons, &releases).await? } else { vec![None; releases.len()] };
@@ -257,7 +268,7 @@ async fn build(
     })
 }
 
-/// Leaves out what no key of this deployment has signed, and says so in the log.
+/// Leaves out what no key of this deployment has signed.
 fn known_alone<'a>(mut page: Page<'a>, keys: &Keys, now: Timestamp) -> Page<'a> {
     page.members.retain(|member| keys.knows(member.release, now));
     page

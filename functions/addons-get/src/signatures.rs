@@ -1,23 +1,28 @@
 //! The signatures of versions and of lists.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use addons::key_set::KeySet;
 use addons::signature::{PublicKey, Signed, SigningKey, sign, verify};
 use domain::access::SecretSource;
 use domain::addons::{Form, Release};
-use domain::primitives::{NamedValue as _, sha256_hex};
+use domain::primitives::{NamedValue as _, Secret, sha256_hex};
 use domain::{Error, Timestamp};
+use tokio::time::Instant;
 use tracing::error;
 
 /// The most signatures that are kept.
 const LIMIT: usize = 10_000;
+/// How often the secret is read anew, at most, because a version is signed by none of the keys.
+const REFRESH: Duration = Duration::from_secs(10);
 
 /// The keys that sign, and what they have signed.
 pub(crate) struct Signatures<'a> {
     secret: &'a dyn SecretSource,
     known: Mutex<Option<Arc<Keys>>>,
+    refreshed: Mutex<Option<Instant>>,
 }
 
 /// The keys of one state of the secret.
@@ -31,14 +36,51 @@ pub(crate) struct Keys {
 
 impl<'a> Signatures<'a> {
     pub(crate) fn new(secret: &'a dyn SecretSource) -> Self {
-        Self { secret, known: Mutex::new(None) }
+        Self { secret, known: Mutex::new(None), refreshed: Mutex::new(None) }
     }
 
-    /// Returns the present keys.
+    /// Returns the keys, which may be some minutes old.
     pub(crate) async fn keys(&self) -> Result<Arc<Keys>, Error> {
-        let secret = self.secret.read().await?;
+        self.of(&self.secret.read().await?)
+    }
+
+    /// Returns keys that know these versions. If those that this function has do not, a version was signed by a newer
+    /// key or by nobody: the secret is read anew.
+    pub(crate) async fn keys_that_know(
+        &self,
+        releases: &[&Release],
+        now: Timestamp,
+    ) -> Result<Arc<Keys>, Error> {
+        let keys = self.keys().await?;
+        let is_known = |keys: &Keys| releases.iter().all(|release| keys.knows(release, now));
+        if is_known(&keys) || !self.may_refresh() {
+            return Ok(keys);
+        }
+        let keys = match self.secret.refresh().await {
+            Ok(secret) => self.of(&secret)?,
+            Err(error) => {
+                error!(%error, "the secret of the addon keys cannot be read");
+                return Ok(keys);
+            }
+        };
+        for release in releases.iter().filter(|release| !keys.knows(release, now)) {
+            error!(alarm = "addon_spoilt", addon = %release.addon_id, version = %release.version, "a version has no signature of a key of this deployment");
+        }
+        Ok(keys)
+    }
+
+    fn may_refresh(&self) -> bool {
+        let mut refreshed = lock(&self.refreshed);
+        if refreshed.is_some_and(|at| at.elapsed() < REFRESH) {
+            return false;
+        }
+        *refreshed = Some(Instant::now());
+        true
+    }
+
+    fn of(&self, secret: &Secret) -> Result<Arc<Keys>, Error> {
         let state = sha256_hex(secret.expose().as_bytes());
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         if let Some(keys) = known.as_ref().filter(|keys| keys.state == state) {
             return Ok(keys.clone());
         }
@@ -49,6 +91,10 @@ impl<'a> Signatures<'a> {
         *known = Some(keys.clone());
         Ok(keys)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Keys {
@@ -65,10 +111,10 @@ impl Keys {
     /// Returns the signatures of a form of a version by all present keys; an empty text if it has none.
     ///
     /// A version is signed when it is published. Only if one of the keys that there ever were has signed it, the present
-    /// keys sign it too: what somebody else has put into the table or the bucket gets no signature.
+    /// keys sign it too: what somebody else has put into the table gets no signature.
     pub(crate) fn of_version(&self, release: &Release, form: &Form, now: Timestamp) -> String {
         let key = (self.state(now), format!("{}@{}:{}", release.addon_id, release.version, form.hash));
-        let mut known = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.signed);
         if let Some(signed) = known.get(&key) {
             return signed.clone();
         }
@@ -92,7 +138,6 @@ impl Keys {
             return form.signature.clone();
         }
         if !self.set.known_keys().any(|key| verify(key, &form.signature, &signed)) {
-            error!(alarm = "addon_spoilt", addon = %release.addon_id, version, "a version has no signature of a key of this deployment");
             return String::new();
         }
         sign(&self.signing(now), &signed)

@@ -12,7 +12,7 @@ mod release;
 use addon_build::OldestChrome;
 use domain::Error;
 use domain::access::{IdempotencyStore, SecretSource};
-use domain::addons::{AddonContents, AddonId, AddonRegistry};
+use domain::addons::{AddonContentStore, AddonId, AddonRegistry};
 use domain::error::Missing;
 use edge::http::{Answer, Request};
 
@@ -21,7 +21,7 @@ pub(crate) const MAX_CONFLICTS: usize = 8;
 
 pub struct Deps<'a> {
     pub registry: &'a dyn AddonRegistry,
-    pub contents: &'a dyn AddonContents,
+    pub contents: &'a dyn AddonContentStore,
     pub keys: &'a dyn SecretSource,
     pub idempotency: &'a dyn IdempotencyStore,
     /// The oldest browser that must be able to run what is published.

@@ -2,7 +2,7 @@
 
 use admin_addons::{Deps, handle};
 use aws::access::AuthStores;
-use aws::addons::{AddonsBucket, AddonsTable};
+use aws::addons::AddonsTable;
 use aws::dynamodb::JobsTable;
 use aws::secrets::ManagedSecret;
 use edge::http::Middleware;
@@ -11,20 +11,19 @@ use runtime::config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("admin-addons");
-    let sdk = aws::config::load_for_api().await;
+    let sdk = aws::config::for_api();
     let auth = AuthStores::from_env(&sdk)?;
     let middleware =
         Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let registry = AddonsTable::new(dynamodb.clone(), config::required("ADDONS_TABLE")?);
-    let contents = AddonsBucket::new(aws_sdk_s3::Client::new(&sdk), config::required("ADDONS_BUCKET")?);
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let keys = ManagedSecret::new(secrets, config::required("ADDON_KEYS_SECRET")?);
     let idempotency = JobsTable::new(dynamodb, config::required("JOBS_TABLE")?);
     let oldest: u16 = config::required("OLDEST_CHROME")?;
     let deps = Deps {
         registry: &registry,
-        contents: &contents,
+        contents: &registry,
         keys: &keys,
         idempotency: &idempotency,
         oldest: addon_build::OldestChrome::new(oldest).unwrap_or(addon_build::OldestChrome::FLOOR),

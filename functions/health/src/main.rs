@@ -10,7 +10,7 @@ use runtime::config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("health");
-    let sdk = aws::config::load_for_api().await;
+    let sdk = aws::config::for_api();
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let queue = |name| Ok::<_, config::BadSetting>(QueueProbe::new(sqs.clone(), config::required(name)?));
     let queues = [

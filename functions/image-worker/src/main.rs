@@ -18,7 +18,7 @@ use tracing::{Instrument as _, info_span};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     runtime::log::init("image-worker");
-    let sdk = aws::config::load().await;
+    let sdk = aws::config::for_workers();
     let (dynamodb, table) = (aws_sdk_dynamodb::Client::new(&sdk), config::required::<String>("JOBS_TABLE")?);
     let jobs = JobsTable::new(dynamodb.clone(), table.clone());
     let document =

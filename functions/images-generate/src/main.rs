@@ -11,7 +11,7 @@ use runtime::config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::log::init("images-generate");
-    let sdk = aws::config::load_for_api().await;
+    let sdk = aws::config::for_api();
     let auth = AuthStores::from_env(&sdk)?;
     let middleware =
         Middleware::new(&auth.keys, &auth.token_keys, &auth.limits, config::required("ALLOWED_ORIGINS")?);

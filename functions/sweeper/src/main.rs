@@ -14,7 +14,7 @@ use sweeper::{Deps, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::log::init("sweeper");
-    let sdk = aws::config::load().await;
+    let sdk = aws::config::for_workers();
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let table = JobsTable::new(aws_sdk_dynamodb::Client::new(&sdk), config::required("JOBS_TABLE")?);
     let deps = Deps {

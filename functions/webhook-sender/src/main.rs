@@ -17,7 +17,7 @@ use webhook_sender::{Deps, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::log::init("webhook-sender");
-    let sdk = aws::config::load().await;
+    let sdk = aws::config::for_workers();
     let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let jobs = JobsTable::new(dynamodb.clone(), config::required("JOBS_TABLE")?);
     let limits = HostLimits::new(

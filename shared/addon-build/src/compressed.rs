@@ -2,14 +2,14 @@
 
 use std::io::Write as _;
 
-use brotli::enc::BrotliEncoderParams;
+use brotlic::{BrotliEncoderOptions, CompressorWriter, Quality, WindowSize};
 use flate2::write::GzEncoder;
 
 /// Brotli's best. It takes twenty times as long as level 9 for a tenth less, which is worth it once per version.
-const BROTLI_QUALITY: i32 = 11;
-const QUICK_BROTLI_QUALITY: i32 = 7;
+const BROTLI_QUALITY: u8 = 11;
+const QUICK_BROTLI_QUALITY: u8 = 7;
 /// A window of 4 MiB, which is Brotli's own default and more than any addon.
-const BROTLI_WINDOW: i32 = 22;
+const BROTLI_WINDOW: u8 = 22;
 
 /// One content, compressed in the two ways that every browser and proxy knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,17 +34,21 @@ pub fn compress(bytes: &[u8], effort: Effort) -> Compressed {
         Effort::Most => BROTLI_QUALITY,
         Effort::Quick => QUICK_BROTLI_QUALITY,
     };
-    Compressed { brotli: brotli(bytes, quality), gzip: gzip(bytes) }
+    let brotli = brotli(bytes, quality);
+    debug_assert!(brotli.is_some(), "the parameters are valid, and writing goes to memory");
+    Compressed { brotli: brotli.unwrap_or_default(), gzip: gzip(bytes) }
 }
 
-fn brotli(bytes: &[u8], quality: i32) -> Vec<u8> {
-    let parameters =
-        BrotliEncoderParams { quality, lgwin: BROTLI_WINDOW, size_hint: bytes.len(), ..Default::default() };
-    let mut compressed = Vec::new();
-    let mut input = bytes;
-    let written = ::brotli::BrotliCompress(&mut input, &mut compressed, &parameters);
-    debug_assert!(written.is_ok(), "writing to memory");
-    compressed
+fn brotli(bytes: &[u8], quality: u8) -> Option<Vec<u8>> {
+    let encoder = BrotliEncoderOptions::new()
+        .quality(Quality::new(quality).ok()?)
+        .window_size(WindowSize::new(BROTLI_WINDOW).ok()?)
+        .size_hint(u32::try_from(bytes.len()).ok()?)
+        .build()
+        .ok()?;
+    let mut encoder = CompressorWriter::with_encoder(encoder, Vec::new());
+    encoder.write_all(bytes).ok()?;
+    encoder.into_inner().ok()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

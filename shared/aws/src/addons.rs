@@ -1,7 +1,6 @@
-//! Addons: the catalog in a table, the contents in a bucket.
+//! Addons: the catalog and the contents, in one table.
 
 mod contents;
 mod table;
 
-pub use contents::AddonsBucket;
 pub use table::AddonsTable;

@@ -1,9 +1,12 @@
-//! Configuration of the AWS SDK, loaded once per cold start.
+//! Configuration of the AWS SDK, read once per cold start.
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
@@ -11,30 +14,49 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 const ATTEMPT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Loads the configuration for functions that answer API requests. Its timeouts are short, so that the
+/// Returns the configuration for functions that answer API requests. Its timeouts are short, so that the
 /// function can answer 503 before Lambda's own timeout ends it.
-pub async fn load_for_api() -> SdkConfig {
+#[must_use]
+pub fn for_api() -> SdkConfig {
     let short = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_millis(1500))
         .operation_timeout(Duration::from_secs(4))
         .build();
-    loader().timeout_config(short).load().await
+    in_function(short)
 }
 
-/// Loads the default configuration, from the environment that Lambda sets.
-pub async fn load() -> SdkConfig {
-    loader().load().await
+/// Returns the configuration for functions that do work.
+#[must_use]
+pub fn for_workers() -> SdkConfig {
+    in_function(long())
 }
 
-/// Returns the loader of the default configuration, for callers that set more options.
+/// Reads what Lambda sets in the environment: region, credentials; and the endpoint of a local cloud. The default
+/// chain of the SDK would add what it can do besides (profiles, roles, metadata of instances) to every cold start.
+fn in_function(timeouts: TimeoutConfig) -> SdkConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(http())
+        .region(std::env::var("AWS_REGION").ok().map(Region::new))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .retry_config(RetryConfig::standard())
+        .timeout_config(timeouts);
+    config.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL").ok());
+    config.build()
+}
+
+/// Returns the loader of the SDK's default configuration, with profiles and all, for tools.
 #[must_use]
 pub fn loader() -> ConfigLoader {
-    // One HTTP stack and one TLS library for all clients: the defaults of the crates would add a second of
-    // each.
-    let http =
-        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(
-        TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build(),
-    )
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http()).timeout_config(long())
+}
+
+/// One HTTP stack and one TLS library for all clients: the defaults of the crates would add a second of each.
+fn http() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+fn long() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build()
 }

@@ -11,8 +11,8 @@ use domain::{BatchId, JobId, KeyId, MessageId, SessionId, Timestamp, UserId, Web
 mod addons;
 
 pub use addons::{
-    ADDON, ADDONS, ADDONS_GARBAGE, ADDONS_GENERATION, CONTENTS, addon_content, addon_contents, addon_sort,
-    release_sort,
+    ADDON, ADDONS, ADDONS_GARBAGE, ADDONS_GENERATION, addon_content, addon_content_piece, addon_contents,
+    addon_sort, release_sort,
 };
 
 /// Number of shards of the due index: with a single shard, a busy minute would be throttled.

@@ -10,7 +10,7 @@ mod words;
 
 pub use addon_id::{AddonId, NotAnAddonId};
 pub use catalog::{Addon, Catalog, Generation, Standing};
-pub use ports::{AddonContents, AddonReader, AddonRegistry, ContentCoding, Garbage};
+pub use ports::{AddonContentStore, AddonContents, AddonReader, AddonRegistry, ContentCoding, Garbage};
 pub use release::{
     Condition, ConditionValue, Config, Content, Dependency, Form, InjectionRule, PublicationId, Release,
     ReleaseNames,

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::addons::{
-    Addon, AddonContents, AddonReader, AddonRegistry, Catalog, ContentCoding, Garbage, Generation,
-    PublicationId, Release,
+    Addon, AddonContentStore, AddonContents, AddonReader, AddonRegistry, Catalog, ContentCoding, Garbage,
+    Generation, PublicationId, Release,
 };
 use domain::store::StoreError;
 
@@ -114,6 +114,19 @@ impl AddonRegistry for Memory {
 
 #[async_trait]
 impl AddonContents for Memory {
+    async fn get(
+        &self,
+        publication: PublicationId,
+        hash: &str,
+        coding: ContentCoding,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let state = self.call("get_content")?;
+        Ok(state.addons.contents.get(&(publication, hash.to_owned(), coding)).cloned())
+    }
+}
+
+#[async_trait]
+impl AddonContentStore for Memory {
     async fn put(
         &self,
         publication: PublicationId,
@@ -123,16 +136,6 @@ impl AddonContents for Memory {
     ) -> Result<(), StoreError> {
         self.call("put_content")?.addons.contents.insert((publication, hash.to_owned(), coding), bytes);
         Ok(())
-    }
-
-    async fn get(
-        &self,
-        publication: PublicationId,
-        hash: &str,
-        coding: ContentCoding,
-    ) -> Result<Option<Bytes>, StoreError> {
-        let state = self.call("get_content")?;
-        Ok(state.addons.contents.get(&(publication, hash.to_owned(), coding)).cloned())
     }
 
     async fn delete(&self, publication: PublicationId) -> Result<(), StoreError> {

@@ -141,7 +141,6 @@ async fn granted(cloud: &Cloud, folder: &str) -> BTreeSet<String> {
             // A wildcard is the only way to name the streams of one log group and the objects of one
             // folder.
             let inner = resource.strip_suffix(":*").or_else(|| resource.strip_suffix("/images/*"));
-            let inner = inner.or_else(|| resource.strip_suffix("/content/*"));
             assert!(!inner.unwrap_or(resource).contains('*'), "{folder} may touch {resource}");
         }
         for action in list("Action") {

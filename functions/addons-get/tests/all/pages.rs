@@ -193,3 +193,36 @@ async fn version_that_nobody_here_has_signed_runs_on_no_page() {
     let list = json(&ask(&shop, get(USER_SCRIPTS, "example.com")).await);
     assert_eq!((&list["scripts"], &list["styles"]), (&json!([]), &json!([])));
 }
+
+#[tokio::test]
+async fn version_signed_by_a_new_key_is_served_at_once_by_a_function_that_has_the_old_keys() {
+    let mut shop = shop().await;
+    let now = domain::Timestamp::now();
+    // The old key ends at once, so the new version is signed by the new key alone.
+    let rotated = crate::support::key_set().with_new_key(&[8; 32], now.millis(), std::time::Duration::ZERO);
+    shop.seed = [8; 32];
+    let shop = shop;
+    let addons = shop.addons();
+    let before = json(&send(&addons, get(USER_SCRIPTS, "example.com")).await.unwrap());
+    shop.keys.put(rotated.to_json());
+    let newer = Release { created_at: now, ..script("zbase", "1.1.0") };
+    shop.publish(newer, "globalThis.base=2", AddonStatus::Active).await;
+
+    let after = send(&addons, get(USER_SCRIPTS, "example.com")).await.unwrap();
+    assert!(text(&after).contains("globalThis.base=2"));
+    let after = json(&after);
+    assert_eq!(after["scripts"].as_array().unwrap().len(), before["scripts"].as_array().unwrap().len());
+    let content = send(&addons, get("/addons/{addonId}", "zbase")).await.unwrap();
+    assert!(!header(&content, "x-addon-signature").is_empty());
+    // What nobody here has signed is asked about once, not with each request.
+    let reads = shop.keys.reads();
+    shop.keys.put(
+        addons::key_set::KeySet::default().with_new_key(&[9; 32], 0, std::time::Duration::ZERO).to_json(),
+    );
+    domain::access::SecretSource::refresh(&shop.keys).await.unwrap();
+    for _ in 0..5 {
+        let list = json(&send(&addons, get(USER_SCRIPTS, "example.com")).await.unwrap());
+        assert_eq!(list["scripts"], json!([]));
+    }
+    assert_eq!(shop.keys.reads(), reads + 1);
+}

@@ -7,7 +7,7 @@ use addons::signature::{PublicKey, Signed, SigningKey, sign};
 use addons_get::{Addons, handle};
 use bytes::Bytes;
 use domain::addons::{
-    Addon, AddonContents as _, AddonReader as _, AddonRegistry as _, AddonStatus, AddonType, Content,
+    Addon, AddonContentStore as _, AddonReader as _, AddonRegistry as _, AddonStatus, AddonType, Content,
     ContentCoding, Dependency, Form, Release, ReleaseNames, Standing,
 };
 use domain::primitives::{NamedValue as _, sha256_hex};
@@ -22,6 +22,8 @@ pub(crate) const PUBLISHED: i64 = 1_795_878_001_900;
 pub(crate) struct Shop {
     pub(crate) store: Memory,
     pub(crate) keys: KeptSecret,
+    /// The seed of the key that signs what is published.
+    pub(crate) seed: [u8; 32],
 }
 
 pub(crate) fn key_set() -> KeySet {
@@ -34,7 +36,7 @@ pub(crate) fn public_key() -> PublicKey {
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        Self { store: Memory::new(), keys: KeptSecret::new(key_set().to_json()) }
+        Self { store: Memory::new(), keys: KeptSecret::new(key_set().to_json()), seed: [7; 32] }
     }
 
     pub(crate) fn addons(&self) -> Addons<'_> {
@@ -53,7 +55,7 @@ impl Shop {
                 kind: release.kind.as_str(),
                 content_hash: &hash,
             };
-            let keys = [SigningKey::from_pkcs8(&SigningKey::pkcs8(&[7; 32])).unwrap()];
+            let keys = [SigningKey::from_pkcs8(&SigningKey::pkcs8(&self.seed)).unwrap()];
             Form {
                 integrity: "sha384-".into(),
                 bytes: text.len(),

@@ -32,7 +32,7 @@ impl StackSecret {
         if selection.stack.is_none() && selection.secret.is_none() {
             return Self::find_local(name, selection.local).await;
         }
-        let sdk = aws::config::load().await;
+        let sdk = aws::config::loader().load().await;
         sdk.region().context("no AWS region: set AWS_REGION, or a region in ~/.aws/config")?;
         let client = Client::new(&sdk);
         let id = match (selection.secret, selection.stack) {

@@ -1,31 +1,59 @@
-//! The bucket of the addons' contents.
+//! The contents of addons, in rows of their table: a piece of at most [`PIECE`] bytes in each.
 
 use async_trait::async_trait;
-use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use domain::addons::{AddonContents, ContentCoding, PublicationId};
+use domain::addons::{AddonContentStore, AddonContents, ContentCoding, PublicationId};
 use domain::store::StoreError;
 
-use crate::errors::{unavailable, unusable};
+use super::table::AddonsTable;
+use crate::dynamodb::row::{Item, key, number, numeral};
+use crate::errors::unavailable;
 use crate::keys;
 
-/// The bucket of the addons' contents. Functions alone read it.
-#[derive(Debug, Clone)]
-pub struct AddonsBucket {
-    client: Client,
-    bucket: String,
-}
+/// An item of DynamoDB holds 400 KB with its keys and names.
+const PIECE: usize = 380_000;
 
-impl AddonsBucket {
-    #[must_use]
-    pub const fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+const BYTES: &str = "bytes";
+/// The attribute that says how many pieces there are.
+const PIECES: &str = "pieces";
+
+#[async_trait]
+impl AddonContents for AddonsTable {
+    async fn get(
+        &self,
+        publication: PublicationId,
+        hash: &str,
+        coding: ContentCoding,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :publication AND begins_with(sk, :content)")
+            .expression_attribute_values(":publication", AttributeValue::S(keys::addon_contents(publication)))
+            .expression_attribute_values(":content", AttributeValue::S(keys::addon_content(hash, coding)))
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let mut content = Vec::new();
+        let (mut read, mut pieces) = (0, None);
+        while let Some(page) = pages.next().await {
+            for mut item in page.map_err(|error| unavailable("Query", error))?.items.unwrap_or_default() {
+                pieces = numeral(&item, PIECES);
+                if let Some(AttributeValue::B(piece)) = item.remove(BYTES) {
+                    content.extend(piece.into_inner());
+                    read += 1;
+                }
+            }
+        }
+        Ok((pieces == Some(read)).then(|| Bytes::from(content)))
     }
 }
 
 #[async_trait]
-impl AddonContents for AddonsBucket {
+impl AddonContentStore for AddonsTable {
     async fn put(
         &self,
         publication: PublicationId,
@@ -33,39 +61,35 @@ impl AddonContents for AddonsBucket {
         coding: ContentCoding,
         bytes: Bytes,
     ) -> Result<(), StoreError> {
-        let key = keys::addon_content(publication, hash, coding);
-        let put = self.client.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(bytes));
-        put.send().await.map_err(|error| unavailable("PutObject", error))?;
+        // Nothing is stored as one piece without bytes.
+        let pieces = bytes.len().div_ceil(PIECE).max(1);
+        for at in 0..pieces {
+            let piece = bytes.slice(at * PIECE..bytes.len().min((at + 1) * PIECE));
+            let sort = keys::addon_content_piece(hash, coding, at);
+            let mut item = key(keys::addon_contents(publication), sort);
+            item.insert(PIECES.to_owned(), number(pieces));
+            item.insert(BYTES.to_owned(), AttributeValue::B(Blob::new(piece)));
+            let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+            put.send().await.map_err(|error| unavailable("PutItem", error))?;
+        }
         Ok(())
     }
 
-    async fn get(
-        &self,
-        publication: PublicationId,
-        hash: &str,
-        coding: ContentCoding,
-    ) -> Result<Option<Bytes>, StoreError> {
-        let key = keys::addon_content(publication, hash, coding);
-        let answer = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(unavailable("GetObject", error)),
-        };
-        let bytes = answer.body.collect().await.map_err(|error| unusable("GetObject", error))?;
-        Ok(Some(bytes.into_bytes()))
-    }
-
     async fn delete(&self, publication: PublicationId) -> Result<(), StoreError> {
-        let prefix = keys::addon_contents(publication);
-        let mut pages =
-            self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :publication")
+            .expression_attribute_values(":publication", AttributeValue::S(keys::addon_contents(publication)))
+            .projection_expression("pk, sk")
+            .into_paginator()
+            .send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| unavailable("ListObjectsV2", error))?;
-            for key in page.contents().iter().filter_map(|object| object.key()) {
-                let delete = self.client.delete_object().bucket(&self.bucket).key(key);
-                delete.send().await.map_err(|error| unavailable("DeleteObject", error))?;
+            for mut item in page.map_err(|error| unavailable("Query", error))?.items.unwrap_or_default() {
+                let row: Item = ["pk", "sk"].into_iter().filter_map(|name| item.remove_entry(name)).collect();
+                let delete = self.client.delete_item().table_name(&self.table).set_key(Some(row));
+                delete.send().await.map_err(|error| unavailable("DeleteItem", error))?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The table of addons.
 //!
 //! All addons are in one partition, because they are read together: a function reads them once for each generation of
-//! the catalog, and one small row tells it whether there is a new one.
+//! the catalog, and one small row tells it whether there is a new one. Contents are in a partition for each publication.
 
 use std::collections::BTreeMap;
 
@@ -32,8 +32,8 @@ const GARBAGE_LIMIT: i32 = 20;
 
 #[derive(Debug, Clone)]
 pub struct AddonsTable {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 /// The row of an addon: what of it can change.

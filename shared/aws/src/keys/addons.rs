@@ -12,8 +12,7 @@ pub const ADDONS_GARBAGE: &str = "GARBAGE";
 /// Prefix of the sort keys of addons. A version's is another one.
 pub const ADDON: &str = "ADDON#";
 const RELEASE: &str = "RELEASE#";
-/// Prefix of the keys of the addons' contents.
-pub const CONTENTS: &str = "content/";
+const CONTENT: &str = "CONTENT#";
 
 #[must_use]
 pub fn addon_sort(id: &AddonId) -> String {
@@ -26,20 +25,27 @@ pub fn release_sort(id: &AddonId, version: &Version) -> String {
     format!("{RELEASE}{id}#{version}")
 }
 
-/// Returns the prefix of the keys of a publication's contents.
+/// Returns the partition of a publication's contents.
 #[must_use]
 pub fn addon_contents(publication: PublicationId) -> String {
-    format!("{CONTENTS}{publication}/")
+    format!("{CONTENT}{publication}")
 }
 
+/// Returns the prefix of the sort keys of a content's pieces.
 #[must_use]
-pub fn addon_content(publication: PublicationId, hash: &str, coding: ContentCoding) -> String {
-    let ending = match coding {
-        ContentCoding::Identity => "",
-        ContentCoding::Gzip => ".gz",
-        ContentCoding::Brotli => ".br",
+pub fn addon_content(hash: &str, coding: ContentCoding) -> String {
+    let coding = match coding {
+        ContentCoding::Identity => "identity",
+        ContentCoding::Gzip => "gzip",
+        ContentCoding::Brotli => "br",
     };
-    format!("{}{hash}{ending}", addon_contents(publication))
+    format!("{hash}#{coding}#")
+}
+
+/// Returns the sort key of a content's piece. They are in order: there are never 1,000.
+#[must_use]
+pub fn addon_content_piece(hash: &str, coding: ContentCoding, at: usize) -> String {
+    format!("{}{at:03}", addon_content(hash, coding))
 }
 
 #[cfg(test)]
@@ -53,12 +59,10 @@ mod tests {
         assert_ne!(release_sort(&id, &version("1.0.0")), release_sort(&id, &version("1.0.0-1")));
         assert!(!release_sort(&id, &version("1.0.0")).starts_with(ADDON));
         assert_ne!(addon_sort(&id), addon_sort(&other));
-        let publication = PublicationId::nil();
-        let keys = [ContentCoding::Identity, ContentCoding::Gzip, ContentCoding::Brotli]
-            .map(|coding| addon_content(publication, "ab", coding));
-        assert!(
-            keys.iter().all(|key| key.starts_with(&addon_contents(publication)) && key.starts_with(CONTENTS))
-        );
-        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+        let contents = [ContentCoding::Identity, ContentCoding::Gzip, ContentCoding::Brotli]
+            .map(|coding| addon_content("ab", coding));
+        assert!(contents[0] != contents[1] && contents[1] != contents[2] && contents[0] != contents[2]);
+        let pieces = [9, 10, 100].map(|at| addon_content_piece("ab", ContentCoding::Gzip, at));
+        assert!(pieces.is_sorted() && pieces.iter().all(|piece| piece.starts_with(&contents[1])));
     }
 }

@@ -92,6 +92,20 @@ pub enum ContentCoding {
 /// The contents of versions, by publication, hash and coding.
 #[async_trait]
 pub trait AddonContents: Send + Sync {
+    /// Returns content; `None` if there is none.
+    ///
+    /// Gives [`StoreError::Unavailable`].
+    async fn get(
+        &self,
+        publication: PublicationId,
+        hash: &str,
+        coding: ContentCoding,
+    ) -> Result<Option<Bytes>, StoreError>;
+}
+
+/// Changes the contents. Apart from [`AddonContents`], so that a function which only reads does not link it.
+#[async_trait]
+pub trait AddonContentStore: AddonContents {
     /// Stores content.
     ///
     /// Gives [`StoreError::Unavailable`].
@@ -102,16 +116,6 @@ pub trait AddonContents: Send + Sync {
         coding: ContentCoding,
         bytes: Bytes,
     ) -> Result<(), StoreError>;
-
-    /// Returns content; `None` if there is none.
-    ///
-    /// Gives [`StoreError::Unavailable`].
-    async fn get(
-        &self,
-        publication: PublicationId,
-        hash: &str,
-        coding: ContentCoding,
-    ) -> Result<Option<Bytes>, StoreError>;
 
     /// Deletes all content of a publication.
     ///

@@ -1,10 +1,10 @@
 //! What the operator does.
 
-use aws::addons::{AddonsBucket, AddonsTable};
+use aws::addons::AddonsTable;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::addons::{AddonContents as _, AddonRegistry as _, ContentCoding};
+use domain::addons::{AddonContentStore as _, AddonContents as _, AddonRegistry as _, ContentCoding};
 use futures_util::future::join_all;
 use reqwest::Method;
 use semantest_tests::cloud::eventually;
@@ -222,19 +222,15 @@ pub(super) fn tests(round: &mut Round<'_>) {
     round.test("content_that_nothing_came_of_is_swept", |cloud| async move {
         let shop = Shop::new(&cloud).await;
         let table = AddonsTable::new(cloud.dynamodb.clone(), cloud.output("AddonsTable").to_owned());
-        let bucket = AddonsBucket::new(cloud.s3.clone(), cloud.output("AddonsBucket").to_owned());
         let (dead, running) = (Uuid::now_v7(), Uuid::now_v7());
         let old = Timestamp::from_millis(Timestamp::now().millis() - 7_200_000);
         for (publication, since) in [(dead, old), (running, Timestamp::now())] {
             table.begin(publication, since).await.unwrap();
-            bucket
-                .put(publication, "abc", ContentCoding::Identity, Bytes::from_static(b"f()"))
-                .await
-                .unwrap();
+            table.put(publication, "abc", ContentCoding::Identity, Bytes::from_static(b"f()")).await.unwrap();
         }
         shop.publish(&unique("sweeper"), "1.0.0", json!({})).await;
         let has = async |publication| {
-            bucket.get(publication, "abc", ContentCoding::Identity).await.unwrap().is_some()
+            table.get(publication, "abc", ContentCoding::Identity).await.unwrap().is_some()
         };
         assert!(!has(dead).await && has(running).await);
         let row = cloud.dynamodb.get_item().table_name(cloud.output("AddonsTable"));

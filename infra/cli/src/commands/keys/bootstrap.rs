@@ -13,7 +13,7 @@ use crate::cli;
 
 /// Creates a key of the client `operator` with every scope.
 pub(crate) async fn run(args: &cli::KeysBootstrap) -> Result<()> {
-    let sdk = aws::config::load().await;
+    let sdk = aws::config::loader().load().await;
     sdk.region().context("no AWS region: set AWS_REGION, or a region in ~/.aws/config")?;
     let dynamodb = Client::new(&sdk);
     let table = match (&args.table, &args.stack) {

@@ -66,10 +66,13 @@ pub(crate) async fn content(addons: &Addons<'_>, request: &Request) -> Result<An
     } else {
         "Accept-Encoding"
     };
+    // What a range means changes with any change of the addon, back to an older version too.
+    let addon = library.catalog.addon(&id).filter(|_| !is_exact);
+    let last_modified = addon.map_or(release.created_at, |addon| addon.updated_at.max(release.created_at));
     let keys = addons.signatures.keys_that_know(&[release], request.now).await?;
     let mut answer = Answer::empty(StatusCode::OK)
         .with(header::ETAG, &etag)
-        .with(header::LAST_MODIFIED, &http_date(release.created_at))
+        .with(header::LAST_MODIFIED, &http_date(last_modified))
         .with(header::CACHE_CONTROL, if is_exact { IMMUTABLE } else { CHANGEABLE })
         .with(header::VARY, vary)
         .with(X_ADDON_ID, id.as_str())
@@ -90,9 +93,7 @@ pub(crate) async fn content(addons: &Addons<'_>, request: &Request) -> Result<An
             .collect();
         answer = answer.with(X_DEPRECATION_WARNING, &message);
     }
-    match (Validators { etag: &etag, last_modified: release.created_at })
-        .evaluate(&Method::GET, &request.headers)
-    {
+    match (Validators { etag: &etag, last_modified }).evaluate(&Method::GET, &request.headers) {
         Precondition::Failed => return Err(Error::PreconditionFailed),
         Precondition::NotModified => {
             answer.status = StatusCode::NOT_MODIFIED;

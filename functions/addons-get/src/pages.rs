@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use addons::bundle::{self, Member};
+use app::addons::library::Library;
 use app::addons::page::Page;
 use bytes::Bytes;
 use domain::addons::{AddonType, ContentCoding, Dependency, Generation, Release};
@@ -99,8 +100,8 @@ pub(crate) async fn page(addons: &Addons<'_>, request: &Request) -> Result<Answe
             let keys = addons.signatures.keys_that_know(&releases, request.now).await?;
             state = keys.state(request.now);
             let page = known_alone(page, &keys, request.now);
-            let asked = Asked { domain: &domain, kind, generation, now: request.now, hour };
-            let built = Bytes::from(build(addons, &page, &keys, asked).await?);
+            let asked = Asked { domain: &domain, kind, now: request.now, hour };
+            let built = Bytes::from(build(addons, &library, &page, &keys, asked).await?);
             addons.pages.of(generation, &state).answers.put(key(Coding::Identity), built.clone());
             built
         }
@@ -194,7 +195,6 @@ fn without_dates(request: &Request) -> http::HeaderMap {
 struct Asked<'a> {
     domain: &'a str,
     kind: Kind,
-    generation: Generation,
     now: Timestamp,
     hour: i64,
 }
@@ -202,11 +202,12 @@ struct Asked<'a> {
 /// Puts an answer together. An empty one is a 204.
 async fn build(
     addons: &Addons<'_>,
+    library: &Library,
     page: &Page<'_>,
     keys: &Keys,
     asked: Asked<'_>,
 ) -> Result<Vec<u8>, Error> {
-    let Asked { domain, kind, generation, now, hour } = asked;
+    let Asked { domain, kind, now, hour } = asked;
     if kind == Kind::UserScripts {
         return user_scripts::build(addons, page, keys, domain, now).await;
     }
@@ -241,7 +242,12 @@ async fn build(
             order,
             dependencies: needed(member.release, &ids),
         });
-        return json(domain, all.collect(), generation, hour);
+        // Of the addons alone, so that others leave the bundle as it is.
+        let changes = releases.iter().map(|release| {
+            let addon = library.catalog.addon(&release.addon_id);
+            addon.map_or(release.created_at, |addon| addon.updated_at)
+        });
+        return json(domain, all.collect(), changes.max().unwrap_or(library.catalog.generation.since), hour);
     }
     let maps =
         if kind == Kind::ScriptMap { maps(addons, &releases).await? } else { vec![None; releases.len()] };
@@ -268,9 +274,19 @@ async fn build(
     })
 }
 
-/// Leaves out what no key of this deployment has signed.
+/// Leaves out what no key of this deployment has signed, and those that need it.
 fn known_alone<'a>(mut page: Page<'a>, keys: &Keys, now: Timestamp) -> Page<'a> {
-    page.members.retain(|member| keys.knows(member.release, now));
+    let mut left_out: Vec<&str> = Vec::new();
+    // Dependencies come first.
+    page.members.retain(|member| {
+        let required = member.release.dependencies().filter(|one| !one.optional);
+        let is_whole = !required.into_iter().any(|one| left_out.contains(&one.addon_id.as_str()));
+        let stays = is_whole && keys.knows(member.release, now);
+        if !stays {
+            left_out.push(member.release.addon_id.as_str());
+        }
+        stays
+    });
     page
 }
 
@@ -295,7 +311,12 @@ async fn maps(addons: &Addons<'_>, releases: &[&Release]) -> Result<Vec<Option<S
     Ok(maps)
 }
 
-fn json(domain: &str, addons: Vec<BundleAddon>, generation: Generation, hour: i64) -> Result<Vec<u8>, Error> {
+fn json(
+    domain: &str,
+    addons: Vec<BundleAddon>,
+    generated_at: Timestamp,
+    hour: i64,
+) -> Result<Vec<u8>, Error> {
     let contents: Vec<&str> = addons.iter().map(|one| one.content.as_str()).collect();
     let all = contents.concat();
     let bundle = Bundle {
@@ -304,7 +325,7 @@ fn json(domain: &str, addons: Vec<BundleAddon>, generation: Generation, hour: i6
         total_size: all.len(),
         content_hash: sha256_hex(all.as_bytes()),
         addons,
-        generated_at: generation.since.to_string(),
+        generated_at: generated_at.to_string(),
         expires_at: Timestamp::from_millis((hour + 1) * LIFETIME_MILLIS).to_string(),
     };
     let nameless = serde_json::to_vec(&bundle).map_err(Error::internal)?;

@@ -28,14 +28,13 @@ pub(crate) async fn build(
     let (scripts, styles) = page.placements();
     let releases: Vec<&Release> = scripts.iter().chain(&styles).map(|(release, _)| *release).collect();
     let mut contents = addons.contents.minified(&releases).await?.into_iter();
-    let list = |set: &std::collections::BTreeSet<String>| set.iter().cloned().collect();
     let scripts: Vec<_> = scripts
         .iter()
         .zip(contents.by_ref())
         .map(|((_, placed), content)| UserScript {
             id: placed.script_id.clone(),
-            matches: list(&placed.matches),
-            exclude_matches: list(&placed.excludes),
+            matches: placed.area.matches().into_iter().collect(),
+            exclude_matches: placed.area.excludes().into_iter().collect(),
             js: vec![UserCode { code: bundle::wrap(placed.addon, &content) }],
             run_at: placed.run_at.as_str(),
             all_frames: placed.all_frames,
@@ -47,8 +46,8 @@ pub(crate) async fn build(
         .zip(contents)
         .map(|((_, placed), css)| UserStyle {
             id: placed.script_id.clone(),
-            matches: list(&placed.matches),
-            exclude_matches: list(&placed.excludes),
+            matches: placed.area.matches().into_iter().collect(),
+            exclude_matches: placed.area.excludes().into_iter().collect(),
             css,
         })
         .collect();

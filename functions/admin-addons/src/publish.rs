@@ -141,7 +141,7 @@ async fn publish(
             let fault = |message: String| FieldError::new("", message);
             return Err(Error::Invalid(broken.into_iter().map(fault).collect()));
         }
-        release.warnings.extend(warnings(&after, &release));
+        release.warnings.extend(warnings(&before, &after, &release));
         let addon = with_release(known, &release, status);
         if !forms.objects.is_empty() {
             store(deps, publication_id, &forms, request.now).await?;

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::area::{Area, Region};
+
 /// When a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RunAt {
@@ -46,8 +48,7 @@ impl World {
 /// On which pages an addon runs by itself, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    pub matches: Vec<String>,
-    pub excludes: Vec<String>,
+    pub region: Region,
     pub run_at: RunAt,
     pub all_frames: bool,
 }
@@ -58,7 +59,7 @@ pub struct Script<'a> {
     pub id: &'a str,
     pub world: World,
     /// Empty if the addon is only there for others.
-    pub rules: Vec<Rule>,
+    pub rules: &'a [Rule],
     /// The addons of the page that it needs.
     pub needs: Vec<&'a str>,
 }
@@ -70,45 +71,24 @@ pub struct Placement<'a> {
     pub script_id: String,
     pub addon: &'a str,
     pub world: World,
-    /// Sorted, each once.
-    pub matches: BTreeSet<String>,
-    pub excludes: BTreeSet<String>,
+    pub area: Area<'a>,
     pub run_at: RunAt,
     pub all_frames: bool,
 }
 
-/// What is asked of an addon in one world.
+/// What is asked of an addon in one world. Several rules of one addon are one script, which Chromium runs once on a
+/// page: as early as any of them asks.
 #[derive(Clone)]
 struct Wanted {
-    matches: BTreeSet<String>,
-    excludes: BTreeSet<String>,
+    /// By their position among the regions of all rules.
+    regions: BTreeSet<usize>,
     run_at: RunAt,
     all_frames: bool,
 }
 
 impl Wanted {
-    /// Several rules of one addon are one script. It runs on no page that any of them excludes.
-    fn by_rules(rules: &[Rule]) -> Option<Self> {
-        let first = rules.first()?;
-        let mut wanted = Self {
-            matches: BTreeSet::new(),
-            excludes: BTreeSet::new(),
-            run_at: first.run_at,
-            all_frames: false,
-        };
-        for rule in rules {
-            wanted.matches.extend(rule.matches.iter().cloned());
-            wanted.excludes.extend(rule.excludes.iter().cloned());
-            wanted.run_at = wanted.run_at.min(rule.run_at);
-            wanted.all_frames |= rule.all_frames;
-        }
-        Some(wanted)
-    }
-
-    /// Extends to where a dependant runs. What only one of the two excludes is not excluded any more.
     fn extend(&mut self, other: &Self) {
-        self.matches.extend(other.matches.iter().cloned());
-        self.excludes.retain(|pattern| other.excludes.contains(pattern));
+        self.regions.extend(&other.regions);
         self.run_at = self.run_at.min(other.run_at);
         self.all_frames |= other.all_frames;
     }
@@ -120,9 +100,16 @@ impl Wanted {
 #[must_use]
 pub fn place<'a>(scripts: &[Script<'a>]) -> Vec<Placement<'a>> {
     let mut wanted: BTreeMap<(&str, World), Wanted> = BTreeMap::new();
+    let mut regions: Vec<&'a Region> = Vec::new();
     // Dependants first, so that what is asked of them is complete when it is handed on.
     for script in scripts.iter().rev() {
-        if let Some(own) = Wanted::by_rules(&script.rules) {
+        for rule in script.rules {
+            let own = Wanted {
+                regions: BTreeSet::from([regions.len()]),
+                run_at: rule.run_at,
+                all_frames: rule.all_frames,
+            };
+            regions.push(&rule.region);
             extend(&mut wanted, (script.id, script.world), &own);
         }
         for world in [World::UserScript, World::Main] {
@@ -140,8 +127,7 @@ pub fn place<'a>(scripts: &[Script<'a>]) -> Vec<Placement<'a>> {
         script_id: format!("{position:04}.{addon}"),
         addon,
         world,
-        matches: wanted.matches,
-        excludes: wanted.excludes,
+        area: Area::new(wanted.regions.iter().map(|at| regions[*at]).collect()),
         run_at: wanted.run_at,
         all_frames: wanted.all_frames,
     };
@@ -156,52 +142,64 @@ fn extend<'a>(wanted: &mut BTreeMap<(&'a str, World), Wanted>, key: (&'a str, Wo
 mod tests {
     use super::*;
 
-    fn rule(matches: &[&str], excludes: &[&str], run_at: RunAt, all_frames: bool) -> Rule {
-        let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
-        Rule { matches: owned(matches), excludes: owned(excludes), run_at, all_frames }
+    fn pattern(path: &str) -> crate::pattern::MatchPattern {
+        format!("*://a.example/{path}").parse().unwrap()
     }
 
-    fn script<'a>(id: &'a str, world: World, rules: &[Rule], needs: &[&'a str]) -> Script<'a> {
-        Script { id, world, rules: rules.to_vec(), needs: needs.to_vec() }
+    fn rule(matches: &[&str], excludes: &[&str], run_at: RunAt, all_frames: bool) -> Rule {
+        let read = |list: &[&str]| list.iter().map(|one| pattern(one)).collect();
+        Rule { region: Region { matches: read(matches), excludes: read(excludes) }, run_at, all_frames }
+    }
+
+    fn script<'a>(id: &'a str, world: World, rules: &'a [Rule], needs: &[&'a str]) -> Script<'a> {
+        Script { id, world, rules, needs: needs.to_vec() }
     }
 
     fn text(set: &BTreeSet<String>) -> Vec<&str> {
-        set.iter().map(String::as_str).collect()
+        set.iter().map(|one| one.strip_prefix("*://a.example/").unwrap()).collect()
     }
 
     #[test]
     fn dependency_runs_wherever_and_as_early_as_those_that_need_it() {
+        let (mid, app, alone) = (
+            [rule(&["b*"], &[], RunAt::DocumentIdle, false)],
+            [rule(&["a*"], &["bx", "ax"], RunAt::DocumentStart, true)],
+            [rule(&["c", "c"], &["y"], RunAt::DocumentEnd, false)],
+        );
         let placed = place(&[
             script("base", World::UserScript, &[], &[]),
-            script("mid", World::UserScript, &[rule(&["b"], &[], RunAt::DocumentIdle, false)], &["base"]),
-            script("app", World::UserScript, &[rule(&["a"], &["x"], RunAt::DocumentStart, true)], &["mid"]),
-            script("alone", World::UserScript, &[rule(&["c", "c"], &["y"], RunAt::DocumentEnd, false)], &[]),
+            script("mid", World::UserScript, &mid, &["base"]),
+            script("app", World::UserScript, &app, &["mid"]),
+            script("alone", World::UserScript, &alone, &[]),
             script("unused", World::UserScript, &[], &[]),
         ]);
         let ids: Vec<_> = placed.iter().map(|one| one.script_id.as_str()).collect();
         assert_eq!(ids, ["0000.base", "0001.mid", "0002.app", "0003.alone"]);
         for one in &placed[..2] {
-            assert_eq!(text(&one.matches), ["a", "b"], "{one:?}");
-            assert_eq!(text(&one.excludes), [""; 0], "mid runs on x by its own rule");
+            assert_eq!(text(&one.area.matches()), ["a*", "b*"], "{one:?}");
+            assert_eq!(text(&one.area.excludes()), ["ax"], "mid runs on bx by its own rule");
             assert_eq!((one.run_at, one.all_frames), (RunAt::DocumentStart, true), "{one:?}");
         }
-        assert_eq!((text(&placed[2].matches), text(&placed[2].excludes)), (vec!["a"], vec!["x"]));
-        assert_eq!((text(&placed[3].matches), placed[3].run_at), (vec!["c"], RunAt::DocumentEnd));
-        assert!(!placed[3].all_frames);
+        let (app, alone) = (&placed[2], &placed[3]);
+        assert_eq!((text(&app.area.matches()), text(&app.area.excludes())), (vec!["a*"], vec!["ax", "bx"]));
+        assert_eq!((text(&alone.area.matches()), alone.run_at), (vec!["c"], RunAt::DocumentEnd));
+        assert!(!alone.all_frames);
     }
 
     #[test]
     fn addon_needed_in_two_worlds_is_placed_in_each() {
-        let own = |pattern| [rule(&[pattern], &["x"], RunAt::DocumentIdle, false)];
+        let own = |path| [rule(&[path], &["x"], RunAt::DocumentIdle, false)];
+        let (page, content) = (own("m"), own("u"));
         let placed = place(&[
             script("lib", World::UserScript, &[], &[]),
-            script("page", World::Main, &own("m"), &["lib"]),
-            script("content", World::UserScript, &own("u"), &["lib"]),
+            script("page", World::Main, &page, &["lib"]),
+            script("content", World::UserScript, &content, &["lib"]),
         ]);
         let found: Vec<_> = placed
             .iter()
-            .map(|one| (one.script_id.as_str(), one.world.as_str(), text(&one.matches)))
+            .map(|one| (one.script_id.as_str(), one.world.as_str(), one.area.matches()))
             .collect();
+        let found: Vec<_> = found.iter().map(|(id, world, matches)| (*id, *world, text(matches))).collect();
         assert_eq!(
             found,
             [
@@ -211,19 +209,19 @@ mod tests {
                 ("0003.content", "USER_SCRIPT", vec!["u"]),
             ]
         );
-        assert_eq!(text(&placed[0].excludes), ["x"], "no page that needs it is lost by what all exclude");
+        assert_eq!(text(&placed[0].area.excludes()), ["x"]);
     }
 
     #[test]
-    fn rules_of_one_addon_are_one_script_and_exclude_together() {
+    fn rules_of_one_addon_are_one_script() {
         let rules = [
-            rule(&["b", "a"], &["x"], RunAt::DocumentIdle, false),
-            rule(&["c"], &["y"], RunAt::DocumentStart, true),
+            rule(&["b*", "a*"], &["ax", "cx"], RunAt::DocumentIdle, false),
+            rule(&["c*"], &["y"], RunAt::DocumentStart, true),
         ];
         let placed = place(&[script("app", World::Main, &rules, &[])]);
         assert_eq!(placed.len(), 1);
-        assert_eq!(text(&placed[0].matches), ["a", "b", "c"]);
-        assert_eq!(text(&placed[0].excludes), ["x", "y"]);
+        assert_eq!(text(&placed[0].area.matches()), ["a*", "b*", "c*"]);
+        assert_eq!(text(&placed[0].area.excludes()), ["ax", "y"], "the other rule runs on cx");
         assert_eq!((placed[0].run_at.as_str(), placed[0].all_frames), ("document_start", true));
     }
 

@@ -3,6 +3,7 @@
 //! they load ([`order`](mod@order)), how Chromium is told ([`injection`]), how they become one file ([`bundle`]),
 //! how they are signed ([`signature`]) and with which keys ([`key_set`]).
 
+pub mod area;
 pub mod bundle;
 pub mod injection;
 pub mod key_set;

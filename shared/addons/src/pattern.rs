@@ -4,6 +4,7 @@
 //! Chromium accepts and which pages each pattern matches.
 
 pub mod host;
+mod overlap;
 pub mod path;
 
 use std::fmt;

@@ -14,6 +14,10 @@ impl PathPattern {
         Self(path.to_owned())
     }
 
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(super) fn matches(&self, page: &Url) -> bool {
         let tested = &page[Position::BeforePath..Position::AfterQuery];
         self.matches_text(&self.0, tested) || self.matches_text(&decode(&self.0), &decode(tested))
@@ -56,7 +60,7 @@ fn matches_wildcard(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Decodes the percent-encoded characters that Chromium treats like the plain ones: letters, digits,
 /// `-_~"<>`, and characters outside ASCII.
-fn decode(text: &str) -> Cow<'_, str> {
+pub(super) fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }

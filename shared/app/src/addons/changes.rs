@@ -11,6 +11,7 @@ use semver::Version;
 
 use crate::addons::library::{Library, choice, reachable};
 use crate::addons::page::{Page, PageError, choose};
+use crate::addons::release_rules::rule_warnings;
 
 /// The most bytes that the addons of one page may have, as JSON.
 pub const MAX_PAGE_BYTES: usize = 4_000_000;
@@ -167,11 +168,11 @@ pub fn dependants(catalog: &Catalog, id: &AddonId) -> BTreeSet<AddonId> {
     active.filter(|(release, _)| needs(release)).map(|(release, _)| release.addon_id.clone()).collect()
 }
 
-/// Returns what the author of a release should know, although it is published: names that a dependant uses but that are
-/// not shared, and pages on which another version stays.
+/// Returns what the author of a release should know, although it is published: rules that do not hold as they are
+/// written, names that a dependant uses but that are not shared, and pages on which an older version is taken.
 #[must_use]
-pub fn warnings(after: &Library, release: &Release) -> Vec<String> {
-    let mut warnings = Vec::new();
+pub fn warnings(before: &Library, after: &Library, release: &Release) -> Vec<String> {
+    let mut warnings = rule_warnings(release);
     let mut hidden_from = |user: &Release, owner: &Release| {
         for name in user.names.free.intersection(&owner.names.hidden) {
             warnings.push(format!(
@@ -197,7 +198,38 @@ pub fn warnings(after: &Library, release: &Release) -> Vec<String> {
     if is_newest {
         warnings.extend(kept_back(after, release));
     }
+    warnings.extend(pulled_back(before, after, release));
     warnings
+}
+
+/// Tells of the other addons that get an older version on some pages than they had.
+fn pulled_back(before: &Library, after: &Library, release: &Release) -> Vec<String> {
+    let mut pulled: BTreeMap<(AddonId, Version, Version), BTreeSet<String>> = BTreeMap::new();
+    for host in after.example_hosts() {
+        let (Ok(page), Ok(old)) = (after.page(&host), before.page(&host)) else { continue };
+        if !page.members.iter().any(|member| member.release.addon_id == release.addon_id) {
+            continue;
+        }
+        let had: BTreeMap<_, _> =
+            old.members.iter().map(|member| (&member.release.addon_id, &member.release.version)).collect();
+        for member in page.members.iter().filter(|member| member.release.addon_id != release.addon_id) {
+            let (id, now) = (&member.release.addon_id, &member.release.version);
+            if let Some(had) = had.get(id).filter(|had| **had > now) {
+                let change = (id.clone(), (*had).clone(), now.clone());
+                pulled.entry(change).or_default().insert(host.clone());
+            }
+        }
+    }
+    let told = |((id, had, now), hosts): ((AddonId, Version, Version), BTreeSet<String>)| {
+        format!("{id} goes back from {had} to {now} on pages of {}, because of this version", names(&hosts))
+    };
+    pulled.into_iter().map(told).collect()
+}
+
+/// One host, and how many others there are.
+fn names(hosts: &BTreeSet<String>) -> String {
+    let example = hosts.first().map(String::as_str).unwrap_or_default();
+    if hosts.len() > 1 { format!("{example} and {} more", hosts.len() - 1) } else { example.to_owned() }
 }
 
 /// Tells of the pages on which an older version of the addon stays, because others need it.
@@ -216,12 +248,8 @@ fn kept_back(after: &Library, release: &Release) -> Option<String> {
         }
     }
     let (version, hosts) = pages.into_iter().next()?;
-    let count = hosts.len();
-    let example = hosts.into_iter().next()?;
-    Some(format!(
-        "{id} stays at {version} on pages of {example}{}, because another addon needs an older version",
-        if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
-    ))
+    let hosts = names(&hosts);
+    Some(format!("{id} stays at {version} on pages of {hosts}, because another addon needs an older version"))
 }
 
 #[cfg(test)]
@@ -348,15 +376,25 @@ mod tests {
         app.names.free = ["helper".to_owned(), "document".to_owned()].into();
         let both = active(&[lib.clone(), app.clone()]);
         for published in [&lib, &app] {
-            let told = warnings(&both, published);
+            let told = warnings(&both, &both, published);
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].starts_with("app 1.0.0 uses `helper`, which lib 1.0.0 declares"), "{told:?}");
         }
         let lib2 = on(release("lib", "2.0.0"), &["a.example"]);
         let after = active(&[release("lib", "1.0.0"), lib2.clone(), app]);
-        let told = warnings(&after, &lib2);
+        let told = warnings(&both, &after, &lib2);
         let expected =
             "lib stays at 1.0.0 on pages of a.example, because another addon needs an older version";
         assert_eq!(told, [expected]);
+    }
+
+    #[test]
+    fn author_is_told_of_other_addons_that_go_back_to_an_older_version() {
+        let lib = [release("lib", "1.0.0"), on(release("lib", "2.0.0"), &["a.example", "b.example"])];
+        let before = active(&lib);
+        let app = on(needs(release("app", "1.0.0"), &["lib@^1"]), &["a.example"]);
+        let after = active(&[&lib[..], std::slice::from_ref(&app)].concat());
+        let expected = "lib goes back from 2.0.0 to 1.0.0 on pages of a.example, because of this version";
+        assert_eq!(warnings(&before, &after, &app), [expected]);
     }
 }

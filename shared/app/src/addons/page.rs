@@ -113,10 +113,10 @@ fn needed_by<'a>(members: &BTreeMap<&'a str, Member<'a>>) -> BTreeSet<&'a str> {
     wanted
 }
 
-impl<'a> Page<'a> {
+impl Page<'_> {
     /// Returns the scripts of the page as Chromium takes them, and then the style sheets, each with its release.
     #[must_use]
-    pub fn placements(&self) -> (Vec<Placed<'a>>, Vec<Placed<'a>>) {
+    pub fn placements(&self) -> (Vec<Placed<'_>>, Vec<Placed<'_>>) {
         let scripts: Vec<_> = self
             .members
             .iter()
@@ -129,13 +129,13 @@ impl<'a> Page<'a> {
                         World::UserScript
                     }
                 },
-                rules: member.rules.clone(),
+                rules: &member.rules,
                 needs: member.needs.clone(),
             })
             .collect();
-        let releases: BTreeMap<&str, &'a Release> =
+        let releases: BTreeMap<&str, &Release> =
             self.members.iter().map(|member| (member.release.addon_id.as_str(), member.release)).collect();
-        let (mut placed, mut styles): (Vec<Placed<'a>>, Vec<Placed<'a>>) = (Vec::new(), Vec::new());
+        let (mut placed, mut styles): (Vec<Placed<'_>>, Vec<Placed<'_>>) = (Vec::new(), Vec::new());
         for placement in place(&scripts) {
             let Some(release) = releases.get(placement.addon).copied() else { continue };
             if release.kind.is_script() {
@@ -144,10 +144,7 @@ impl<'a> Page<'a> {
             }
             // A style sheet has no world. It is where the scripts of either world need it.
             match styles.last_mut().filter(|(known, _)| known.addon_id == release.addon_id) {
-                Some((_, known)) => {
-                    known.matches.extend(placement.matches);
-                    known.excludes.retain(|pattern| placement.excludes.contains(pattern));
-                }
+                Some((_, known)) => known.area.extend(&placement.area),
                 None => styles.push((release, placement)),
             }
         }
@@ -162,7 +159,8 @@ impl<'a> Page<'a> {
         let (scripts, styles) = self.placements();
         let pattern = |pattern: &String| pattern.len() + 3;
         let one = |(release, placement): &Placed<'_>| {
-            let patterns = placement.matches.iter().chain(&placement.excludes).map(pattern).sum::<usize>();
+            let (matches, excludes) = (placement.area.matches(), placement.area.excludes());
+            let patterns = matches.iter().chain(&excludes).map(pattern).sum::<usize>();
             release.content.page_bytes + patterns + FIELDS
         };
         scripts.iter().chain(&styles).map(one).sum()
@@ -266,7 +264,7 @@ mod tests {
         assert_eq!(ids, [("one", "USER_SCRIPT"), ("two", "MAIN")]);
         let [(look, place)] = &styles[..] else { panic!("{styles:?}") };
         assert_eq!(look.addon_id.as_str(), "look");
-        assert_eq!(place.matches.iter().collect::<Vec<_>>(), ["*://*.a.example/*", "*://a.example/*"]);
+        assert_eq!(place.area.matches().iter().collect::<Vec<_>>(), ["*://*.a.example/*", "*://a.example/*"]);
         assert!(page.bytes() > 3 * 100);
     }
 }

@@ -1,8 +1,10 @@
 //! The rules of a release, in the form in which pages are compared with them.
 
+use addons::area::{Area, Region};
 use addons::injection;
 use addons::pattern::{MatchPattern, PatternError};
 use domain::addons::{InjectionRule, Release, RunAt};
+use domain::primitives::NamedValue as _;
 
 /// Where, when and with which priority a release runs by itself.
 #[derive(Debug, Clone)]
@@ -28,11 +30,9 @@ impl ReleaseRule {
     #[must_use]
     pub fn within(&self, domain: &str) -> Option<injection::Rule> {
         let here = self.matches.iter().filter(|pattern| pattern.matches_host(domain));
-        let matches: Vec<_> =
-            here.filter_map(|pattern| Some(pattern.within(domain).ok()?.to_string())).collect();
+        let matches: Vec<_> = here.filter_map(|pattern| pattern.within(domain).ok()).collect();
         (!matches.is_empty()).then(|| injection::Rule {
-            matches,
-            excludes: self.excludes.iter().map(MatchPattern::to_string).collect(),
+            region: Region { matches, excludes: self.excludes.clone() },
             run_at: match self.run_at {
                 RunAt::DocumentStart => injection::RunAt::DocumentStart,
                 RunAt::DocumentEnd => injection::RunAt::DocumentEnd,
@@ -70,6 +70,32 @@ pub fn rules(release: &Release) -> Vec<ReleaseRule> {
     }
 }
 
+/// Tells in what the rules of a release do not hold as they are written: Chromium gets one script for all of them, which
+/// runs once on a page.
+#[must_use]
+pub fn rule_warnings(release: &Release) -> Vec<String> {
+    let rules = rules(release);
+    let region =
+        |rule: &ReleaseRule| Region { matches: rule.matches.clone(), excludes: rule.excludes.clone() };
+    let regions: Vec<_> = rules.iter().map(region).collect();
+    let mut warnings: Vec<_> = Area::new(regions.iter().collect())
+        .lost()
+        .into_iter()
+        .map(|pattern| format!("{pattern} is not excluded, because another rule runs on some of its pages"))
+        .collect();
+    if let Some(first) = rules.first()
+        && rules.iter().any(|rule| (rule.run_at, rule.all_frames) != (first.run_at, first.all_frames))
+    {
+        let earliest = rules.iter().map(|rule| rule.run_at).min().unwrap_or(first.run_at);
+        let frames = if rules.iter().any(|rule| rule.all_frames) { " and in all frames" } else { "" };
+        warnings.push(format!(
+            "all rules are one script, which runs at {}{frames} wherever one of them lets it run",
+            earliest.as_str()
+        ));
+    }
+    warnings
+}
+
 /// Patterns were checked when the release was published; one that a newer version of the rules refuses is left out.
 fn read(texts: &[String], parse: impl Fn(&str) -> Result<MatchPattern, PatternError>) -> Vec<MatchPattern> {
     texts.iter().filter_map(|text| parse(text).ok()).collect()
@@ -86,6 +112,10 @@ pub fn may_run_on(release: &Release, host: &str) -> bool {
 mod tests {
     use super::*;
     use crate::addons::testing::{release, rule};
+
+    fn texts(patterns: &[MatchPattern]) -> Vec<String> {
+        patterns.iter().map(MatchPattern::to_string).collect()
+    }
 
     #[test]
     fn rules_follow_from_domains_unless_they_are_given() {
@@ -106,12 +136,38 @@ mod tests {
         };
         let narrow = Release { injection_rules: Some(vec![narrow]), ..simple };
         let within = rules(&narrow)[0].within("example.com").unwrap();
-        assert_eq!(within.matches, ["https://example.com/a/*"]);
+        assert_eq!(texts(&within.region.matches), ["https://example.com/a/*"]);
         assert_eq!(
-            (&within.excludes[..], within.all_frames),
-            (&["https://example.com/a/b".to_owned()][..], true)
+            (texts(&within.region.excludes), within.all_frames),
+            (vec!["https://example.com/a/b".to_owned()], true)
         );
         assert_eq!(rules(&narrow)[0].within("www.example.com"), None);
+    }
+
+    #[test]
+    fn author_is_told_what_rules_of_one_script_cannot_say() {
+        let on_path = |path: &str| InjectionRule {
+            url_patterns: Some(vec![format!("*://a.example/{path}")]),
+            ..rule(&["a.example"], 0)
+        };
+        let with = |rules| Release { injection_rules: Some(rules), ..release("a", "1.0.0") };
+        let excluding = |path: &str| InjectionRule {
+            exclude_patterns: Some(vec![format!("*://a.example/{path}")]),
+            ..on_path("*")
+        };
+        assert!(rule_warnings(&with(vec![on_path("a/*"), on_path("b/*")])).is_empty());
+        assert!(rule_warnings(&with(vec![excluding("pay/*"), on_path("shop/*")])).is_empty());
+        assert_eq!(
+            rule_warnings(&with(vec![excluding("pay/*"), on_path("pay/now")])),
+            ["*://a.example/pay/* is not excluded, because another rule runs on some of its pages"]
+        );
+        let early = InjectionRule { run_at: RunAt::DocumentStart, all_frames: Some(true), ..on_path("a/*") };
+        assert_eq!(
+            rule_warnings(&with(vec![early, on_path("b/*")])),
+            [
+                "all rules are one script, which runs at document_start and in all frames wherever one of them lets it run"
+            ]
+        );
     }
 
     #[test]
@@ -121,7 +177,8 @@ mod tests {
             ..release("a", "1.0.0")
         };
         let [rule] = &rules(&everywhere)[..] else { panic!("one rule") };
-        assert_eq!(rule.within("b.example").unwrap().matches, ["*://*.b.example/x*"]);
-        assert_eq!(rule.within("a.example").unwrap().matches, ["*://a.example/*", "*://*.a.example/x*"]);
+        let matches = |domain| texts(&rule.within(domain).unwrap().region.matches);
+        assert_eq!(matches("b.example"), ["*://*.b.example/x*"]);
+        assert_eq!(matches("a.example"), ["*://a.example/*", "*://*.a.example/x*"]);
     }
 }

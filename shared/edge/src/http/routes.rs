@@ -155,10 +155,13 @@ pub fn find(function: &str, method: &str, path: &str) -> Found {
         return Found::Nothing;
     }
     let mut methods: Vec<_> = here.iter().map(|route| route.method).collect();
+    methods.sort_unstable();
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
     methods.push("OPTIONS");
+    // A path may be that of a route and an example of another's.
+    methods.dedup();
     Found::OtherMethods(methods)
 }
 

@@ -27,9 +27,10 @@ pub struct AddonMetadata {
     kind: AddonType,
     /// How it may be used.
     status: AddonStatus,
-    /// SHA-256 of the content as it was published, in hexadecimal.
+    /// SHA-256 of what `minified=false` gives, in hexadecimal: the content as it was published, without a byte order mark and
+    /// `sourceMappingURL` comments.
     content_hash: String,
-    /// The length of the content as it was published, in bytes.
+    /// The length of what `minified=false` gives, in bytes.
     size: usize,
     /// When the version was published.
     #[schemars(with = "Rfc3339")]
@@ -147,9 +148,10 @@ struct AddonVersion {
     version: String,
     /// How it may be used.
     status: AddonStatus,
-    /// SHA-256 of the content as it was published, in hexadecimal.
+    /// SHA-256 of what `minified=false` gives, in hexadecimal: the content as it was published, without a byte order mark and
+    /// `sourceMappingURL` comments.
     content_hash: String,
-    /// The length of the content as it was published, in bytes.
+    /// The length of what `minified=false` gives, in bytes.
     size: usize,
     /// When it was published.
     #[schemars(with = "Rfc3339")]

@@ -76,8 +76,16 @@ fn host(name: &str, text: &str, faults: &mut Vec<FieldError>) -> Option<String> 
 /// Returns the canonical form of a domain; `None` if it is none.
 #[must_use]
 pub fn parse_host(text: &str) -> Option<String> {
-    // To the parser of hosts an asterisk is a letter like others.
-    canonical_host(text).ok().filter(|host| !host.is_empty() && host.len() <= 253 && !host.contains('*'))
+    // The parser of hosts decodes percent signs, takes an asterisk or a comma for a letter, and lets labels be empty.
+    let is_name = |host: &str| {
+        let mut labels = host.split('.');
+        labels.all(|label| {
+            !label.is_empty()
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        })
+    };
+    let is_host = |host: &String| host.len() <= 253 && (host.starts_with('[') || is_name(host));
+    canonical_host(text).ok().filter(is_host).filter(|_| !text.contains('%'))
 }
 
 /// Parses the `version` of a query: `None` for the newest.
@@ -143,6 +151,35 @@ mod tests {
         assert_eq!(paths, ["status", "type", "domain", "page", "pageSize"]);
         for number in ["", "-1", "+1", "1.0", "x", "99999999999999999999"] {
             assert!(list(&[("page", number)]).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn host_is_the_canonical_form_of_one_spelling() {
+        for (text, host) in [
+            ("Example.COM.", "example.com"),
+            ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("a_b.example", "a_b.example"),
+            ("10.1", "10.0.0.1"),
+            ("[::0001]", "[::1]"),
+        ] {
+            assert_eq!(parse_host(text).as_deref(), Some(host), "{text}");
+        }
+        let long = format!("{}.example", "a.".repeat(130));
+        for text in [
+            "",
+            ".",
+            ".a.example",
+            "a..example",
+            "a%2eexample",
+            "a,b.example",
+            "*.a.example",
+            "a b",
+            "a/b",
+            "[::1",
+            &long,
+        ] {
+            assert_eq!(parse_host(text), None, "{text}");
         }
     }
 

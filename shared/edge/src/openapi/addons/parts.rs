@@ -88,11 +88,11 @@ pub(in crate::openapi) fn parameters() -> Map<String, Value> {
              Left out, or `latest`: the newest active release, or else the newest deprecated one.",
             json!({"type": "string", "format": "npm-range", "maxLength": RANGE_LIMIT}),
         ),
-        "minified": query("minified", "`false` for the content as it was published.", flag(true)),
+        "minified": query("minified", "`false` for the content as it was published, without a byte order mark and `sourceMappingURL` comments.", flag(true)),
         "targetDomain": query(
             "targetDomain",
-            "The domain of the page that is to run the addon: 403 if it may not. The header `X-Target-Domain` counts before \
-             it.",
+            "The domain of the page that is to run the addon: 403 if it may not. With the header `X-Target-Domain` as well, \
+             it must be allowed to run on both.",
             host(),
         ),
         "X-Target-Domain": header("X-Target-Domain", "The same as `targetDomain`.", host()),

@@ -5,6 +5,7 @@
 
 mod built;
 mod change;
+mod conflicts;
 mod garbage;
 mod publish;
 mod release;
@@ -15,9 +16,6 @@ use domain::access::{IdempotencyStore, SecretSource};
 use domain::addons::{AddonContentStore, AddonId, AddonRegistry};
 use domain::error::Missing;
 use edge::http::{Answer, Request};
-
-/// How often a change is checked again because another one was made first.
-pub(crate) const MAX_CONFLICTS: usize = 8;
 
 pub struct Deps<'a> {
     pub registry: &'a dyn AddonRegistry,

@@ -21,8 +21,9 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::built::{Forms, build, forms};
+use crate::conflicts::Conflicts;
 use crate::release::{complete, draft, inherit, too_much};
-use crate::{Deps, MAX_CONFLICTS, garbage};
+use crate::{Deps, garbage};
 
 /// How many objects are stored side by side.
 const CONCURRENCY: usize = 8;
@@ -92,8 +93,10 @@ async fn publish(
     let publication_id = new_uuid();
     let mut stored: Option<Forms> = None;
     let mut parsed = None;
-    for _ in 0..MAX_CONFLICTS {
-        let before = Library::new(deps.registry.load().await?);
+    let mut conflicts = Conflicts::new();
+    loop {
+        let Some(catalog) = conflicts.resolve(deps.registry.load().await).await? else { continue };
+        let before = Library::new(catalog);
         let known = before.catalog.addons.get(&id);
         let is_known = before.catalog.addon(&id).is_some();
         if publishing == Publishing::Version && !is_known {
@@ -108,7 +111,7 @@ async fn publish(
         if let Some(addon) = known {
             faults.extend(inherit(&mut publication, addon));
             // What was inherited must fit what was given.
-            let rules = publication.injection_rules.as_deref();
+            let rules = publication.injection_rules.iter().flatten().enumerate();
             faults.extend(pattern_faults(publication.domain_patterns.as_deref(), rules));
         }
         let Some(kind) = publication.kind else {
@@ -146,19 +149,18 @@ async fn publish(
         if !forms.objects.is_empty() {
             store(deps, publication_id, &forms, request.now).await?;
         }
-        match deps.registry.publish(before.catalog.generation, &addon, &release, request.now).await {
-            Ok(_) => {
+        let published = deps.registry.publish(before.catalog.generation, &addon, &release, request.now).await;
+        match conflicts.resolve(published).await? {
+            Some(_) => {
                 let (by, version) = (&request.caller()?.caller, &release.version);
                 info!(addon = %id, %version, status = status.as_str(), %by, "version published");
                 garbage::sweep(deps, request.now).await;
                 return answer(&addon, &release);
             }
             // Its objects are stored; they need not be stored again.
-            Err(StoreError::Conflict) => stored = Some(Forms { objects: Vec::new(), ..forms }),
-            Err(error) => return Err(error.into()),
+            None => stored = Some(Forms { objects: Vec::new(), ..forms }),
         }
     }
-    Err(StoreError::Conflict.into())
 }
 
 /// Answers a request for a version that there is: with it, if this very request has published it before.

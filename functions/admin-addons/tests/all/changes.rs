@@ -84,3 +84,38 @@ async fn content_of_a_deleted_addon_is_swept_later() {
     send(&store, later).await.unwrap();
     assert_eq!(store.content_count(), both / 2);
 }
+
+#[tokio::test]
+async fn version_that_lacks_what_it_needs_cannot_become_active() {
+    let store = Memory::new();
+    published(&store, "base", "1.0.0", json!({})).await;
+    let needs = json!({"dependencies": [{"addonId": "base", "version": "^1"}]});
+    published(&store, "lib", "1.0.0", needs).await;
+    send(&store, patch("lib", &json!({"status": "inactive"}))).await.unwrap();
+    assert_eq!(send(&store, delete("base")).await.unwrap().0, 204);
+    let found = faults(send(&store, patch("lib", &json!({"status": "active"}))).await);
+    let [(path, message)] = &found[..] else { panic!("{found:?}") };
+    assert!(
+        path == "status" && message.starts_with("1.0.0: dependencies[0].addonId: there is no addon base")
+    );
+}
+
+#[tokio::test]
+async fn addon_whose_end_would_make_a_page_too_large_is_kept() {
+    let store = Memory::new();
+    let page =
+        |bytes| json!({"content": format!("f('{}')", "x".repeat(bytes)), "domainPatterns": ["a.example"]});
+    published(&store, "base", "1.0.0", json!({"domainPatterns": ["a.example"]})).await;
+    let pin =
+        json!({"domainPatterns": ["a.example"], "dependencies": [{"addonId": "base", "version": "~1.0.0"}]});
+    published(&store, "pin", "1.0.0", pin).await;
+    for id in ["one", "two", "three"] {
+        published(&store, id, "1.0.0", page(1_000_000)).await;
+    }
+    published(&store, "four", "1.0.0", page(700_000)).await;
+    published(&store, "base", "1.1.0", page(900_000)).await;
+    let found = faults(send(&store, delete("pin")).await);
+    assert!(found[0].1.contains("may have 4000000"), "{found:?}");
+    assert_eq!(send(&store, delete("four")).await.unwrap().0, 204);
+    assert_eq!(send(&store, delete("pin")).await.unwrap().0, 204);
+}

@@ -26,6 +26,8 @@ pub struct Library {
 pub(super) struct Root {
     pub(super) id: AddonId,
     pub(super) range: VersionRange,
+    /// Those, and older ones that are deprecated: what others may need instead.
+    pub(super) with_deprecated: VersionRange,
     pub(super) rules: Vec<ReleaseRule>,
 }
 
@@ -50,9 +52,8 @@ impl Library {
     }
 
     /// Returns the version of an addon with this id and version, if it is not deleted.
-    #[must_use]
-    pub fn release(&self, id: &str, version: &Version) -> Option<&Release> {
-        self.catalog.addons.get(id)?.version(version).map(|(release, _)| release)
+    pub(super) fn version(&self, id: &str, version: &Version) -> Option<(&Release, &Standing)> {
+        self.catalog.addons.get(id)?.version(version)
     }
 
     /// Returns the version that a reader gets who asks for this range; without one, the newest that is active.
@@ -62,11 +63,7 @@ impl Library {
     #[must_use]
     pub fn find(&self, id: &AddonId, wanted: Option<&VersionRange>) -> Option<(&Release, &Standing)> {
         let addon = self.catalog.addon(id)?;
-        let Some(range) = wanted else {
-            return [AddonStatus::Active, AddonStatus::Deprecated]
-                .iter()
-                .find_map(|status| addon.newest(&[*status]));
-        };
+        let Some(range) = wanted else { return addon.current() };
         if let Some(exact) = exact(range) {
             return addon.version(&exact).filter(|(_, standing)| standing.status != AddonStatus::Inactive);
         }
@@ -110,17 +107,25 @@ pub(super) fn choice(release: &Release) -> resolve::Release {
 }
 
 fn root(addon: &Addon) -> Option<Root> {
-    let (newest, _) = addon.newest(&[AddonStatus::Active])?;
+    let (newest, _) = addon.current().filter(|(_, standing)| standing.status == AddonStatus::Active)?;
     let rules = if newest.kind.is_injected() { rules(newest) } else { Vec::new() };
     if rules.is_empty() {
         return None;
     }
-    let active = addon.versions().filter(|(_, standing)| standing.status == AddonStatus::Active);
-    let with_release = !newest.version.pre.is_empty();
     // A prerelease runs by itself only if there is no release.
-    let active = active.filter(|(release, _)| with_release || release.version.pre.is_empty());
-    let range: Vec<_> = active.map(|(release, _)| release.version.to_string()).collect();
-    Some(Root { id: addon.id.clone(), range: range.join(" || ").parse().ok()?, rules })
+    let is_prerelease = !newest.version.pre.is_empty();
+    let versions = |statuses: &[AddonStatus]| {
+        let with_status = addon.versions().filter(|(_, standing)| statuses.contains(&standing.status));
+        let older = with_status.filter(|(release, _)| release.version <= newest.version || is_prerelease);
+        let versions = older.filter(|(release, _)| is_prerelease || release.version.pre.is_empty());
+        versions.map(|(release, _)| release.version.to_string()).collect::<Vec<_>>().join(" || ")
+    };
+    Some(Root {
+        id: addon.id.clone(),
+        range: versions(&[AddonStatus::Active]).parse().ok()?,
+        with_deprecated: versions(&[AddonStatus::Active, AddonStatus::Deprecated]).parse().ok()?,
+        rules,
+    })
 }
 
 /// The addons that are reachable from some by dependencies of any version.

@@ -6,9 +6,9 @@ use addons::injection::{Placement, Rule, Script, World, place};
 use addons::order::{Cycle, Entry, order};
 use addons::range::VersionRange;
 use addons::resolve::{self, ResolveError, resolve};
-use domain::addons::{AddonType, Release};
+use domain::addons::{AddonStatus, AddonType, Release};
 
-use crate::addons::library::Library;
+use crate::addons::library::{Library, Root};
 use crate::addons::release_rules::rules;
 
 /// The addons of the pages of one domain, in the order in which they load.
@@ -46,14 +46,15 @@ impl Library {
     ///
     /// If there is no choice of versions. Every change of the catalog is checked, so that this does not happen.
     pub fn page(&self, host: &str) -> Result<Page<'_>, PageError> {
-        let roots: Vec<(&str, VersionRange)> =
-            self.roots_of(host).map(|root| (root.id.as_str(), root.range.clone())).collect();
+        let roots: Vec<&Root> = self.roots_of(host).collect();
         let chosen = self.choose(&roots)?;
         let mut members: BTreeMap<&str, Member<'_>> = BTreeMap::new();
         let mut priorities: BTreeMap<&str, i64> = BTreeMap::new();
         for (id, version) in &chosen {
-            let Some(release) = self.release(id, version) else { continue };
-            let here: Vec<_> = match roots.iter().any(|(root, _)| root == id) {
+            let Some((release, standing)) = self.version(id, version) else { continue };
+            // A deprecated version is there for others alone.
+            let is_active = standing.status == AddonStatus::Active;
+            let here: Vec<_> = match is_active && roots.iter().any(|root| root.id.as_str() == *id) {
                 true => rules(release).into_iter().filter(|rule| rule.matches_host(host)).collect(),
                 false => Vec::new(),
             };
@@ -75,16 +76,20 @@ impl Library {
         Ok(Page { members })
     }
 
-    pub(super) fn roots_of(&self, host: &str) -> impl Iterator<Item = &super::library::Root> {
+    pub(super) fn roots_of(&self, host: &str) -> impl Iterator<Item = &Root> {
         self.roots.iter().filter(move |root| root.rules.iter().any(|rule| rule.matches_host(host)))
     }
 
-    /// Chooses among the active versions, and among the deprecated ones too if those do not do.
-    pub(super) fn choose(
-        &self,
-        roots: &[(&str, VersionRange)],
-    ) -> Result<BTreeMap<&str, semver::Version>, ResolveError> {
-        choose(&self.active, roots).or_else(|_| choose(&self.usable, roots))
+    /// Chooses among the active versions; if those do not do, among the deprecated ones too for what others need, and
+    /// at last also in place of a newer version that would run by itself.
+    fn choose(&self, roots: &[&Root]) -> Result<BTreeMap<&str, semver::Version>, ResolveError> {
+        let wanted = |range: fn(&Root) -> &VersionRange| -> Vec<(&str, VersionRange)> {
+            roots.iter().map(|root| (root.id.as_str(), range(root).clone())).collect()
+        };
+        let active = wanted(|root| &root.range);
+        choose(&self.active, &active)
+            .or_else(|_| choose(&self.usable, &active))
+            .or_else(|fault| choose(&self.usable, &wanted(|root| &root.with_deprecated)).map_err(|_| fault))
     }
 }
 
@@ -171,7 +176,7 @@ impl Page<'_> {
 mod tests {
     use super::*;
     use crate::addons::testing::{catalog, needs, on, release, rule};
-    use domain::addons::AddonStatus::{self, Active, Deprecated};
+    use domain::addons::AddonStatus::{Active, Deprecated};
 
     fn library(all: Vec<(Release, AddonStatus)>) -> Library {
         Library::new(catalog(&all))
@@ -231,6 +236,32 @@ mod tests {
         ]);
         assert_eq!(listed(&library, "a.example"), ["lib 2.0.0", "app 1.0.0"]);
         assert_eq!(listed(&library, "b.example"), ["lib 1.0.0", "new 1.0.0"]);
+    }
+
+    #[test]
+    fn deprecated_version_takes_the_place_of_a_newer_one_that_another_addon_cannot_use() {
+        let library = library(vec![
+            (on(release("lib", "1.0.0"), &["a.example", "b.example"]), Deprecated),
+            (on(release("lib", "2.0.0"), &["a.example", "b.example"]), Active),
+            (on(needs(release("app", "1.0.0"), &["lib@^1"]), &["a.example"]), Active),
+        ]);
+        assert_eq!(listed(&library, "a.example"), ["lib 1.0.0", "app 1.0.0"]);
+        assert!(library.page("a.example").unwrap().members[0].rules.is_empty(), "it runs for others alone");
+        assert_eq!(listed(&library, "b.example"), ["lib 2.0.0"]);
+    }
+
+    #[test]
+    fn prerelease_runs_by_itself_only_where_there_was_never_a_release() {
+        let pages = ["a.example"];
+        let one = on(release("one", "1.0.0"), &pages);
+        let rc = on(release("one", "2.0.0-rc.1"), &pages);
+        let with = |status| library(vec![(one.clone(), status), (rc.clone(), Active)]);
+        assert_eq!(listed(&with(Active), "a.example"), ["one 1.0.0"]);
+        assert!(listed(&with(Deprecated), "a.example").is_empty());
+        let id = "one".parse().unwrap();
+        let newest = |library: &Library| library.find(&id, None).unwrap().0.version.to_string();
+        assert_eq!((newest(&with(Active)), newest(&with(Deprecated))), ("1.0.0".into(), "1.0.0".into()));
+        assert_eq!(listed(&active(vec![rc.clone()]), "a.example"), ["one 2.0.0-rc.1"]);
     }
 
     #[test]

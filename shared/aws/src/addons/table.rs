@@ -4,6 +4,7 @@
 //! the catalog, and one small row tells it whether there is a new one. Contents are in a partition for each publication.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -13,10 +14,12 @@ use domain::addons::{
     Addon, AddonId, AddonReader, AddonRegistry, Catalog, Garbage, Generation, PublicationId, Release,
     Standing,
 };
+use domain::primitives::source::random_fraction;
 use domain::store::StoreError;
 use semver::Version;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 use tracing::error;
 use uuid::Uuid;
 
@@ -26,7 +29,9 @@ use crate::errors::{unavailable, unusable};
 use crate::keys;
 
 /// How often the catalog is read again if it changes during the read.
-const MAX_READS: usize = 5;
+const MAX_READS: u32 = 8;
+/// The longest pause before the second read. Each is longer by as much.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How much garbage is returned at once.
 const GARBAGE_LIMIT: i32 = 20;
 
@@ -215,12 +220,13 @@ impl AddonReader for AddonsTable {
     async fn load(&self) -> Result<Catalog, StoreError> {
         // A query is no snapshot: a transaction may be made visible between two of its rows.
         let mut before = self.generation().await?;
-        for _ in 0..MAX_READS {
+        for read in 1..=MAX_READS {
             let catalog = self.read().await?;
             let after = self.generation().await?;
             if before == after {
                 return Ok(Catalog { generation: after, ..catalog });
             }
+            sleep((PAUSE * read).mul_f64(random_fraction())).await;
             before = after;
         }
         Err(StoreError::Conflict)

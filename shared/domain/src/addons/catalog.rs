@@ -90,11 +90,25 @@ impl Addon {
         with_status().find(|(release, _)| release.version.pre.is_empty()).or_else(|| with_status().next())
     }
 
-    /// Returns the version that describes the addon: the newest that is active, else deprecated, else beta, else any.
+    /// Returns the version of those who name none: the newest release that is active, or else deprecated. A prerelease
+    /// is none, unless there is nothing else.
+    #[must_use]
+    pub fn current(&self) -> Option<(&Release, &Standing)> {
+        use AddonStatus::{Active, Deprecated};
+        [(Active, true), (Deprecated, true), (Active, false), (Deprecated, false)].into_iter().find_map(
+            |(status, is_release)| {
+                self.versions().find(|(release, standing)| {
+                    standing.status == status && release.version.pre.is_empty() == is_release
+                })
+            },
+        )
+    }
+
+    /// Returns the version that describes the addon: the current one, or else the newest beta, or else any.
     #[must_use]
     pub fn face(&self) -> Option<(&Release, &Standing)> {
-        use AddonStatus::{Active, Beta, Deprecated, Inactive};
-        [Active, Deprecated, Beta, Inactive].iter().find_map(|status| self.newest(&[*status]))
+        let others = [AddonStatus::Beta, AddonStatus::Inactive];
+        self.current().or_else(|| others.iter().find_map(|status| self.newest(&[*status])))
     }
 
     /// Returns whether the version's number is taken, by a version or by a deleted one.

@@ -5,13 +5,16 @@ use domain::FieldError;
 use domain::addons::InjectionRule;
 
 /// Returns the faults of the patterns of a release: what Chromium refuses, with its reason, and what lies outside of
-/// the domains in which it should lie.
+/// the domains in which it should lie. The rules have their places in the list.
 #[must_use]
-pub fn pattern_faults(domains: Option<&[String]>, rules: Option<&[InjectionRule]>) -> Vec<FieldError> {
+pub fn pattern_faults<'a>(
+    domains: Option<&[String]>,
+    rules: impl Iterator<Item = (usize, &'a InjectionRule)>,
+) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let own =
         domains.map(|domains| parse_all("domainPatterns", domains, MatchPattern::parse_domain, &mut faults));
-    for (index, rule) in rules.unwrap_or_default().iter().enumerate() {
+    for (index, rule) in rules {
         let path = format!("injectionRules[{index}]");
         let within =
             parse_all(&format!("{path}.domains"), &rule.domains, MatchPattern::parse_domain, &mut faults);
@@ -21,7 +24,10 @@ pub fn pattern_faults(domains: Option<&[String]>, rules: Option<&[InjectionRule]
         if let Some(patterns) = &rule.url_patterns {
             let place = format!("{path}.urlPatterns");
             let patterns = parse_all(&place, patterns, str::parse, &mut faults);
-            outside(&place, &patterns, &within, "the rule's domains", &mut faults);
+            // Without domains, that is the fault.
+            if !within.is_empty() {
+                outside(&place, &patterns, &within, "the rule's domains", &mut faults);
+            }
         }
         if let Some(patterns) = &rule.exclude_patterns {
             parse_all(&format!("{path}.excludePatterns"), patterns, str::parse, &mut faults);
@@ -40,7 +46,8 @@ fn parse_all(
     faults: &mut Vec<FieldError>,
 ) -> Parsed {
     let mut parsed = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
+    // An empty text stands for one whose fault is named already.
+    for (index, text) in texts.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
         match parse(text) {
             Ok(pattern) => parsed.push((index, pattern)),
             Err(reason) => faults
@@ -80,7 +87,8 @@ mod tests {
                 conditions: None,
             }
         };
-        let faults = pattern_faults(Some(&["*.example.com".into(), "https://".into()]), Some(&[bad]));
+        let faults =
+            pattern_faults(Some(&["*.example.com".into(), "https://".into()]), [bad].iter().enumerate());
         let found: Vec<_> =
             faults.iter().map(|fault| (fault.path.as_str(), fault.message.as_str())).collect();
         assert_eq!(

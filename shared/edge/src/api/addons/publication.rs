@@ -83,16 +83,19 @@ pub fn parse(body: &[u8], publishing: Publishing) -> Result<Publication, Error> 
     let status = fields.optional("status", named::<AddonStatus>).unwrap_or(AddonStatus::Active);
     let author = fields.optional("author", |value| short(value, 1, TEXT_LIMIT));
     let domain_patterns = patterns(&mut fields, "domainPatterns", 0);
-    let injection_rules = all(fields.objects("injectionRules", 0..=RULES_LIMIT, rule));
+    let injection_rules = fields.objects("injectionRules", 0..=RULES_LIMIT, rule);
     let dependencies =
         all(fields.objects("dependencies", 0..=LIST_LIMIT, |fields| dependency(fields, &faulty_versions)));
     let config = fields.object("config", config);
     if content.as_ref().is_some_and(|content| content.len() > CONTENT_LIMIT) {
         return Err(Error::TooLarge { limit: CONTENT_LIMIT });
     }
-    for fault in pattern_faults(domain_patterns.as_deref(), injection_rules.as_deref()) {
+    let numbered = injection_rules.iter().flatten().enumerate();
+    let numbered = numbered.filter_map(|(index, rule)| Some((index, rule.as_ref()?)));
+    for fault in pattern_faults(domain_patterns.as_deref(), numbered) {
         fields.fault(fault.path, fault.message);
     }
+    let injection_rules = injection_rules.map(|rules| rules.into_iter().flatten().collect());
     match (fields.finish(), content, version) {
         (Ok(()), Some(content), Some(version)) => Ok(Publication {
             id,
@@ -183,7 +186,11 @@ fn texts(
     for (index, value) in list.into_iter().enumerate() {
         match short(value, 1, limit) {
             Ok(text) => texts.push(text),
-            Err(message) => fields.fault(format!("{name}[{index}]"), message),
+            Err(message) => {
+                fields.fault(format!("{name}[{index}]"), message);
+                // Those after it keep their places.
+                texts.push(String::new());
+            }
         }
     }
     Some(texts)
@@ -198,7 +205,8 @@ fn all<T>(list: Option<Vec<Option<Option<T>>>>) -> Option<Vec<T>> {
     list.map(|list| list.into_iter().flatten().flatten().collect())
 }
 
-fn rule(fields: &mut Fields<'_>) -> Option<InjectionRule> {
+/// Reads a rule. What has a fault is filled up, so that its patterns are checked all the same; the body is refused.
+fn rule(fields: &mut Fields<'_>) -> InjectionRule {
     let id = fields.required("id", |value| short(value, 1, TEXT_LIMIT));
     let priority = fields.required("priority", priority);
     if fields.raw("domains").is_none() {
@@ -210,16 +218,16 @@ fn rule(fields: &mut Fields<'_>) -> Option<InjectionRule> {
     let run_at = fields.required("runAt", named::<RunAt>);
     let all_frames = fields.optional("allFrames", flag);
     let conditions = all(fields.objects("conditions", 0..=RULES_LIMIT, condition));
-    Some(InjectionRule {
-        id: id?,
-        priority: priority?,
-        domains: domains?,
+    InjectionRule {
+        id: id.unwrap_or_default(),
+        priority: priority.unwrap_or_default(),
+        domains: domains.unwrap_or_default(),
         url_patterns,
         exclude_patterns,
-        run_at: run_at?,
+        run_at: run_at.unwrap_or(RunAt::DocumentIdle),
         all_frames,
         conditions,
-    })
+    }
 }
 
 fn priority(value: Value) -> Result<i32, String> {

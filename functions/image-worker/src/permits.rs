@@ -9,7 +9,7 @@ use domain::providers::{
     SettingsVersion, WaitReason,
 };
 use domain::store::StoreError;
-use domain::{Job, JobId, Timestamp};
+use domain::{Job, Timestamp};
 use tracing::{info, warn};
 
 use crate::{Deps, metrics};
@@ -140,11 +140,11 @@ pub(crate) fn is_other_settings(failure: &ProviderError) -> bool {
 }
 
 /// Extends the permit of a pending task until some time after its next poll, which is due after `after`.
-pub(crate) async fn extend(deps: &Deps<'_>, provider: &str, job: JobId, after: Duration) {
-    let until = Timestamp::now() + after + EXTEND_MARGIN;
-    log_unwritten(
-        update(deps, provider, |capacity| capacity.extend(job, until, Timestamp::now()), |()| true).await,
-    );
+pub(crate) async fn extend(deps: &Deps<'_>, provider: &str, job: &Job, after: Duration) {
+    let now = Timestamp::now();
+    let since = job.open_attempt().map_or(now, |attempt| attempt.at);
+    let until = now + after + EXTEND_MARGIN;
+    log_unwritten(update(deps, provider, |capacity| capacity.extend(job.id, since, until), |()| true).await);
 }
 
 /// Releases the permit and records the outcome of the call. `took` is how long a whole and successful call

@@ -177,7 +177,7 @@ async fn settle(
 ) {
     let (name, job, counted) = (provider.name(), sink.job().await, provider.capacity_limits().is_some());
     match outcome {
-        Ok(Step::Pending { poll_after }) if counted => permits::extend(deps, name, job.id, *poll_after).await,
+        Ok(Step::Pending { poll_after }) if counted => permits::extend(deps, name, &job, *poll_after).await,
         Ok(Step::Pending { .. }) => {}
         Ok(Step::Finished(_)) | Err(_) => {
             let failure = outcome.as_ref().err();

@@ -9,7 +9,9 @@
 //!   after each failed trial, up to [`MAX_OPEN`]. An account problem opens it at once, for
 //!   [`ACCOUNT_PAUSE`].
 //! - Half-open: after that time one job gets a permit for a trial call, and all others are still denied. A
-//!   success closes the breaker, and so does an answer about that one request. A failure opens it again.
+//!   success closes the breaker, and so does an answer about that one request. A failure opens it again. A
+//!   trial call that ends without either lets the next job make one. A job that only looks for what a call of
+//!   it has begun, and calls that began before the breaker opened, are no trial.
 //!
 //! New settings of the provider start with a closed breaker: what failed may be mended.
 //!
@@ -108,6 +110,10 @@ struct Permit {
     since: Timestamp,
     until: Timestamp,
     low: bool,
+    /// Whether the call has returned, and the job only looks for what it began: a task, or a picture behind a
+    /// URL. That may last an hour.
+    #[serde(default)]
+    looks: bool,
 }
 
 /// Images of the rate limit that are reserved for a job with several images. Without a reservation, jobs
@@ -208,17 +214,15 @@ impl ProviderCapacity {
             if open.until > now {
                 return Err(open);
             }
-            // Half-open: one job makes a trial call, and the others are denied until its outcome is known.
-            let trial = self
-                .permits
-                .iter()
-                .filter(|permit| permit.job != request.job)
-                .map(|permit| permit.until)
-                .min();
+            // Half-open: one job makes a trial call, and the others are denied until its outcome is known. Only
+            // a call that began after that time is the trial: the others say nothing about the service now.
+            let is_trial = |permit: &&Permit| {
+                permit.job != request.job && permit.since >= open.until && !permit.looks
+            };
             if open.reason != DenialReason::RetryAfter
-                && let Some(until) = trial
+                && let Some(trial) = self.permits.iter().find(is_trial)
             {
-                return Err(Denied { until: until.min(now + MIN_OPEN), reason: open.reason });
+                return Err(Denied { until: trial.until.min(now + MIN_OPEN), reason: open.reason });
             }
         }
         let low = request.priority == Priority::Low;
@@ -229,7 +233,7 @@ impl ProviderCapacity {
         }
         self.check_rate(request, limits.images_per_minute, now)?;
         self.permits.retain(|permit| permit.job != request.job);
-        self.permits.push(Permit { job: request.job, since: now, until: request.until, low });
+        self.permits.push(Permit { job: request.job, since: now, until: request.until, low, looks: false });
         Ok(())
     }
 
@@ -282,12 +286,12 @@ impl ProviderCapacity {
         self.reservation
     }
 
-    /// Extends the permit of a job until `until`: the provider keeps working on the task although no
-    /// worker is waiting.
-    pub fn extend(&mut self, job: JobId, until: Timestamp, now: Timestamp) {
+    /// Extends the permit of a job until `until`: its call, which began at `since`, has returned, and the job
+    /// looks for what it began. A trial has ended with that, without an outcome.
+    pub fn extend(&mut self, job: JobId, since: Timestamp, until: Timestamp) {
         match self.permits.iter_mut().find(|permit| permit.job == job) {
-            Some(permit) => permit.until = until,
-            None => self.permits.push(Permit { job, since: now, until, low: false }),
+            Some(permit) => (permit.until, permit.looks) = (until, true),
+            None => self.permits.push(Permit { job, since, until, low: false, looks: true }),
         }
     }
 

@@ -242,7 +242,7 @@ impl World {
     pub(crate) async fn fill(&self, provider: &Acting) {
         let mut capacity = self.store.load_capacity(provider.name).await.unwrap();
         for _ in 0..provider.bounds.unwrap().max_concurrent {
-            capacity.extend(JobId::new(), Timestamp::now() + MARGIN, Timestamp::now());
+            capacity.extend(JobId::new(), Timestamp::now(), Timestamp::now() + MARGIN);
         }
         self.store.save_capacity(&mut capacity).await.unwrap();
     }

@@ -79,7 +79,7 @@ fn low_priority_half_ignores_permits_of_others() {
     for _ in 0..2 {
         let low = request(Priority::Low, 1, 100);
         capacity.acquire(&low, FOUR, at(0)).unwrap();
-        capacity.extend(low.job, at(100), at(50));
+        capacity.extend(low.job, at(0), at(100));
     }
     assert_eq!(
         capacity.acquire(&request(Priority::Low, 1, 100), FOUR, at(60)).unwrap_err().reason,
@@ -293,6 +293,89 @@ fn answer_about_one_request_is_no_failure_and_ends_a_trial() {
         long_call(&mut capacity, &useless, 84, 85);
         call(&mut capacity, None, 85).unwrap();
     }
+}
+
+/// A provider whose breaker is open until 30 s.
+fn open_breaker() -> ProviderCapacity {
+    let mut capacity = ProviderCapacity::new("p");
+    for _ in 0..5 {
+        call(&mut capacity, Some(ErrorClass::Provider), 0).unwrap();
+    }
+    capacity
+}
+
+#[test]
+fn job_that_only_looks_leaves_the_trial_to_the_others() {
+    // A job looks for its picture for an hour, from before the breaker opened; its permit lapsed in between in
+    // the second case.
+    for lapsed in [false, true] {
+        let mut capacity = ProviderCapacity::new("p");
+        let looking = request(Priority::Normal, 1, 100);
+        capacity.acquire(&looking, FOUR, at(0)).unwrap();
+        capacity.extend(looking.job, at(0), at(if lapsed { 5 } else { 100 }));
+        for _ in 0..5 {
+            call(&mut capacity, Some(ErrorClass::Provider), 10).unwrap();
+        }
+        let opened = capacity.clone();
+        for second in (11..400).step_by(10) {
+            capacity.extend(looking.job, at(0), at(second + 100));
+            let expected = if second < 40 { Err(DenialReason::BreakerOpen) } else { Ok(()) };
+            assert_eq!(call(&mut capacity.clone(), None, second), expected, "{lapsed}, {second}");
+        }
+        // Its outcome, good or bad, moves nothing.
+        for outcome in [Ok(()), Err(&failure(ErrorClass::Provider))] {
+            let mut capacity = opened.clone();
+            capacity.extend(looking.job, at(0), at(400));
+            capacity.release(looking.job, outcome, None, at(200));
+            let (trial, other) = (normal(), normal());
+            capacity.acquire(&trial, FOUR, at(200)).unwrap();
+            let denied = capacity.acquire(&other, FOUR, at(200)).unwrap_err();
+            assert_eq!(denied.reason, DenialReason::BreakerOpen);
+        }
+    }
+}
+
+#[test]
+fn call_from_before_the_breaker_opened_is_no_trial() {
+    let mut capacity = ProviderCapacity::new("p");
+    let hanging = normal();
+    capacity.acquire(&hanging, FOUR, at(0)).unwrap();
+    for _ in 0..5 {
+        call(&mut capacity, Some(ErrorClass::Provider), 1).unwrap();
+    }
+    assert_eq!(call(&mut capacity, None, 30), Err(DenialReason::BreakerOpen));
+    call(&mut capacity, None, 31).unwrap();
+}
+
+#[test]
+fn trial_without_a_verdict_frees_the_trial() {
+    // It turned into looks at a task.
+    let mut capacity = open_breaker();
+    let trial = normal();
+    capacity.acquire(&trial, FOUR, at(30)).unwrap();
+    assert_eq!(call(&mut capacity.clone(), None, 31), Err(DenialReason::BreakerOpen));
+    capacity.extend(trial.job, at(30), at(1000));
+    call(&mut capacity.clone(), None, 32).unwrap();
+    // What comes of the task later is the verdict on its call, if there was none before.
+    let (mut worked, mut failed) = (capacity.clone(), capacity);
+    worked.release(trial.job, Ok(()), None, at(90));
+    failed.release(trial.job, Err(&failure(ErrorClass::Provider)), None, at(90));
+    for _ in 0..2 {
+        worked.acquire(&normal(), FOUR, at(91)).unwrap();
+    }
+    assert_eq!(call(&mut failed, None, 149), Err(DenialReason::BreakerOpen));
+
+    // A failure that says nothing about the service.
+    let mut capacity = open_breaker();
+    long_call(&mut capacity, &failure(ErrorClass::Internal), 30, 31);
+    capacity.acquire(&normal(), FOUR, at(31)).unwrap();
+
+    // Its worker died: the permit lapses.
+    let mut capacity = open_breaker();
+    capacity.acquire(&request(Priority::Normal, 1, 60), FOUR, at(30)).unwrap();
+    let denied = capacity.acquire(&normal(), FOUR, at(59)).unwrap_err();
+    assert_eq!((denied.reason, denied.until), (DenialReason::BreakerOpen, at(60)));
+    capacity.acquire(&normal(), FOUR, at(60)).unwrap();
 }
 
 #[test]

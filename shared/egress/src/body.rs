@@ -28,19 +28,35 @@ const MAX_CODINGS: usize = 2;
 ///
 /// [`EgressError::BodyTooLarge`] as soon as the body exceeds `max` bytes; the rest is not read. Otherwise
 /// the reason why the connection ended early.
-pub async fn read_all(mut response: Response, max: usize) -> Result<Bytes, EgressError> {
+pub async fn read_all(response: Response, max: usize) -> Result<Bytes, EgressError> {
+    let (body, end) = read_available(response, max).await?;
+    end.map(|()| body)
+}
+
+/// The same, but also returns what had arrived when the connection ended early, and why it did.
+///
+/// # Errors
+///
+/// [`EgressError::BodyTooLarge`].
+pub async fn read_available(
+    mut response: Response,
+    max: usize,
+) -> Result<(Bytes, Result<(), EgressError>), EgressError> {
     if response.content_length().is_some_and(|length| length > max as u64) {
         return Err(EgressError::BodyTooLarge(max));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if chunk.len() > max - body.len() {
-            return Err(EgressError::BodyTooLarge(max));
+    let end = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if chunk.len() > max - body.len() => return Err(EgressError::BodyTooLarge(max)),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
         }
-        body.extend_from_slice(&chunk);
-    }
+    };
     let body = decompressed(body.into(), response.headers(), max)?;
-    Ok(if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body })
+    let body = if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body };
+    Ok((body, end))
 }
 
 /// Undoes the codings of `Content-Encoding`, and gzip that no header tells of. A body that is not what the

@@ -16,7 +16,7 @@ mod guard;
 mod resolver;
 mod retry;
 
-pub use body::{read_all, read_json, read_prefix};
+pub use body::{read_all, read_available, read_json, read_prefix};
 pub use client::{Client, Timeouts};
 pub use download::{AllowedHost, DownloadError, DownloadLimits, Downloader, TrustedOrigin};
 pub use error::EgressError;

@@ -10,7 +10,7 @@ use image::{ColorType, DynamicImage, ImageDecoder as _, ImageReader, Limits};
 
 use crate::error::{ImageError, corrupt};
 use crate::memory::MemoryLimitedReader;
-use crate::{cicp, jpeg, webp};
+use crate::{cicp, jpeg, png_end, webp};
 
 /// Limit of width and of height, in pixels.
 pub const MAX_SIDE: u32 = 8192;
@@ -69,7 +69,7 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
             jpeg::End::TooEarly => return Err(too_early()),
         },
         ImageFormat::Webp => webp::check(bytes)?,
-        ImageFormat::Png => {}
+        ImageFormat::Png => return decode_as(&png_end::ended(bytes), format, decoder_format),
     }
     decode_as(bytes, format, decoder_format)
 }
@@ -147,6 +147,16 @@ fn decode_error(error: image::ImageError) -> ImageError {
         | image::ImageError::Parameter(_)
         | image::ImageError::Unsupported(_)
         | image::ImageError::IoError(_) => corrupt(error),
+    }
+}
+
+/// Whether the end is there that the format of the bytes wants. One that lacks it may be whole all the same.
+pub(crate) fn is_ended(bytes: &[u8]) -> bool {
+    match format_of(bytes) {
+        Some((ImageFormat::Png, _)) => png_end::is_ended(bytes),
+        Some((ImageFormat::Jpeg, _)) => jpeg::end(bytes) == jpeg::End::Marked,
+        Some((ImageFormat::Webp, _)) => webp::is_ended(bytes),
+        None => false,
     }
 }
 

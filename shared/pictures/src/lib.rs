@@ -11,6 +11,7 @@ pub mod fit;
 pub mod grid;
 mod jpeg;
 mod memory;
+mod png_end;
 pub mod prepare;
 pub mod thumbnail;
 mod webp;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::decode::{EncodedImage, decode};
+use crate::decode::{EncodedImage, decode, is_ended};
 use crate::error::{ImageError, corrupt};
 
 /// Decoded pixels take many times the memory of the encoded bytes. Therefore the process decodes only one
@@ -34,6 +34,11 @@ pub async fn prepare(bytes: Bytes, size: (u32, u32)) -> Result<PreparedImage, Im
     .await
 }
 
+/// Whether the image has been cut off. It is decoded only if its end is missing.
+pub async fn is_cut_off(bytes: Bytes) -> bool {
+    !is_ended(&bytes) && one_at_a_time(move || decode(&bytes).map(drop)).await.is_err()
+}
+
 /// Runs `work`, which decodes an image, once no other image is being decoded.
 pub(crate) async fn one_at_a_time<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
@@ -47,4 +52,21 @@ pub(crate) async fn one_at_a_time<T: Send + 'static>(
     });
     // A panic of a decoder means that the image is corrupt in a way that the decoder does not handle.
     task.await.map_err(corrupt)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn image_is_cut_off_if_pixels_are_missing() {
+        for format in [image::ImageFormat::Png, image::ImageFormat::Jpeg, image::ImageFormat::WebP] {
+            let pixels = image::RgbImage::from_fn(300, 300, |x, y| image::Rgb([x as u8, y as u8, 128]));
+            let mut whole = std::io::Cursor::new(Vec::new());
+            pixels.write_to(&mut whole, format).unwrap();
+            let whole = Bytes::from(whole.into_inner());
+            assert!(!is_cut_off(whole.clone()).await, "{format:?}");
+            assert!(is_cut_off(whole.slice(..whole.len() / 2)).await, "{format:?}");
+        }
+    }
 }

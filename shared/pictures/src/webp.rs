@@ -13,6 +13,11 @@ const FIRST_CHUNK: usize = 12;
 /// Length of the header of an animation frame (`ANMF`), in bytes. The chunks of the frame follow it.
 const FRAME_HEADER_BYTES: usize = 16;
 
+/// Whether the file is as long as its header says.
+pub(crate) fn is_ended(bytes: &[u8]) -> bool {
+    number(bytes, 4..8).is_some_and(|length| bytes.len() >= length.saturating_add(8))
+}
+
 /// Checks that no frame is larger than the image and no chunk longer than the file.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), ImageError> {
     let riff = number(bytes, 4..8).unwrap_or_default();

@@ -24,11 +24,11 @@ pub(crate) async fn record_duration(deps: &Deps<'_>, job: &Job, ended_at: Timest
     }
 }
 
-/// Records the status of a provider that was just called.
+/// Records the status of a provider that was just called, or is not called because it has failed too often.
 pub(crate) async fn record_status<T>(deps: &Deps<'_>, provider: &str, outcome: &Result<T, ProviderError>) {
     let state = match outcome {
         Ok(_) => Some(State::Up),
-        Err(failure) => failure.policy().health,
+        Err(failure) => failure.health(),
     };
     let Some(state) = state else { return };
     let cause = outcome.as_ref().err().filter(|_| state != State::Up).map(|failure| failure.reason);

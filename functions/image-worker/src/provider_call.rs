@@ -73,7 +73,11 @@ pub(crate) async fn call_provider(
         // A pending task has its permit already, and is paid for.
         (None, _) | (_, Some(_)) => None,
         (Some(bounds), None) => {
-            Some(permits::acquire(deps, name, bounds, &job, &task.missing, settings).await?)
+            let permit = permits::acquire(deps, name, bounds, &job, &task.missing, settings).await;
+            if permit.is_err() {
+                metrics::record_status(deps, name, &permit).await;
+            }
+            Some(permit?)
         }
     };
     if permit.is_some_and(|permit| permit.one_per_call) {
@@ -107,9 +111,9 @@ pub(crate) async fn call_provider(
     if sink.makes_one_per_call() {
         permits::remember_one_per_call(deps, name).await;
     }
-    let outcome = reject_unusable_images(outcome, sink);
+    let outcome = reject_unusable_images(outcome, sink, &task);
     let job = sink.job().await;
-    let useless = useless_answers(&outcome, sink, &task);
+    let useless = useless_answers(&outcome, sink, &task, &job);
     let outcome = outcome.map_err(|failure| {
         let failure = failure.at(name).repeated(job.empty_answers() + useless);
         with_retry_after(failure, &job, name)
@@ -130,7 +134,10 @@ pub(crate) async fn call_provider(
     }
     let took = (task.handle.is_none() && outcome.is_ok()).then(|| called.elapsed());
     settle(deps, sink, provider, &outcome, Settled { useless, settings, took }).await;
-    metrics::record_status(deps, name, &outcome).await;
+    // A look at what an earlier call began goes well although the service takes no calls now.
+    if task.handle.is_none() || outcome.is_err() {
+        metrics::record_status(deps, name, &outcome).await;
+    }
     outcome
 }
 
@@ -139,11 +146,22 @@ fn no_time(provider: &'static str) -> ProviderError {
     ProviderError::new(ErrorClass::Internal, Reason::Timeout, "no time was left for a provider").at(provider)
 }
 
-/// How many calls were paid for and answered with nothing of use. A call that brought an image was not.
-fn useless_answers(outcome: &Result<Step, ProviderError>, sink: &Sink<'_>, task: &ImageTask) -> u32 {
+/// How many calls were paid for and answered with nothing of use, also if other calls of the attempt brought
+/// images. A call that brought fewer images than asked for is not one of them, but one with an unusable image is:
+/// the next call for it would most probably bring the same.
+fn useless_answers(
+    outcome: &Result<Step, ProviderError>,
+    sink: &Sink<'_>,
+    task: &ImageTask,
+    job: &Job,
+) -> u32 {
     let useless =
         outcome.as_ref().err().filter(|failure| failure.is_useless_answer() && failure.possibly_paid);
-    useless.filter(|_| sink.missing() == task.missing).map_or(0, |failure| failure.calls)
+    useless.map_or(0, |failure| {
+        let brought_some = failure.reason == Reason::NoImage && sink.missing() != task.missing;
+        let calls = job.open_attempt().map_or(1, |attempt| attempt.calls);
+        failure.calls.min(if brought_some { calls.saturating_sub(1) } else { failure.calls })
+    })
 }
 
 /// The failure with the time after which this provider may be asked for this job again.
@@ -194,6 +212,7 @@ async fn settle(
 fn reject_unusable_images(
     outcome: Result<Step, ProviderError>,
     sink: &Sink<'_>,
+    task: &ImageTask,
 ) -> Result<Step, ProviderError> {
     let bad =
         |message| Err(ProviderError::new(ErrorClass::Provider, Reason::BadResponse, message).possibly_paid());
@@ -208,7 +227,9 @@ fn reject_unusable_images(
     match outcome {
         Ok(Step::Finished(Finished { .. })) if !sink.missing().is_empty() => {
             let message = "the provider made fewer images than asked for";
-            Err(ProviderError::new(ErrorClass::Provider, Reason::NoImage, message).possibly_paid())
+            let failure = ProviderError::new(ErrorClass::Provider, Reason::NoImage, message).possibly_paid();
+            // Which call brought too few is not known. If any image came, none of them counts as one without.
+            Err(ProviderError { calls: u32::from(sink.missing() == task.missing), ..failure })
         }
         Err(ours) if lost && ours.class == ErrorClass::Internal => Err(ours.possibly_paid()),
         outcome @ (Ok(_) | Err(_)) => outcome,

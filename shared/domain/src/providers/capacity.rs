@@ -216,9 +216,8 @@ impl ProviderCapacity {
             }
             // Half-open: one job makes a trial call, and the others are denied until its outcome is known. Only
             // a call that began after that time is the trial: the others say nothing about the service now.
-            let is_trial = |permit: &&Permit| {
-                permit.job != request.job && permit.since >= open.until && !permit.looks
-            };
+            let is_trial =
+                |permit: &&Permit| permit.job != request.job && permit.since >= open.until && !permit.looks;
             if open.reason != DenialReason::RetryAfter
                 && let Some(trial) = self.permits.iter().find(is_trial)
             {

@@ -191,7 +191,12 @@ const TABLE: [Row; 14] = [
     (
         ErrorClass::Provider,
         &[Reason::BadResponse],
-        ErrorPolicy { breaker: BreakerEffect::Answered, ends: Ends::Repeated, ..FAILED },
+        ErrorPolicy {
+            breaker: BreakerEffect::Answered,
+            ends: Ends::Repeated,
+            health: Some(State::Up),
+            ..FAILED
+        },
     ),
     (ErrorClass::Provider, &[], FAILED),
     (
@@ -236,6 +241,16 @@ impl ProviderError {
     #[must_use]
     pub fn policy(&self) -> ErrorPolicy {
         policy(self.class, self.reason)
+    }
+
+    /// Returns what health shows of the provider; `None` if the failure says nothing about it. A provider that is
+    /// not asked because it has failed too often is down, whatever its last answer was.
+    #[must_use]
+    pub fn health(&self) -> Option<State> {
+        match self.waiting_for {
+            Some(WaitReason::ProviderDown) => Some(State::Down),
+            Some(_) | None => self.policy().health,
+        }
     }
 
     /// Whether the provider rejects the request itself, so that no other provider is asked.

@@ -52,16 +52,32 @@ async fn useless_answers_leave_the_other_providers_to_the_job() {
 
 #[tokio::test]
 async fn answer_with_an_image_is_not_useless() {
-    let one = Acting::new("openai", Does::DrawsThenFails(1, ErrorClass::Provider, Reason::NoImage));
-    let world = World::of(&[&one]);
-    let job = world.job(|job| job.picture.count = Count::try_from(4).unwrap());
-    world.work(&job).await;
-    for _ in 0..2 {
-        world.work_again(&job).await;
+    for does in [Does::DrawsThenFails(1, ErrorClass::Provider, Reason::NoImage), Does::DrawsOne] {
+        let one = Acting::new("openai", does);
+        let world = World::of(&[&one]);
+        let job = world.job(|job| job.picture.count = Count::try_from(4).unwrap());
+        world.work(&job).await;
+        for _ in 0..2 {
+            world.work_again(&job).await;
+        }
+        one.now_does(Does::Draws);
+        assert_eq!(world.work_again(&job).await.status, JobStatus::Completed);
+        assert_eq!(one.asked(), 4);
     }
-    one.now_does(Does::Draws);
-    assert_eq!(world.work_again(&job).await.status, JobStatus::Completed);
-    assert_eq!(one.asked(), 4);
+}
+
+#[tokio::test]
+async fn useless_answer_beside_images_is_one_of_the_two_that_are_paid() {
+    for reason in [Reason::NoImage, Reason::BadResponse] {
+        let useless = Acting::new("openai", Does::BringsThenNothing(3, reason));
+        let world = World::of(&[&useless]);
+        let job = world.job(|job| job.picture.count = Count::try_from(4).unwrap());
+        let first = world.work(&job).await;
+        assert_eq!((first.status, first.paid_calls), (JobStatus::Processing, 2));
+        let ended = world.work_again(&job).await;
+        assert_eq!((ended.status, useless.asked(), ended.paid_calls), (JobStatus::Completed, 2, 3));
+        assert_eq!((ended.result.unwrap().images.len(), ended.error.unwrap().missing), (3, 1));
+    }
 }
 
 #[tokio::test]

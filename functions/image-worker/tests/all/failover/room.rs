@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use domain::providers::{ErrorClass, Reason};
+use domain::health::State;
+use domain::providers::{ErrorClass, ProviderStatusStore as _, Reason, WaitReason};
 use domain::{JobStatus, Timestamp};
 use testkit::Logs;
 
+use super::settings::later;
 use super::world::{Acting, Does, MARGIN, World, reasons};
 
 const MAX_FAILURES: u32 = 5;
@@ -65,6 +67,45 @@ async fn job_that_all_providers_failed_ends_without_capacity() {
         }
     };
     assert_eq!((ended.status, rounds <= 4 * MAX_FAILURES), (JobStatus::Failed, true), "{rounds}");
+}
+
+#[tokio::test]
+async fn provider_with_an_open_breaker_is_down_whatever_looks_bring() {
+    let provider = Acting::new("openai", Does::WorksOn);
+    let world = World::of(&[&provider]);
+    let state = async || world.store.provider_statuses().await.unwrap().pop().unwrap().state;
+    let pending = world.work(&world.job(|_| {})).await;
+    assert_eq!(state().await, State::Up);
+    provider.now_does(Does::Fails(ErrorClass::Provider, Reason::Failed));
+    for _ in 0..5 {
+        world.work(&world.job(|_| {})).await;
+    }
+    assert_eq!(state().await, State::Degraded);
+    let waiting = world.work(&world.job(|_| {})).await;
+    assert_eq!(waiting.waiting_for.unwrap().reason, WaitReason::ProviderDown);
+    assert_eq!(state().await, State::Down);
+    provider.now_does(Does::WorksOn);
+    world.work_again(&pending).await;
+    provider.now_does(Does::NotesAndDraws);
+    assert_eq!(world.work_again(&pending).await.status, JobStatus::Completed);
+    assert_eq!(state().await, State::Down);
+}
+
+#[tokio::test]
+async fn job_that_looks_at_its_task_leaves_the_trial_call_to_another() {
+    let provider = Acting::new("openai", Does::WorksOn);
+    let world = World::of(&[&provider]);
+    let pending = world.work(&world.job(|_| {})).await;
+    provider.now_does(Does::Fails(ErrorClass::Provider, Reason::Failed));
+    for _ in 0..5 {
+        world.work(&world.job(|_| {})).await;
+    }
+    // The pause of the breaker is over.
+    let _clock = later(3);
+    provider.now_does(Does::WorksOn);
+    world.work_again(&pending).await;
+    provider.now_does(Does::Draws);
+    assert_eq!(world.work(&world.job(|_| {})).await.status, JobStatus::Completed);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ impl Source for Fast {
 }
 
 /// Lets so much time pass that the document may be read again, `times` times.
-fn later(times: i64) -> Installed {
+pub(super) fn later(times: i64) -> Installed {
     install(Rc::new(Fast(11 * times)))
 }
 

@@ -28,6 +28,8 @@ pub(crate) enum Does {
     Fails(ErrorClass, Reason),
     /// Draws so many images, then fails.
     DrawsThenFails(usize, ErrorClass, Reason),
+    /// One call brings so many images, and if it brings any, a second one for the rest nothing of use.
+    BringsThenNothing(usize, Reason),
     Limits(Duration),
     WorksOn,
     /// Reports this progress in percent, with its task still pending.
@@ -106,6 +108,7 @@ impl ImageProvider for Acting {
             happens();
         }
         match (&task.handle, &*self.does.lock().unwrap()) {
+            (None, Does::BringsThenNothing(..)) => 1,
             (None, Does::IgnoresCount) if !task.one_per_call => 1,
             (None, _) => u32::try_from(task.missing.len()).unwrap(),
             (Some(_), Does::WantsMore) => 1,
@@ -143,6 +146,14 @@ impl ImageProvider for Acting {
                 let warning = domain::images::ContentWarning { kind, severity, confidence: 1.0 };
                 let warnings = if reason == Reason::Moderated { vec![warning] } else { Vec::new() };
                 return Err(ProviderError::new(class, reason, "scripted failure").warnings(warnings));
+            }
+            Does::BringsThenNothing(images, reason) => {
+                let rest = task.missing.len() - 1;
+                if rest > 0 {
+                    draw(self.name, &task.missing[..images], sink).await?;
+                    sink.more_calls(1, false).await?;
+                }
+                return Err(ProviderError::new(ErrorClass::Provider, reason, "of no use").possibly_paid());
             }
             Does::Limits(after) => {
                 let limited = ProviderError::new(ErrorClass::Capacity, Reason::RateLimited, "slowly");

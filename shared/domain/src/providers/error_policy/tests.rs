@@ -73,9 +73,17 @@ fn every_class_has_a_row_for_all_other_reasons() {
 #[test]
 fn answer_about_one_request_is_never_a_failure_of_the_service() {
     for reason in [Reason::NoImage, Reason::BadResponse] {
-        assert_eq!(policy(ErrorClass::Provider, reason).breaker, BreakerEffect::Answered, "{reason:?}");
+        let policy = policy(ErrorClass::Provider, reason);
+        assert_eq!((policy.breaker, policy.health), (BreakerEffect::Answered, Some(State::Up)), "{reason:?}");
     }
     assert_eq!(policy(ErrorClass::Caller, Reason::Moderated).breaker, BreakerEffect::Works);
+}
+
+#[test]
+fn provider_that_is_not_asked_for_its_failures_is_down() {
+    let denied = ProviderError::new(ErrorClass::Capacity, Reason::Waiting, "not asked");
+    assert_eq!(denied.clone().waiting_for(WaitReason::ProviderDown).health(), Some(State::Down));
+    assert_eq!(denied.waiting_for(WaitReason::Place).health(), None);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 pub struct OldestChrome(u16);
 
 impl OldestChrome {
-    /// The last Chrome for Windows 7 and 8.1. Nothing older has to be considered: all of ECMAScript 2022 is known
-    /// to it, and so is what lightningcss always writes, `(width>=600px)` for `(min-width:600px)` (Chrome 104).
+    /// The last Chrome for Windows 7 and 8.1. Nothing older has to be considered: all of ECMAScript 2022 is known to
+    /// it.
     pub const FLOOR: Self = Self(109);
 
     /// `None` below the floor.

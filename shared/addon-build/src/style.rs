@@ -4,15 +4,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use lightningcss::error::{Error, ErrorLocation};
 use lightningcss::rules::CssRule;
-use lightningcss::stylesheet::{ParserOptions, PrinterOptions, StyleSheet};
+use lightningcss::stylesheet::{ParserOptions, StyleSheet};
 
 use crate::{Built, Diagnostic, MAX_REPORTED, Names, OldestChrome};
 
 mod comments;
+mod compact;
 pub(crate) mod tokens;
 
 /// Builds a style sheet that [`nesting`](crate::nesting) let pass, without its byte order mark. The oldest Chrome
-/// changes nothing yet: what is printed is known to all, see [`OldestChrome::FLOOR`].
+/// changes nothing: what it does not know of a style sheet it drops, and the rest holds.
 pub(crate) fn build(text: &str, _oldest: OldestChrome) -> Result<Built, Vec<Diagnostic>> {
     let source = comments::stripped(text);
     let faults = Arc::new(RwLock::new(Vec::new()));
@@ -22,23 +23,20 @@ pub(crate) fn build(text: &str, _oldest: OldestChrome) -> Result<Built, Vec<Diag
         warnings: Some(Arc::clone(&faults)),
         ..ParserOptions::default()
     };
-    let mut sheet = StyleSheet::parse(&source, options).map_err(|error| vec![located(&error)])?;
+    let sheet = StyleSheet::parse(&source, options).map_err(|error| vec![located(&error)])?;
     let mut found: Vec<Diagnostic> =
         faults.read().unwrap_or_else(PoisonError::into_inner).iter().map(located).collect();
     if sheet.rules.0.is_empty() && !found.is_empty() {
         found.truncate(MAX_REPORTED);
         return Err(found);
     }
-    found.extend(imports(&sheet));
+    found.extend(misplaced(&sheet));
     found.sort();
     found.dedup();
     found.truncate(MAX_REPORTED);
-    // The library keeps only those in front of the first rule, and a bundle of several libraries has more.
-    sheet.license_comments = comments::legal(&source).into_iter().map(Into::into).collect();
-    // Never `StyleSheet::minify`: of two declarations for one property it keeps the last, even if the first is
-    // the one that an older browser understands, and it takes `monospace, monospace` for `monospace`.
-    let printed = sheet.to_css(PrinterOptions { minify: true, ..PrinterOptions::default() });
-    let minified = printed.map_err(|error| vec![located(&error)])?.code;
+    let mut minified: String =
+        comments::legal(&source).into_iter().map(|comment| format!("/*{comment}*/\n")).collect();
+    minified.push_str(&compact::compact(&source));
     let warnings = found.iter().map(ToString::to_string).collect();
     Ok(Built { source: source.clone(), minified, source_map: None, names: Names::default(), warnings })
 }
@@ -49,15 +47,20 @@ fn located<T: std::fmt::Display>(error: &Error<T>) -> Diagnostic {
     Diagnostic { line, column, message: error.kind.to_string() }
 }
 
-fn imports(sheet: &StyleSheet<'_>) -> Vec<Diagnostic> {
-    let locations = sheet
-        .rules
-        .0
-        .iter()
-        .filter_map(|rule| if let CssRule::Import(import) = rule { Some(import.loc) } else { None });
-    let message = "Chromium drops @import in style sheets that an extension inserts";
-    locations
-        .map(|at| Diagnostic { line: at.line + 1, column: at.column, message: message.to_owned() })
+/// Rules that do not do here what they do in a file of a page.
+fn misplaced(sheet: &StyleSheet<'_>) -> Vec<Diagnostic> {
+    let found = sheet.rules.0.iter().filter_map(|rule| match rule {
+        CssRule::Import(import) => {
+            Some((import.loc, "Chromium drops @import in style sheets that an extension inserts"))
+        }
+        CssRule::Namespace(namespace) => Some((
+            namespace.loc,
+            "in bundle.css, @namespace is dropped after the first addon, and holds for all from there",
+        )),
+        _ => None,
+    });
+    found
+        .map(|(at, message)| Diagnostic { line: at.line + 1, column: at.column, message: message.to_owned() })
         .collect()
 }
 

@@ -29,7 +29,9 @@ pub(crate) fn build(text: &str, name: &str, oldest: OldestChrome) -> Result<Buil
     let names = names::of(&semantic, &survey);
     let warnings = names::hidden_by_wrapping(&parsed.program, &names).into_iter().collect();
     let source = comments::stripped(&parsed.program, text);
-    let (minified, source_map) = if source == text {
+    let (minified, source_map) = if survey.has_tagged_script_end {
+        (source.clone(), None)
+    } else if source == text {
         print(&parsed.program, semantic, &survey, name)
     } else {
         minify(&source, name, &survey)

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use oxc_ast::ast::{
     AccessorProperty, AssignmentExpression, AssignmentTarget, Class, Decorator, Expression, Function,
-    ImportExpression, RegExpLiteral, VariableDeclaration, VariableDeclarationKind, WithStatement,
+    ImportExpression, RegExpLiteral, TaggedTemplateExpression, VariableDeclaration, VariableDeclarationKind,
+    WithStatement,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::Span;
@@ -29,11 +30,20 @@ pub(super) struct Survey {
     /// Names put on the global object by assignment to its member.
     pub(super) shared: BTreeSet<String>,
     pub(super) has_with: bool,
+    /// Whether a tag may read `</script` as it is written, which the printer changes everywhere.
+    pub(super) has_tagged_script_end: bool,
 }
 
 impl Survey {
     pub(super) const fn new(oldest: OldestChrome) -> Self {
-        Self { oldest, depth: 0, too_new: Vec::new(), shared: BTreeSet::new(), has_with: false }
+        Self {
+            oldest,
+            depth: 0,
+            too_new: Vec::new(),
+            shared: BTreeSet::new(),
+            has_with: false,
+            has_tagged_script_end: false,
+        }
     }
 
     fn found(&mut self, syntax: Syntax, span: Span) {
@@ -63,6 +73,12 @@ impl<'a> Visit<'a> for Survey {
     fn visit_with_statement(&mut self, it: &WithStatement<'a>) {
         self.has_with = true;
         walk::walk_with_statement(self, it);
+    }
+
+    fn visit_tagged_template_expression(&mut self, it: &TaggedTemplateExpression<'a>) {
+        let mut parts = it.quasi.quasis.iter().map(|part| part.value.raw.to_ascii_lowercase());
+        self.has_tagged_script_end |= parts.any(|part| part.contains("</script"));
+        walk::walk_tagged_template_expression(self, it);
     }
 
     fn visit_function(&mut self, it: &Function<'a>, flags: ScopeFlags) {

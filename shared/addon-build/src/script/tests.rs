@@ -34,6 +34,16 @@ fn local_names_are_shortened_and_nothing_else_is_changed() {
 }
 
 #[test]
+fn end_of_a_script_that_a_tag_reads_is_kept() {
+    for (source, expected) in [
+        ("#!x\nf(String.raw`</SCRIPT>`, 1 + 1);", "\nf(String.raw`</SCRIPT>`, 1 + 1);"),
+        ("f(`</script>`, 1 + 1);", "f(`<\\/script>`,1+1);"),
+    ] {
+        assert_eq!(minified(source).trim_end(), expected, "{source}");
+    }
+}
+
+#[test]
 fn names_that_a_with_or_an_eval_sees_are_kept() {
     let with = minified("function f(object) { var value = 1; with (object) { result = value } }");
     assert!(with.contains("f(object)") && with.contains("result=value"), "{with}");

@@ -87,7 +87,9 @@ impl Library {
 #[must_use]
 pub fn exact(range: &VersionRange) -> Option<Version> {
     let text = range.as_str().trim();
-    Version::parse(text.strip_prefix('=').unwrap_or(text).trim_start().trim_start_matches('v')).ok()
+    let version = Version::parse(text.strip_prefix('=').unwrap_or(text).trim_start().trim_start_matches('v'));
+    // Build metadata takes no part in the choice of a version.
+    version.ok().map(|version| Version { build: semver::BuildMetadata::EMPTY, ..version })
 }
 
 /// Returns the release as the resolver takes it. Ranges were checked when it was published.

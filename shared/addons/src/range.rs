@@ -92,7 +92,16 @@ impl FromStr for VersionRange {
         }
         let read = |part: &str| {
             let translated = translate(part)?;
-            VersionReq::parse(&translated).map_err(|error| VersionError::NotARange(error.to_string()))
+            let range =
+                VersionReq::parse(&translated).map_err(|error| VersionError::NotARange(error.to_string()))?;
+            let mut numbers = range
+                .comparators
+                .iter()
+                .flat_map(|one| [one.major, one.minor.unwrap_or_default(), one.patch.unwrap_or_default()]);
+            if numbers.any(|number| number > MAX_NUMBER) {
+                return Err(VersionError::NumberTooLarge);
+            }
+            Ok(range)
         };
         let alternatives = text.split("||").map(read).collect::<Result<_, _>>()?;
         Ok(Self { text: text.to_owned(), alternatives })

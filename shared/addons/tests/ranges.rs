@@ -59,6 +59,10 @@ fn range_that_is_none_is_refused() {
         let refused = text.parse::<VersionRange>();
         assert!(matches!(refused, Err(VersionError::NotARange(_))), "{text}: {refused:?}");
     }
+    for text in ["99999999999999999.0.0", "^1.9007199254740992", "<1 || ~1.2.9007199254740993"] {
+        assert_eq!(text.parse::<VersionRange>(), Err(VersionError::NumberTooLarge), "{text}");
+    }
+    assert!("9007199254740991.0.0".parse::<VersionRange>().is_ok());
 }
 
 #[test]

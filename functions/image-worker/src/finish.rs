@@ -3,7 +3,7 @@
 use app::backoff::Backoff;
 use domain::images::ContentWarning;
 use domain::jobs::{JobError, JobResult, WebhookEvent};
-use domain::providers::ProviderError;
+use domain::providers::{ProviderError, WaitReason};
 use domain::store::StoreError;
 use domain::{Error, Job, Timestamp};
 use tracing::{info, warn};
@@ -18,11 +18,16 @@ pub(crate) enum RunOutcome {
     /// With some of the images; the error says why the others are missing.
     Partial(Box<JobResult>, JobError),
     Failed(JobError),
-    /// To be started again at `at`, because of `failure` if it is not only a look at a pending task.
+    /// To be started again at `at`, because of `failure`.
     Released {
         at: Timestamp,
         deferred: bool,
-        failure: Option<ProviderError>,
+        failure: ProviderError,
+    },
+    /// To look at `at` for what a call began, which waits for this if the provider is not at work on it.
+    LooksAgain {
+        at: Timestamp,
+        waiting_for: Option<WaitReason>,
     },
 }
 
@@ -108,12 +113,13 @@ fn apply(
         }
         RunOutcome::Released { at, deferred, failure } => {
             job.deferrals += u32::from(deferred);
-            let counts = failure.as_ref().is_some_and(ProviderError::counts_against_job);
-            match &failure {
-                Some(failure) => job.wait_for(failure, now, at),
-                None => job.waiting_for = None,
-            }
-            job.release(at, counts, &deps.policy).map_err(Error::internal)?;
+            job.wait_for(&failure, now, at);
+            job.release(at, failure.counts_against_job(), &deps.policy).map_err(Error::internal)?;
+            None
+        }
+        RunOutcome::LooksAgain { at, waiting_for } => {
+            job.look_again(waiting_for, now, at);
+            job.release(at, false, &deps.policy).map_err(Error::internal)?;
             None
         }
     };

@@ -79,7 +79,9 @@ pub(crate) async fn run(
             refuse(deps, job, &sink, failure, deadline).await
         }
         outcome if purpose == Purpose::RecoverOnly => end_recovery(deps, job, &sink, outcome, deadline).await,
-        Ok(Step::Pending { poll_after }) => wait_for_provider(deps, job, poll_after, deadline).await,
+        Ok(Step::Pending { poll_after }) => {
+            look_again(deps, job, poll_after, sink.waiting_for(), deadline).await
+        }
         Err(AskFailure { failure, exhausted, .. }) => {
             let counted = failure.counts_against_job() && job.failures + 1 >= deps.policy.max_failures;
             if exhausted || counted {
@@ -140,7 +142,7 @@ async fn release_job(
     info!(?class, ?reason, counts, pauseMs = pause_ms, problem = failure.message, "job released");
     // Waiting past the job's deadline is of no use.
     let at = (Timestamp::now() + pause).min(job.deadline);
-    requeue(deps, job, RunOutcome::Released { at, deferred, failure: Some(failure) }, at, deadline).await
+    requeue(deps, job, RunOutcome::Released { at, deferred, failure }, at, deadline).await
 }
 
 /// How long the job pauses, without jitter.
@@ -163,16 +165,17 @@ fn pause(failure: &ProviderError, job: &Job) -> Duration {
     }
 }
 
-/// Releases the job while the provider works on its task. The worker that starts the job again after `after`
-/// requests the result.
-async fn wait_for_provider(
+/// Releases the job while the provider works on its task, or while its picture cannot be had because of
+/// `waiting_for`. The worker that starts the job again after `after` requests the result.
+async fn look_again(
     deps: &Deps<'_>,
     job: Job,
     after: Duration,
+    waiting_for: Option<WaitReason>,
     deadline: Timestamp,
 ) -> Result<(), Error> {
     let at = (Timestamp::now() + after).min(job.deadline);
-    requeue(deps, job, RunOutcome::Released { at, deferred: false, failure: None }, at, deadline).await
+    requeue(deps, job, RunOutcome::LooksAgain { at, waiting_for }, at, deadline).await
 }
 
 /// Writes when the job may start again (`at`), and queues a message for that time.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::images::{ImageFormat, ImageOrigin, StoredImage};
 use domain::jobs::WebhookEvent;
 use domain::primitives::{ImageId, Lease, sha256_hex};
-use domain::providers::{GeneratedImage, ImageSink, ProviderError, SettingsVersion, Stop};
+use domain::providers::{GeneratedImage, ImageSink, ProviderError, SettingsVersion, Stop, WaitReason};
 use domain::store::StoreError;
 use domain::{Job, Timestamp};
 use pictures::error::ImageError;
@@ -73,6 +73,7 @@ impl Drop for Storing<'_> {
     }
 }
 
+#[derive(Default)]
 struct State {
     stored: Vec<StoredImage>,
     stopped: Option<Stopped>,
@@ -80,6 +81,8 @@ struct State {
     lost: bool,
     /// Whether a call made one image of several.
     one_per_call: bool,
+    /// What the task waits for while its provider is not at work on it.
+    waiting_for: Option<WaitReason>,
 }
 
 impl<'a> Sink<'a> {
@@ -92,7 +95,7 @@ impl<'a> Sink<'a> {
             wanted: job.picture.count.get(),
             until,
             storing: AtomicUsize::new(0),
-            state: Mutex::new(State { stored: Vec::new(), stopped: None, lost: false, one_per_call: false }),
+            state: Mutex::default(),
             row: tokio::sync::Mutex::new(job.clone()),
         }
     }
@@ -149,6 +152,11 @@ impl<'a> Sink<'a> {
     /// Whether a call of the provider made one image of several. Resets the flag.
     pub(crate) fn makes_one_per_call(&self) -> bool {
         std::mem::take(&mut self.state().one_per_call)
+    }
+
+    /// What the task waits for, if its provider is not at work on it.
+    pub(crate) fn waiting_for(&self) -> Option<WaitReason> {
+        self.state().waiting_for
     }
 
     /// Whether an image that has arrived is still being stored.
@@ -315,5 +323,9 @@ impl ImageSink for Sink<'_> {
         self.write(Insist::Yes, None, |job| job.add_calls(calls)).await?;
         info!(calls, one_per_call, "provider called for the rest");
         Ok(())
+    }
+
+    fn waits_for(&self, reason: WaitReason) {
+        self.state().waiting_for = Some(reason);
     }
 }

@@ -20,6 +20,14 @@ impl Job {
         self.waiting_for = WaitingFor::after(failure, self.waiting_for.as_ref(), now, until);
     }
 
+    /// Records why the job waits until `until`, when it looks again for what its attempt began. `None` if the
+    /// provider works on it.
+    pub fn look_again(&mut self, reason: Option<WaitReason>, now: Timestamp, until: Timestamp) {
+        let provider = self.handle.as_ref().map(|handle| handle.provider.clone());
+        self.waiting_for =
+            reason.map(|reason| WaitingFor::of(reason, provider, self.waiting_for.as_ref(), now, until));
+    }
+
     /// Records that an attempt at `provider` begins, with at most `calls` paid calls.
     ///
     /// Save the job before the first of these calls.

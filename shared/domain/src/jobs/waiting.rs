@@ -30,12 +30,20 @@ impl WaitingFor {
         now: Timestamp,
         until: Timestamp,
     ) -> Option<Self> {
-        failure.wait_reason().map(|reason| {
-            let provider = failure.provider.map(str::to_owned);
-            let same = before.filter(|before| before.reason == reason && before.provider == provider);
-            let since = same.map_or(now, |before| before.since);
-            Self { reason, provider, since, until: Some(until) }
-        })
+        let provider = failure.provider.map(str::to_owned);
+        failure.wait_reason().map(|reason| Self::of(reason, provider, before, now, until))
+    }
+
+    /// Returns the same for a job that waits for `reason`.
+    pub(super) fn of(
+        reason: WaitReason,
+        provider: Option<String>,
+        before: Option<&Self>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Self {
+        let same = before.filter(|before| before.reason == reason && before.provider == provider);
+        Self { reason, provider, since: same.map_or(now, |before| before.since), until: Some(until) }
     }
 }
 
@@ -69,6 +77,20 @@ mod tests {
         assert_eq!(waiting.provider.as_deref(), Some("openai"));
         job.wait_for(&denied.waiting_for(WaitReason::Place), at(91), at(93));
         assert_eq!(job.waiting_for.unwrap().since, at(91));
+    }
+
+    #[test]
+    fn job_says_why_it_waits_for_a_picture_and_not_while_its_provider_works() {
+        let mut job = job();
+        job.begin_attempt("openai", 1, at(10));
+        job.checkpoint("a URL");
+        job.look_again(Some(WaitReason::Account), at(11), at(31));
+        job.look_again(Some(WaitReason::Account), at(32), at(52));
+        let waiting = job.waiting_for.clone().unwrap();
+        assert_eq!((waiting.reason, waiting.provider.as_deref()), (WaitReason::Account, Some("openai")));
+        assert_eq!((waiting.since, waiting.until), (at(11), Some(at(52))));
+        job.look_again(None, at(53), at(57));
+        assert_eq!(job.waiting_for, None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::providers::deprecation::ModelDeprecations;
 use crate::providers::error::{ProviderError, Reason};
 use crate::providers::status::ProviderStatus;
 use crate::providers::task::{CapacityLimits, GeneratedImage, ImageTask, Step, Unsupported};
+use crate::providers::wait_reason::WaitReason;
 use crate::store::StoreError;
 
 /// Stores the capacity of providers.
@@ -101,6 +102,15 @@ pub trait ImageSink: Send + Sync {
     ///
     /// The adapter calls this before these calls. Fails with [`Stop`] if it must not make them.
     async fn more_calls(&self, calls: u32, one_per_call: bool) -> Result<(), Stop>;
+
+    /// Says what the task waits for although the provider is not at work on it: a picture that cannot be downloaded
+    /// now ([`WaitReason::Backoff`]), or not before the operator changes a setting ([`WaitReason::Account`]).
+    ///
+    /// The adapter calls this before it returns [`Step::Pending`] for that. The job's state shows it until the
+    /// next look.
+    fn waits_for(&self, reason: WaitReason) {
+        _ = reason;
+    }
 }
 
 /// The adapter of an image provider. It never sleeps: it finishes, or returns when to poll again.

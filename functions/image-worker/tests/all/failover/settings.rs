@@ -50,6 +50,22 @@ fn gpt_image(job: &mut Job) {
 }
 
 #[tokio::test]
+async fn job_that_waits_for_an_allowance_says_so() {
+    let provider = Acting::new("openai", Does::AwaitsAllowance);
+    let world = World::of(&[&provider]);
+    let job = world.job(|_| {});
+    let first = world.work(&job).await;
+    let why = first.waiting_for.unwrap();
+    assert_eq!((why.reason, why.provider.as_deref()), (WaitReason::Account, Some("openai")));
+    assert_eq!(why.until, first.not_before);
+    assert_eq!(world.work_again(&job).await.waiting_for.unwrap().since, why.since);
+    provider.now_does(Does::WorksOn);
+    assert_eq!(world.work_again(&job).await.waiting_for, None);
+    provider.now_does(Does::NotesAndDraws);
+    assert_eq!(world.work_again(&job).await.status, JobStatus::Completed);
+}
+
+#[tokio::test]
 async fn mended_key_is_used_at_the_next_look_though_the_breaker_is_open() {
     let server = OpenAi::start().await;
     let secret = secret(document(&server, "sk-canary-wrong", json!({})));

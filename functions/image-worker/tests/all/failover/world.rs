@@ -9,7 +9,7 @@ use domain::images::{ImageOrigin, Picture};
 use domain::jobs::{JobMessage, JobPolicy};
 use domain::providers::{
     CapacityLimits, CapacityStore as _, ErrorClass, Finished, GeneratedImage, ImageProvider, ImageSink,
-    ImageTask, ProviderError, Reason, Step, Unsupported,
+    ImageTask, ProviderError, Reason, Step, Unsupported, WaitReason,
 };
 use domain::{Error, Job, JobId, Timestamp};
 use image_worker::{Deps, handle};
@@ -32,6 +32,8 @@ pub(crate) enum Does {
     BringsThenNothing(usize, Reason),
     Limits(Duration),
     WorksOn,
+    /// Its picture is at a host that the operator has to allow.
+    AwaitsAllowance,
     /// Reports this progress in percent, with its task still pending.
     ComesTo(u8),
     NotesAndVanishes,
@@ -162,6 +164,11 @@ impl ImageProvider for Acting {
             Does::WorksOn => {
                 sink.checkpoint("task 7").await?;
                 return Ok(Step::Pending { poll_after: Duration::from_secs(4) });
+            }
+            Does::AwaitsAllowance => {
+                sink.checkpoint("a URL").await?;
+                sink.waits_for(WaitReason::Account);
+                return Ok(Step::Pending { poll_after: Duration::from_secs(20) });
             }
             Does::ComesTo(percent) => {
                 sink.checkpoint("task 7").await?;

@@ -12,6 +12,10 @@ use serde_json::value::RawValue;
 /// fewer; a response adds some of its own.
 pub const MAX_DEPTH: usize = 32;
 
+/// What names begin with that `serde_json` does not read as names: with its features `raw_value` and
+/// `arbitrary_precision` it takes an object with such a name for a value of its own, and fails if it is none.
+const RESERVED_NAMES: &str = "$serde_json::private::";
+
 /// Where a text cannot be read, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable {
@@ -69,6 +73,12 @@ fn find(text: &str, path: &mut String, depth: usize) -> Option<Unreadable> {
     for (name, value) in fields {
         path.push('.');
         path.push_str(&name);
+        if name.starts_with(RESERVED_NAMES) {
+            return here(
+                path,
+                format!("begins with {RESERVED_NAMES}, which some parsers do not read as a name"),
+            );
+        }
         let found = find(value.get(), path, depth - 1);
         if found.is_some() {
             return found;
@@ -118,6 +128,10 @@ mod tests {
             (r#"{"a":{"\ud83d":1}}"#, ".a"),
             (r#"{"\ud83d":1}"#, ""),
             (r#"{"a":"\ud83d","a":1}"#, ".a"),
+            (r#"{"$serde_json::private::RawValue":"{"}"#, ".$serde_json::private::RawValue"),
+            (r#"{"$serde_json::private::RawValue":"[1]"}"#, ".$serde_json::private::RawValue"),
+            (r#"{"a":[{"b":1,"$serde_json::private::Number":1}]}"#, ".a[0].$serde_json::private::Number"),
+            (r#"{"\u0024serde_json::private::RawValue":0}"#, ".$serde_json::private::RawValue"),
         ];
         for (text, expected) in cases {
             assert_eq!(path(text).as_deref(), Some(expected), "{text}");
@@ -128,6 +142,7 @@ mod tests {
     fn readable_text_passes() {
         for text in [
             "{}",
+            r#"{"$serde_json":"$serde_json::private::RawValue"}"#,
             r#"{"smile":"\ud83d\ude00","zero":"\u0000","big":12345678901234567890123,"e":1e308,"tiny":1e-400}"#,
             r#"{"":{"":[]},"n":null,"dot.ted":[true,false]}"#,
         ] {

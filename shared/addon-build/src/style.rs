@@ -49,15 +49,15 @@ fn located<T: std::fmt::Display>(error: &Error<T>) -> Diagnostic {
 
 /// Rules that do not do here what they do in a file of a page.
 fn misplaced(sheet: &StyleSheet<'_>) -> Vec<Diagnostic> {
-    let found = sheet.rules.0.iter().filter_map(|rule| match rule {
-        CssRule::Import(import) => {
-            Some((import.loc, "Chromium drops @import in style sheets that an extension inserts"))
+    let found = sheet.rules.0.iter().filter_map(|rule| {
+        if let CssRule::Import(import) = rule {
+            return Some((import.loc, "Chromium drops @import in style sheets that an extension inserts"));
         }
-        CssRule::Namespace(namespace) => Some((
+        let CssRule::Namespace(namespace) = rule else { return None };
+        Some((
             namespace.loc,
             "in bundle.css, @namespace is dropped after the first addon, and holds for all from there",
-        )),
-        _ => None,
+        ))
     });
     found
         .map(|(at, message)| Diagnostic { line: at.line + 1, column: at.column, message: message.to_owned() })

@@ -6,11 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::api::Api;
 use super::file_name::image_file_name;
 use super::responses::{Image, Job};
 use crate::output;
+
+/// Creates `folder`, and fails if no file can be written there. Before images are paid for that cannot be saved.
+pub(crate) fn prepare(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let probe = folder.join(format!(".{}.part", Uuid::new_v4()));
+    let written = fs::write(&probe, "").and_then(|()| fs::remove_file(&probe));
+    written.with_context(|| format!("cannot write to {}", folder.display()))
+}
 
 /// Saves all images of a job in `folder`. The file names begin with the words of `prompt`.
 pub(crate) async fn save_images(api: &Api, job: &Job, prompt: &str, folder: &Path) -> Result<Vec<PathBuf>> {
@@ -79,4 +88,23 @@ async fn download(api: &Api, image: &Image, folder: &Path, name: &str) -> Result
     fs::write(&part, bytes).with_context(|| format!("cannot write to {}", folder.display()))?;
     fs::rename(&part, &path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_is_created_and_tried_before_anything_is_paid_for() {
+        let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
+        let nested = folder.join("a/b");
+        prepare(&nested).unwrap();
+        assert_eq!(fs::read_dir(&nested).unwrap().count(), 0, "the probe is gone");
+        fs::write(folder.join("file"), "").unwrap();
+        for unusable in [folder.join("file"), folder.join("file/below"), PathBuf::from("/proc/nope")] {
+            let error = prepare(&unusable).unwrap_err().to_string();
+            assert!(error.contains(&unusable.display().to_string()), "{error}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use domain::UserId;
 
 use super::api::Api;
@@ -11,22 +11,31 @@ use crate::cli;
 use crate::local::{self, Cloud, DataFolder, find_running};
 use crate::output;
 
-/// Connects to the given deployment, or else to the local cloud, which is started if it is not running.
-/// Also returns the id of the user, which later commands use again.
-pub(crate) async fn resolve(target: &cli::Target) -> Result<(Api, String)> {
+/// What a command does if the local cloud, to which it is to connect, is not running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfStopped {
+    /// Starts it: the command makes something new, and is how most clouds begin.
+    Start,
+    /// Says so: the command is about what a cloud has already, and must not build one for minutes.
+    Fail,
+}
+
+/// Connects to the given deployment, or else to the local cloud. Also returns the id of the user, which later
+/// commands use again.
+pub(crate) async fn resolve(target: &cli::Target, if_stopped: IfStopped) -> Result<(Api, String)> {
     if let (Some(url), Some(key)) = (&target.url, &target.api_key) {
         return Ok((Api::new(url, key)?, user_id(&config_folder()?)?));
     }
-    let (folder, cloud) = local_cloud(target).await?;
+    let (folder, cloud) = local_cloud(target, if_stopped).await?;
     Ok((local_api(target, &cloud, cloud.api_key.as_deref())?, user_id(folder.path())?))
 }
 
 /// Connects like [`resolve`], but to the local cloud with the operator's key.
-pub(crate) async fn resolve_operator(target: &cli::Target) -> Result<Api> {
+pub(crate) async fn resolve_operator(target: &cli::Target, if_stopped: IfStopped) -> Result<Api> {
     if let (Some(url), Some(key)) = (&target.url, &target.api_key) {
         return Api::new(url, key);
     }
-    let (_, cloud) = local_cloud(target).await?;
+    let (_, cloud) = local_cloud(target, if_stopped).await?;
     local_api(target, &cloud, cloud.admin_key.as_deref())
 }
 
@@ -36,7 +45,7 @@ pub(crate) async fn resolve_client_admin(target: &cli::Target) -> Result<Api> {
     if let (Some(url), Some(key)) = (&target.url, &target.api_key) {
         return Api::new(url, key);
     }
-    let (_, cloud) = local_cloud(target).await?;
+    let (_, cloud) = local_cloud(target, IfStopped::Fail).await?;
     local_api(target, &cloud, cloud.client_admin_key.as_deref())
 }
 
@@ -47,9 +56,12 @@ fn local_api(target: &cli::Target, cloud: &Cloud, own: Option<&str>) -> Result<A
     Api::new(&cloud.url(), key.context("the local cloud has no key for this: run `semantest up`")?)
 }
 
-async fn local_cloud(target: &cli::Target) -> Result<(DataFolder, Cloud)> {
+async fn local_cloud(target: &cli::Target, if_stopped: IfStopped) -> Result<(DataFolder, Cloud)> {
     let folder = DataFolder::at(&target.local.data)?;
     if find_running(&folder).await.is_none() {
+        if if_stopped == IfStopped::Fail {
+            bail!("no local cloud is running in {}: start it with `semantest up`", folder.path().display());
+        }
         let (mut running, _) = local::start(&folder, &cli::Up::detached(target.local.clone())).await?;
         running.detach().await?;
         output::note("the local cloud keeps running; `semantest down` stops it");
@@ -95,6 +107,17 @@ mod tests {
         };
         assert_eq!(key_of(&[]), "own");
         assert_eq!(key_of(&["--api-key", "given"]), "given");
+    }
+
+    #[tokio::test]
+    async fn command_about_what_exists_starts_no_cloud() {
+        let folder = std::env::temp_dir().join(UserId::new().to_string());
+        let line = ["semantest", "jobs", "--data", folder.to_str().unwrap()];
+        let cli::Command::Jobs(args) = cli::Cli::parse_from(line).command else { panic!("not jobs") };
+        let cloud = local_cloud(&args.target, IfStopped::Fail).await;
+        let error = cloud.err().unwrap().to_string();
+        assert!(error.contains("no local cloud is running") && error.contains("semantest up"), "{error}");
+        assert!(!folder.exists());
     }
 
     #[test]

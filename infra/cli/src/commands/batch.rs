@@ -15,7 +15,8 @@ use crate::client::batch_file::{Line, chunks, lines_with, read};
 use crate::client::error::ApiError;
 use crate::client::poll::{MAX_FAILED_REQUESTS, POLL_INTERVAL, progress_bar};
 use crate::client::responses::{Batch, Job, count_by_status};
-use crate::client::{save, target};
+use crate::client::save;
+use crate::client::target::{self, IfStopped};
 use crate::interrupts::{Interrupted, Interrupts};
 use crate::output;
 
@@ -34,7 +35,10 @@ pub(crate) async fn run(args: cli::Batch) -> Result<()> {
             ));
         }
     }
-    let (api, user) = target::resolve(&args.target).await?;
+    if let Some(folder) = &args.out {
+        save::prepare(folder)?;
+    }
+    let (api, user) = target::resolve(&args.target, IfStopped::Start).await?;
     let mut interrupts = Interrupts::listen()?;
     let mut open = Vec::new();
     for chunk in chunks(&lines) {

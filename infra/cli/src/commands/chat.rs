@@ -6,12 +6,16 @@ use serde_json::{Map, Value, json};
 use crate::cli;
 use crate::client::poll::follow;
 use crate::client::request::image_options;
-use crate::client::{save, target};
+use crate::client::save;
+use crate::client::target::{self, IfStopped};
 use crate::interrupts::Interrupts;
 use crate::output;
 
 pub(crate) async fn run(args: cli::Chat) -> Result<()> {
-    let (api, user) = target::resolve(&args.target).await?;
+    if wants_images(&args) {
+        save::prepare(&args.out)?;
+    }
+    let (api, user) = target::resolve(&args.target, IfStopped::Start).await?;
     let mut interrupts = Interrupts::listen()?;
     let mut turn = interrupts.after_answer(api.chat(&request_body(&args, &user))).await?;
     if !args.json {
@@ -37,6 +41,11 @@ pub(crate) async fn run(args: cli::Chat) -> Result<()> {
     save::ensure_completed(&job)
 }
 
+/// Whether the chat is also to generate images. Any image option implies it.
+fn wants_images(args: &cli::Chat) -> bool {
+    args.image || !image_options(&args.options).is_empty()
+}
+
 /// The body of the request. The server applies its defaults to absent options.
 fn request_body(args: &cli::Chat, user: &str) -> Value {
     let mut body = Map::new();
@@ -45,9 +54,8 @@ fn request_body(args: &cli::Chat, user: &str) -> Value {
     if let Some(session) = &args.session {
         body.insert("sessionId".to_owned(), json!(session));
     }
-    let options = image_options(&args.options);
-    if args.image || !options.is_empty() {
-        body.insert("imageGeneration".to_owned(), Value::Object(options));
+    if wants_images(args) {
+        body.insert("imageGeneration".to_owned(), Value::Object(image_options(&args.options)));
     }
     let mut context = Map::new();
     if let Some(temperature) = args.temperature {

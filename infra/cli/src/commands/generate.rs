@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use crate::cli;
 use crate::client::poll::follow;
 use crate::client::request::image_options;
-use crate::client::{save, target};
+use crate::client::save;
+use crate::client::target::{self, IfStopped};
 use crate::interrupts::Interrupts;
 use crate::output;
 
 pub(crate) async fn run(args: cli::Generate) -> Result<()> {
-    let (api, user) = target::resolve(&args.target).await?;
+    save::prepare(&args.out)?;
+    let (api, user) = target::resolve(&args.target, IfStopped::Start).await?;
     let mut interrupts = Interrupts::listen()?;
     let submitted = interrupts.after_answer(api.generate(&request_body(&args, &user))).await?;
     output::note(format_args!("job {}", submitted.job_id));

@@ -6,7 +6,8 @@ use crate::cli;
 use crate::client::api::{Api, ApiResponse};
 use crate::client::poll::follow;
 use crate::client::responses::Job;
-use crate::client::{save, target};
+use crate::client::save;
+use crate::client::target::{self, IfStopped};
 use crate::interrupts::Interrupts;
 use crate::output;
 
@@ -15,7 +16,7 @@ const MAX_PAGE: usize = 100;
 
 /// Lists jobs, newest first.
 pub(crate) async fn list(args: cli::Jobs) -> Result<()> {
-    let (api, _) = target::resolve(&args.target).await?;
+    let (api, _) = target::resolve(&args.target, IfStopped::Fail).await?;
     let (mut left, mut cursor) = (args.limit, None);
     let mut listed = Vec::new();
     while left > 0 {
@@ -68,7 +69,10 @@ fn job_line(job: &Job) -> String {
 
 /// Polls a job until it has ended, and prints it.
 pub(crate) async fn watch(args: cli::Watch) -> Result<()> {
-    let (api, _) = target::resolve(&args.target).await?;
+    if let Some(folder) = &args.out {
+        save::prepare(folder)?;
+    }
+    let (api, _) = target::resolve(&args.target, IfStopped::Fail).await?;
     let mut interrupts = Interrupts::listen()?;
     let job = follow(&api, current(&api, &args.job.to_string()).await?, &mut interrupts).await?;
     let files = match &args.out {
@@ -86,7 +90,7 @@ async fn current(api: &Api, job: &str) -> Result<Job> {
 }
 
 pub(crate) async fn cancel(args: cli::Cancel) -> Result<()> {
-    let (api, _) = target::resolve(&args.target).await?;
+    let (api, _) = target::resolve(&args.target, IfStopped::Fail).await?;
     api.cancel(&args.job.to_string()).await?;
     output::line(format_args!("cancelled {}", args.job));
     Ok(())

@@ -11,14 +11,14 @@ use url::form_urlencoded::Serializer;
 use super::output::{details, list_line, version_line};
 use crate::cli;
 use crate::client::api::Api;
-use crate::client::target;
+use crate::client::target::{self, IfStopped};
 use crate::output;
 
 /// The API's maximum number of addons in a page.
 const PAGE_SIZE: usize = 100;
 
 pub(super) async fn list(args: &cli::AddonsList) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Fail).await?;
     let addons = all(&api, args).await?;
     for addon in &addons {
         if args.json {
@@ -55,7 +55,7 @@ pub(super) async fn all(api: &Api, args: &cli::AddonsList) -> Result<Vec<Value>>
 }
 
 pub(super) async fn show(args: &cli::AddonsShow) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Fail).await?;
     let metadata = metadata(&api, &args.id, args.version.as_deref()).await?;
     if args.json {
         output::line(metadata);
@@ -85,7 +85,7 @@ pub(super) async fn metadata(api: &Api, id: &str, version: Option<&str>) -> Resu
 }
 
 pub(super) async fn status(args: &cli::AddonsStatus) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Fail).await?;
     let metadata = change_status(&api, args).await?;
     if args.json {
         output::line(metadata);
@@ -113,7 +113,7 @@ pub(super) fn status_body(args: &cli::AddonsStatus) -> Value {
 }
 
 pub(super) async fn delete(args: &cli::AddonsDelete) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Fail).await?;
     if !args.yes && !confirmed(&args.id)? {
         bail!("nothing is deleted");
     }

@@ -13,7 +13,7 @@ use super::output::print_published;
 use crate::cli;
 use crate::client::api::{Api, ApiResponse};
 use crate::client::error::ApiError;
-use crate::client::target;
+use crate::client::target::{self, IfStopped};
 use crate::output;
 
 /// So often a request is sent, if the server or the network fails.
@@ -31,7 +31,7 @@ pub(super) enum Published {
 pub(super) async fn run(args: &cli::AddonsPublish) -> Result<()> {
     let content = content::read(&args.file)?;
     let fields = Fields::of(args)?;
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Start).await?;
     let published = publish(&api, args, &fields, &content).await;
     match published.map_err(|error| content::with_places(error, &args.file))? {
         Published::New(metadata) => print_published(&metadata, &args.file, args.json),

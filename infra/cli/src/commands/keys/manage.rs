@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::output::print_key;
 use crate::cli;
-use crate::client::target;
+use crate::client::target::{self, IfStopped};
 use crate::output;
 
 pub(crate) async fn create(args: &cli::KeysCreate) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Start).await?;
     let created: Value =
         api.send_json(api.request(Method::POST, "/admin/keys").json(&request_body(args))).await?;
     print_key(&created, args.json);
@@ -19,7 +19,7 @@ pub(crate) async fn create(args: &cli::KeysCreate) -> Result<()> {
 }
 
 pub(crate) async fn list(args: &cli::KeysList) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Fail).await?;
     // A client's name has no character that a query would have to escape.
     let path = match &args.client {
         Some(client) => format!("/admin/keys?clientId={client}"),
@@ -41,14 +41,14 @@ pub(crate) async fn list(args: &cli::KeysList) -> Result<()> {
 }
 
 pub(crate) async fn revoke(args: &cli::KeysRevoke) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Fail).await?;
     api.send_no_content(api.request(Method::DELETE, &format!("/admin/keys/{}", args.id))).await?;
     output::note("The key stops working within 30 seconds.");
     Ok(())
 }
 
 pub(crate) async fn rotate(args: &cli::KeysRotate) -> Result<()> {
-    let api = target::resolve_operator(&args.target).await?;
+    let api = target::resolve_operator(&args.target, IfStopped::Fail).await?;
     let request = api.request(Method::POST, &format!("/admin/keys/{}/rotate", args.id));
     let created: Value = api.send_json(request.json(&json!({ "overlapSeconds": args.overlap }))).await?;
     print_key(&created, args.json);

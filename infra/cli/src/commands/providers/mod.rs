@@ -21,9 +21,7 @@ async fn set(args: &cli::ProvidersSet) -> Result<()> {
     let document = ProvidersDocument::read(&args.file)?;
     ProvidersSecret::find(&args.deployment).await?.write(document.text()).await?;
     print_enabled(document.enabled());
-    output::note(
-        "Running functions use the document within five minutes. To use it at once in a local cloud, run `semantest down` and `semantest up`.",
-    );
+    output::note("Running functions use the document within a minute.");
     Ok(())
 }
 

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::cli;
 use crate::client::api::Api;
-use crate::client::target;
+use crate::client::target::{self, IfStopped};
 use crate::output;
 
 /// Lists the delivery attempts of a job's webhooks.
 pub(crate) async fn list(args: &cli::WebhooksList) -> Result<()> {
-    let (api, _) = target::resolve(&args.target).await?;
+    let (api, _) = target::resolve(&args.target, IfStopped::Fail).await?;
     let path = format!("/images/status/{}/webhooks", args.job);
     let (mut attempts, mut query) = (Vec::new(), String::new());
     loop {
@@ -30,7 +30,7 @@ pub(crate) async fn list(args: &cli::WebhooksList) -> Result<()> {
 
 /// Redelivers one webhook, or all webhooks of a period.
 pub(crate) async fn redeliver(args: &cli::WebhooksRedeliver) -> Result<()> {
-    let (api, _) = target::resolve(&args.target).await?;
+    let (api, _) = target::resolve(&args.target, IfStopped::Fail).await?;
     if let (Some(job), Some(webhook)) = (args.job, args.webhook) {
         let path = format!("/images/status/{job}/webhooks/{webhook}/redeliver");
         api.send_no_content(api.request(Method::POST, &path)).await?;
@@ -73,7 +73,7 @@ async fn redeliver_period(
 }
 
 pub(crate) async fn disabled(args: &cli::WebhooksDisabled) -> Result<()> {
-    let (api, _) = target::resolve(&args.target).await?;
+    let (api, _) = target::resolve(&args.target, IfStopped::Fail).await?;
     let listed: Value = api.send_json(api.request(Method::GET, "/webhooks/disabled")).await?;
     print_list(&listed["urls"], args.json, "no URL is disabled", |url| {
         let text = |field: &str| url[field].as_str().unwrap_or("-");
@@ -88,7 +88,7 @@ pub(crate) async fn disabled(args: &cli::WebhooksDisabled) -> Result<()> {
 }
 
 pub(crate) async fn enable(args: &cli::WebhooksEnable) -> Result<()> {
-    let (api, _) = target::resolve(&args.target).await?;
+    let (api, _) = target::resolve(&args.target, IfStopped::Fail).await?;
     api.send_no_content(api.request(Method::POST, "/webhooks/enable").json(&json!({"url": args.endpoint})))
         .await
 }

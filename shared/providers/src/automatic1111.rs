@@ -114,7 +114,8 @@ impl ImageProvider for Automatic1111 {
         if !answer.status.is_success() {
             return Err(error::classify(&answer, &request.private()));
         }
-        let made = answer::read(&answer.body, count)?;
+        let body = answer::as_answer(answer.body);
+        let made = answer::read(&body, count)?;
         made.info.check_model(self.settings.checkpoint.as_deref())?;
         let model = made.info.model.as_deref().or(self.settings.checkpoint.as_deref());
         for (n, &index) in task.missing.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::providers::{ErrorClass, ProviderError, Reason, decisive_call};
+use domain::providers::{ErrorClass, MAX_USELESS_ANSWERS, ProviderError, Reason, decisive_call};
 use egress::header::HeaderMap;
 use egress::{EgressError, PolicyViolation, RequestBuilder, StatusCode};
 use futures_util::StreamExt as _;
@@ -13,10 +13,14 @@ use futures_util::stream::FuturesUnordered;
 use serde::Deserialize;
 use url::Url;
 
-use crate::reading::last_event;
+use crate::reading::{as_utf8, last_event, lenient};
 
 /// The longest pause that a provider may ask for: a job does not live longer.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many calls of a job run at the same time before one has brought a picture: if the service answers all of
+/// them alike, so many useless answers are paid for.
+const UNPROVEN_CALLS: usize = MAX_USELESS_ANSWERS as usize;
 
 /// The base URL of a provider's API. The operator configures it, so it may be in any network.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -85,7 +89,8 @@ impl Answer {
     }
 }
 
-/// Sends the request and reads the answer, of at most `max_bytes`, whatever its status.
+/// Sends the request and reads the answer, of at most `max_bytes`, whatever its status. What arrived of a success
+/// before the connection broke is an answer too: it may be whole. So is JSON that is whole when the time is up.
 pub(crate) async fn send(
     request: Result<RequestBuilder, PolicyViolation>,
     timeout: Duration,
@@ -94,7 +99,13 @@ pub(crate) async fn send(
     let exchange = async {
         let response = request?.timeout(timeout).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = egress::read_all(response, max_bytes).await?;
+        let (body, end) = egress::read_available(response, max_bytes).await?;
+        let body = as_utf8(body);
+        match end {
+            Err(EgressError::ConnectionLost) if status.is_success() && !body.is_empty() => {}
+            Err(EgressError::ResponseTimeout) if status.is_success() && lenient::is_whole(&body) => {}
+            end => end?,
+        }
         Ok::<_, EgressError>(Answer { status, headers, body })
     };
     exchange.await.map_err(no_answer)
@@ -130,20 +141,21 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     egress::decimal_retry_after(headers, now).map(|pause| pause.min(MAX_RETRY_AFTER))
 }
 
-/// Runs the calls, at most `concurrency` of them at the same time. After the first failure no further call
-/// starts; running ones are awaited, because their results are paid for.
+/// Runs the calls, at most `concurrency` of them at the same time, and at most [`UNPROVEN_CALLS`] until one has
+/// succeeded. After the first failure no further call starts; running ones are awaited, because their results are
+/// paid for.
 pub(crate) async fn run_concurrently<T, E>(
     calls: Vec<impl Future<Output = Result<T, E>>>,
     concurrency: u32,
 ) -> Vec<Result<T, E>> {
     let mut waiting = calls.into_iter();
     let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX).max(1);
-    let mut running: FuturesUnordered<_> = waiting.by_ref().take(concurrency).collect();
+    let mut running: FuturesUnordered<_> = waiting.by_ref().take(concurrency.min(UNPROVEN_CALLS)).collect();
     let mut outcomes = Vec::new();
     while let Some(outcome) = running.next().await {
         outcomes.push(outcome);
         if outcomes.iter().all(Result::is_ok) {
-            running.extend(waiting.next());
+            running.extend(waiting.by_ref().take(concurrency - running.len()));
         }
     }
     outcomes
@@ -213,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn run_concurrently_keeps_its_limit_and_stops_after_failure() {
+    async fn run_concurrently_keeps_its_limit_and_starts_two_calls_before_a_success() {
         for limit in 1..=4_usize {
             let (running, most, started) = (Cell::new(0), Cell::new(0), Cell::new(0));
             let (running, most, started) = (&running, &most, &started);
@@ -225,11 +237,12 @@ mod tests {
                 running.set(running.get() - 1);
                 outcome
             };
-            let outcomes = run_concurrently((0..4).map(|_| call(Ok(()))).collect(), limit as u32).await;
-            assert_eq!((outcomes.len(), most.get()), (4, limit));
+            let outcomes = run_concurrently((0..8).map(|_| call(Ok(()))).collect(), limit as u32).await;
+            assert_eq!((outcomes.len(), most.get()), (8, limit));
             started.set(0);
             let outcomes = run_concurrently((0..4).map(|_| call(Err(()))).collect(), limit as u32).await;
-            assert_eq!((outcomes.len(), started.get()), (limit, limit), "and all of these are awaited");
+            let tried = limit.min(2);
+            assert_eq!((outcomes.len(), started.get()), (tried, tried), "and all of these are awaited");
         }
     }
 

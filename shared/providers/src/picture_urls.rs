@@ -11,6 +11,7 @@ use domain::providers::{ErrorClass, ProviderError, Reason};
 use egress::header::HeaderMap;
 use egress::{AllowedHost, DownloadError, DownloadLimits, Downloader, EgressError, TrustedOrigin};
 use pictures::decode::is_supported;
+use pictures::prepare::is_cut_off;
 use tracing::error;
 use url::Url;
 
@@ -61,6 +62,10 @@ impl From<ProviderError> for Undelivered {
     }
 }
 
+fn not_there_yet(message: &str) -> Undelivered {
+    Undelivered { failure: call::Answer::unusable(message), again_for: LAG, forbidden: false }
+}
+
 /// Where the pictures of a provider may be.
 #[derive(Debug)]
 pub(crate) struct PictureUrls {
@@ -100,12 +105,14 @@ impl PictureUrls {
         }
         let origin = TrustedOrigin { url: &self.base, headers: &self.headers, also: &self.also };
         match self.downloader.get(url, limits, Some(origin)).await {
-            Ok(bytes) if is_supported(&bytes) => Ok(bytes),
-            Ok(_) => Err(Undelivered {
-                failure: call::Answer::unusable("what came from the address of a picture is none"),
-                again_for: LAG,
-                forbidden: false,
-            }),
+            Ok(bytes) if !is_supported(&bytes) => {
+                Err(not_there_yet("what came from the address of a picture is none"))
+            }
+            // The storage may not have the rest of it yet.
+            Ok(bytes) if is_cut_off(bytes.clone()).await => {
+                Err(not_there_yet("a picture was cut off at its address"))
+            }
+            Ok(bytes) => Ok(bytes),
             Err(error) => Err(self.undelivered(&error)),
         }
     }

@@ -1,12 +1,15 @@
 //! Reads what a service sends in another form than it was asked for, as long as that has one meaning only: what
 //! it sends is paid for.
 
+pub(crate) mod lenient;
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
+use lenient::Fields;
 use pictures::decode::is_supported;
 
 /// Padding is removed before.
@@ -19,10 +22,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// How much of a text is decoded to see whether it is a picture: the first bytes of every format, and blanks.
 const BEGIN: usize = 64;
 
+/// The text without what may stand around base64: blanks, a byte order mark, NUL, quotation marks.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\0' | '"'))
+}
+
 /// Decodes base64, also in a `data:` URL: in the standard or the URL-safe alphabet, with any padding, with blanks
 /// and line breaks anywhere. `None` if it is something else, or empty.
 pub(crate) fn decode_base64(text: &str) -> Option<Bytes> {
-    let text = text.trim_start();
+    let text = bare(text);
     let text = if is_data_url(text) { without_escapes(text.split_once(',')?.1)? } else { text.into() };
     let text = text.trim_end_matches(|c: char| c == '=' || c.is_ascii_whitespace());
     let other = |byte: u8| byte.is_ascii_whitespace() || byte == b'-' || byte == b'_';
@@ -43,18 +51,49 @@ pub(crate) fn decode_base64(text: &str) -> Option<Bytes> {
 
 /// Whether the text is a `data:` URL with base64.
 pub(crate) fn is_data_url(text: &str) -> bool {
-    let Some((head, _)) = text.split_once(',') else { return false };
-    let head = head.to_ascii_lowercase();
-    head.starts_with("data:") && head.trim_end().ends_with(";base64")
+    let text = bare(text);
+    let is_data = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    let head = text.split_once(',').map(|(head, _)| head).filter(|_| is_data);
+    let coding = head.and_then(|head| head.rsplit_once(';'));
+    coding.is_some_and(|(_, coding)| coding.trim().eq_ignore_ascii_case("base64"))
 }
 
 /// Whether the text is a picture in base64, as far as its beginning shows.
 pub(crate) fn is_picture_in_base64(text: &str) -> bool {
-    let text = text.trim_start();
+    let text = bare(text);
     let data = if is_data_url(text) { text.split_once(',').map_or("", |(_, data)| data) } else { text };
     let begin: String = data.chars().filter(|c| !c.is_ascii_whitespace()).take(BEGIN).collect();
     let whole = begin.len() / 4 * 4;
     begin.get(..whole).and_then(decode_base64).is_some_and(|bytes| is_supported(&bytes))
+}
+
+/// The picture, if the body is one itself, or nothing but one in base64.
+pub(crate) fn bare_picture(body: &Bytes) -> Option<Bytes> {
+    if is_supported(body) {
+        return Some(body.clone());
+    }
+    let text = std::str::from_utf8(body).ok().filter(|text| is_picture_in_base64(text))?;
+    decode_base64(text).filter(|bytes| is_supported(bytes))
+}
+
+/// The body in UTF-8, if it is UTF-16 with a byte order mark; any other body as it is.
+pub(crate) fn as_utf8(body: Bytes) -> Bytes {
+    let unit = match body.first_chunk() {
+        Some(b"\xff\xfe") => u16::from_le_bytes,
+        Some(b"\xfe\xff") => u16::from_be_bytes,
+        _ => return body,
+    };
+    let units = body.as_chunks().0.iter().skip(1).map(|pair| unit(*pair));
+    let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    text.into()
+}
+
+/// The body as JSON whose fields can be read, if only details of it are wrong; any other body as it is.
+pub(crate) fn as_json(body: Bytes) -> Bytes {
+    if Fields::read(&body).is_some() {
+        return body;
+    }
+    lenient::mended(&body).filter(|mended| Fields::read(mended).is_some()).map_or(body, Bytes::from)
 }
 
 /// Undoes the escapes of a URL (`%3D` for `=`).

@@ -1,22 +1,15 @@
 //! The server's answer with images.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use domain::providers::{ErrorClass, ProviderError, Reason};
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::call::Answer;
-use crate::reading::decode_base64;
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    // Texts of some megabytes each, decoded one by one.
-    #[serde(borrow)]
-    images: Vec<&'a RawValue>,
-    #[serde(default)]
-    info: Value,
-}
+use crate::reading::lenient::{self, Fields};
+use crate::reading::{as_json, bare_picture, decode_base64};
 
 /// Images, still encoded, and their metadata.
 pub(super) struct MadeImages<'a> {
@@ -35,14 +28,27 @@ pub(super) struct Info {
     hash: Option<String>,
 }
 
+/// The body as an answer with images, if it is the image itself; else the body. Its details are mended if it cannot
+/// be read otherwise.
+pub(super) fn as_answer(body: Bytes) -> Bytes {
+    match bare_picture(&body) {
+        Some(picture) => format!(r#"{{"images":["{}"]}}"#, BASE64_STANDARD.encode(&picture)).into(),
+        None => as_json(body),
+    }
+}
+
 /// The last `count` images in an answer: a grid of all of them may precede them.
 pub(super) fn read(body: &Bytes, count: usize) -> Result<MadeImages<'_>, ProviderError> {
-    let body: Body<'_> = serde_json::from_slice(body)
-        .map_err(|_| Answer::unusable("the server answered something else than JSON with images"))?;
-    let info = Info::read(&body.info);
+    // Texts of some megabytes each, decoded one by one.
+    let fields = Fields::read(body).unwrap_or_default();
+    let images: Option<Vec<&RawValue>> =
+        fields.raw("images").and_then(|images| serde_json::from_str(images.get()).ok());
+    let images =
+        images.ok_or_else(|| Answer::unusable("the server answered something else than JSON with images"))?;
+    let info = Info::read(&fields.value("info"));
     // Never skips so many that fewer than `count` remain.
-    let skip = info.skip.min(body.images.len().saturating_sub(count));
-    Ok(MadeImages { images: body.images.into_iter().skip(skip).collect(), info })
+    let skip = info.skip.min(images.len().saturating_sub(count));
+    Ok(MadeImages { images: images.into_iter().skip(skip).collect(), info })
 }
 
 impl MadeImages<'_> {
@@ -50,8 +56,8 @@ impl MadeImages<'_> {
     pub(super) fn image(&self, n: usize) -> Result<Bytes, ProviderError> {
         let image =
             self.images.get(n).ok_or_else(|| Answer::without_image("the server sent too few images"))?;
-        let text: Option<String> = serde_json::from_str(image.get()).ok();
-        text.and_then(|text| decode_base64(&text))
+        lenient::text(image)
+            .and_then(|text| decode_base64(&text))
             .ok_or_else(|| Answer::unusable("the server sent an image that is not base64"))
     }
 }
@@ -62,7 +68,7 @@ impl Info {
         let parsed;
         let info = match info.as_str() {
             Some(text) => {
-                parsed = serde_json::from_str(text).unwrap_or(Value::Null);
+                parsed = lenient::read(text.as_bytes()).unwrap_or(Value::Null);
                 &parsed
             }
             None => info,

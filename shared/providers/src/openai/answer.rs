@@ -7,59 +7,58 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use domain::images::Picture;
 use pictures::decode::is_supported;
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::usage;
 use crate::models::Row;
-use crate::reading::{events, is_data_url, is_picture_in_base64};
+use crate::reading::lenient::{self, Fields};
+use crate::reading::{as_json, bare_picture, decode_base64, events, is_data_url, is_picture_in_base64};
 
-/// Has only the fields that are used; others are ignored.
-#[derive(Debug, Deserialize)]
+/// Has only what is used. Each field is read by itself: an odd one must not lose the images.
+#[derive(Debug)]
 pub(super) struct Answer<'a> {
-    #[serde(borrow, default)]
-    data: Option<Vec<Option<RawItem<'a>>>>,
-    // Read separately: an unreadable usage must not lose the images.
-    #[serde(default)]
-    usage: Option<Value>,
+    pub(super) items: Vec<Item<'a>>,
+    usage: Value,
 }
 
-/// Borrows the images from the answer, which is too long to copy.
-#[derive(Debug, Deserialize)]
-struct RawItem<'a> {
-    #[serde(borrow, default)]
-    b64_json: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    url: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    revised_prompt: Option<Cow<'a, str>>,
+/// An image of the answer, or what stands in its place. Images are borrowed from the answer, which is too long to
+/// copy.
+#[derive(Debug, Default)]
+pub(super) struct Item<'a> {
+    pub(super) content: Content<'a>,
+    pub(super) revised_prompt: Option<Cow<'a, str>>,
+    pub(super) fields: Fields<'a>,
 }
 
 /// Where an image is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Content<'a> {
     /// In the answer, as base64.
-    Inline(&'a str),
-    Url(&'a str),
+    Inline(Cow<'a, str>),
+    Url(Cow<'a, str>),
+    #[default]
     Nothing,
 }
 
 impl<'a> Content<'a> {
-    /// Some services put a `data:` URL or bare base64 where a URL belongs, or a URL where base64 belongs.
-    fn of(inline: Option<&'a str>, url: Option<&'a str>) -> Self {
+    /// Some services put a `data:` URL or bare base64 where a URL belongs, or a URL where base64 belongs. Beside a
+    /// URL, base64 counts only if it is a picture.
+    fn of(inline: Option<Cow<'a, str>>, url: Option<Cow<'a, str>>) -> Self {
         let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+        let is_picture = |text: &str| decode_base64(text).is_some_and(|bytes| is_supported(&bytes));
         match (inline, url) {
-            (Some(text), _) if is_url(text.trim_start()) => Self::Url(text.trim()),
-            (Some(text), _) => Self::Inline(text),
-            (None, Some(text)) if is_data_url(text) || is_picture_in_base64(text) => Self::Inline(text),
-            (None, Some(text)) => Self::Url(text.trim()),
+            (Some(text), _) if is_url(text.trim_start()) => Self::Url(text),
+            (Some(text), Some(_)) if is_picture(&text) => Self::Inline(text),
+            (_, Some(text)) if is_data_url(&text) || is_picture_in_base64(&text) => Self::Inline(text),
+            (_, Some(text)) => Self::Url(text),
+            (Some(text), None) => Self::Inline(text),
             (None, None) => Self::Nothing,
         }
     }
 
     /// Whether there is a picture, as far as the answer itself shows it.
-    pub(super) fn holds_picture(self) -> bool {
+    pub(super) fn holds_picture(&self) -> bool {
         match self {
             Self::Inline(text) => is_picture_in_base64(text),
             Self::Url(_) => true,
@@ -68,11 +67,16 @@ impl<'a> Content<'a> {
     }
 }
 
-/// An image of the answer.
-#[derive(Debug)]
-pub(super) struct Item<'a> {
-    pub(super) content: Content<'a>,
-    pub(super) revised_prompt: Option<&'a str>,
+impl<'a> Item<'a> {
+    /// An object, or the image or its URL alone.
+    fn read(item: &'a RawValue) -> Self {
+        if let Some(fields) = Fields::read(item.get().as_bytes()) {
+            let content = Content::of(fields.text("b64_json"), fields.text("url"));
+            return Self { content, revised_prompt: fields.text("revised_prompt"), fields };
+        }
+        let text = lenient::text(item).filter(|text| !text.trim().is_empty());
+        Self { content: Content::of(text, None), ..Self::default() }
+    }
 }
 
 impl<'a> Answer<'a> {
@@ -81,37 +85,31 @@ impl<'a> Answer<'a> {
         if bytes.is_empty() {
             return Err("the answer is empty");
         }
-        let answer: Self =
-            serde_json::from_slice(bytes).map_err(|_| "the answer is not the JSON it should be")?;
-        if answer.data.is_none() {
-            return Err("the answer holds no list of pictures");
-        }
-        Ok(answer)
-    }
-
-    pub(super) fn items(&self) -> Vec<Item<'_>> {
-        fn text<'b>(text: &'b Option<Cow<'_, str>>) -> Option<&'b str> {
-            text.as_deref().filter(|text| !text.trim().is_empty())
-        }
-        let items = self.data.iter().flatten();
-        items
-            .map(|item| match item {
-                Some(item) => Item {
-                    content: Content::of(text(&item.b64_json), text(&item.url)),
-                    revised_prompt: text(&item.revised_prompt),
-                },
-                None => Item { content: Content::Nothing, revised_prompt: None },
-            })
-            .collect()
+        let fields = Fields::read(bytes).ok_or("the answer is not the JSON it should be")?;
+        let list = ["data", "images"].into_iter().find_map(|name| fields.raw(name));
+        let items = list.and_then(items).ok_or("the answer holds no list of pictures")?;
+        Ok(Self { items, usage: fields.value("usage") })
     }
 
     /// The cost of each of `count` images in millionths of a US dollar: by the tokens that the call used, or
     /// else the table's price. `count` are those that came, of `asked`.
     pub(super) fn costs(&self, row: &Row, picture: &Picture, count: usize, asked: usize) -> Vec<u64> {
-        match self.usage.as_ref().and_then(|usage| usage::micros(usage, row, picture, asked.max(count))) {
+        match usage::micros(&self.usage, row, picture, asked.max(count)) {
             Some(micros) => split(micros, count),
             None => vec![row.image_micros(picture); count],
         }
+    }
+}
+
+/// The items of a list, or a single one in its place.
+fn items(list: &RawValue) -> Option<Vec<Item<'_>>> {
+    match list.get().as_bytes().first()? {
+        b'[' => {
+            let items: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
+            Some(items.into_iter().map(Item::read).collect())
+        }
+        b'{' | b'"' => Some(vec![Item::read(list)]),
+        _ => None,
     }
 }
 
@@ -125,49 +123,41 @@ fn split(total: u64, count: usize) -> Vec<u64> {
     parts
 }
 
-/// An event of an image's stream: an early and blurred version, a finished image, or a whole answer.
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    b64_json: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
+/// The body as an answer with a list of images, if it came as an event stream or is the image itself; else the
+/// body. Its details are mended if it cannot be read otherwise.
+pub(super) fn as_answer(body: Bytes) -> Bytes {
+    if let Some(picture) = bare_picture(&body) {
+        return format!(r#"{{"data":[{{"b64_json":"{}"}}]}}"#, BASE64_STANDARD.encode(&picture)).into();
+    }
+    match events(&body) {
+        Some(events) => answer_of(events.into_iter().map(as_json).collect()),
+        None => as_json(body),
+    }
 }
 
-/// The body as an answer with a list of images, if it came as an event stream or is the image itself; else the
-/// body.
-pub(super) fn as_answer(body: Bytes) -> Bytes {
-    if is_supported(&body) {
-        return format!(r#"{{"data":[{{"b64_json":"{}"}}]}}"#, BASE64_STANDARD.encode(&body)).into();
-    }
-    let Some(events) = events(&body) else { return body };
+/// The answer in a stream: early and blurred versions of images, finished ones, or a whole answer.
+fn answer_of(mut events: Vec<Bytes>) -> Bytes {
     let (mut finished, mut untold, mut usage) = (Vec::new(), None, None);
     for text in &events {
-        let Ok(event) = serde_json::from_slice::<Event<'_>>(text) else { continue };
-        if event.data.is_some() {
+        let Some(event) = Fields::read(text) else { continue };
+        if event.raw("data").is_some() {
             untold = Some(text.clone());
             finished.clear();
-        } else if event.b64_json.is_some() || event.url.is_some() {
-            match event.kind.as_deref() {
+        } else if event.raw("b64_json").is_some() || event.raw("url").is_some() {
+            match event.text("type") {
                 Some(kind) if kind.contains("partial") => continue,
                 Some(_) => finished.push(&text[..]),
                 // Without a type, each is a better version of the one before it.
-                None => untold = Some(listed(&[text], event.usage)),
+                None => untold = Some(listed(&[text], event.raw("usage"))),
             }
         }
-        usage = event.usage.or(usage);
+        usage = event.raw("usage").or(usage);
     }
     if !finished.is_empty() {
         return listed(&finished, usage);
     }
     // Without any image, the last event may hold an error.
-    untold.or_else(|| events.last().cloned()).unwrap_or_default()
+    untold.or_else(|| events.pop()).unwrap_or_default()
 }
 
 /// An answer with these items.
@@ -186,12 +176,12 @@ mod tests {
     fn contents(body: &str) -> Vec<String> {
         let body = as_answer(Bytes::from(body.to_owned()));
         let Ok(answer) = Answer::read(&body) else { return Vec::new() };
-        let shown = |content| match content {
-            Content::Inline(text) => text.to_owned(),
-            Content::Url(url) => format!("at {url}"),
+        let shown = |content: &Content<'_>| match content {
+            Content::Inline(text) => text.to_string(),
+            Content::Url(url) => format!("at {}", url.trim()),
             Content::Nothing => "nothing".to_owned(),
         };
-        answer.items().iter().map(|item| shown(item.content)).collect()
+        answer.items.iter().map(|item| shown(&item.content)).collect()
     }
 
     #[test]
@@ -233,13 +223,13 @@ mod tests {
         let usage = "{\"output_tokens\": 7}";
         let stream = format!("data: {{\"type\":\"x.completed\",\"b64_json\":\"a\",\"usage\":{usage}}}\n\n");
         let body = as_answer(Bytes::from(stream));
-        assert_eq!(Answer::read(&body).unwrap().usage.unwrap()["output_tokens"], 7);
+        assert_eq!(Answer::read(&body).unwrap().usage["output_tokens"], 7);
     }
 
     #[test]
     fn body_that_is_the_picture_itself_is_one_item() {
         let png = BASE64_STANDARD.decode(PNG).unwrap();
         let body = as_answer(png.into());
-        assert_eq!(Answer::read(&body).unwrap().items()[0].content, Content::Inline(PNG));
+        assert_eq!(Answer::read(&body).unwrap().items[0].content, Content::Inline(PNG.into()));
     }
 }

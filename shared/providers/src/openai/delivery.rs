@@ -1,5 +1,7 @@
 //! One call, and the way of its images to the sink.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use domain::images::ImageOrigin;
 use domain::providers::{GeneratedImage, ImageSink, ImageTask, ProviderError, Reason, Step};
@@ -40,14 +42,14 @@ impl OpenAi {
         let revised = (body.prompt != original).then_some(body.prompt.as_str());
         let bytes = answer::as_answer(self.client.post("/images/generations", &body, call).await?);
         let answer = Answer::read(&bytes).map_err(|problem| self.client.unusable(&bytes, problem, call))?;
-        let items = answer.items();
+        let items = &answer.items;
         let holding = items.iter().filter(|item| item.content.holds_picture());
         let pictures: Vec<_> = indexes.iter().copied().zip(holding).collect();
         let mut failures = Vec::new();
         if pictures.len() < indexes.len() {
             let empty = |at: &usize| items.get(*at).is_none_or(|item| item.content == Content::Nothing);
             let missing = (0..indexes.len()).filter(empty);
-            failures.extend(missing.map(|at| missing_item::error(&self.client, &bytes, at, call)));
+            failures.extend(missing.map(|at| missing_item::error(&self.client, &bytes, items.get(at), call)));
         }
         if pictures.is_empty() && failures.is_empty() {
             failures.push(call::Answer::unusable("no item of the answer is a picture"));
@@ -63,17 +65,17 @@ impl OpenAi {
                 let origin = ImageOrigin {
                     provider: PROVIDER.to_owned(),
                     model: model.id.to_owned(),
-                    revised_prompt: item.revised_prompt.or(revised).map(ToOwned::to_owned),
+                    revised_prompt: item.revised_prompt.as_deref().or(revised).map(ToOwned::to_owned),
                     seed: None,
                     cost_micros,
                 };
-                (index, item.content, origin)
+                (index, &item.content, origin)
             })
             .collect();
         checkpoints
             .add(made.iter().filter_map(|(index, content, origin)| match content {
                 Content::Url(url) => {
-                    Some(PendingImage { index: *index, url: (*url).to_owned(), origin: origin.clone() })
+                    Some(PendingImage { index: *index, url: url.trim().to_owned(), origin: origin.clone() })
                 }
                 Content::Inline(_) | Content::Nothing => None,
             }))
@@ -100,8 +102,8 @@ impl OpenAi {
         let call = call_context(task, &private);
         let mut outcomes = Vec::new();
         for image in checkpoint.pictures.iter().filter(|image| task.missing.contains(&image.index)) {
-            let (content, origin) = (Content::Url(&image.url), image.origin.clone());
-            outcomes.push(self.deliver(image.index, content, origin, call, sink).await);
+            let (content, origin) = (Content::Url(Cow::Borrowed(&image.url)), image.origin.clone());
+            outcomes.push(self.deliver(image.index, &content, origin, call, sink).await);
         }
         let all = task.missing.len() == outcomes.len();
         let step = checkpoint.outcome(outcomes)?;
@@ -116,7 +118,7 @@ impl OpenAi {
     async fn deliver(
         &self,
         index: u8,
-        content: Content<'_>,
+        content: &Content<'_>,
         origin: ImageOrigin,
         call: CallContext<'_>,
         sink: &dyn ImageSink,
@@ -125,7 +127,7 @@ impl OpenAi {
         Ok(sink.image(index, GeneratedImage { bytes, origin }).await.map_err(ProviderError::from)?)
     }
 
-    async fn fetch(&self, content: Content<'_>, call: CallContext<'_>) -> Result<Bytes, Undelivered> {
+    async fn fetch(&self, content: &Content<'_>, call: CallContext<'_>) -> Result<Bytes, Undelivered> {
         let unusable = |problem| Err(call::Answer::unusable(problem).into());
         match content {
             Content::Inline(text) => match decode_base64(text) {

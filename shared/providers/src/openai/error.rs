@@ -1,7 +1,8 @@
 //! The errors of OpenAI and compatible services, and their classes.
 //!
 //! Wording changes over time, so the most definite field decides first: the code, then the type, then the
-//! status, then the text, in which no word of the caller's counts ([`OwnWords`]). No field is assumed to be present or to have the right type.
+//! status, then the text, in which no word of the caller's counts ([`OwnWords`]). No field is assumed to be present
+//! or to have the right type.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::call::gateway_gave_up;
 use crate::own_words::OwnWords;
+use crate::reading::lenient;
 
 /// The pause after an overload where the service asks for none.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(30);
@@ -44,12 +46,25 @@ const LIMITED: Class = (ErrorClass::Capacity, Reason::RateLimited);
 const OVERLOADED: Class = (ErrorClass::Capacity, Reason::Overloaded);
 const FAILED: Class = (ErrorClass::Provider, Reason::Failed);
 const GAVE_UP: Class = (ErrorClass::Provider, Reason::GatewayTimeout);
+const USELESS: Class = (ErrorClass::Provider, Reason::BadResponse);
+
+/// The codes and types of an invalid request, where the status does not say it.
+const INVALID_REQUEST: [&str; 8] = [
+    "invalid_request_error",
+    "invalid_request",
+    "invalid_prompt",
+    "bad_request",
+    "BadRequestError",
+    "400",
+    "413",
+    "422",
+];
 
 impl ApiError {
     /// Reads the error in `body`, if there is one: `error` as an object or a text, or the body itself. Its
     /// message may quote the `private` words.
     pub(super) fn read(body: &[u8], private: &[&str]) -> Option<Self> {
-        let body: Value = serde_json::from_slice(body).ok()?;
+        let body: Value = lenient::read(body)?;
         let error = match body.get("error") {
             Some(Value::Null) | None => {
                 let flat = body.get("object").is_some_and(|object| object == "error");
@@ -112,6 +127,7 @@ impl ApiError {
 
     fn by_type(&self) -> Option<Class> {
         Some(match self.kind.as_str() {
+            "content_policy_violation" | "moderation_blocked" | "content_filter" => MODERATED,
             "insufficient_quota" => NO_MONEY,
             "rate_limit_error" => LIMITED,
             "service_unavailable_error" => OVERLOADED,
@@ -153,7 +169,21 @@ impl ApiError {
             503 => (ErrorClass::Provider, Reason::Overloaded),
             409 | 500..=599 => FAILED,
             400..=499 => self.by_text().unwrap_or(INVALID),
-            _ => self.by_text().unwrap_or((ErrorClass::Provider, Reason::BadResponse)),
+            _ => self.by_text().unwrap_or(USELESS),
+        }
+    }
+
+    /// The class of an error in a success. It is about this one answer, which may be paid for, and not about the
+    /// service: without a code that blames the request or the account, the answer is of no use.
+    fn in_success(&self) -> Class {
+        let named = self.by_code().or_else(|| self.by_type());
+        let invalid =
+            [&self.code, &self.kind].into_iter().any(|word| INVALID_REQUEST.contains(&word.as_str()));
+        let by_text = self.by_text().filter(|(class, _)| *class == ErrorClass::Caller);
+        match named {
+            Some(named @ (ErrorClass::Caller | ErrorClass::Operator, _)) => named,
+            Some(_) => USELESS,
+            None => by_text.unwrap_or(if invalid { INVALID } else { USELESS }),
         }
     }
 }
@@ -167,8 +197,11 @@ pub(super) fn classify(
     said: &str,
     should_retry: Option<bool>,
 ) -> ProviderError {
-    let class = error.by_code().or_else(|| error.by_type());
-    let (fault, reason) = match (class.unwrap_or_else(|| error.by_status(status)), should_retry) {
+    let class = match status {
+        200..=299 => error.in_success(),
+        _ => error.by_code().or_else(|| error.by_type()).unwrap_or_else(|| error.by_status(status)),
+    };
+    let (fault, reason) = match (class, should_retry) {
         (INVALID, Some(true)) => FAILED,
         (FAILED, _) if gateway_gave_up(status) => GAVE_UP,
         (class, _) => class,
@@ -187,6 +220,7 @@ pub(super) fn classify(
         _ => failure,
     };
     match (fault, status) {
+        (_, 200..=299) => failure.possibly_paid(),
         // A gateway gave up on a service that may still be working, or may have finished.
         (ErrorClass::Provider, 408 | 502) => failure.possibly_paid(),
         (ErrorClass::Provider, status) if gateway_gave_up(status) => failure.possibly_paid(),

@@ -2,53 +2,45 @@
 //! in an answer with status 200.
 
 use domain::providers::{ErrorClass, ProviderError, Reason};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::answer::Item;
 use super::api_client::{ApiClient, CallContext};
 use crate::call::Answer;
+use crate::reading::lenient::Fields;
 
 /// The values of `finish_reason` that mean a refusal, in lower case.
 const REFUSED: [&str; 5] = ["content_filter", "content_filtered", "safety", "image_safety", "moderation"];
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Body {
-    data: Vec<Item>,
+/// Whether the service says that it refuses the item. Values of any type are taken, and others are ignored.
+fn is_refused(fields: &Fields<'_>) -> bool {
+    let finish = ["finish_reason", "finishReason"].into_iter().find_map(|name| fields.text(name));
+    let finish = finish.unwrap_or_default().to_lowercase();
+    let filtered = |result: &Value| result["filtered"] == true;
+    // `false`: the image was made, and withheld.
+    fields.value("respect_moderation") == false
+        || REFUSED.contains(&finish.as_str())
+        // Azure's, by category.
+        || fields.value("content_filter_results").as_object().is_some_and(|all| all.values().any(filtered))
 }
 
-/// What services say of an image that they leave out. Values of any type are taken, and others are ignored.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Item {
-    error: Value,
-    /// `false`: the image was made, and withheld.
-    respect_moderation: Value,
-    #[serde(alias = "finishReason")]
-    finish_reason: Value,
-    /// Azure's, by category.
-    content_filter_results: Value,
-}
-
-impl Item {
-    fn is_refused(&self) -> bool {
-        let finish = self.finish_reason.as_str().unwrap_or_default().to_lowercase();
-        let filtered = |result: &Value| result["filtered"] == true;
-        self.respect_moderation == false
-            || REFUSED.contains(&finish.as_str())
-            || self.content_filter_results.as_object().is_some_and(|all| all.values().any(filtered))
+/// The error of an item of the successful answer `body`, which holds no image, or is not there.
+pub(super) fn error(
+    client: &ApiClient,
+    body: &[u8],
+    item: Option<&Item<'_>>,
+    call: CallContext<'_>,
+) -> ProviderError {
+    let none = Fields::default();
+    let fields = item.map_or(&none, |item| &item.fields);
+    let own = fields.value("error");
+    if !own.is_null() {
+        let problem = "an item of the answer holds an error";
+        let error = client.unusable(json!({ "error": own }).to_string().as_bytes(), problem, call);
+        // It is about this item: an account in trouble makes no list of images.
+        return if error.class == ErrorClass::Caller { error } else { Answer::unusable(problem) };
     }
-}
-
-/// The error of item number `at` of a successful answer, which holds no image or is not there.
-pub(super) fn error(client: &ApiClient, body: &[u8], at: usize, call: CallContext<'_>) -> ProviderError {
-    let items = serde_json::from_slice::<Body>(body).unwrap_or_default().data;
-    let item = items.into_iter().nth(at).unwrap_or_default();
-    if !item.error.is_null() {
-        let own = json!({ "error": item.error }).to_string();
-        return client.unusable(own.as_bytes(), "an item of the answer holds an error", call).possibly_paid();
-    }
-    if item.is_refused() {
+    if is_refused(fields) {
         let message = "the provider objects to the picture that it made";
         return ProviderError::new(ErrorClass::Caller, Reason::Moderated, message).possibly_paid();
     }

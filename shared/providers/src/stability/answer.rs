@@ -3,24 +3,15 @@
 use bytes::Bytes;
 use domain::providers::{ErrorClass, ProviderError, Reason};
 use pictures::decode::is_supported;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::call::Answer;
-use crate::reading::decode_base64;
+use crate::reading::lenient::Fields;
+use crate::reading::{as_json, decode_base64};
 
 pub(super) struct MadeImage {
     pub(super) bytes: Bytes,
     pub(super) seed: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    image: Option<std::borrow::Cow<'a, str>>,
-    finish_reason: Option<String>,
-    #[serde(default)]
-    seed: Value,
 }
 
 /// The image in a successful answer. The request accepts JSON; a server that sends the image itself, of whatever
@@ -34,13 +25,15 @@ pub(super) fn read(answer: &Answer) -> Result<MadeImage, ProviderError> {
         let seed = answer.header("seed").and_then(|seed| seed.parse().ok());
         return Ok(MadeImage { bytes: answer.body.clone(), seed });
     }
-    let body: Body<'_> = serde_json::from_slice(&answer.body)
-        .map_err(|_| Answer::unusable("Stability answered something else than JSON with an image"))?;
-    check_finish_reasons([in_header, body.finish_reason.as_deref()])?;
-    let Some(image) = body.image.filter(|image| !image.is_empty()) else {
+    let body = as_json(answer.body.clone());
+    let Some(fields) = Fields::read(&body) else {
+        return Err(Answer::unusable("Stability answered something else than JSON with an image"));
+    };
+    check_finish_reasons([in_header, fields.text("finish_reason").as_deref()])?;
+    let Some(image) = fields.text("image") else {
         return Err(Answer::without_image("Stability's answer holds no image"));
     };
-    let seed = match body.seed {
+    let seed = match fields.value("seed") {
         Value::Number(seed) => seed.as_u64(),
         Value::String(seed) => seed.parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,

@@ -66,7 +66,7 @@ async fn unusable_answers_are_provider_errors() {
     for reply in [Reply::html(200), Reply::new(200, "application/json", r#"{"images":["iVBOR"#)] {
         assert_eq!(error_of(reply).await.reason, Reason::BadResponse);
     }
-    assert_eq!(error_of(Reply::html(200).cut()).await.reason, Reason::NoAnswer);
+    assert_eq!(error_of(Reply::html(200).cut()).await.reason, Reason::BadResponse);
 }
 
 #[tokio::test]

@@ -119,6 +119,35 @@ async fn image_format_is_read_from_the_bytes() {
 }
 
 #[tokio::test]
+async fn odd_side_field_does_not_lose_the_image() {
+    use base64::prelude::*;
+    let png = painted(64, 64, 5, Encoding::Png);
+    let encoded = BASE64_STANDARD.encode(&png);
+    let with = |fields: &str| format!(r#"{{"images":["{encoded}"],{fields}}}"#).into_bytes();
+    for (body, seed) in [
+        (with(r#""parameters":{"eta":NaN},"info":"{\"seed\":41}""#), Some(41)),
+        (with(r#""parameters":{},"info":"{\"seed\":41,\"eta\":NaN}""#), Some(41)),
+        (with(r#""parameters":{},"info":"{\"seed\":41,\"prompt\":\"x\ud83d\"}""#), Some(41)),
+        (with(r#""parameters":{},"info":"{\"seed\":41,\"prompt\":\"x\\ud83d\"}""#), Some(41)),
+        (with(r#""parameters":1e400,"info":7"#), None),
+        (png.clone(), None),
+        (encoded.clone().into_bytes(), None),
+    ] {
+        let standin = server().await;
+        standin.next(Reply::new(200, "application/json", body.clone()));
+        let (task, kept) = (image_task(picture(Size::S512, 1)), Kept::default());
+        provider(&standin, json!({})).generate(&task, &kept).await.unwrap();
+        let image = &kept.images()[0].1;
+        assert_eq!(
+            (image.bytes == png, image.origin.seed),
+            (true, seed),
+            "{}",
+            String::from_utf8_lossy(&body)
+        );
+    }
+}
+
+#[tokio::test]
 async fn missing_image_does_not_prevent_delivery_of_others() {
     let standin = server().await;
     standin.behave(Manner { stingy: true, ..Manner::default() });

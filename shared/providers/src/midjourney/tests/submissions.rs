@@ -33,7 +33,7 @@ async fn submission_codes_are_classified() {
         (Reply::html(200), (F::Provider, R::BadResponse, true)),
         (Reply::new(200, "application/json", ""), (F::Provider, R::BadResponse, true)),
         (Reply::new(200, "application/json", "{\"code\":1,\"resu"), (F::Provider, R::BadResponse, true)),
-        (code(1, &id).cut(), (F::Provider, R::NoAnswer, true)),
+        (code(1, &id).cut(), (F::Provider, R::BadResponse, true)),
     ] {
         let server = standin::Midjourney::start().await;
         server.next(Act::Answer(reply.clone()));

@@ -206,7 +206,7 @@ async fn late_or_incomplete_answers_fail() {
     for (act, reason) in [
         (Act::Silence, Reason::Timeout),
         (Act::Stall, Reason::Timeout),
-        (Act::BreakOff, Reason::NoAnswer),
+        (Act::BreakOff, Reason::BadResponse),
         (Act::Answer(Http::html(200)), Reason::BadResponse),
         (Act::Answer(Http::new(200, "application/json", "")), Reason::BadResponse),
         (

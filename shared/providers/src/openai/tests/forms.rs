@@ -15,7 +15,7 @@ fn url_safe(picture: &str) -> String {
 }
 
 fn events(answer: &Value) -> Reply {
-    let picture = answer["data"][0]["b64_json"].as_str().unwrap();
+    let picture = picture_of(answer);
     let mut stream = String::from(": connected\n\n");
     for (kind, text) in [("partial_image", "iVBORw0KGgo="), ("completed", picture)] {
         let event =
@@ -44,9 +44,129 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The answer as text, in which `from` is replaced.
+fn replaced(answer: &Value, from: &str, to: &str) -> Reply {
+    let text = answer.to_string();
+    assert!(text.contains(from), "{from}");
+    Reply::new(200, "application/json", text.replacen(from, to, 1))
+}
+
+fn picture_of(answer: &Value) -> &str {
+    answer["data"][0]["b64_json"].as_str().unwrap()
+}
+
+/// A chunked body whose last chunk never comes.
+async fn in_a_broken_frame(body: &str) -> (String, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let answer = format!("{head}{:x}\r\n{body}\r\n", body.len());
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 65536]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, serving)
+}
+
+#[tokio::test]
+async fn whole_answer_in_a_broken_frame_is_used() {
+    use base64::prelude::*;
+    use domain::providers::{ErrorClass, Reason};
+    use testkit::standin::{Encoding, painted};
+    let picture = BASE64_STANDARD.encode(painted(1024, 1024, 1, Encoding::Png));
+    let whole = json!({"created": 1, "data": [{"b64_json": picture}]}).to_string();
+    let (url, serving) = in_a_broken_frame(&whole).await;
+    let kept = Kept::default();
+    let made = provider(&url, &json!({})).generate(&image_task(square(1)), &kept).await;
+    assert!(matches!(made, Ok(Step::Finished(_))), "{made:?}");
+    assert_eq!(kept.images().len(), 1);
+    serving.abort();
+    // Half of it is an answer that nobody can use.
+    let (url, serving) = in_a_broken_frame(&whole[..whole.len() / 2]).await;
+    let failure = provider(&url, &json!({})).generate(&image_task(square(1)), &kept).await.unwrap_err();
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, Reason::BadResponse));
+    assert!(failure.possibly_paid && failure.is_useless_answer());
+    serving.abort();
+}
+
+#[tokio::test]
+async fn odd_side_field_does_not_lose_the_image() {
+    let acts = [
+        Act::Item(|picture| json!({"b64_json": picture, "revised_prompt": 7})),
+        Act::Item(|picture| json!({"b64_json": picture, "revised_prompt": ["x"]})),
+        Act::Item(|picture| json!({"b64_json": picture, "revised_prompt": {"text": "x"}})),
+        Act::Item(|picture| json!({"b64_json": picture, "revised_prompt": true})),
+        Act::Item(|picture| json!({"b64_json": picture, "url": false})),
+        Act::Item(|picture| json!({"b64_json": false, "url": format!("data:image/png;base64,{picture}")})),
+        Act::Wrapped(|answer| replaced(answer, "{\"b64_json\"", r#"{"revised_prompt":"x\ud83d","b64_json""#)),
+        Act::Wrapped(|answer| replaced(answer, "{\"b64_json\"", r#"{"b64_json":null,"b64_json""#)),
+        Act::Wrapped(|answer| replaced(answer, "\"data\"", "\"created\":NaN,\"data\"")),
+        Act::Wrapped(|answer| replaced(answer, "\"data\"", "\"cost\":1e400,\"data\"")),
+        Act::Wrapped(|answer| replaced(answer, "\"usage\":{", "\"usage\":{\"cost\":NaN,")),
+        Act::Wrapped(|answer| replaced(answer, "\"usage\":{", "\"usage\":{\"cost\":1e400,")),
+        Act::Wrapped(|answer| {
+            let text =
+                answer.to_string().replacen("{\"b64_json\"", "{\"revised_prompt\":\"caf?\",\"b64_json\"", 1);
+            let body: Vec<u8> = text.bytes().map(|byte| if byte == b'?' { 0xe9 } else { byte }).collect();
+            Reply::new(200, "application/json", body)
+        }),
+    ];
+    for (number, act) in acts.into_iter().enumerate() {
+        let stand_in = StandIn::start().await;
+        let (kept, made) = make(stand_in.next(act), &json!({}), square(1)).await;
+        assert!(matches!(made, Ok(Step::Finished(_))), "{number}: {made:?}");
+        assert_eq!((kept.images().len(), stand_in.paid_calls()), (1, 1), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn url_is_fetched_if_what_stands_beside_it_is_no_picture() {
+    let local = json!({"models": {"gpt_image": "flux.1-schnell"}, "dialect": "local"});
+    for placeholder in ["null", "None", "<omitted>", "aGVsbG8gd29ybGQ=", "iVBORw0KGgoAAAAN*"] {
+        let stand_in = StandIn::start().await;
+        let storage = testkit::standin::Server::start(|_| {
+            let picture = testkit::standin::painted(1024, 1024, 7, testkit::standin::Encoding::Png);
+            Reply::new(200, "image/png", picture)
+        })
+        .await;
+        let mut settings = local.clone();
+        settings["picturesFrom"] = json!(["127.0.0.1"]);
+        let item = json!({"b64_json": placeholder, "url": format!("{}/ok.png", storage.url())});
+        let reply = Reply::json(200, &json!({"data": [item]}));
+        let (kept, made) = make(stand_in.next(Act::Spoil(reply)), &settings, square(1)).await;
+        assert!(matches!(made, Ok(Step::Finished(_))), "{placeholder}: {made:?}");
+        assert_eq!((kept.images().len(), stand_in.paid_calls()), (1, 1), "{placeholder}");
+    }
+}
+
 #[tokio::test]
 async fn whole_image_in_another_form_is_bought_once() {
     let acts = [
+        Act::Item(|picture| json!({"b64_json": format!("data:image/png; base64, {picture}")})),
+        Act::Item(|picture| json!({"b64_json": format!("\u{feff}{picture}\0")})),
+        Act::Item(|picture| json!({"b64_json": format!("\"{picture}\"")})),
+        Act::Item(|picture| json!(picture)),
+        Act::Item(|picture| json!(format!("data:image/png;base64,{picture}"))),
+        Act::Wrapped(|answer| Reply::json(200, &json!({"data": answer["data"][0]}))),
+        Act::Wrapped(|answer| Reply::json(200, &json!({"images": answer["data"]}))),
+        Act::Wrapped(|answer| Reply::json(200, &json!({"images": [picture_of(answer)]}))),
+        Act::Wrapped(|answer| Reply::new(200, "text/plain", picture_of(answer))),
+        Act::Wrapped(|answer| Reply::json(200, &answer["data"][0]["b64_json"])),
+        Act::Wrapped(|answer| Reply::new(200, "application/json", format!("{answer}\0\0"))),
+        Act::Wrapped(|answer| Reply::new(200, "application/json", format!("{answer}\n{{\"done\":true}}\n"))),
+        Act::Wrapped(|answer| {
+            let text = format!("\u{feff}{answer}");
+            let body: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            Reply::new(200, "application/json", body)
+        }),
+        Act::Wrapped(|answer| {
+            let text = format!("\u{feff}{answer}");
+            let body: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            Reply::new(200, "application/json", body)
+        }),
         Act::Item(|picture| json!({"url": format!("data:image/png;base64,{picture}")})),
         Act::Item(|picture| json!({"b64_json": format!("data:image/png;base64,{picture}")})),
         Act::Item(|picture| json!({"url": picture})),

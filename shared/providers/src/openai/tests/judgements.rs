@@ -104,6 +104,60 @@ async fn refusal_in_a_success_is_the_callers_at_once() {
 }
 
 #[tokio::test]
+async fn error_in_a_success_is_a_useless_answer_and_never_lack_of_capacity() {
+    let stand_in = StandIn::start().await;
+    for error in [
+        json!({"code": "rate_limit_exceeded", "message": "slow"}),
+        json!({"code": "server_is_overloaded"}),
+        json!({"type": "service_unavailable_error"}),
+        json!({"code": "server_error", "type": "server_error"}),
+        json!({"code": 429, "message": "Too many requests"}),
+        json!({"message": "no billing quota for a model that does not exist"}),
+        json!("it failed"),
+        json!(7),
+    ] {
+        for body in [
+            json!({"error": error}),
+            json!({"data": [{"error": error}]}),
+            json!({"data": [], "error": error}),
+            json!({"data": {"error": error}}),
+            json!({"data": null, "error": error}),
+        ] {
+            let failure = failure(stand_in.next(Act::Spoil(Reply::json(200, &body)))).await;
+            assert_eq!(
+                (failure.class, failure.reason),
+                (ErrorClass::Provider, Reason::BadResponse),
+                "{body}"
+            );
+            assert!(failure.possibly_paid && failure.is_useless_answer(), "{body}");
+            assert_eq!(failure.retry_after, None, "{body}");
+        }
+    }
+    // An item says nothing about the operator's account.
+    let item = Reply::json(200, &json!({"data": [{"error": {"code": "model_not_found"}}]}));
+    assert!(failure(stand_in.next(Act::Spoil(item))).await.is_useless_answer());
+}
+
+#[tokio::test]
+async fn invalid_request_or_refusal_in_a_success_is_the_callers_at_once() {
+    let stand_in = StandIn::start().await;
+    for (error, reason) in [
+        (json!({"message": "no such size", "type": "invalid_request_error"}), Reason::InvalidRequest),
+        (json!({"code": "invalid_prompt"}), Reason::InvalidRequest),
+        (json!({"code": 400, "message": "bad"}), Reason::InvalidRequest),
+        (json!({"type": "invalid_request_error", "message": "our safety system"}), Reason::Moderated),
+        (json!({"type": "content_policy_violation"}), Reason::Moderated),
+        (json!({"code": "moderation_blocked", "type": "server_error"}), Reason::Moderated),
+    ] {
+        for body in [json!({"error": error}), json!({"data": [{"error": error}]})] {
+            let failure = failure(stand_in.next(Act::Spoil(Reply::json(200, &body)))).await;
+            assert_eq!((failure.class, failure.reason), (ErrorClass::Caller, reason), "{body}");
+            assert!(failure.possibly_paid && failure.is_refusal(), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn empty_success_holds_no_image_and_speaks_not_against_the_service() {
     use domain::providers::BreakerEffect;
     let stand_in = StandIn::start().await;
@@ -135,13 +189,13 @@ async fn refused_image_leaves_the_others_of_its_answer() {
 }
 
 #[tokio::test]
-async fn calls_without_an_image_are_counted_together() {
+async fn useless_answers_of_concurrent_calls_are_two_and_counted_together() {
     let stand_in = StandIn::start().await;
     stand_in.always(Some(Act::EmptyItems));
     let settings = json!({"models": {"gpt_image": "dall-e-3"}, "concurrency": 3});
     let (_, made) = make(&stand_in, &settings, square(3)).await;
     let failure = made.unwrap_err();
-    assert_eq!((failure.reason, failure.calls), (Reason::NoImage, 3));
+    assert_eq!((failure.reason, failure.calls, stand_in.paid_calls()), (Reason::NoImage, 2, 2));
 }
 
 #[tokio::test]

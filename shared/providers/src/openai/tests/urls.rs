@@ -90,6 +90,35 @@ async fn service_that_fails_at_the_url_is_tried_for_an_hour() {
     assert_eq!((failure.class, failure.reason), (ErrorClass::Provider, Reason::NoAnswer));
 }
 
+#[tokio::test]
+async fn picture_that_is_cut_off_at_its_url_is_looked_at_again() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    for (encoding, comes) in [(Encoding::Png, true), (Encoding::Jpeg, true), (Encoding::Png, false)] {
+        let looks = AtomicUsize::new(0);
+        let storage = Server::start(move |_| {
+            let picture = painted(1024, 1024, 7, encoding);
+            let whole = comes && looks.fetch_add(1, Ordering::Relaxed) >= 2;
+            Reply::new(200, "image/png", &picture[..if whole { picture.len() } else { picture.len() / 2 }])
+        })
+        .await;
+        let stand_in = StandIn::start().await;
+        let mut settings = local();
+        settings["picturesFrom"] = json!(["127.0.0.1"]);
+        let act = Act::ByForeignUrl(format!("{}/p.png", storage.url()));
+        let mut job = Job::new(stand_in.next(act), &settings, 1);
+        job.waits().await;
+        job.waits().await;
+        if comes {
+            job.step().await.unwrap();
+            assert_eq!(job.kept.images().len(), 1, "{encoding:?}");
+        } else {
+            job.age(61);
+            assert!(job.step().await.unwrap_err().is_useless_answer());
+        }
+        assert_eq!(stand_in.paid_calls(), 1, "{encoding:?}");
+    }
+}
+
 /// A server on another port that has a picture, also behind a redirect.
 async fn storage() -> Server {
     Server::start(|asked| match asked.path.as_str() {

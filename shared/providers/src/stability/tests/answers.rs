@@ -75,6 +75,18 @@ async fn unknown_fields_in_an_answer_are_ignored() {
     assert_eq!(kept.images()[0].1.origin.seed, Some(12));
 }
 
+#[tokio::test]
+async fn odd_side_field_does_not_lose_the_image() {
+    for fields in [r#""seed":NaN"#, r#""seed":1e400"#, r#""id":"x\ud83d""#, r#""image":null"#] {
+        let standin = standin::Stability::start(KEY).await;
+        let body = format!(r#"{{{fields},"image":"aGVsbG8=","finish_reason":"SUCCESS"}}"#);
+        standin.next(Reply::new(200, "application/json", body));
+        let (task, kept) = (image_task(picture(Size::S256, 1)), Kept::default());
+        provider(&standin).generate(&task, &kept).await.unwrap();
+        assert_eq!(kept.images().len(), 1, "{fields}");
+    }
+}
+
 fn answer(status: u16, body: Vec<u8>, kind: &str, finish: &str) -> call::Answer {
     let mut headers = egress::header::HeaderMap::new();
     for (name, value) in [("content-type", kind), ("finish-reason", finish), ("seed", finish)] {

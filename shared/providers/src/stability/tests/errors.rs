@@ -118,7 +118,7 @@ async fn broken_off_call_is_possibly_paid() {
     for (reply, reason) in [
         (Reply::never(), Reason::Timeout),
         (whole.clone().stalling(), Reason::Timeout),
-        (whole.cut(), Reason::NoAnswer),
+        (whole.cut(), Reason::BadResponse),
     ] {
         let standin = standin::Stability::start(KEY).await;
         standin.next(reply);

@@ -44,6 +44,9 @@ use crate::picture_urls::PictureUrls;
 pub const PROVIDER: &str = "midjourney";
 /// The part of the remaining time that is kept for saving a call's result.
 const SAVE_RESERVE: Duration = Duration::from_secs(2);
+/// How long a task is looked for that the proxy does not know: one that has just been started may not have read its
+/// tasks yet, and another instance of it may have the task.
+const LOOK_FOR: Duration = Duration::from_secs(90);
 /// The next step follows without a pause: it does not wait for Midjourney.
 const CONTINUE: Step = Step::Pending { poll_after: Duration::ZERO };
 
@@ -62,6 +65,16 @@ struct Submitted<'a> {
     since: i64,
     /// Of a grid: when it was first seen finished without a usable picture, in Unix ms.
     done: Option<i64>,
+    /// When the proxy was first seen not to know it, in Unix ms.
+    lost: Option<i64>,
+}
+
+impl Submitted<'_> {
+    /// Its checkpoint, if it is a grid.
+    fn to_json(self) -> String {
+        let Self { id, since, done, lost } = self;
+        Checkpoint::Grid { task: id.to_owned(), since, done, lost }.to_json()
+    }
 }
 
 /// The upscales of a grid.
@@ -72,6 +85,8 @@ struct Upscales {
     tasks: BTreeMap<u8, String>,
     /// When the grid was finished, in Unix ms.
     since: i64,
+    /// When the proxy was first seen not to know one of them, in Unix ms.
+    lost: Option<i64>,
 }
 
 impl Midjourney {
@@ -135,6 +150,7 @@ impl Midjourney {
         tasks.sort_by_key(|found| std::cmp::Reverse(found.submit_time));
         // A finished grid whose picture cannot be had now. It is looked at again, and no other one is paid for.
         let mut undelivered = None;
+        let mut missing = task.missing.clone();
         for found in &tasks {
             // A task without a submit time may be new, and is awaited as if it were.
             let since = found.submit_time.unwrap_or_else(|| Timestamp::now().millis());
@@ -143,23 +159,24 @@ impl Midjourney {
                     sink.checkpoint(&Checkpoint::upscales(found.id.clone()).to_json()).await?;
                     return Ok(CONTINUE);
                 }
-                TaskState::Done(pictures) => match self.images(task, &pictures).await {
-                    Ok(images) => return self.deliver(task, images, sink).await,
-                    Err(image) => {
+                TaskState::Done(pictures) => match self.deliver(task, &mut missing, &pictures, sink).await? {
+                    None => return Ok(Step::Finished(Finished::default())),
+                    Some(image) => {
                         undelivered.get_or_insert((found, since, image));
                     }
                 },
                 TaskState::Running(_) if self.is_over(since) => {}
                 TaskState::Running(_) => {
-                    let running = Checkpoint::Grid { task: found.id.clone(), since, done: None };
+                    let running = Submitted { id: &found.id, since, done: None, lost: None };
                     sink.checkpoint(&running.to_json()).await?;
                     return Ok(self.poll_later());
                 }
-                TaskState::Failed(_) => {}
+                TaskState::Unknown | TaskState::Failed(_) => {}
             }
         }
         if let Some((found, since, image)) = undelivered {
-            return self.look_again(image, Submitted { id: &found.id, since, done: None }, sink).await;
+            let grid = Submitted { id: &found.id, since, done: None, lost: None };
+            return self.look_again(image, grid, sink).await;
         }
         sink.checkpoint(&Checkpoint::Clear.to_json()).await?;
         Ok(CONTINUE)
@@ -183,12 +200,7 @@ impl Midjourney {
     ) -> Result<Option<TaskState>, ProviderError> {
         let found = match self.proxy.task(submitted.id, call_timeout(task)).await {
             Ok(Some(found)) => found,
-            Ok(None) => {
-                let message = "the proxy has lost the task";
-                return Err(
-                    ProviderError::new(ErrorClass::Provider, Reason::BadResponse, message).possibly_paid()
-                );
-            }
+            Ok(None) => return Ok(Some(TaskState::Unknown)),
             Err(error) if !self.is_over(submitted.since) => {
                 if error.class == ErrorClass::Operator {
                     // Nothing else alarms the operator: the worker only gets a pending step.
@@ -220,7 +232,14 @@ impl Midjourney {
     ) -> Result<Step, ProviderError> {
         match self.task_state(task, grid).await? {
             None => Ok(self.poll_later()),
+            Some(TaskState::Unknown) => {
+                let seen = |now| Submitted { lost: Some(now), ..grid }.to_json();
+                self.look_for(grid.lost, seen, sink).await
+            }
             Some(TaskState::Running(percent)) => {
+                if grid.lost.is_some() {
+                    sink.checkpoint(&Submitted { lost: None, ..grid }.to_json()).await?;
+                }
                 if let Some(percent) = percent {
                     sink.progress(percent).await?;
                 }
@@ -231,10 +250,33 @@ impl Midjourney {
                 sink.checkpoint(&Checkpoint::upscales(grid.id.to_owned()).to_json()).await?;
                 Ok(CONTINUE)
             }
-            Some(TaskState::Done(pictures)) => match self.images(task, &pictures).await {
-                Ok(images) => self.deliver(task, images, sink).await,
-                Err(image) => self.look_again(image, grid, sink).await,
-            },
+            Some(TaskState::Done(pictures)) => {
+                match self.deliver(task, &mut task.missing.clone(), &pictures, sink).await? {
+                    None => Ok(Step::Finished(Finished::default())),
+                    Some(image) => self.look_again(image, grid, sink).await,
+                }
+            }
+        }
+    }
+
+    /// The next look at a task that the proxy does not know since `lost`, or the failure if there was time enough
+    /// for it. `seen` is the checkpoint with that time.
+    async fn look_for(
+        &self,
+        lost: Option<i64>,
+        seen: impl FnOnce(i64) -> String + Send,
+        sink: &dyn ImageSink,
+    ) -> Result<Step, ProviderError> {
+        match lost {
+            Some(lost) if is_over(lost, LOOK_FOR) => {
+                let message = "the proxy has lost the task";
+                Err(ProviderError::new(ErrorClass::Provider, Reason::BadResponse, message).possibly_paid())
+            }
+            Some(_) => Ok(self.poll_later()),
+            None => {
+                sink.checkpoint(&seen(Timestamp::now().millis())).await?;
+                Ok(self.poll_later())
+            }
         }
     }
 
@@ -245,14 +287,15 @@ impl Midjourney {
         upscales: Upscales,
         sink: &dyn ImageSink,
     ) -> Result<Step, ProviderError> {
-        let Upscales { grid, mut tasks, since } = upscales;
+        let Upscales { grid, mut tasks, since, lost } = upscales;
         let new: Vec<u8> = task.missing.iter().copied().filter(|index| !tasks.contains_key(index)).collect();
         for &index in &new {
             let image = GridImage { grid: &grid, index };
             match self.proxy.upscale(image, &task.job.to_string(), call_timeout(task)).await {
                 Ok(id) => {
                     tasks.insert(index, id);
-                    let checkpoint = Checkpoint::Upscales { grid: grid.clone(), tasks: tasks.clone(), since };
+                    let (grid, tasks) = (grid.clone(), tasks.clone());
+                    let checkpoint = Checkpoint::Upscales { grid, tasks, since, lost: None };
                     sink.checkpoint(&checkpoint.to_json()).await?;
                 }
                 // A repeated submission returns the task that the proxy already has.
@@ -265,8 +308,12 @@ impl Midjourney {
         let mut remaining = task.missing.len();
         for &index in &task.missing {
             let Some(id) = tasks.get(&index) else { continue };
-            match self.task_state(task, Submitted { id, since, done: None }).await? {
+            match self.task_state(task, Submitted { id, since, done: None, lost: None }).await? {
                 None | Some(TaskState::Running(_)) => {}
+                Some(TaskState::Unknown) => {
+                    let seen = |now| Checkpoint::Upscales { grid, tasks, since, lost: Some(now) }.to_json();
+                    return self.look_for(lost, seen, sink).await;
+                }
                 Some(TaskState::Failed(error)) => return Err(error),
                 Some(TaskState::Done(pictures)) => {
                     let bytes = match self.upscaled(task, &pictures).await {
@@ -279,7 +326,13 @@ impl Midjourney {
                 }
             }
         }
-        Ok(if remaining == 0 { Step::Finished(Finished::default()) } else { self.poll_later() })
+        if remaining == 0 {
+            return Ok(Step::Finished(Finished::default()));
+        }
+        if lost.is_some() {
+            sink.checkpoint(&Checkpoint::Upscales { grid, tasks, since, lost: None }.to_json()).await?;
+        }
+        Ok(self.poll_later())
     }
 
     /// The grid is paid for: an upscale is submitted again while the proxy is full or does not answer.
@@ -328,11 +381,11 @@ impl ImageProvider for Midjourney {
         match Checkpoint::of(task) {
             Checkpoint::Unknown | Checkpoint::Asked => self.recover(task, sink).await,
             Checkpoint::Clear => self.submit(task, sink).await,
-            Checkpoint::Grid { task: id, since, done } => {
-                self.poll_grid(task, Submitted { id: &id, since, done }, sink).await
+            Checkpoint::Grid { task: id, since, done, lost } => {
+                self.poll_grid(task, Submitted { id: &id, since, done, lost }, sink).await
             }
-            Checkpoint::Upscales { grid, tasks, since } => {
-                self.poll_upscales(task, Upscales { grid, tasks, since }, sink).await
+            Checkpoint::Upscales { grid, tasks, since, lost } => {
+                self.poll_upscales(task, Upscales { grid, tasks, since, lost }, sink).await
             }
         }
     }

@@ -27,6 +27,9 @@ pub(super) enum Checkpoint {
         /// When it was first seen finished without a usable picture, in Unix ms.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         done: Option<i64>,
+        /// When the proxy was first seen not to know it, in Unix ms, unless it knew it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<i64>,
     },
     /// The grid is finished, and its images are being upscaled.
     Upscales {
@@ -36,6 +39,9 @@ pub(super) enum Checkpoint {
         tasks: BTreeMap<u8, String>,
         /// When the grid was finished, in Unix ms.
         since: i64,
+        /// When the proxy was first seen not to know one of the tasks, in Unix ms, unless it knew it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<i64>,
     },
 }
 
@@ -54,12 +60,12 @@ impl Checkpoint {
 
     /// A grid that is submitted now.
     pub(super) fn grid(task: String) -> Self {
-        Self::Grid { task, since: Timestamp::now().millis(), done: None }
+        Self::Grid { task, since: Timestamp::now().millis(), done: None, lost: None }
     }
 
     /// A grid that is finished now, with no image submitted yet.
     pub(super) fn upscales(grid: String) -> Self {
-        Self::Upscales { grid, tasks: BTreeMap::new(), since: Timestamp::now().millis() }
+        Self::Upscales { grid, tasks: BTreeMap::new(), since: Timestamp::now().millis(), lost: None }
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -85,8 +91,8 @@ mod tests {
         for checkpoint in [
             Checkpoint::Clear,
             Checkpoint::grid("16".to_owned()),
-            Checkpoint::Grid { task: "16".to_owned(), since: 5, done: Some(7) },
-            Checkpoint::Upscales { grid: "16".to_owned(), tasks, since: 5 },
+            Checkpoint::Grid { task: "16".to_owned(), since: 5, done: Some(7), lost: Some(6) },
+            Checkpoint::Upscales { grid: "16".to_owned(), tasks, since: 5, lost: None },
         ] {
             task.handle = Some(checkpoint.to_json());
             assert_eq!(Checkpoint::of(&task), checkpoint);

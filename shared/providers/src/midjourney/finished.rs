@@ -7,15 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::providers::{
-    ErrorClass, Finished, GeneratedImage, ImageSink, ImageTask, ProviderError, Reason, Step,
-};
+use domain::providers::{ErrorClass, GeneratedImage, ImageSink, ImageTask, ProviderError, Reason, Step};
 use egress::DownloadLimits;
 use pictures::decode::MAX_IMAGE_BYTES;
 use pictures::error::ImageError;
 use pictures::grid::quarters;
 
-use super::checkpoint::Checkpoint;
 use super::task::Pictures;
 use super::{Midjourney, Submitted, call_timeout};
 use crate::call::Answer;
@@ -26,29 +23,69 @@ const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 impl Midjourney {
-    /// The missing images of a finished grid, with their indexes.
-    pub(super) async fn images(
+    /// Delivers those of the `missing` images of a finished grid that can be had, and takes them off the list.
+    /// Returns why the others cannot be had now.
+    pub(super) async fn deliver(
         &self,
         task: &ImageTask,
+        missing: &mut Vec<u8>,
         pictures: &Pictures,
-    ) -> Result<Vec<(u8, Bytes)>, Undelivered> {
+        sink: &dyn ImageSink,
+    ) -> Result<Option<Undelivered>, ProviderError> {
+        let mut undelivered: Option<Undelivered> = None;
         match pictures {
-            Pictures::None => Err(not_there("a task that is done, but without a picture")),
-            Pictures::One(link) => {
-                let grid = self.download(task, link).await?;
-                let images = quarters(grid, task.missing.clone(), task.picture.size.pixels()).await;
-                Ok(task.missing.iter().copied().zip(images.map_err(|problem| unusable(&problem))?).collect())
-            }
-            Pictures::Each(links) => {
-                let mut images = Vec::new();
-                for &index in &task.missing {
-                    let link =
-                        links.get(usize::from(index)).ok_or_else(|| not_there("a picture is missing"))?;
-                    images.push((index, self.download(task, link).await?));
+            Pictures::None => undelivered = Some(not_there("a task that is done, but without a picture")),
+            Pictures::One(link) => match self.quarters(task, link, missing).await {
+                Ok(images) => {
+                    for (index, bytes) in missing.drain(..).zip(images) {
+                        self.store(task, index, bytes, sink).await?;
+                    }
                 }
-                Ok(images)
+                Err(image) => undelivered = Some(image),
+            },
+            Pictures::Each(links) => {
+                for index in std::mem::take(missing) {
+                    match self.linked(task, links.get(usize::from(index))).await {
+                        Ok(bytes) => self.store(task, index, bytes, sink).await?,
+                        Err(image) => {
+                            missing.push(index);
+                            // The one that may still come for the longest time decides.
+                            if undelivered.as_ref().is_none_or(|other| other.again_for < image.again_for) {
+                                undelivered = Some(image);
+                            }
+                        }
+                    }
+                }
             }
         }
+        Ok(undelivered)
+    }
+
+    /// The `missing` images, cut out of the grid.
+    async fn quarters(
+        &self,
+        task: &ImageTask,
+        link: &str,
+        missing: &[u8],
+    ) -> Result<Vec<Bytes>, Undelivered> {
+        let grid = self.download(task, link).await?;
+        let images = quarters(grid, missing.to_vec(), task.picture.size.pixels()).await;
+        images.map_err(|problem| unusable(&problem))
+    }
+
+    async fn linked(&self, task: &ImageTask, link: Option<&String>) -> Result<Bytes, Undelivered> {
+        self.download(task, link.ok_or_else(|| not_there("a picture is missing"))?).await
+    }
+
+    async fn store(
+        &self,
+        task: &ImageTask,
+        index: u8,
+        bytes: Bytes,
+        sink: &dyn ImageSink,
+    ) -> Result<(), ProviderError> {
+        let origin = self.origin(&task.picture, index == 0);
+        Ok(sink.image(index, GeneratedImage { bytes, origin }).await?)
     }
 
     /// The image of a finished upscale.
@@ -60,19 +97,6 @@ impl Midjourney {
         };
         self.download(task, link.ok_or_else(|| not_there("an upscale that is done, but without a picture"))?)
             .await
-    }
-
-    pub(super) async fn deliver(
-        &self,
-        task: &ImageTask,
-        images: Vec<(u8, Bytes)>,
-        sink: &dyn ImageSink,
-    ) -> Result<Step, ProviderError> {
-        for (index, bytes) in images {
-            let origin = self.origin(&task.picture, index == 0);
-            sink.image(index, GeneratedImage { bytes, origin }).await?;
-        }
-        Ok(Step::Finished(Finished::default()))
     }
 
     /// Downloads an image as soon as its link is known, because links expire within a day.
@@ -92,8 +116,7 @@ impl Midjourney {
         let done = grid.done.unwrap_or_else(|| Timestamp::now().millis());
         let step = self.again(image, done, LOOK_AGAIN)?;
         if grid.done.is_none() {
-            let seen = Checkpoint::Grid { task: grid.id.to_owned(), since: grid.since, done: Some(done) };
-            sink.checkpoint(&seen.to_json()).await?;
+            sink.checkpoint(&Submitted { done: Some(done), lost: None, ..grid }.to_json()).await?;
         }
         Ok(step)
     }

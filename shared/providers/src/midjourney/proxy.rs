@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::json_array::{ArraySplitter, InvalidArray};
 use super::task::Task;
 use crate::call::{self, Answer, BaseUrl};
+use crate::reading::lenient;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -104,7 +105,7 @@ impl Proxy {
     ) -> Result<String, ProviderError> {
         let with = |request: RequestBuilder| request.json(body);
         let answer = self.send(Method::POST, path, with, SUBMIT_TIMEOUT.min(timeout)).await?;
-        let submitted = serde_json::from_slice::<Submitted>(&answer.body).ok();
+        let submitted = lenient::read::<Submitted>(&answer.body);
         // One proxy answers 404 with a code.
         let by_code = answer.status.is_success() || answer.status == StatusCode::NOT_FOUND;
         match submitted.filter(|_| by_code) {
@@ -127,9 +128,10 @@ impl Proxy {
         match answer.status {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() && empty => Ok(None),
-            status if status.is_success() => serde_json::from_slice(&answer.body)
-                .map(Some)
-                .map_err(|_| Answer::unusable("the proxy said what is no task")),
+            status if status.is_success() => match lenient::read(&answer.body) {
+                Some(task) => Ok(Some(task)),
+                None => Err(Answer::unusable("the proxy said what is no task")),
+            },
             _ => Err(status_error(&answer)),
         }
     }
@@ -154,7 +156,7 @@ impl Proxy {
             let (mut list, mut grids) = (ArraySplitter::default(), Vec::new());
             while let Some(bytes) = response.chunk().await? {
                 let outcome = list.push(&bytes, |element| {
-                    let task: Task = serde_json::from_slice(element).map_err(|_| InvalidArray)?;
+                    let task: Task = lenient::read(element).ok_or(InvalidArray)?;
                     grids.extend(Some(task).filter(|task| task.is_grid_of(job)));
                     Ok(())
                 });

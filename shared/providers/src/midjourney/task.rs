@@ -57,6 +57,8 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
 
 #[derive(Debug)]
 pub(super) enum TaskState {
+    /// The proxy does not know the task.
+    Unknown,
     /// With the progress in percent, if known.
     Running(Option<u8>),
     Done(Pictures),

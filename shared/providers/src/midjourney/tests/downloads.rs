@@ -91,6 +91,24 @@ async fn each_image_with_its_own_link_is_fetched_from_there() {
 }
 
 #[tokio::test]
+async fn images_that_have_a_link_are_delivered_if_others_have_none() {
+    let server = standin::Midjourney::start().await;
+    let pictures = Server::start(|_| Reply::new(200, "image/png", painted(256, 256, 3, Encoding::Png))).await;
+    let links: Vec<_> = (1..3).map(|number| format!("{}/{number}.png", pictures.url())).collect();
+    server.steps(vec![json!({"status": "SUCCESS", "imageUrl": null, "imageUrls": links})]);
+    let provider = provider(&server, json!({"picturesFrom": ["127.0.0.1"]}));
+    let mut job = Job::of(4);
+    for _ in 0..4 {
+        assert!(matches!(job.step(&provider).await, Ok(Step::Pending { .. })));
+    }
+    assert_eq!((job.kept.images().len(), job.task.missing.clone()), (2, vec![2, 3]));
+    age(&mut job, 301);
+    let failure = job.finish(&provider).await.unwrap_err();
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Caller, Reason::BadResponse));
+    assert_eq!((job.kept.images().len(), server.paid().len(), job.calls), (2, 1, 1));
+}
+
+#[tokio::test]
 async fn transient_download_error_is_retried() {
     let server = standin::Midjourney::start().await;
     let provider = provider(&server, json!({}));

@@ -28,11 +28,78 @@ async fn task_that_the_proxy_lost_is_paid_again_after_a_search() {
         let mut job = Job::of(1);
         job.step(&provider).await.unwrap();
         server.forget();
+        for seconds in [0, 60] {
+            assert!(matches!(job.step(&provider).await, Ok(Step::Pending { .. })), "{manner:?}");
+            age_lost(&mut job, "grid", seconds);
+        }
+        age_lost(&mut job, "grid", 31);
         assert_eq!(job.fails(&provider).await, (ErrorClass::Provider, Reason::BadResponse, true));
         // The next attempt searches for it, finds nothing, and pays again.
         job.finish(&provider).await.unwrap();
         assert_eq!((server.paid().len(), job.calls, job.kept.images().len()), (2, 2, 1));
     }
+}
+
+/// Makes the first look at the task that is not known so many seconds older.
+fn age_lost(job: &mut Job, kind: &str, seconds: i64) {
+    let mut checkpoint: Value = serde_json::from_str(job.task.handle.as_deref().unwrap()).unwrap();
+    let lost = checkpoint[kind]["lost"].as_i64().unwrap();
+    checkpoint[kind]["lost"] = json!(lost - seconds * 1000);
+    job.task.handle = Some(checkpoint.to_string());
+}
+
+#[tokio::test]
+async fn task_that_the_proxy_does_not_know_for_a_while_is_bought_once() {
+    for upscale in [false, true] {
+        let server = standin::Midjourney::start().await;
+        let provider = provider(&server, json!({"upscale": upscale}));
+        let kind = if upscale { "upscales" } else { "grid" };
+        let mut job = Job::of(2);
+        // With its tasks submitted.
+        while !job.task.handle.as_deref().unwrap_or_default().contains(kind) {
+            job.step(&provider).await.unwrap();
+        }
+        if upscale {
+            job.step(&provider).await.unwrap();
+        }
+        for reply in [Reply::html(404), Reply::new(200, "application/json", "null")] {
+            server.next_fetch(reply);
+            assert!(matches!(job.step(&provider).await, Ok(Step::Pending { .. })), "{kind}");
+        }
+        age_lost(&mut job, kind, 60);
+        job.finish(&provider).await.unwrap();
+        assert_eq!((server.paid().len(), job.kept.images().len()), (if upscale { 3 } else { 1 }, 2));
+    }
+}
+
+#[tokio::test]
+async fn task_that_is_known_again_begins_a_new_time_when_it_is_lost() {
+    let server = standin::Midjourney::start().await;
+    let provider = provider(&server, json!({}));
+    let mut job = Job::of(1);
+    job.step(&provider).await.unwrap();
+    server.next_fetch(Reply::html(404));
+    job.step(&provider).await.unwrap();
+    age_lost(&mut job, "grid", 3600);
+    server.next_fetch(Reply::json(200, &json!({"status": "IN_PROGRESS"})));
+    job.step(&provider).await.unwrap();
+    server.next_fetch(Reply::html(404));
+    assert!(matches!(job.step(&provider).await, Ok(Step::Pending { .. })));
+}
+
+#[tokio::test]
+async fn odd_text_in_a_task_does_not_spoil_the_look() {
+    let server = standin::Midjourney::start().await;
+    let provider = provider(&server, json!({}));
+    let mut job = Job::of(1);
+    job.step(&provider).await.unwrap();
+    let running =
+        r#"{"status":"IN_PROGRESS","progress":"42%","promptEn":"x\ud83d","seed":NaN,"state":1,"state":2}"#;
+    server.next_fetch(Reply::new(200, "application/json", running));
+    job.step(&provider).await.unwrap();
+    assert_eq!(job.kept.progress(), [42]);
+    job.finish(&provider).await.unwrap();
+    assert_eq!(server.paid().len(), 1);
 }
 
 #[tokio::test]

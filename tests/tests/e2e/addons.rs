@@ -19,4 +19,5 @@ pub(crate) fn alone(round: &mut Round<'_>) {
     publishing::alone(round);
     serving::alone(round);
     pages::alone(round);
+    tool::alone(round);
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use addons::signature::{PublicKey, Signed, verify};
 use semantest_tests::cloud::{Cloud, semantest_command};
 use serde_json::{Value, json};
 
-use super::support::{Shop, unique};
+use super::support::{Shop, header, unique};
 use crate::Round;
 
 /// Runs `semantest addons …`; returns whether it succeeded, and what it said.
@@ -56,5 +57,59 @@ pub(super) fn tests(round: &mut Round<'_>) {
 
         let (good, out, err) = run(&["keys", "list"]).await;
         assert!(good && out.contains(&shop.public_key().await.id()), "{out}{err}");
+    });
+}
+
+async fn public_keys(shop: &Shop) -> Vec<PublicKey> {
+    let keys = shop.json("/keys").await;
+    let keys = keys["keys"].as_array().unwrap();
+    keys.iter().map(|key| PublicKey { x: key["x"].as_str().unwrap().to_owned() }).collect()
+}
+
+/// Asserts that every addon is signed by one of the keys that are published, and returns how many scripts the domain's
+/// pages get, and how many keys there are.
+async fn verified(shop: &Shop, domain: &str, ids: &[String]) -> (usize, usize) {
+    let list = shop.json(&format!("/{domain}/userscripts")).await;
+    // A function reads the keys anew when it meets a version that they have not signed.
+    let mut keys = public_keys(shop).await;
+    let mut signed = Vec::new();
+    for id in ids {
+        let content = shop.get(&format!("/{id}?version=1.0.0")).await;
+        let text = |name| header(&content, name).to_owned();
+        signed.push((id, text("x-addon-signature"), text("x-content-hash")));
+    }
+    let present = public_keys(shop).await;
+    keys.extend(present.iter().cloned());
+    for (id, signature, content_hash) in &signed {
+        let signed = Signed::Version { addon: id, version: "1.0.0", kind: "content_script", content_hash };
+        assert!(keys.iter().any(|key| verify(key, signature, &signed)), "{id}: {signature}");
+    }
+    (list["scripts"].as_array().unwrap().len(), present.len())
+}
+
+pub(super) fn alone(round: &mut Round<'_>) {
+    round.test("addons_stay_signed_while_a_key_is_replaced", |cloud| async move {
+        let shop = Shop::new(&cloud).await;
+        let domain = format!("{}.example", unique("keys"));
+        let mut ids = Vec::new();
+        let publish = async |ids: &mut Vec<String>| {
+            let id = unique("rotated");
+            shop.publish(&id, "1.0.0", json!({"domainPatterns": [domain]})).await;
+            ids.push(id);
+        };
+        publish(&mut ids).await;
+        assert_eq!(verified(&shop, &domain, &ids).await, (1, 1));
+
+        for (overlap, keys) in [("720", 2), ("0", 1)] {
+            let create = ["keys", "create", "--overlap-hours", overlap];
+            let (good, out, err) = addons(&cloud, &shop.key, &create).await;
+            assert!(good && out.contains("Ed25519"), "{out}{err}");
+            // A publisher that has the new key, and readers that have not.
+            cloud.kill("admin-addons").await;
+            publish(&mut ids).await;
+            assert_eq!(verified(&shop, &domain, &ids).await.0, ids.len(), "by functions with the old keys");
+            cloud.kill("addons-get").await;
+            assert_eq!(verified(&shop, &domain, &ids).await, (ids.len(), keys), "by new functions");
+        }
     });
 }

@@ -12,13 +12,12 @@ mod checkpoint;
 mod failure;
 mod finished;
 mod json_array;
-
 mod prompt;
 mod proxy;
 mod settings;
 mod task;
+mod upscales;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -26,8 +25,8 @@ use async_trait::async_trait;
 use domain::Timestamp;
 use domain::images::{ImageOrigin, Picture};
 use domain::providers::{
-    CapacityLimits, ErrorClass, Finished, GeneratedImage, ImageProvider, ImageSink, ImageTask, ProviderError,
-    Reason, Step, Unsupported,
+    CapacityLimits, ErrorClass, Finished, ImageProvider, ImageSink, ImageTask, ProviderError, Reason, Step,
+    Unsupported,
 };
 use egress::header::HeaderMap;
 use pictures::grid;
@@ -35,8 +34,9 @@ use pictures::grid;
 pub use settings::{Flags, Settings, Speed};
 
 use checkpoint::{Checkpoint, is_over};
-use proxy::{GridImage, Proxy};
+use proxy::Proxy;
 use task::TaskState;
+use upscales::Upscales;
 
 use crate::picture_urls::PictureUrls;
 
@@ -75,18 +75,6 @@ impl Submitted<'_> {
         let Self { id, since, done, lost } = self;
         Checkpoint::Grid { task: id.to_owned(), since, done, lost }.to_json()
     }
-}
-
-/// The upscales of a grid.
-struct Upscales {
-    /// The grid's task.
-    grid: String,
-    /// The task of each submitted image, by its index.
-    tasks: BTreeMap<u8, String>,
-    /// When the grid was finished, in Unix ms.
-    since: i64,
-    /// When the proxy was first seen not to know one of them, in Unix ms.
-    lost: Option<i64>,
 }
 
 impl Midjourney {
@@ -278,68 +266,6 @@ impl Midjourney {
                 Ok(self.poll_later())
             }
         }
-    }
-
-    /// Submits the images that are not submitted yet, or else delivers those that are finished.
-    async fn poll_upscales(
-        &self,
-        task: &ImageTask,
-        upscales: Upscales,
-        sink: &dyn ImageSink,
-    ) -> Result<Step, ProviderError> {
-        let Upscales { grid, mut tasks, since, lost } = upscales;
-        let new: Vec<u8> = task.missing.iter().copied().filter(|index| !tasks.contains_key(index)).collect();
-        for &index in &new {
-            let image = GridImage { grid: &grid, index };
-            match self.proxy.upscale(image, &task.job.to_string(), call_timeout(task)).await {
-                Ok(id) => {
-                    tasks.insert(index, id);
-                    let (grid, tasks) = (grid.clone(), tasks.clone());
-                    let checkpoint = Checkpoint::Upscales { grid, tasks, since, lost: None };
-                    sink.checkpoint(&checkpoint.to_json()).await?;
-                }
-                // A repeated submission returns the task that the proxy already has.
-                Err(error) => return self.retry_upscale(error, since),
-            }
-        }
-        if !new.is_empty() {
-            return Ok(self.poll_later());
-        }
-        let mut remaining = task.missing.len();
-        for &index in &task.missing {
-            let Some(id) = tasks.get(&index) else { continue };
-            match self.task_state(task, Submitted { id, since, done: None, lost: None }).await? {
-                None | Some(TaskState::Running(_)) => {}
-                Some(TaskState::Unknown) => {
-                    let seen = |now| Checkpoint::Upscales { grid, tasks, since, lost: Some(now) }.to_json();
-                    return self.look_for(lost, seen, sink).await;
-                }
-                Some(TaskState::Failed(error)) => return Err(error),
-                Some(TaskState::Done(pictures)) => {
-                    let bytes = match self.upscaled(task, &pictures).await {
-                        Ok(bytes) => bytes,
-                        Err(image) => return self.look_at_upscale_again(image, since),
-                    };
-                    let origin = self.origin(&task.picture, index == 0);
-                    sink.image(index, GeneratedImage { bytes, origin }).await?;
-                    remaining -= 1;
-                }
-            }
-        }
-        if remaining == 0 {
-            return Ok(Step::Finished(Finished::default()));
-        }
-        if lost.is_some() {
-            sink.checkpoint(&Checkpoint::Upscales { grid, tasks, since, lost: None }.to_json()).await?;
-        }
-        Ok(self.poll_later())
-    }
-
-    /// The grid is paid for: an upscale is submitted again while the proxy is full or does not answer.
-    fn retry_upscale(&self, error: ProviderError, since: i64) -> Result<Step, ProviderError> {
-        let no_answer = matches!(error.reason, Reason::Timeout | Reason::NoAnswer);
-        let transient = error.possibly_paid || error.class == ErrorClass::Capacity || no_answer;
-        if transient && !self.is_over(since) { Ok(self.poll_later()) } else { Err(error) }
     }
 }
 

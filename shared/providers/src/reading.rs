@@ -174,6 +174,9 @@ mod tests {
             "data:image/png;base64,++++IGhlbGxvPz5+",
             " DATA:image/png;BASE64,----IGhl\nbGxvPz5-",
             "data:image/png;charset=utf-8;base64,%2B%2b++IGhlbGxvPz5%2B",
+            "data:image/png; base64 , ++++IGhlbGxvPz5+",
+            "\u{feff}++++IGhlbGxvPz5+\0\0",
+            "\"++++IGhlbGxvPz5+\"\n",
         ] {
             assert_eq!(decode_base64(text).as_deref(), Some(&bytes[..]), "{text}");
         }
@@ -251,8 +254,11 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".{0,60}", stream in "(data:|event:|:|\r|\n|\\[DONE\\]|.){0,20}") {
             let _ = (decode_base64(&text), is_picture_in_base64(&text), is_data_url(&text));
-            let _ = (decode_base64(&format!("data:;base64,{text}")), events(&text.into()));
+            let _ = (decode_base64(&format!("data:;base64,{text}")), events(&text.clone().into()));
             let _ = events(&stream.into());
+            for body in [text.clone().into_bytes(), [b"\xff\xfe", text.as_bytes()].concat()] {
+                let _ = (bare_picture(&body.clone().into()), as_json(as_utf8(body.into())));
+            }
         }
     }
 }

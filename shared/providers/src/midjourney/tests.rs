@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::images::{Count, Prompt, ProviderChoice, Quality, Size, Style};
 use domain::primitives::NamedValue as _;
+use domain::providers::GeneratedImage;
 use serde_json::{Value, json};
 use testkit::standin::midjourney::{self as standin, Act, BLUES, Manner, code};
 use testkit::standin::server::Reply;

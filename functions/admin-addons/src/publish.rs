@@ -2,8 +2,9 @@
 
 use addons::key_set::KeySet;
 use addons::signature::SigningKey;
-use app::addons::changes::{broken_pages, dependency_faults, warnings};
+use app::addons::changes::{broken_pages, dependency_faults};
 use app::addons::library::Library;
+use app::addons::warnings::warnings;
 use domain::addons::{Addon, AddonId, PublicationId, Release};
 use domain::error::Missing;
 use domain::primitives::NamedValue as _;

@@ -6,3 +6,4 @@ pub mod page;
 pub mod release_rules;
 #[cfg(test)]
 mod testing;
+pub mod warnings;

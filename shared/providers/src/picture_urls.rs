@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Timestamp;
-use domain::providers::{ErrorClass, ProviderError, Reason};
+
+use domain::providers::{ErrorClass, ImageSink, ProviderError, Reason, WaitReason};
 use egress::header::HeaderMap;
 use egress::{AllowedHost, DownloadError, DownloadLimits, Downloader, EgressError, TrustedOrigin};
 use pictures::decode::is_supported;
@@ -40,12 +41,14 @@ pub(crate) struct Undelivered {
 }
 
 impl Undelivered {
-    /// Whether the picture is to be tried again that was made at `since`, and after which pause.
-    pub(crate) fn again(&self, since: Timestamp) -> Option<Duration> {
+    /// Whether the picture is to be tried again that was made at `since`, and after which pause. The job says that it waits
+    /// for that.
+    pub(crate) fn again(&self, since: Timestamp, sink: &dyn ImageSink) -> Option<Duration> {
         let age = Timestamp::now().since(since);
         if self.again_for.is_zero() || age > self.again_for {
             return None;
         }
+        sink.waits_for(if self.forbidden { WaitReason::Account } else { WaitReason::Backoff });
         Some(match self.forbidden {
             true => ALLOWANCE_POLL,
             false if age < YOUNG => Duration::from_secs(2),

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::providers::{GeneratedImage, ImageSink, Stop};
+use domain::providers::{GeneratedImage, ImageSink, Stop, WaitReason};
 
 /// Records the images, progress and checkpoints that a provider under test reports.
 #[derive(Debug, Default)]
@@ -12,6 +12,7 @@ pub struct Kept {
     progress: Mutex<Vec<u8>>,
     checkpoints: Mutex<Vec<String>>,
     more_calls: Mutex<Vec<(u32, bool)>>,
+    waits: Mutex<Vec<WaitReason>>,
     full: bool,
 }
 
@@ -48,6 +49,12 @@ impl Kept {
         all(&self.more_calls)
     }
 
+    /// Returns what the task has waited for, in order.
+    #[must_use]
+    pub fn waits(&self) -> Vec<WaitReason> {
+        all(&self.waits)
+    }
+
     /// Returns the task handles of all checkpoints, in order.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
@@ -78,5 +85,9 @@ impl ImageSink for Kept {
     async fn more_calls(&self, calls: u32, one_per_call: bool) -> Result<(), Stop> {
         add(&self.more_calls, (calls, one_per_call));
         Ok(())
+    }
+
+    fn waits_for(&self, reason: WaitReason) {
+        add(&self.waits, reason);
     }
 }

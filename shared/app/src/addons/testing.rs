@@ -6,6 +6,8 @@ use domain::addons::{
     RunAt,
 };
 
+use crate::addons::library::Library;
+
 pub(super) fn release(id: &str, version: &str) -> Release {
     let form = || Form {
         hash: "00".repeat(32),
@@ -75,4 +77,9 @@ pub(super) fn catalog(all: &[(Release, AddonStatus)]) -> Catalog {
         addon.or_insert_with(|| Addon::new(id, release.created_at)).add(release.clone(), *status);
     }
     catalog
+}
+
+/// A library in which all these are active.
+pub(super) fn active(all: &[Release]) -> Library {
+    Library::new(catalog(&all.iter().map(|one| (one.clone(), AddonStatus::Active)).collect::<Vec<_>>()))
 }

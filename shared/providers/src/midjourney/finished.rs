@@ -114,7 +114,7 @@ impl Midjourney {
         sink: &dyn ImageSink,
     ) -> Result<Step, ProviderError> {
         let done = grid.done.unwrap_or_else(|| Timestamp::now().millis());
-        let step = self.again(image, done, LOOK_AGAIN)?;
+        let step = self.again(image, done, LOOK_AGAIN, sink)?;
         if grid.done.is_none() {
             sink.checkpoint(&Submitted { done: Some(done), lost: None, ..grid }.to_json()).await?;
         }
@@ -126,15 +126,22 @@ impl Midjourney {
         &self,
         image: Undelivered,
         since: i64,
+        sink: &dyn ImageSink,
     ) -> Result<Step, ProviderError> {
-        self.again(image, since, self.settings.timeout())
+        self.again(image, since, self.settings.timeout(), sink)
     }
 
-    fn again(&self, mut image: Undelivered, since: i64, at_least: Duration) -> Result<Step, ProviderError> {
+    fn again(
+        &self,
+        mut image: Undelivered,
+        since: i64,
+        at_least: Duration,
+        sink: &dyn ImageSink,
+    ) -> Result<Step, ProviderError> {
         if !image.again_for.is_zero() {
             image.again_for = image.again_for.max(at_least);
         }
-        match image.again(Timestamp::from_millis(since)) {
+        match image.again(Timestamp::from_millis(since), sink) {
             Some(pause) => Ok(Step::Pending { poll_after: pause.max(self.settings.speed.poll_interval()) }),
             // Another task would be paid for too, and its picture would be no better.
             None => Err(ProviderError {

@@ -62,7 +62,7 @@ impl Midjourney {
                 Some(TaskState::Done(pictures)) => {
                     let bytes = match self.upscaled(task, &pictures).await {
                         Ok(bytes) => bytes,
-                        Err(image) => return self.look_at_upscale_again(image, since),
+                        Err(image) => return self.look_at_upscale_again(image, since, sink),
                     };
                     let origin = self.origin(&task.picture, index == 0);
                     sink.image(index, GeneratedImage { bytes, origin }).await?;

@@ -40,15 +40,19 @@ impl Checkpoint {
     }
 
     /// How soon to try an image again after this failure; `None` if it is given up.
-    fn again(&self, image: &Undelivered) -> Option<Duration> {
-        image.again(Timestamp::from_millis(self.since))
+    fn again(&self, image: &Undelivered, sink: &dyn ImageSink) -> Option<Duration> {
+        image.again(Timestamp::from_millis(self.since), sink)
     }
 
     /// The next step after these outcomes of the images' downloads.
-    pub(super) fn outcome(&self, fetched: Vec<Result<(), Undelivered>>) -> Result<Step, ProviderError> {
+    pub(super) fn outcome(
+        &self,
+        fetched: Vec<Result<(), Undelivered>>,
+        sink: &dyn ImageSink,
+    ) -> Result<Step, ProviderError> {
         let (mut again, mut other) = (None, Vec::new());
         for image in fetched.into_iter().filter_map(Result::err) {
-            match self.again(&image) {
+            match self.again(&image, sink) {
                 Some(pause) => again = sooner(again, pause),
                 None => other.push(image.failure),
             }
@@ -113,8 +117,8 @@ impl<'a> CheckpointWriter<'a> {
     ) -> Result<(), ProviderError> {
         let State { checkpoint, again } = &mut *self.state.lock().await;
         let Err(image) = fetched else { return Ok(()) };
-        let pause = checkpoint.again(&image);
-        match pause.filter(|_| checkpoint.pictures.iter().any(|pending| pending.index == index)) {
+        let is_kept = checkpoint.pictures.iter().any(|pending| pending.index == index);
+        match is_kept.then(|| checkpoint.again(&image, self.sink)).flatten() {
             Some(pause) => {
                 *again = sooner(*again, pause);
                 Ok(())

@@ -106,7 +106,7 @@ impl OpenAi {
             outcomes.push(self.deliver(image.index, &content, origin, call, sink).await);
         }
         let all = task.missing.len() == outcomes.len();
-        let step = checkpoint.outcome(outcomes)?;
+        let step = checkpoint.outcome(outcomes, sink)?;
         if all || matches!(step, Step::Pending { .. }) {
             return Ok(step);
         }

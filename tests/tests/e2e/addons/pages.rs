@@ -45,7 +45,7 @@ pub(super) fn tests(round: &mut Round<'_>) {
         );
         let style = shop.get(&format!("/{domain}/bundle.css")).await;
         assert_eq!(header(&style, "content-type"), "text/css; charset=utf-8");
-        assert!(style.text().await.unwrap().contains("a{color:red}"));
+        assert!(style.text().await.unwrap().contains("a{color: red}"));
     });
 
     round.test("user_scripts_are_what_chromium_takes", |cloud| async move {
@@ -84,7 +84,7 @@ pub(super) fn tests(round: &mut Round<'_>) {
             .unwrap()
             .iter()
             .find(|one| one["id"].as_str().unwrap().ends_with(&look));
-        assert_eq!(style.unwrap()["css"], "a{color:red}");
+        assert_eq!(style.unwrap()["css"], "a{color: red}");
         let signed = format!("{}}}", &text[..text.find(",\"signature\":").unwrap()]);
         let signature = list["signature"].as_str().unwrap();
         let what = Signed::UserScripts { domain: &domain, json: &signed };

@@ -122,10 +122,7 @@ mod tests {
             (r#"{"title":"\ud83d"}"#, "metadata.title"),
             (r#"{"a":1e400}"#, "metadata.a"),
             (r#"{"\ude00":1}"#, "metadata"),
-            (
-                r#"{"$serde_json::private::RawValue":"{"}"#,
-                "metadata.$serde_json::private::RawValue",
-            ),
+            (r#"{"$serde_json::private::RawValue":"{"}"#, "metadata.$serde_json::private::RawValue"),
             (&format!(r#"{{"a":"{}"}}"#, "\\ud83d".repeat(1000)), "metadata"),
         ] {
             assert_eq!(error_path(json), path);

@@ -1,7 +1,7 @@
 //! Images behind URLs that are late, gone, or on other hosts.
 
 use domain::Timestamp;
-use domain::providers::{ErrorClass, Reason};
+use domain::providers::{ErrorClass, Reason, WaitReason};
 use testkit::Logs;
 use testkit::standin::openai::Act;
 use testkit::standin::{Encoding, Reply, Server, painted};
@@ -152,6 +152,7 @@ async fn url_on_an_unlisted_host_waits_for_the_operator_and_alarms() {
     let logs = Logs::begin();
     let mut job = Job::new(stand_in.next(Act::ByForeignUrl(url)), &local(), 1);
     job.waits().await;
+    assert_eq!(job.kept.waits(), [WaitReason::Account]);
     let alarms = logs.with("alarm", "provider_account");
     assert_eq!(alarms.len(), 1);
     assert_eq!(alarms[0]["host"], host);

@@ -65,6 +65,7 @@ fn every_fault_is_named() {
         "dependencies[0].optional",
         "config.minBrowserVersion",
         "config.requiredPermissions",
+        "injectionRules[0].domains[1]",
     ];
     assert_eq!(faults(&body, Publishing::Addon), expected);
     assert_eq!(faults(&json!({}), Publishing::Addon), ["name", "type", "content", "version"]);
@@ -114,4 +115,27 @@ fn patterns_are_checked_by_the_rules_of_the_browser() {
     let mut body = smallest();
     body["domainPatterns"] = json!(["example.com", "*://h:8080/*"]);
     assert_eq!(faults(&body, Publishing::Addon), ["domainPatterns[1]"]);
+}
+
+#[test]
+fn faults_of_lists_keep_their_places() {
+    let rule =
+        |domain: &str| json!({"id": "r", "priority": 0, "domains": [domain], "runAt": "document_idle"});
+    let body = json!({
+        "name": "n", "type": "content_script", "content": "", "version": "1.0.0",
+        "domainPatterns": ["", "bad:", "a.example"],
+        "injectionRules": [1, rule("a.example"), {"domains": ["bad:"]}],
+    });
+    assert_eq!(
+        faults(&body, Publishing::Addon),
+        [
+            "domainPatterns[0]",
+            "injectionRules[0]",
+            "injectionRules[2].id",
+            "injectionRules[2].priority",
+            "injectionRules[2].runAt",
+            "domainPatterns[1]",
+            "injectionRules[2].domains[0]",
+        ]
+    );
 }

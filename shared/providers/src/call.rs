@@ -142,11 +142,12 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// Runs the calls, at most `concurrency` of them at the same time, and at most [`UNPROVEN_CALLS`] until one has
-/// succeeded. After the first failure no further call starts; running ones are awaited, because their results are
-/// paid for.
+/// succeeded. After a failure that is `not_alone` no further call starts, since it would fail too; running ones are
+/// awaited, because their results are paid for.
 pub(crate) async fn run_concurrently<T, E>(
     calls: Vec<impl Future<Output = Result<T, E>>>,
     concurrency: u32,
+    not_alone: impl Fn(&E) -> bool,
 ) -> Vec<Result<T, E>> {
     let mut waiting = calls.into_iter();
     let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX).max(1);
@@ -154,11 +155,17 @@ pub(crate) async fn run_concurrently<T, E>(
     let mut outcomes = Vec::new();
     while let Some(outcome) = running.next().await {
         outcomes.push(outcome);
-        if outcomes.iter().all(Result::is_ok) {
+        let ends = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).any(&not_alone);
+        if !ends && outcomes.iter().any(Result::is_ok) {
             running.extend(waiting.by_ref().take(concurrency - running.len()));
         }
     }
     outcomes
+}
+
+/// Whether a call's failure speaks of more than its own images: a refusal of one leaves the others to be made.
+pub(crate) fn concerns_all(failure: &ProviderError) -> bool {
+    failure.class != ErrorClass::Caller
 }
 
 /// Returns `Ok` if there are no failures; otherwise the one whose error class decides most about what the
@@ -229,7 +236,7 @@ mod tests {
         for limit in 1..=4_usize {
             let (running, most, started) = (Cell::new(0), Cell::new(0), Cell::new(0));
             let (running, most, started) = (&running, &most, &started);
-            let call = |outcome: Result<(), ()>| async move {
+            let call = |outcome: Result<(), bool>| async move {
                 started.set(started.get() + 1);
                 running.set(running.get() + 1);
                 most.set(most.get().max(running.get()));
@@ -237,12 +244,23 @@ mod tests {
                 running.set(running.get() - 1);
                 outcome
             };
-            let outcomes = run_concurrently((0..8).map(|_| call(Ok(()))).collect(), limit as u32).await;
+            let run = async |outcomes: &[Result<(), bool>]| {
+                let calls = outcomes.iter().map(|outcome| call(*outcome)).collect();
+                run_concurrently(calls, limit as u32, |not_alone| *not_alone).await
+            };
+            let outcomes = run(&[Ok(()); 8]).await;
             assert_eq!((outcomes.len(), most.get()), (8, limit));
             started.set(0);
-            let outcomes = run_concurrently((0..4).map(|_| call(Err(()))).collect(), limit as u32).await;
+            let outcomes = run(&[Err(true); 4]).await;
             let tried = limit.min(2);
             assert_eq!((outcomes.len(), started.get()), (tried, tried), "and all of these are awaited");
+            assert_eq!(
+                run(&[Err(false); 4]).await.len(),
+                tried,
+                "nothing says that the others would do better"
+            );
+            assert_eq!(run(&[Ok(()), Err(false), Ok(()), Err(false), Ok(())]).await.len(), 5);
+            assert!(run(&[Ok(()), Err(true), Ok(()), Ok(()), Ok(()), Ok(())]).await.len() <= 2 + limit);
         }
     }
 

@@ -95,12 +95,17 @@ impl Odd {
                 format!("data: {early}\n\ndata: {event}\n\ndata: [DONE]\n\n"),
             )
         };
+        let blanks = |picture: &str| {
+            let parts: Vec<_> = picture.as_bytes().chunks(100).map(String::from_utf8_lossy).collect();
+            json!({"b64_json": format!(" {} ", parts.join("  \t"))})
+        };
         let marked = |answer: &Value| Reply::new(200, "application/json", format!("\u{feff}{answer}"));
         let data_url = |picture: &str| json!({"url": format!("data:image/png;base64,{picture}")});
         let url_safe = |picture: &str| json!({"b64_json": picture.replace('+', "-").replace('/', "_")});
         tokio::join!(
             self.bought_once("a kite in a data URL", Act::Item(data_url)),
             self.bought_once("a kite in lines", Act::Item(lines)),
+            self.bought_once("a kite with blanks", Act::Item(blanks)),
             self.bought_once("a kite in the other alphabet", Act::Item(url_safe)),
             self.bought_once("a kite behind a mark", Act::Wrapped(marked)),
             self.bought_once("a kite in events", Act::Wrapped(events)),
@@ -175,6 +180,10 @@ impl Odd {
         })
         .await;
         assert!(alarm.contains("provider_account") && alarm.contains(host(&self.unlisted)), "{alarm}");
+        // The job says why it waits, and others go on.
+        let state = self.cloud.status(&id).await;
+        assert_eq!(state["waitingFor"]["reason"], "account", "{state}");
+        self.bought_once("a kite meanwhile", Act::Item(|picture| json!({"b64_json": picture}))).await;
         let document = document(&self.openai, &self.midjourney, &[&self.listed, &self.unlisted]);
         let secret = self.cloud.secrets.put_secret_value().secret_id(self.cloud.output("ProvidersSecret"));
         secret.secret_string(document.to_string()).send().await.unwrap();

@@ -154,8 +154,16 @@ pub(crate) fn tests(round: &mut Round<'_>) {
             stand_ins.openai.upon("a withheld kite", 9, spoilt(withheld));
             stand_ins.openai.upon("a kite that never comes", 9, spoilt(r#"{"data":[]}"#));
             stand_ins.openai.upon("an illegible kite", 9, Act::Spoil(Reply::html(200)));
+            let instead =
+                |code: &str| format!(r#"{{"data":[{{"error":{{"code":"{code}","message":"no"}}}}]}}"#);
+            let refusal = spoilt(&instead("content_policy_violation"));
+            stand_ins.openai.upon("a kite with a refusal in its place", 9, refusal);
+            let limit = spoilt(&instead("rate_limit_exceeded"));
+            stand_ins.openai.upon("a kite that is said to be too much", 9, limit);
             let jobs = [
                 (quoting, 1, "refused"),
+                ("a kite with a refusal in its place", 1, "refused"),
+                ("a kite that is said to be too much", 2, "attempts_exhausted"),
                 ("a withheld kite", 1, "refused"),
                 ("a kite that never comes", 2, "refused"),
                 ("an illegible kite", 2, "attempts_exhausted"),

@@ -346,7 +346,7 @@ const VERSIONS: [(&str, bool); 19] = [
 ];
 
 /// URLs, and whether a deployment and a local cloud take them.
-const URLS: [(&str, bool, bool); 24] = [
+const URLS: [(&str, bool, bool); 33] = [
     ("https://example.com", true, true),
     ("HTTPS://Example.COM/Hook?a=1#b", true, true),
     ("hTTps://example.com:8443/", true, true),
@@ -371,6 +371,15 @@ const URLS: [(&str, bool, bool); 24] = [
     ("https:/example.com", false, false),
     ("https:\\\\example.com", false, false),
     ("https:///example.com", false, false),
+    ("https://example.com:0/", false, false),
+    ("https://example.com:000", false, false),
+    ("http://127.0.0.1:0/", false, false),
+    ("https://[2001:db8::1]:0/", false, false),
+    ("https://[2001:db8::1]:10/", true, true),
+    ("https://[2001:db8::1]/", true, true),
+    ("https://example.com:/", true, true),
+    ("http://localhost:08/", false, true),
+    ("https://example.com:443:1/", false, false),
 ];
 
 #[test]

@@ -28,14 +28,14 @@ use crate::http::json_body::LIST_LIMIT;
 pub(super) const NOT_BLANK: &str =
     "[^\\t-\\r \u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]";
 
-/// Matches a webhook URL: `https:` in any letters, without user and password, blanks and control characters.
-pub const WEBHOOK_URL_PATTERN: &str =
-    r"^[Hh][Tt][Tt][Pp][Ss]://[^\x00-\x20/?#@\\\x7F]+([/?#][^\x00-\x20\x7F]*)?$";
+/// Matches a webhook URL: `https:` in any letters, without user and password, blanks and control characters, and with no
+/// port 0.
+pub const WEBHOOK_URL_PATTERN: &str = r"^[Hh][Tt][Tt][Pp][Ss]://(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20/?#@\\\x7F:]+)(:([0-9]*[1-9][0-9]*)?)?([/?#][^\x00-\x20\x7F]*)?$";
 
 /// Matches a webhook URL of a local cloud: `http:` to this computer, too.
 pub const LOCAL_WEBHOOK_URL_PATTERN: &str = concat!(
-    r"^([Hh][Tt][Tt][Pp][Ss]://[^\x00-\x20/?#@\\\x7F]+",
-    r"|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?)",
+    r"^([Hh][Tt][Tt][Pp][Ss]://(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20/?#@\\\x7F:]+)(:([0-9]*[1-9][0-9]*)?)?",
+    r"|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|127(\.[0-9]{1,3}){3}|\[::1\])(:([0-9]*[1-9][0-9]*)?)?)",
     r"([/?#][^\x00-\x20\x7F]*)?$",
 );
 

@@ -1,7 +1,10 @@
 //! Addons: published through the API, served to everybody.
 
+mod order;
 mod pages;
 mod publishing;
+mod readers;
+mod rules;
 mod serving;
 mod support;
 mod tool;
@@ -12,6 +15,9 @@ pub(crate) fn tests(round: &mut Round<'_>) {
     publishing::tests(round);
     serving::tests(round);
     pages::tests(round);
+    order::tests(round);
+    readers::tests(round);
+    rules::tests(round);
     tool::tests(round);
 }
 

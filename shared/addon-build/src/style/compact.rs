@@ -23,11 +23,7 @@ pub(super) fn compact(text: &str) -> String {
         match token {
             Token::Comment => writer.comment(part),
             Token::Other | Token::Operator if part.bytes().all(is_blank) => writer.blank(part),
-            Token::Other if part.starts_with('\\') => {
-                let length = escape(text.get(range.start..).unwrap_or_default());
-                written = range.start + length;
-                writer.escape(text.get(range.start..written).unwrap_or_default());
-            }
+            Token::Other if part.starts_with('\\') => writer.escape(part),
             Token::Other if part.starts_with(['"', '\'']) => writer.string(part, range.end == text.len()),
             Token::Other if part.len() > 1 && range.end == text.len() && !is_closed_address(part) => {
                 writer.put(part.strip_suffix('\\').unwrap_or(part));
@@ -44,26 +40,6 @@ pub(super) fn compact(text: &str) -> String {
 
 const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
-}
-
-/// The length of an escape with the blank that ends it if it is a number.
-fn escape(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let digits = bytes.iter().skip(1).take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
-    if digits == 0 {
-        return match bytes.get(1) {
-            Some(b'\r') if bytes.get(2) == Some(&b'\n') => 3,
-            // The character may have several bytes.
-            Some(_) => 1 + text.chars().nth(1).map_or(0, char::len_utf8),
-            None => 1,
-        };
-    }
-    let end = 1 + digits;
-    match bytes.get(end) {
-        Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => end + 2,
-        Some(byte) if is_blank(*byte) => end + 1,
-        Some(_) | None => end,
-    }
 }
 
 /// Whether the last character of `url(…` is the bracket that ends it.
@@ -87,6 +63,8 @@ enum Gap {
 struct Writer {
     out: String,
     gap: Gap,
+    /// Whether the last token is one beside which a blank means nothing.
+    after_mark: bool,
     /// A semicolon that is written unless a block ends.
     semicolon: bool,
     /// What closes the brackets that are open.
@@ -127,12 +105,12 @@ impl Writer {
         if self.custom.is_some() {
             return;
         }
-        if std::mem::take(&mut self.semicolon) && next != '}' {
+        if std::mem::take(&mut self.semicolon) {
             self.out.push(';');
+            self.after_mark = true;
         }
-        let needs_none = self.out.ends_with(['{', '}', ';', ',', '(', '[', '\n'])
-            || self.out.is_empty()
-            || matches!(next, '{' | '}' | ';' | ',' | ')' | ']');
+        let needs_none =
+            self.after_mark || self.out.is_empty() || matches!(next, '{' | '}' | ';' | ',' | ')' | ']');
         match gap {
             Gap::Blank if !needs_none => self.out.push(' '),
             Gap::Comment if !needs_none => self.out.push_str("/**/"),
@@ -146,6 +124,7 @@ impl Writer {
             self.begun = Some(if part.starts_with('@') { Begun::AtRule } else { Begun::Other });
         }
         self.out.push_str(part);
+        self.after_mark = matches!(part, "{" | "(" | "[" | ",");
         // A declaration in a block whose name begins with two hyphens.
         if part == "-" && self.custom.is_none() && self.open.last() == Some(&'}') {
             let before = self.out.strip_suffix("--").unwrap_or("x");
@@ -203,9 +182,12 @@ impl Writer {
         if self.custom == Some(self.open.len()) {
             self.end_of_custom();
         }
+        // The last declaration of a block needs none.
+        self.semicolon &= closing != '}';
         self.separate(closing);
         self.open.pop();
         self.out.push(closing);
+        self.after_mark = closing == '}';
         if closing == '}' && self.custom.is_none() {
             self.begun = None;
         }
@@ -281,7 +263,8 @@ mod tests {
         for mark in ["(", ")", "[", "]", ",", "{", "}", ";"] {
             code = code.replace(&format!(" {mark}"), mark).replace(&format!("{mark} "), mark);
         }
-        Some(code)
+        // Statements without content, in rules that it does not know.
+        Some(code.replace("{;", "{").replace(";;", ";").replace(";}", "}"))
     }
 
     #[test]
@@ -330,12 +313,13 @@ mod tests {
             "a{--b:{c",
             "a{--b:'",
             "a{b:c};",
+            "@import 'x';}",
             ")",
             "a{b:c}d\\",
         ] {
             let both = format!("{}z{{color:red}}", compact(text));
             let code = understood(&both).unwrap();
-            assert!(code.ends_with("z{color: red;}"), "{text}: {both}: {code}");
+            assert!(code.ends_with("z{color: red}"), "{text}: {both}: {code}");
         }
     }
 

@@ -83,8 +83,18 @@ fn unquoted_url(text: &[u8]) -> usize {
     at.min(text.len())
 }
 
-/// A backslash and what it takes the meaning from.
+/// A backslash and what it takes the meaning from: a character, or up to six digits and one blank, which may be the end
+/// of a line.
 fn escape(text: &[u8]) -> usize {
+    let digits = text.iter().skip(1).take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    if digits > 0 {
+        let end = 1 + digits;
+        return match text.get(end) {
+            Some(b'\r') if text.get(end + 1) == Some(&b'\n') => end + 2,
+            Some(b' ' | b'\t' | b'\n' | b'\r' | b'\x0c') => end + 1,
+            Some(_) | None => end,
+        };
+    }
     match text.get(1) {
         Some(b'\r') if text.get(2) == Some(&b'\n') => 3,
         Some(_) => 2,
@@ -118,6 +128,12 @@ mod tests {
     #[test]
     fn string_that_is_not_closed_ends_with_its_line() {
         assert_eq!(of("a{b:'(\n(", Token::Open), ["{", "("]);
+    }
+
+    #[test]
+    fn end_of_a_line_after_a_number_belongs_to_it() {
+        assert_eq!(of("a{b:'\\41\n({'}(", Token::Open), ["{", "("]);
+        assert_eq!(of("a{b:'\\g\n({'}(", Token::Open), ["{", "(", "{"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // The extension in a real browser, against a running API or the stand-in. See .ci/extension-check.
 
 import assert from "node:assert/strict";
+import { createHash, createPublicKey, verify } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -146,6 +147,25 @@ async function run() {
   await options.until(`document.getElementById("state")?.textContent`);
   const page = await browser.open();
   await configure({ api: `${proxy.url}/api/v1`, domains: [SHOP, SUB, OTHER, GAP], keys: await api.publicKeys() });
+
+  await check("Node verifies the signatures of a list and of an addon", async () => {
+    const { keys } = await api.call("GET", "/addons/keys");
+    const trusted = keys.map((jwk) => createPublicKey({ key: jwk, format: "jwk" }));
+    const isSigned = (text, signatures) => signatures.split(", ").some((signature) =>
+      trusted.some((key) => verify(null, Buffer.from(text), key, Buffer.from(signature, "base64"))));
+    const { signature, ...list } = await api.call("GET", `/addons/${SHOP}/userscripts`);
+    const signed = (domain) => `semantest-userscripts:1\n${domain}\n${JSON.stringify(list)}`;
+    assert.deepEqual([isSigned(signed(SHOP), signature), isSigned(signed(OTHER), signature)], [true, false]);
+    if (api.url === standIn.url) return "the list alone: the stand-in serves no single addons";
+    for (const query of ["", "&minified=false"]) {
+      const addon = named("a-app");
+      const response = await fetch(`${api.url}/api/v1/addons/${addon}?version=1.0.0${query}`);
+      const hash = createHash("sha256").update(await response.text()).digest("hex");
+      const text = (version) => `semantest-addon:1\n${addon}\n${version}\ncontent_script\n${hash}`;
+      const signature = response.headers.get("x-addon-signature");
+      assert.deepEqual([isSigned(text("1.0.0"), signature), isSigned(text("1.0.1"), signature)], [true, false]);
+    }
+  });
 
   await check("switch off: the options page says what to click, and only style sheets apply", async () => {
     const report = await sync();

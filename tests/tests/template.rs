@@ -213,6 +213,8 @@ fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
     let caller = Caller::Key(domain::KeyId::new());
     let record = aws::keys::idempotency_partition(&IdempotencyKey::new(caller, "k").unwrap());
     let records = format!("\"{}#*\"", record.split_once('#').unwrap().0);
+    let contents = aws::keys::addon_contents(uuid::Uuid::nil());
+    let contents = format!("\"{}#*\"", contents.split_once('#').unwrap().0);
     assert_eq!(
         bound,
         [
@@ -220,7 +222,7 @@ fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
                 "AddonsGetRole",
                 get,
                 "!GetAtt AddonsTable.Arn".to_owned(),
-                only("StringEquals", aws::keys::ADDONS),
+                only("StringLike", &format!("{}, {contents}", aws::keys::ADDONS)),
             ),
             (
                 "AdminAddonsRole",
@@ -243,4 +245,38 @@ fn role_limited_to_some_rows_has_a_condition_on_their_keys() {
             ("WebhookSenderRole", take, "!GetAtt JobsTable.Arn".to_owned(), only("StringLike", &lines),),
         ]
     );
+}
+
+#[test]
+fn cache_of_addons_tells_apart_whatever_an_answer_depends_on() {
+    let document: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(workspace().join("docs/openapi.json")).unwrap()).unwrap();
+    let parameter = |one: &serde_json::Value| {
+        let shared = one["$ref"].as_str().and_then(|name| document.pointer(name.strip_prefix('#').unwrap()));
+        let one = shared.unwrap_or(one);
+        let text = |field: &str| one[field].as_str().unwrap().to_owned();
+        (text("in"), text("name"))
+    };
+    let paths = document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/addons"));
+    let parameters: BTreeSet<_> =
+        paths.filter_map(|(_, path)| path["get"]["parameters"].as_array()).flatten().map(parameter).collect();
+    let names = |place: &str| -> BTreeSet<String> {
+        parameters.iter().filter(|(at, _)| at == place).map(|(_, name)| name.to_lowercase()).collect()
+    };
+    let resources = resources();
+    let policy = &resources["AddonsCachePolicy"];
+    let list = |key: &str| -> BTreeSet<String> {
+        let line = policy.iter().find_map(|line| line.split_once(key)).unwrap().1;
+        let list = line.split_once('[').unwrap().1.split_once(']').unwrap().0;
+        list.split(", ").map(str::to_lowercase).collect()
+    };
+    let cached = list("QueryStrings:");
+    assert!(names("query").is_subset(&cached), "{:?} {cached:?}", names("query"));
+    assert!(["version", "minified", "targetdomain"].iter().all(|name| cached.contains(*name)));
+    assert_eq!(list(" Headers:"), BTreeSet::from(["x-target-domain".to_owned()]));
+    for line in ["EnableAcceptEncodingBrotli: true", "EnableAcceptEncodingGzip: true", "MaxTTL: 60"] {
+        assert!(policy.iter().any(|own| own == line), "{line}");
+    }
+    let distribution = &resources["AddonsDistribution"];
+    assert!(distribution.iter().any(|line| line == "CachedMethods: [GET, HEAD]"));
 }

@@ -57,3 +57,23 @@ impl From<StoreError> for crate::Error {
 
 /// The maximum delay of a message in a queue (SQS: 15 minutes).
 pub const MAX_QUEUE_DELAY: Duration = Duration::from_secs(900);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_told_when_each_kind_of_failure_may_pass() {
+        for (error, seconds) in [
+            (StoreError::Conflict, 1),
+            (StoreError::Unavailable("no answer".into()), 1),
+            (StoreError::Throttled("too many".into()), 5),
+            (StoreError::Unreadable("a word".into()), 60),
+            (StoreError::Denied("no right".into()), 300),
+        ] {
+            let told = crate::Error::from(error.clone());
+            let crate::Error::Unavailable { retry_after, .. } = told else { panic!("{told:?}") };
+            assert_eq!(retry_after, Duration::from_secs(seconds), "{error}");
+        }
+    }
+}

@@ -1,7 +1,12 @@
 //! Pictures that are paid for and come in another form, late, from elsewhere, or one by one: each is bought once.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::future::join_all;
 use semantest_tests::cloud::{Cloud, eventually};
+use semantest_tests::receiver::Receiver;
 use serde_json::{Value, json};
 use testkit::standin::midjourney::Midjourney;
 use testkit::standin::openai::{self, Act, OpenAi};
@@ -23,6 +28,7 @@ struct Odd {
 async fn storage() -> Server {
     Server::start(|asked| match asked.path.as_str() {
         "/moved" => Reply::new(302, "text/plain", "").header("location", "/p.png"),
+        "/gone" => Reply::new(404, "text/plain", ""),
         _ => Reply::new(200, "image/png", painted(1024, 1024, 7, Encoding::Png)),
     })
     .await
@@ -40,6 +46,7 @@ fn document(openai: &OpenAi, midjourney: &Midjourney, hosts: &[&Server]) -> Valu
     json!({
         "openai": {
             "apiKey": openai::KEY, "baseUrl": openai.base_url(), "concurrency": 10, "picturesFrom": hosts,
+            "models": {"dalle3": "dall-e-3"},
         },
         "midjourney": proxy,
     })
@@ -100,6 +107,12 @@ impl Odd {
             json!({"b64_json": format!(" {} ", parts.join("  \t"))})
         };
         let marked = |answer: &Value| Reply::new(200, "application/json", format!("\u{feff}{answer}"));
+        let zipped = |answer: &Value| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(answer.to_string().as_bytes()).unwrap();
+            let body = encoder.finish().unwrap();
+            Reply::new(200, "application/json", body).header("content-encoding", "gzip")
+        };
         let data_url = |picture: &str| json!({"url": format!("data:image/png;base64,{picture}")});
         let url_safe = |picture: &str| json!({"b64_json": picture.replace('+', "-").replace('/', "_")});
         tokio::join!(
@@ -108,6 +121,7 @@ impl Odd {
             self.bought_once("a kite with blanks", Act::Item(blanks)),
             self.bought_once("a kite in the other alphabet", Act::Item(url_safe)),
             self.bought_once("a kite behind a mark", Act::Wrapped(marked)),
+            self.bought_once("a kite in gzip", Act::Wrapped(zipped)),
             self.bought_once("a kite in events", Act::Wrapped(events)),
         );
     }
@@ -169,6 +183,46 @@ impl Odd {
         }
     }
 
+    /// A gateway that gave up may have a service behind it that is still at work: nothing is bought again for 2 min.
+    async fn gateway_that_gave_up(&self) {
+        let prompt = "a kite behind a gateway";
+        self.openai.upon(prompt, 1, Act::Spoil(Reply::html(504)));
+        let began = std::time::Instant::now();
+        let id = self.job(prompt, "gpt_image", 1).await;
+        eventually("the job waits", async || {
+            let state = self.cloud.status(&id).await;
+            (state["waitingFor"]["reason"] == "backoff").then_some(())
+        })
+        .await;
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let state = self.cloud.ended(&id).await;
+        assert_eq!((&state["status"], &state["attempts"]), (&json!("completed"), &json!(2)), "{state}");
+        assert!(began.elapsed().as_secs() >= 120, "{:?}", began.elapsed());
+        assert_eq!(self.asked(prompt), [1, 1]);
+    }
+
+    /// The link of one of four images is dead for good: the others are the result, and the webhook says so too.
+    async fn one_of_four_is_gone(&self) {
+        let (prompt, receiver) = ("four kites, one gone", Receiver::start().await);
+        self.openai.upon(prompt, 1, Act::ByForeignUrl(format!("{}/gone", self.listed.url())));
+        let job = json!({
+            "prompt": prompt, "provider": "dalle3", "count": 4, "size": "1024x1024", "webhookUrl": receiver.url(),
+        });
+        let id = self.cloud.generate(job).await["jobId"].as_str().unwrap().to_owned();
+        let state = self.cloud.ended(&id).await;
+        let told = receiver.wait_for("job.completed", 1).await;
+        for seen in [&state, &told[0].body["data"]] {
+            assert_eq!(
+                (&seen["status"], &seen["error"]["code"]),
+                (&json!("completed"), &json!("PARTIAL_RESULT")),
+                "{seen}"
+            );
+            assert_eq!(seen["result"]["images"].as_array().unwrap().len(), 3, "{seen}");
+            assert_eq!(seen["error"]["details"]["missing"], 1, "{seen}");
+        }
+        assert_eq!(self.asked(prompt), [1; 4], "none is bought again");
+    }
+
     /// The operator lists the host only after the alarm.
     async fn unlisted_host(&self) {
         let prompt = "a kite at a closed port";
@@ -203,6 +257,8 @@ pub(crate) fn alone(round: &mut Round<'_>) {
             odd.listed_hosts(),
             odd.midjourney_links(),
             odd.service_that_ignores_the_count(),
+            odd.one_of_four_is_gone(),
+            odd.gateway_that_gave_up(),
         );
         odd.unlisted_host().await;
         assert_eq!((odd.openai.refusals(), odd.midjourney.refusals()), (Vec::new(), Vec::new()));

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use addons::signature::{PublicKey, Signed, verify};
-use semantest_tests::cloud::{Cloud, semantest_command};
+use reqwest::Method;
+use semantest_tests::cloud::{Cloud, eventually, semantest_command};
 use serde_json::{Value, json};
 
-use super::support::{Shop, header, unique};
+use super::support::{Shop, body, header, said, unique};
 use crate::Round;
 
 /// Runs `semantest addons …`; returns whether it succeeded, and what it said.
@@ -94,7 +95,13 @@ pub(super) fn alone(round: &mut Round<'_>) {
         let mut ids = Vec::new();
         let publish = async |ids: &mut Vec<String>| {
             let id = unique("rotated");
-            shop.publish(&id, "1.0.0", json!({"domainPatterns": [domain]})).await;
+            // The first request may meet a process that was killed.
+            let answer = eventually("an answer of a process that lives", async || {
+                let body = body(&id, "1.0.0", json!({"domainPatterns": [domain]}));
+                let answer = shop.admin(Method::POST, "").json(&body).send().await.unwrap();
+                (answer.status() != 500).then_some(answer)
+            });
+            said(answer.await, 201).await;
             ids.push(id);
         };
         publish(&mut ids).await;
@@ -109,6 +116,11 @@ pub(super) fn alone(round: &mut Round<'_>) {
             publish(&mut ids).await;
             assert_eq!(verified(&shop, &domain, &ids).await.0, ids.len(), "by functions with the old keys");
             cloud.kill("addons-get").await;
+            eventually("readers that live", async || {
+                let answers = futures_util::future::join_all((0..8).map(|_| shop.get("/keys"))).await;
+                answers.iter().all(|answer| answer.status() == 200).then_some(())
+            })
+            .await;
             assert_eq!(verified(&shop, &domain, &ids).await, (ids.len(), keys), "by new functions");
         }
     });

@@ -255,7 +255,7 @@ pub(super) fn alone(round: &mut Round<'_>) {
                 .json(&body(&id, &version, json!({"content": content(at)})))
                 .send();
             let request = tokio::spawn(request);
-            tokio::time::sleep(Duration::from_millis(10 * at as u64)).await;
+            tokio::time::sleep(Duration::from_millis(4 * (at * at) as u64)).await;
             cloud.kill("admin-addons").await;
             let status = request.await.unwrap().map(|answer| answer.status().as_u16()).unwrap_or_default();
             let versions = shop.json(&format!("/{id}/versions")).await;

@@ -142,20 +142,19 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// Runs the calls, at most `concurrency` of them at the same time, and at most [`UNPROVEN_CALLS`] until one has
-/// succeeded. After a failure that is `not_alone` no further call starts, since it would fail too; running ones are
-/// awaited, because their results are paid for.
-pub(crate) async fn run_concurrently<T, E>(
-    calls: Vec<impl Future<Output = Result<T, E>>>,
+/// succeeded. After a failure that concerns them all no further call starts; running ones are awaited, because their
+/// results are paid for.
+pub(crate) async fn run_concurrently<T>(
+    calls: Vec<impl Future<Output = Result<T, ProviderError>>>,
     concurrency: u32,
-    not_alone: impl Fn(&E) -> bool,
-) -> Vec<Result<T, E>> {
+) -> Vec<Result<T, ProviderError>> {
     let mut waiting = calls.into_iter();
     let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX).max(1);
     let mut running: FuturesUnordered<_> = waiting.by_ref().take(concurrency.min(UNPROVEN_CALLS)).collect();
     let mut outcomes = Vec::new();
     while let Some(outcome) = running.next().await {
         outcomes.push(outcome);
-        let ends = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).any(&not_alone);
+        let ends = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).any(concerns_all);
         if !ends && outcomes.iter().any(Result::is_ok) {
             running.extend(waiting.by_ref().take(concurrency - running.len()));
         }
@@ -164,7 +163,7 @@ pub(crate) async fn run_concurrently<T, E>(
 }
 
 /// Whether a call's failure speaks of more than its own images: a refusal of one leaves the others to be made.
-pub(crate) fn concerns_all(failure: &ProviderError) -> bool {
+fn concerns_all(failure: &ProviderError) -> bool {
     failure.class != ErrorClass::Caller
 }
 
@@ -236,31 +235,28 @@ mod tests {
         for limit in 1..=4_usize {
             let (running, most, started) = (Cell::new(0), Cell::new(0), Cell::new(0));
             let (running, most, started) = (&running, &most, &started);
-            let call = |outcome: Result<(), bool>| async move {
+            let call = |outcome: Result<(), ErrorClass>| async move {
                 started.set(started.get() + 1);
                 running.set(running.get() + 1);
                 most.set(most.get().max(running.get()));
                 tokio::task::yield_now().await;
                 running.set(running.get() - 1);
-                outcome
+                outcome.map_err(|class| ProviderError::new(class, Reason::Failed, "x"))
             };
-            let run = async |outcomes: &[Result<(), bool>]| {
+            let (all, own) = (Err(ErrorClass::Provider), Err(ErrorClass::Caller));
+            let run = async |outcomes: &[Result<(), ErrorClass>]| {
                 let calls = outcomes.iter().map(|outcome| call(*outcome)).collect();
-                run_concurrently(calls, limit as u32, |not_alone| *not_alone).await
+                run_concurrently(calls, limit as u32).await
             };
             let outcomes = run(&[Ok(()); 8]).await;
             assert_eq!((outcomes.len(), most.get()), (8, limit));
             started.set(0);
-            let outcomes = run(&[Err(true); 4]).await;
+            let outcomes = run(&[all; 4]).await;
             let tried = limit.min(2);
             assert_eq!((outcomes.len(), started.get()), (tried, tried), "and all of these are awaited");
-            assert_eq!(
-                run(&[Err(false); 4]).await.len(),
-                tried,
-                "nothing says that the others would do better"
-            );
-            assert_eq!(run(&[Ok(()), Err(false), Ok(()), Err(false), Ok(())]).await.len(), 5);
-            assert!(run(&[Ok(()), Err(true), Ok(()), Ok(()), Ok(()), Ok(())]).await.len() <= 2 + limit);
+            assert_eq!(run(&[own; 4]).await.len(), tried, "nothing says that the others would do better");
+            assert_eq!(run(&[Ok(()), own, Ok(()), own, Ok(())]).await.len(), 5);
+            assert!(run(&[Ok(()), all, Ok(()), Ok(()), Ok(()), Ok(())]).await.len() <= 2 + limit);
         }
     }
 

@@ -28,7 +28,7 @@ use domain::providers::{
 use settings::ModelNames;
 use tokio::time::Instant;
 
-use crate::call::{concerns_all, fail_if_any, run_concurrently};
+use crate::call::{fail_if_any, run_concurrently};
 use crate::models::{OpenAiRow, models};
 use crate::picture_urls::PictureUrls;
 
@@ -178,7 +178,7 @@ impl OpenAi {
         let parts = remaining.missing.chunks(per_call).take(remaining.calls);
         let wanted: usize = parts.clone().map(<[u8]>::len).sum();
         let calls = parts.map(|indexes| self.call(model, indexes, context));
-        let outcomes = run_concurrently(calls.collect(), self.bounds.max_concurrent, concerns_all).await;
+        let outcomes = run_concurrently(calls.collect(), self.bounds.max_concurrent).await;
         let (mut came, mut gone, mut failures) = (0, Vec::new(), Vec::new());
         for outcome in outcomes {
             match outcome {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Timestamp;
-
 use domain::providers::{ErrorClass, ImageSink, ProviderError, Reason, WaitReason};
 use egress::header::HeaderMap;
 use egress::{AllowedHost, DownloadError, DownloadLimits, Downloader, EgressError, TrustedOrigin};
@@ -41,6 +40,11 @@ pub(crate) struct Undelivered {
 }
 
 impl Undelivered {
+    /// A picture that is not there, or not yet.
+    pub(crate) fn not_there_yet(message: &str) -> Self {
+        Self { failure: call::Answer::unusable(message), again_for: LAG, forbidden: false }
+    }
+
     /// Whether the picture is to be tried again that was made at `since`, and after which pause. The job says that it waits
     /// for that.
     pub(crate) fn again(&self, since: Timestamp, sink: &dyn ImageSink) -> Option<Duration> {
@@ -63,10 +67,6 @@ impl From<ProviderError> for Undelivered {
         let again_for = if failure.class == ErrorClass::Internal { LIFETIME } else { Duration::ZERO };
         Self { failure, again_for, forbidden: false }
     }
-}
-
-fn not_there_yet(message: &str) -> Undelivered {
-    Undelivered { failure: call::Answer::unusable(message), again_for: LAG, forbidden: false }
 }
 
 /// Where the pictures of a provider may be.
@@ -109,11 +109,11 @@ impl PictureUrls {
         let origin = TrustedOrigin { url: &self.base, headers: &self.headers, also: &self.also };
         match self.downloader.get(url, limits, Some(origin)).await {
             Ok(bytes) if !is_supported(&bytes) => {
-                Err(not_there_yet("what came from the address of a picture is none"))
+                Err(Undelivered::not_there_yet("what came from the address of a picture is none"))
             }
             // The storage may not have the rest of it yet.
             Ok(bytes) if is_cut_off(bytes.clone()).await => {
-                Err(not_there_yet("a picture was cut off at its address"))
+                Err(Undelivered::not_there_yet("a picture was cut off at its address"))
             }
             Ok(bytes) => Ok(bytes),
             Err(error) => Err(self.undelivered(&error)),

@@ -169,8 +169,7 @@ impl ImageProvider for Stability {
         for &index in &task.missing {
             calls.push(self.image(task, index, sink));
         }
-        let outcomes =
-            call::run_concurrently(calls, self.settings.concurrency.get(), call::concerns_all).await;
+        let outcomes = call::run_concurrently(calls, self.settings.concurrency.get()).await;
         call::fail_if_any(outcomes.into_iter().filter_map(Result::err))?;
         Ok(Step::Finished(Finished::default()))
     }

@@ -34,7 +34,9 @@ impl Midjourney {
     ) -> Result<Option<Undelivered>, ProviderError> {
         let mut undelivered: Option<Undelivered> = None;
         match pictures {
-            Pictures::None => undelivered = Some(not_there("a task that is done, but without a picture")),
+            Pictures::None => {
+                undelivered = Some(Undelivered::not_there_yet("a task that is done, but without a picture"))
+            }
             Pictures::One(link) => match self.quarters(task, link, missing).await {
                 Ok(images) => {
                     for (index, bytes) in missing.drain(..).zip(images) {
@@ -74,7 +76,7 @@ impl Midjourney {
     }
 
     async fn linked(&self, task: &ImageTask, link: Option<&String>) -> Result<Bytes, Undelivered> {
-        self.download(task, link.ok_or_else(|| not_there("a picture is missing"))?).await
+        self.download(task, link.ok_or_else(|| Undelivered::not_there_yet("a picture is missing"))?).await
     }
 
     async fn store(
@@ -95,13 +97,19 @@ impl Midjourney {
             Pictures::One(link) => Some(link),
             Pictures::Each(links) => links.first(),
         };
-        self.download(task, link.ok_or_else(|| not_there("an upscale that is done, but without a picture"))?)
-            .await
+        self.download(
+            task,
+            link.ok_or_else(|| Undelivered::not_there_yet("an upscale that is done, but without a picture"))?,
+        )
+        .await
     }
 
     /// Downloads an image as soon as its link is known, because links expire within a day.
     async fn download(&self, task: &ImageTask, link: &str) -> Result<Bytes, Undelivered> {
-        let url = self.urls.url(link).ok_or_else(|| not_there("the address of a picture is no URL"))?;
+        let url = self
+            .urls
+            .url(link)
+            .ok_or_else(|| Undelivered::not_there_yet("the address of a picture is no URL"))?;
         let timeout = DOWNLOAD_TIMEOUT.min(call_timeout(task));
         self.urls.get(&url, DownloadLimits { max_bytes: MAX_IMAGE_BYTES, timeout }).await
     }
@@ -151,11 +159,6 @@ impl Midjourney {
             }),
         }
     }
-}
-
-/// A picture that is not there, or not yet.
-fn not_there(message: &str) -> Undelivered {
-    Undelivered { failure: Answer::unusable(message), again_for: LAG, forbidden: false }
 }
 
 fn unusable(problem: &ImageError) -> Undelivered {

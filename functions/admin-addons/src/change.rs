@@ -16,7 +16,7 @@ use http::StatusCode;
 use tracing::info;
 
 use crate::conflicts::Conflicts;
-use crate::{Deps, garbage};
+use crate::{Deps, garbage, invalid};
 
 pub(crate) async fn status(deps: &Deps<'_>, request: &Request, id: &AddonId) -> Result<Answer, Error> {
     let change = parse(&request.body)?;
@@ -36,9 +36,7 @@ pub(crate) async fn status(deps: &Deps<'_>, request: &Request, id: &AddonId) -> 
             return Err(Error::NotFound(Missing::Addon));
         }
         addon.set_status(version, &standing);
-        let mut catalog = before.catalog.clone();
-        catalog.addons.insert(id.clone(), addon.clone());
-        let after = Library::new(catalog);
+        let after = before.with(&addon);
         let lost: BTreeSet<_> =
             left_alone(&after, id).difference(&left_alone(&before, id)).cloned().collect();
         if !lost.is_empty() {
@@ -52,8 +50,7 @@ pub(crate) async fn status(deps: &Deps<'_>, request: &Request, id: &AddonId) -> 
         if !broken.is_empty() {
             // What becomes usable can break a page too: it may be too large, or clash with others.
             return Err(if standing.status.is_chosen() {
-                let fault = |message: String| FieldError::new("status", message);
-                Error::Invalid(broken.into_iter().map(fault).collect())
+                invalid("status", broken)
             } else {
                 Error::AddonInUse(format!("other active addons depend on {id}: {}", broken.join("; ")))
             });
@@ -90,23 +87,21 @@ pub(crate) async fn delete(deps: &Deps<'_>, request: &Request, id: &AddonId) -> 
     let mut conflicts = Conflicts::new();
     loop {
         let Some(catalog) = conflicts.resolve(deps.registry.load().await).await? else { continue };
-        let mut addon = catalog.addon(id).ok_or(Error::NotFound(Missing::Addon))?.clone();
-        let dependants = dependants(&catalog, id);
+        let before = Library::new(catalog);
+        let mut addon = before.catalog.addon(id).ok_or(Error::NotFound(Missing::Addon))?.clone();
+        let dependants = dependants(&before.catalog, id);
         if !dependants.is_empty() {
             return Err(in_use(id, &dependants));
         }
         let publications = addon.delete(request.now).into_iter().collect();
-        let (generation, before) = (catalog.generation, Library::new(catalog.clone()));
-        let mut catalog = catalog;
-        catalog.addons.insert(id.clone(), addon.clone());
         // Other addons may have newer versions without it, which may be too large.
-        let broken = broken_pages(&before, &Library::new(catalog), id);
+        let broken = broken_pages(&before, &before.with(&addon), id);
         if !broken.is_empty() {
-            let fault = |message: String| FieldError::new("", message);
-            return Err(Error::Invalid(broken.into_iter().map(fault).collect()));
+            return Err(invalid("", broken));
         }
         let garbage = Garbage { id: new_uuid(), publications };
-        let changed = deps.registry.change(generation, &addon, Some(&garbage), request.now).await;
+        let changed =
+            deps.registry.change(before.catalog.generation, &addon, Some(&garbage), request.now).await;
         if conflicts.resolve(changed).await?.is_some() {
             info!(addon = %id, by = %request.caller()?.caller, "addon deleted");
             garbage::sweep(deps, request.now).await;

@@ -13,7 +13,8 @@ const LIMIT: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
-/// The attempts of one change.
+/// The attempts of one change. Not `app::backoff`, whose pauses are for a store that is down: publishers that meet need
+/// short ones, each another.
 pub(crate) struct Conflicts {
     since: Instant,
     pause: Duration,

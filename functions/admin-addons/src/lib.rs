@@ -11,10 +11,10 @@ mod publish;
 mod release;
 
 use addon_build::OldestChrome;
-use domain::Error;
 use domain::access::{IdempotencyStore, SecretSource};
 use domain::addons::{AddonContentStore, AddonId, AddonRegistry};
 use domain::error::Missing;
+use domain::{Error, FieldError};
 use edge::http::{Answer, Request};
 
 pub struct Deps<'a> {
@@ -45,4 +45,9 @@ pub async fn handle(deps: &Deps<'_>, request: Request) -> Result<Answer, Error> 
 fn addon_id(request: &Request) -> Result<AddonId, Error> {
     let id = request.path_parameter("addonId").and_then(|id| id.parse().ok());
     id.ok_or(Error::NotFound(Missing::Addon))
+}
+
+/// The error of a change that these messages speak against.
+fn invalid(path: &str, messages: Vec<String>) -> Error {
+    Error::Invalid(messages.into_iter().map(|message| FieldError::new(path, message)).collect())
 }

@@ -10,7 +10,7 @@ use domain::error::Missing;
 use domain::primitives::NamedValue as _;
 use domain::primitives::source::new_uuid;
 use domain::store::StoreError;
-use domain::{Error, FieldError, Timestamp};
+use domain::{Error, Timestamp};
 use edge::api::addons::faults::Faults;
 use edge::api::addons::metadata::AddonMetadata;
 use edge::api::addons::patterns::pattern_faults;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::built::{Forms, build, forms};
 use crate::conflicts::Conflicts;
 use crate::release::{complete, draft, inherit, too_much};
-use crate::{Deps, garbage};
+use crate::{Deps, garbage, invalid};
 
 /// How many objects are stored side by side.
 const CONCURRENCY: usize = 8;
@@ -137,13 +137,10 @@ async fn publish(
         };
         complete(&mut release, &forms, keys);
         let addon = with_release(known, &release, status);
-        let mut catalog = before.catalog.clone();
-        catalog.addons.insert(id.clone(), addon.clone());
-        let after = Library::new(catalog);
+        let after = before.with(&addon);
         let broken = broken_pages(&before, &after, &id);
         if !broken.is_empty() {
-            let fault = |message: String| FieldError::new("", message);
-            return Err(Error::Invalid(broken.into_iter().map(fault).collect()));
+            return Err(invalid("", broken));
         }
         release.warnings.extend(warnings(&before, &after, &release));
         let addon = with_release(known, &release, status);

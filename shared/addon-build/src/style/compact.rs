@@ -22,7 +22,9 @@ pub(super) fn compact(text: &str) -> String {
         written = end;
         match token {
             Token::Comment => writer.comment(part),
-            Token::Other | Token::Operator if part.bytes().all(is_blank) => writer.blank(part),
+            Token::Other | Token::Operator if part.bytes().all(|byte| byte.is_ascii_whitespace()) => {
+                writer.blank(part)
+            }
             Token::Other if part.starts_with('\\') => writer.escape(part),
             Token::Other if part.starts_with(['"', '\'']) => writer.string(part, range.end == text.len()),
             Token::Other if part.len() > 1 && range.end == text.len() && !is_closed_address(part) => {
@@ -36,10 +38,6 @@ pub(super) fn compact(text: &str) -> String {
         }
     }
     writer.finish()
-}
-
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
 
 /// Whether the last character of `url(…` is the bracket that ends it.

@@ -91,7 +91,7 @@ fn escape(text: &[u8]) -> usize {
         let end = 1 + digits;
         return match text.get(end) {
             Some(b'\r') if text.get(end + 1) == Some(&b'\n') => end + 2,
-            Some(b' ' | b'\t' | b'\n' | b'\r' | b'\x0c') => end + 1,
+            Some(byte) if byte.is_ascii_whitespace() => end + 1,
             Some(_) | None => end,
         };
     }

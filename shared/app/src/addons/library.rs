@@ -51,6 +51,14 @@ impl Library {
         Self { catalog, active, usable, roots }
     }
 
+    /// Returns the library in which this is the state of the addon.
+    #[must_use]
+    pub fn with(&self, addon: &Addon) -> Self {
+        let mut catalog = self.catalog.clone();
+        catalog.addons.insert(addon.id.clone(), addon.clone());
+        Self::new(catalog)
+    }
+
     /// Returns the version of an addon with this id and version, if it is not deleted.
     pub(super) fn version(&self, id: &str, version: &Version) -> Option<(&Release, &Standing)> {
         self.catalog.addons.get(id)?.version(version)
@@ -78,7 +86,7 @@ impl Library {
     /// Returns hosts among which every kind of page is: any other host has the same addons as one of these.
     #[must_use]
     pub fn example_hosts(&self) -> std::collections::BTreeSet<String> {
-        let patterns = self.roots.iter().flat_map(|root| &root.rules).flat_map(|rule| &rule.matches);
+        let patterns = self.roots.iter().flat_map(|root| &root.rules).flat_map(|rule| &rule.region.matches);
         patterns.flat_map(MatchPattern::example_hosts).collect()
     }
 }

@@ -9,8 +9,7 @@ use domain::primitives::NamedValue as _;
 /// Where, when and with which priority a release runs by itself.
 #[derive(Debug, Clone)]
 pub struct ReleaseRule {
-    pub matches: Vec<MatchPattern>,
-    pub excludes: Vec<MatchPattern>,
+    pub region: Region,
     pub priority: i32,
     pub run_at: RunAt,
     pub all_frames: bool,
@@ -20,7 +19,7 @@ impl ReleaseRule {
     /// Whether it runs on some page of the host.
     #[must_use]
     pub fn matches_host(&self, host: &str) -> bool {
-        self.matches.iter().any(|pattern| pattern.matches_host(host))
+        self.region.matches.iter().any(|pattern| pattern.matches_host(host))
     }
 
     /// Returns what of the rule concerns the pages of `domain`; `None` if nothing does.
@@ -29,10 +28,10 @@ impl ReleaseRule {
     /// run the addon once for each list otherwise.
     #[must_use]
     pub fn within(&self, domain: &str) -> Option<injection::Rule> {
-        let here = self.matches.iter().filter(|pattern| pattern.matches_host(domain));
+        let here = self.region.matches.iter().filter(|pattern| pattern.matches_host(domain));
         let matches: Vec<_> = here.filter_map(|pattern| pattern.within(domain).ok()).collect();
         (!matches.is_empty()).then(|| injection::Rule {
-            region: Region { matches, excludes: self.excludes.clone() },
+            region: Region { matches, excludes: self.region.excludes.clone() },
             run_at: match self.run_at {
                 RunAt::DocumentStart => injection::RunAt::DocumentStart,
                 RunAt::DocumentEnd => injection::RunAt::DocumentEnd,
@@ -48,11 +47,13 @@ impl ReleaseRule {
 #[must_use]
 pub fn rules(release: &Release) -> Vec<ReleaseRule> {
     let rule = |rule: &InjectionRule| ReleaseRule {
-        matches: match &rule.url_patterns {
-            Some(patterns) => read(patterns, str::parse),
-            None => read(&rule.domains, MatchPattern::parse_domain),
+        region: Region {
+            matches: match &rule.url_patterns {
+                Some(patterns) => read(patterns, str::parse),
+                None => read(&rule.domains, MatchPattern::parse_domain),
+            },
+            excludes: read(rule.exclude_patterns.as_deref().unwrap_or_default(), str::parse),
         },
-        excludes: read(rule.exclude_patterns.as_deref().unwrap_or_default(), str::parse),
         priority: rule.priority,
         run_at: rule.run_at,
         all_frames: rule.all_frames == Some(true),
@@ -60,8 +61,7 @@ pub fn rules(release: &Release) -> Vec<ReleaseRule> {
     match (&release.injection_rules, &release.domain_patterns) {
         (Some(rules), _) => rules.iter().map(rule).collect(),
         (None, Some(domains)) => vec![ReleaseRule {
-            matches: read(domains, MatchPattern::parse_domain),
-            excludes: Vec::new(),
+            region: Region { matches: read(domains, MatchPattern::parse_domain), excludes: Vec::new() },
             priority: 0,
             run_at: RunAt::DocumentIdle,
             all_frames: false,
@@ -75,10 +75,7 @@ pub fn rules(release: &Release) -> Vec<ReleaseRule> {
 #[must_use]
 pub fn rule_warnings(release: &Release) -> Vec<String> {
     let rules = rules(release);
-    let region =
-        |rule: &ReleaseRule| Region { matches: rule.matches.clone(), excludes: rule.excludes.clone() };
-    let regions: Vec<_> = rules.iter().map(region).collect();
-    let mut warnings: Vec<_> = Area::new(regions.iter().collect())
+    let mut warnings: Vec<_> = Area::new(rules.iter().map(|rule| &rule.region).collect())
         .lost()
         .into_iter()
         .map(|pattern| format!("{pattern} is not excluded, because another rule runs on some of its pages"))

@@ -5,23 +5,12 @@ use reqwest::Method;
 use semantest_tests::cloud::eventually;
 use serde_json::{Value, json};
 
-use super::support::{Shop, header, refused, said, unique};
+use super::support::{Shop, header, refused, said, unique, unpacked};
 use crate::Round;
 
 /// Long enough to be smaller when it is compressed.
 const CONTENT: &str = "globalThis.first = 'one text';\nglobalThis.second = 'one text';\nglobalThis.third = 'one text';\n\
     globalThis.fourth = 'one text';\nglobalThis.fifth = 'one text';\nglobalThis.sixth = 'one text';\n";
-
-fn unpacked(coding: &str, bytes: &[u8]) -> Vec<u8> {
-    use std::io::Read as _;
-    let mut plain = Vec::new();
-    match coding {
-        "br" => _ = brotli::Decompressor::new(bytes, 4096).read_to_end(&mut plain).unwrap(),
-        "gzip" => _ = flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).unwrap(),
-        _ => plain.extend(bytes),
-    }
-    plain
-}
 
 pub(super) fn tests(round: &mut Round<'_>) {
     round.test("every_addon_answer_has_its_codings_conditions_and_head", |cloud| async move {

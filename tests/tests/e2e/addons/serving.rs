@@ -6,7 +6,7 @@ use reqwest::Method;
 use semantest_tests::cloud::eventually;
 use serde_json::{Value, json};
 
-use super::support::{Shop, header, refused, said, unique};
+use super::support::{Shop, header, refused, said, unique, unpacked};
 use crate::Round;
 
 /// Long enough to be smaller when it is compressed.
@@ -254,15 +254,4 @@ pub(super) fn alone(round: &mut Round<'_>) {
 fn asking(id: &str, name: &str, value: &str) -> String {
     let url = reqwest::Url::parse_with_params("http://any.example", [(name, value)]).unwrap();
     format!("/{id}?{}", url.query().unwrap())
-}
-
-/// Unpacks what was sent.
-fn unpacked(coding: &str, bytes: &[u8]) -> Vec<u8> {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    match coding {
-        "br" => _ = brotli::Decompressor::new(bytes, 4096).read_to_end(&mut text).unwrap(),
-        _ => _ = flate2::read::GzDecoder::new(bytes).read_to_end(&mut text).unwrap(),
-    }
-    text
 }

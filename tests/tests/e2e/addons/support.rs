@@ -1,5 +1,6 @@
 //! The operator who publishes, and the readers.
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use addons::signature::PublicKey;
@@ -59,11 +60,16 @@ impl Shop {
         said(self.get(path).await, 200).await
     }
 
-    /// The key that the deployment signs with.
-    pub(super) async fn public_key(&self) -> PublicKey {
+    /// The keys that the deployment signs with.
+    pub(super) async fn public_keys(&self) -> Vec<PublicKey> {
         let keys = self.json("/keys").await;
-        let x = keys["keys"][0]["x"].as_str().unwrap_or_else(|| panic!("{keys}"));
-        PublicKey { x: x.to_owned() }
+        let x = |key: &Value| PublicKey { x: key["x"].as_str().unwrap().to_owned() };
+        keys["keys"].as_array().unwrap().iter().map(x).collect()
+    }
+
+    /// The first of them.
+    pub(super) async fn public_key(&self) -> PublicKey {
+        self.public_keys().await.remove(0)
     }
 }
 
@@ -95,4 +101,15 @@ pub(super) fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
 /// An id, or a domain, that no other test uses.
 pub(super) fn unique(name: &str) -> String {
     format!("{name}-{}", Uuid::new_v4().simple())
+}
+
+/// Unpacks what was sent. Not with the library that packs it.
+pub(super) fn unpacked(coding: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match coding {
+        "br" => _ = brotli::Decompressor::new(bytes, 4096).read_to_end(&mut plain).unwrap(),
+        "gzip" => _ = flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).unwrap(),
+        _ => plain.extend(bytes),
+    }
+    plain
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use addons::signature::{PublicKey, Signed, verify};
+use addons::signature::{Signed, verify};
 use reqwest::Method;
 use semantest_tests::cloud::{Cloud, eventually, semantest_command};
 use serde_json::{Value, json};
@@ -61,25 +61,19 @@ pub(super) fn tests(round: &mut Round<'_>) {
     });
 }
 
-async fn public_keys(shop: &Shop) -> Vec<PublicKey> {
-    let keys = shop.json("/keys").await;
-    let keys = keys["keys"].as_array().unwrap();
-    keys.iter().map(|key| PublicKey { x: key["x"].as_str().unwrap().to_owned() }).collect()
-}
-
 /// Asserts that every addon is signed by one of the keys that are published, and returns how many scripts the domain's
 /// pages get, and how many keys there are.
 async fn verified(shop: &Shop, domain: &str, ids: &[String]) -> (usize, usize) {
     let list = shop.json(&format!("/{domain}/userscripts")).await;
     // A function reads the keys anew when it meets a version that they have not signed.
-    let mut keys = public_keys(shop).await;
+    let mut keys = shop.public_keys().await;
     let mut signed = Vec::new();
     for id in ids {
         let content = shop.get(&format!("/{id}?version=1.0.0")).await;
         let text = |name| header(&content, name).to_owned();
         signed.push((id, text("x-addon-signature"), text("x-content-hash")));
     }
-    let present = public_keys(shop).await;
+    let present = shop.public_keys().await;
     keys.extend(present.iter().cloned());
     for (id, signature, content_hash) in &signed {
         let signed = Signed::Version { addon: id, version: "1.0.0", kind: "content_script", content_hash };

@@ -33,10 +33,9 @@ use pictures::grid;
 
 pub use settings::{Flags, Settings, Speed};
 
-use checkpoint::{Checkpoint, is_over};
+use checkpoint::{Checkpoint, Upscales, is_over};
 use proxy::Proxy;
 use task::TaskState;
-use upscales::Upscales;
 
 use crate::picture_urls::PictureUrls;
 
@@ -292,7 +291,7 @@ impl ImageProvider for Midjourney {
         match Checkpoint::of(task) {
             Checkpoint::Unknown | Checkpoint::Asked | Checkpoint::Grid { .. } => 0,
             Checkpoint::Clear => 1,
-            Checkpoint::Upscales { tasks, .. } => {
+            Checkpoint::Upscales(Upscales { tasks, .. }) => {
                 task.missing.iter().filter(|index| !tasks.contains_key(index)).count() as u32
             }
         }
@@ -310,9 +309,7 @@ impl ImageProvider for Midjourney {
             Checkpoint::Grid { task: id, since, done, lost } => {
                 self.poll_grid(task, Submitted { id: &id, since, done, lost }, sink).await
             }
-            Checkpoint::Upscales { grid, tasks, since, lost } => {
-                self.poll_upscales(task, Upscales { grid, tasks, since, lost }, sink).await
-            }
+            Checkpoint::Upscales(upscales) => self.poll_upscales(task, upscales, sink).await,
         }
     }
 }

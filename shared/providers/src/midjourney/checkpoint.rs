@@ -32,17 +32,22 @@ pub(super) enum Checkpoint {
         lost: Option<i64>,
     },
     /// The grid is finished, and its images are being upscaled.
-    Upscales {
-        /// The grid's task.
-        grid: String,
-        /// The task of each submitted image, by its index.
-        tasks: BTreeMap<u8, String>,
-        /// When the grid was finished, in Unix ms.
-        since: i64,
-        /// When the proxy was first seen not to know one of the tasks, in Unix ms, unless it knew it again.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        lost: Option<i64>,
-    },
+    Upscales(Upscales),
+}
+
+/// The upscales of a grid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Upscales {
+    /// The grid's task.
+    pub(super) grid: String,
+    /// The task of each submitted image, by its index.
+    pub(super) tasks: BTreeMap<u8, String>,
+    /// When the grid was finished, in Unix ms.
+    pub(super) since: i64,
+    /// When the proxy was first seen not to know one of them, in Unix ms, unless it knew it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lost: Option<i64>,
 }
 
 impl Checkpoint {
@@ -65,7 +70,12 @@ impl Checkpoint {
 
     /// A grid that is finished now, with no image submitted yet.
     pub(super) fn upscales(grid: String) -> Self {
-        Self::Upscales { grid, tasks: BTreeMap::new(), since: Timestamp::now().millis(), lost: None }
+        Self::Upscales(Upscales {
+            grid,
+            tasks: BTreeMap::new(),
+            since: Timestamp::now().millis(),
+            lost: None,
+        })
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -92,7 +102,7 @@ mod tests {
             Checkpoint::Clear,
             Checkpoint::grid("16".to_owned()),
             Checkpoint::Grid { task: "16".to_owned(), since: 5, done: Some(7), lost: Some(6) },
-            Checkpoint::Upscales { grid: "16".to_owned(), tasks, since: 5, lost: None },
+            Checkpoint::Upscales(Upscales { grid: "16".to_owned(), tasks, since: 5, lost: None }),
         ] {
             task.handle = Some(checkpoint.to_json());
             assert_eq!(Checkpoint::of(&task), checkpoint);

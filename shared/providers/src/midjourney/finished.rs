@@ -79,7 +79,7 @@ impl Midjourney {
         self.download(task, link.ok_or_else(|| Undelivered::not_there_yet("a picture is missing"))?).await
     }
 
-    async fn store(
+    pub(super) async fn store(
         &self,
         task: &ImageTask,
         index: u8,
